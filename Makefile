@@ -1,0 +1,49 @@
+# One command per chore; the work is in scripts/. Settings, all optional:
+#   PG_CONFIG         the PostgreSQL to build for (default: the newest of 15 to 18 that is installed)
+#   PORT              where `make run` serves (default: 8000)
+#   TIMEDB_STATE_DIR  where the private clusters live (default: .timedb)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test fmt lint doc bench install package audit clean distclean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing (system packages, cargo-pgrx)
+	@scripts/setup.sh
+
+build: setup ## Build the extension and the binary
+	@scripts/build.sh
+
+run: setup ## Serve the API on 127.0.0.1:8000 with a private PostgreSQL, until Ctrl-C
+	@scripts/run.sh
+
+test: setup ## Run everything: format, lints, docs, all tests (T=cli: only tests/tests/cli.rs)
+	@scripts/test.sh $(if $(T),--test $(T))
+
+fmt: ## Format the Rust sources
+	@cargo fmt --all
+
+lint: setup ## Check format and lints, warnings as errors
+	@scripts/lint.sh
+
+doc: setup ## Build the crates' documentation
+	@scripts/doc.sh
+
+bench: setup ## Measure against plain tables on a private PostgreSQL
+	@scripts/bench_env.sh scripts/bench.sh
+
+install: setup ## Install the extension into the PostgreSQL of PG_CONFIG
+	@scripts/package.sh --install
+
+package: setup ## Leave an installable tree in target/package
+	@scripts/package.sh
+
+audit: ## Check the dependencies' licences, sources and known vulnerabilities
+	@scripts/audit.sh
+
+clean: ## Delete what was built (the data of `make run` stays)
+	@cargo clean
+
+distclean: clean ## Delete the private PostgreSQL too, with the data of `make run`
+	@scripts/distclean.sh

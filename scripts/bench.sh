@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Measures timedb against a plain table, in the cluster that scripts/bench_env.sh provides:
+# `make bench`, or scripts/bench_env.sh scripts/bench.sh. Prints the numbers on stdout, and on stderr
+# what it is doing. TIMEDB_BENCH_RUNS (5) and TIMEDB_BENCH_SECONDS (4) make it longer or shorter.
+set -euo pipefail
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+for name in TIMEDB_BENCH_DSN TIMEDB_BENCH_PG_BIN TIMEDB_BENCH_PYTHON TIMEDB_BIN; do
+    [[ -n ${!name:-} ]] || die "$name is not set: run 'make bench'"
+done
+
+cd "$ROOT"
+say "Building the benchmark"
+cargo build --quiet --release --package timedb_tests --bin timedb_bench || die "the benchmark does not build"
+say "Measuring (about ten minutes)"
+# The harness of the tests gives the databases and the server.
+export TIMEDB_TEST_ADMIN_DSN=$TIMEDB_BENCH_DSN
+export TIMEDB_TEST_PG_BIN=$TIMEDB_BENCH_PG_BIN
+export TIMEDB_TEST_PYTHON=$TIMEDB_BENCH_PYTHON
+export TIMEDB_TEST_ROOT=$ROOT
+"$TARGET_DIR/release/timedb_bench"

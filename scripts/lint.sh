@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Format and lints, warnings as errors.
+set -euo pipefail
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+
+cd "$ROOT"
+use_postgres
+say "Checking the format"
+cargo fmt --all --check || die "the format differs: run 'make fmt'"
+say "Running clippy (some minutes the first time)"
+cargo clippy --quiet --workspace --all-targets "${PG_FEATURES[@]}" -- -D warnings
+if have shellcheck; then
+    say "Running shellcheck"
+    shellcheck -x scripts/*.sh scripts/lib/*.sh .ci/run
+fi

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Installs what is missing for building, running and testing timedb, and nothing else. Quick when
+# nothing is missing. Starts and creates no cluster of the system's PostgreSQL.
+set -euo pipefail
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+
+missing=()
+need() { missing+=("$@"); }
+
+have_libclang() {
+    local file
+    [[ -n ${LIBCLANG_PATH:-} ]] && return
+    for file in /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib/libclang*.so* /usr/lib64/libclang*.so*; do
+        [[ -e $file ]] && return
+    done
+    return 1
+}
+
+have cargo || die "Rust is missing: install it with rustup (https://rustup.rs), then run this again"
+
+have cc || need build-essential
+have clang || need clang
+have_libclang || need libclang-dev
+have pkg-config || need pkg-config
+have curl || need curl
+"${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null || need python3-venv
+if ! have runuser || ! have flock; then need util-linux; fi
+
+# Prints the newest supported version that the package lists offer.
+offered_postgres() {
+    local major
+    for major in "${PG_MAJORS[@]}"; do
+        if apt-cache show "postgresql-server-dev-$major" >/dev/null 2>&1; then
+            printf '%s\n' "$major"
+            return
+        fi
+    done
+    return 1
+}
+
+major=
+if config=$(find_pg_config) && [[ -x $config ]]; then
+    if [[ ! -f $("$config" --includedir-server)/postgres.h || ! -x $("$config" --bindir)/postgres ]]; then
+        major=$("$config" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
+    fi
+elif [[ -n ${config:-} ]]; then
+    # The server's package is there, its development package (which holds pg_config) is not.
+    major=$(sed -E 's|.*/postgresql/([0-9]+)/.*|\1|' <<<"$config")
+elif [[ -n ${PG_CONFIG:-} ]]; then
+    find_pg_config >/dev/null
+else
+    major=any
+fi
+
+if ((${#missing[@]})) || [[ -n $major ]]; then
+    what=("${missing[@]}")
+    [[ -z $major ]] || what+=("PostgreSQL's server and its development files")
+    list=$(printf ', %s' "${what[@]}")
+    list=${list:2}
+    have apt-get || die "missing: $list; this system has no apt-get, so install them with its own package manager and run this again"
+    if is_root; then
+        sudo=(env)
+    elif have sudo; then
+        sudo=(sudo)
+        note "installing packages takes sudo, which may ask for your password"
+    else
+        die "missing: $list; installing them takes root or sudo, and $(id -un) has neither"
+    fi
+    say "Installing system packages (about a minute): $list"
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q >/dev/null ||
+        die "apt-get update failed: are the package sources of this system reachable?"
+    if [[ -n $major ]]; then
+        if [[ $major == any ]]; then
+            major=$(offered_postgres) ||
+                die "this distribution's packages hold no PostgreSQL ${PG_MAJORS[-1]} to ${PG_MAJORS[0]}: add the PostgreSQL project's own apt repository, or set PG_CONFIG"
+        fi
+        need "postgresql-$major" "postgresql-server-dev-$major"
+    fi
+    # Without this, the server's package would create and start a cluster of the system.
+    no_cluster=/etc/postgresql-common/createcluster.d/timedb-setup.conf
+    if [[ -n $major && ! -d /usr/lib/postgresql/$major/bin ]]; then
+        "${sudo[@]}" mkdir -p "${no_cluster%/*}"
+        "${sudo[@]}" tee "$no_cluster" >/dev/null <<<"create_main_cluster = false"
+        # shellcheck disable=SC2064
+        trap "${sudo[*]} rm -f $no_cluster" EXIT
+    fi
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null ||
+        die "apt-get could not install: ${missing[*]}"
+fi
+
+use_postgres
+
+wanted=$(sed -nE 's/^pgrx = .*"=([0-9.]+)".*/\1/p' "$ROOT/timedb_ext/Cargo.toml")
+[[ -n $wanted ]] || die "timedb_ext/Cargo.toml names no exact version of pgrx"
+installed=$(cargo pgrx --version 2>/dev/null | sed -E 's/^cargo-pgrx //' || true)
+if [[ $installed != "$wanted" ]]; then
+    say "Installing cargo-pgrx $wanted (compiles for about four minutes, once)"
+    cargo install cargo-pgrx --version "$wanted" --locked --quiet ||
+        die "cargo could not install cargo-pgrx $wanted"
+fi

@@ -1,0 +1,104 @@
+-- Runs last: who owns what, what a dump contains, who may do what.
+
+-- Relations belong to timedb_owner, and pg_dump saves the rows of every table. What ALTER DEFAULT
+-- PRIVILEGES has given to anybody is taken back: row security does not bind TRUNCATE.
+DO $$
+DECLARE
+    relation record;
+    grantee name;
+BEGIN
+    FOR relation IN
+        SELECT c.oid::pg_catalog.regclass AS name, c.relkind
+        FROM pg_catalog.pg_class c
+        WHERE c.relnamespace = 'timedb'::pg_catalog.regnamespace AND c.relkind IN ('r', 'v')
+        ORDER BY c.relname
+    LOOP
+        EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO timedb_owner', relation.name);
+        EXECUTE pg_catalog.format('REVOKE ALL ON TABLE %s FROM PUBLIC', relation.name);
+        FOR grantee IN
+            SELECT DISTINCT r.rolname
+            FROM pg_catalog.pg_class c, LATERAL pg_catalog.aclexplode(c.relacl) a
+            JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+            WHERE c.oid = relation.name AND a.grantee <> c.relowner
+        LOOP
+            EXECUTE pg_catalog.format('REVOKE ALL ON TABLE %s FROM %I', relation.name, grantee);
+        END LOOP;
+        IF relation.relkind = 'r' THEN
+            PERFORM pg_catalog.pg_extension_config_dump(relation.name, '');
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- Functions: those named here belong to timedb_keeper, all others to timedb_definer (a function
+-- forgotten here finds no right on users and keys). The lists also say who may call what; a
+-- function in no list can be called by its owner only.
+DO $$
+DECLARE
+    keepers constant name[] := '{authenticate, login, create_tenant, create_user, list_users, activate_user,
+        deactivate_user, regenerate_key, set_auth_required, _generate_key, _key_hash, _issue_key,
+        _normal_email, _find_user, _set_user_active}';
+    identity constant name[] := '{authenticate, whoami, current_tenant, hide_parameters, auth_required, version}';
+    session constant name[] := '{login, logout}';
+    administration constant name[] := '{create_tenant, create_user, list_users, activate_user, deactivate_user,
+        regenerate_key, set_auth_required, auth_required, version}';
+    data constant name[] := '{create_series, upload, _upload_packed, read_flat, read_overlapping, read_versions, _read_packed,
+        _read_chunks, _unpack}';
+    function record;
+    grantees text[];
+    grantee name;
+BEGIN
+    FOR function IN
+        SELECT p.oid::pg_catalog.regprocedure AS signature, p.proname AS name
+        FROM pg_catalog.pg_proc p
+        WHERE p.pronamespace = 'timedb'::pg_catalog.regnamespace
+        ORDER BY p.proname
+    LOOP
+        EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO %I', function.signature,
+            CASE WHEN function.name = ANY (keepers) THEN 'timedb_keeper' ELSE 'timedb_definer' END);
+
+        grantees := '{}';
+        IF function.name = ANY (identity || data) THEN
+            grantees := grantees || '{timedb_user, timedb_session}'::text[];
+        END IF;
+        IF function.name = ANY (session) THEN
+            grantees := grantees || '{timedb_session}'::text[];
+        END IF;
+        IF function.name = ANY (administration) THEN
+            grantees := grantees || '{timedb_admin, pg_database_owner}'::text[];
+        END IF;
+        EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', function.signature);
+        FOR grantee IN
+            SELECT DISTINCT r.rolname
+            FROM pg_catalog.pg_proc p, LATERAL pg_catalog.aclexplode(p.proacl) a
+            JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+            WHERE p.oid = function.signature AND a.grantee <> p.proowner
+        LOOP
+            EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM %I', function.signature, grantee);
+        END LOOP;
+        IF grantees <> '{}' THEN
+            EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %s', function.signature,
+                pg_catalog.array_to_string(grantees, ', '));
+        END IF;
+    END LOOP;
+END
+$$;
+
+GRANT USAGE ON SCHEMA timedb TO PUBLIC;
+
+-- Policies and functions call these in the name of the two function owners.
+GRANT EXECUTE ON FUNCTION timedb.current_tenant() TO timedb_keeper;
+GRANT EXECUTE ON FUNCTION timedb._uuid7() TO timedb_keeper;
+
+-- Administration and authentication.
+GRANT SELECT, INSERT ON timedb.tenants TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (active) ON timedb.users TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (revoked_at) ON timedb.api_keys TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE, DELETE ON timedb.settings TO timedb_keeper;
+GRANT SELECT ON timedb.settings TO timedb_definer;
+
+-- Data functions: writing appends.
+GRANT SELECT, INSERT ON timedb.series, timedb.series_labels, timedb.batches, timedb.segments TO timedb_definer;
+
+-- Tenants read, under row security. Everything else goes through functions.
+GRANT SELECT ON timedb.series, timedb.series_labels, timedb.batches, timedb."values" TO timedb_user, timedb_session;

@@ -1,0 +1,43 @@
+-- Who the caller is. The state is four settings that only the library can set (settings.rs).
+
+-- Read by every policy. Never IMMUTABLE: the tenant changes within a session, plans are kept.
+CREATE FUNCTION timedb.current_tenant() RETURNS uuid
+    LANGUAGE c STABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'current_tenant_wrapper';
+COMMENT ON FUNCTION timedb.current_tenant() IS 'The authenticated tenant, or NULL.';
+
+CREATE FUNCTION timedb.whoami()
+    RETURNS TABLE (tenant_id uuid, user_id uuid, key_id uuid, access text)
+    LANGUAGE c STABLE PARALLEL SAFE ROWS 1
+    AS 'MODULE_PATHNAME', 'whoami_wrapper';
+COMMENT ON FUNCTION timedb.whoami() IS
+    'The authenticated tenant, user and key, and whether the key may write. One row; NULLs when nobody is authenticated.';
+
+-- Definer (timedb_keeper): looks a key up before there is a tenant. It only reads, so it works in
+-- READ ONLY transactions and on a standby.
+CREATE FUNCTION timedb.authenticate(key text) RETURNS uuid
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'authenticate_wrapper';
+COMMENT ON FUNCTION timedb.authenticate(text) IS
+    'Makes the key''s tenant the current one until the transaction ends, and returns it. NULL is accepted only where authentication is not required.';
+
+-- Definer (timedb_keeper), as authenticate. A login outlives the transaction and leaks through a
+-- transaction-mode pooler to the next client, so timedb_user has no right to it.
+CREATE FUNCTION timedb.login(key text) RETURNS uuid
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'login_wrapper';
+COMMENT ON FUNCTION timedb.login(text) IS
+    'Makes the key''s tenant the current one for the session, until timedb.logout() or DISCARD ALL. A key revoked later keeps its session. Not for pooled connections.';
+
+CREATE FUNCTION timedb.logout() RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'logout_wrapper';
+COMMENT ON FUNCTION timedb.logout() IS 'Ends what timedb.login() began.';
+
+CREATE FUNCTION timedb.hide_parameters() RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'hide_parameters_wrapper';
+COMMENT ON FUNCTION timedb.hide_parameters() IS
+    'Keeps statement parameters, such as a key, out of the server''s log until the transaction ends.';

@@ -1,0 +1,41 @@
+-- What holds for the whole store.
+
+CREATE FUNCTION timedb.version() RETURNS text
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'version_wrapper';
+COMMENT ON FUNCTION timedb.version() IS 'The version of the loaded library.';
+
+-- Definer (timedb_definer): callers have no right on timedb.settings. No row means required, so
+-- a store whose settings got lost is closed.
+CREATE FUNCTION timedb.auth_required() RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT EXISTS (
+        SELECT FROM timedb.settings s WHERE s.name = 'auth_required' AND s.value = 'false'::pg_catalog.jsonb
+    )
+$$;
+COMMENT ON FUNCTION timedb.auth_required() IS 'Whether an API key is required. False in an open store, where no key means the zero UUID''s tenant.';
+
+-- Definer (timedb_keeper). An open store's writes belong to the zero tenant, which then exists.
+CREATE FUNCTION timedb.set_auth_required(required boolean) RETURNS void
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF set_auth_required.required IS NULL THEN
+        RAISE EXCEPTION 'required must not be null' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    IF set_auth_required.required THEN
+        DELETE FROM timedb.settings s WHERE s.name = 'auth_required';
+        RETURN;
+    END IF;
+    PERFORM timedb.create_tenant('default', '00000000-0000-0000-0000-000000000000', true);
+    INSERT INTO timedb.settings (name, value) VALUES ('auth_required', 'false')
+    ON CONFLICT ON CONSTRAINT settings_name_key DO UPDATE SET value = excluded.value;
+    RAISE NOTICE 'authentication is not required any more'
+        USING DETAIL = 'Whoever reaches the server without a key reads and writes the data of tenant 00000000-0000-0000-0000-000000000000.';
+END
+$$;
+COMMENT ON FUNCTION timedb.set_auth_required(boolean) IS
+    'Opens the store (false): no key then means the zero UUID''s tenant; or closes it again (true).';

@@ -1,0 +1,20 @@
+-- Definer (timedb_keeper): tenants have no INSERT on any table.
+CREATE FUNCTION timedb.create_tenant(name text DEFAULT NULL, tenant_id uuid DEFAULT NULL, if_not_exists boolean DEFAULT false) RETURNS uuid
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    id uuid := COALESCE(create_tenant.tenant_id, timedb._uuid7());
+BEGIN
+    INSERT INTO timedb.tenants (tenant_id, name) VALUES (id, create_tenant.name)
+    ON CONFLICT ON CONSTRAINT tenants_tenant_key DO NOTHING;
+    IF NOT FOUND AND create_tenant.if_not_exists IS NOT TRUE THEN
+        RAISE EXCEPTION 'tenant "%" already exists', id
+            USING ERRCODE = 'unique_violation',
+                  HINT = 'Pass if_not_exists => true to use the tenant as it is.';
+    END IF;
+    RETURN id;
+END
+$$;
+COMMENT ON FUNCTION timedb.create_tenant(text, uuid, boolean) IS
+    'Creates a tenant and returns its id. Without tenant_id a new id is made; with if_not_exists an existing tenant is left as it is.';

@@ -1,0 +1,42 @@
+-- Writing points. Both functions run as timedb_definer: tenants have no INSERT right on any table,
+-- and the definer is bound by row-level security like everybody else.
+
+CREATE FUNCTION timedb.upload(
+    valid_time timestamptz[],
+    value double precision[],
+    name text[] DEFAULT NULL,
+    labels jsonb[] DEFAULT NULL,
+    unit text[] DEFAULT NULL,
+    description text[] DEFAULT NULL,
+    series_id uuid[] DEFAULT NULL,
+    series_index integer[] DEFAULT NULL,
+    valid_time_end timestamptz[] DEFAULT NULL,
+    known_time timestamptz DEFAULT NULL,
+    workflow_id text DEFAULT NULL,
+    batch_start_time timestamptz DEFAULT NULL,
+    batch_finish_time timestamptz DEFAULT NULL,
+    batch_params jsonb DEFAULT NULL
+) RETURNS TABLE (batch_id uuid, points bigint, series_ids uuid[])
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'upload_arrays_wrapper';
+
+COMMENT ON FUNCTION timedb.upload(timestamptz[], double precision[], text[], jsonb[], text[], text[], uuid[], integer[], timestamptz[], timestamptz, text, timestamptz, timestamptz, jsonb) IS
+'Stores points as one batch, all or none. valid_time and value have one element a point. name (or series_id) has one element for all points, one a point, or, with series_index (counted from 1, one a point), one a series; labels, unit and description go with name. Series that do not exist are created. known_time defaults to now.';
+
+-- The same for clients that send packed columns: a tenth of the time of arrays.
+-- The layout stands in timedb_ext/src/pack.rs.
+CREATE FUNCTION timedb._upload_packed(
+    data bytea,
+    known_time timestamptz DEFAULT NULL,
+    workflow_id text DEFAULT NULL,
+    batch_start_time timestamptz DEFAULT NULL,
+    batch_finish_time timestamptz DEFAULT NULL,
+    batch_params jsonb DEFAULT NULL
+) RETURNS TABLE (batch_id uuid, points bigint, series_ids uuid[])
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'upload_packed_wrapper';
+
+COMMENT ON FUNCTION timedb._upload_packed(bytea, timestamptz, text, timestamptz, timestamptz, jsonb) IS
+'timedb.upload() for the HTTP server: the points as packed columns.';

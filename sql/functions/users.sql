@@ -1,0 +1,124 @@
+-- Users. All definers here belong to timedb_keeper, which alone sees users across tenants.
+
+-- One spelling for each address, so that uniqueness and look-ups mean what people expect.
+CREATE FUNCTION timedb._normal_email(email text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT pg_catalog.lower(pg_catalog.btrim(_normal_email.email, E' \t\r\n'))
+$$;
+COMMENT ON FUNCTION timedb._normal_email(text) IS 'An email trimmed and in lower case. Private.';
+
+-- Finds the one user that an administrator means, and locks its row until the transaction ends.
+CREATE FUNCTION timedb._find_user(email text, INOUT tenant_id uuid, OUT user_id uuid)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    candidate record;
+    matches integer := 0;
+BEGIN
+    FOR candidate IN
+        SELECT u.tenant_id, u.user_id FROM timedb.users u
+        WHERE u.email = timedb._normal_email(_find_user.email)
+          AND (_find_user.tenant_id IS NULL OR u.tenant_id = _find_user.tenant_id)
+        ORDER BY u.tenant_id
+        FOR UPDATE
+    LOOP
+        matches := matches + 1;
+        _find_user.user_id := candidate.user_id;
+        IF matches = 2 THEN
+            RAISE EXCEPTION 'user with email "%" exists in several tenants', _find_user.email
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = 'Pass tenant_id to say which one; timedb.list_users() shows them.';
+        END IF;
+    END LOOP;
+    IF matches = 0 THEN
+        RAISE EXCEPTION 'user with email "%" not found', COALESCE(_find_user.email, '')
+            USING ERRCODE = 'undefined_object';
+    END IF;
+    _find_user.tenant_id := candidate.tenant_id;
+END
+$$;
+COMMENT ON FUNCTION timedb._find_user(text, uuid) IS 'Finds a user by email, in one tenant or in all. Private.';
+
+-- IN and OUT parameters share names, hence INOUT: the columns are user_id, tenant_id, email, api_key.
+CREATE FUNCTION timedb.create_user(OUT user_id uuid, INOUT tenant_id uuid, INOUT email text, OUT api_key text)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    create_user.email := timedb._normal_email(create_user.email);
+    IF create_user.email IS NULL OR create_user.email !~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$'
+       OR pg_catalog.length(create_user.email) > 254 THEN
+        RAISE EXCEPTION 'invalid email "%"', COALESCE(create_user.email, '')
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'An email has the form name@host, up to 254 characters.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM timedb.tenants t WHERE t.tenant_id = create_user.tenant_id) THEN
+        RAISE EXCEPTION 'tenant "%" does not exist', create_user.tenant_id
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'Create it with timedb.create_tenant().';
+    END IF;
+
+    create_user.user_id := timedb._uuid7();
+    INSERT INTO timedb.users (tenant_id, user_id, email)
+    VALUES (create_user.tenant_id, create_user.user_id, create_user.email)
+    ON CONFLICT ON CONSTRAINT users_email_key DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'user with email "%" already exists for this tenant', create_user.email
+            USING ERRCODE = 'unique_violation',
+                  HINT = 'timedb.regenerate_key() gives an existing user a new key.';
+    END IF;
+    create_user.api_key := timedb._issue_key(create_user.tenant_id, create_user.user_id, 'default');
+END
+$$;
+COMMENT ON FUNCTION timedb.create_user(uuid, text) IS
+    'Creates a user of a tenant and returns it with its API key. The key is shown this once: only its hash is stored.';
+
+CREATE FUNCTION timedb.list_users(tenant_id uuid DEFAULT NULL, include_inactive boolean DEFAULT true)
+    RETURNS TABLE (email text, user_id uuid, tenant_id uuid, active boolean, created_at timestamptz)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT u.email, u.user_id, u.tenant_id, u.active, u.created_at
+    FROM timedb.users u
+    WHERE (list_users.tenant_id IS NULL OR u.tenant_id = list_users.tenant_id)
+      AND (u.active OR list_users.include_inactive)
+    ORDER BY u.created_at DESC, u.user_id DESC
+$$;
+COMMENT ON FUNCTION timedb.list_users(uuid, boolean) IS
+    'Users, newest first: of one tenant, or of all when tenant_id is NULL.';
+
+CREATE FUNCTION timedb._set_user_active(email text, tenant_id uuid, active boolean) RETURNS uuid
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder record;
+BEGIN
+    SELECT * INTO STRICT holder FROM timedb._find_user(_set_user_active.email, _set_user_active.tenant_id);
+    UPDATE timedb.users u SET active = _set_user_active.active
+    WHERE u.tenant_id = holder.tenant_id AND u.user_id = holder.user_id;
+    RETURN holder.user_id;
+END
+$$;
+COMMENT ON FUNCTION timedb._set_user_active(text, uuid, boolean) IS 'Activates or deactivates a user. Private.';
+
+CREATE FUNCTION timedb.activate_user(email text, tenant_id uuid DEFAULT NULL) RETURNS uuid
+    LANGUAGE sql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT timedb._set_user_active(activate_user.email, activate_user.tenant_id, true)
+$$;
+COMMENT ON FUNCTION timedb.activate_user(text, uuid) IS
+    'Lets a deactivated user''s keys work again and returns the user''s id. tenant_id is needed when the email stands in several tenants.';
+
+CREATE FUNCTION timedb.deactivate_user(email text, tenant_id uuid DEFAULT NULL) RETURNS uuid
+    LANGUAGE sql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT timedb._set_user_active(deactivate_user.email, deactivate_user.tenant_id, false)
+$$;
+COMMENT ON FUNCTION timedb.deactivate_user(text, uuid) IS
+    'Refuses every key of a user from the next statement on and returns the user''s id. tenant_id is needed when the email stands in several tenants.';

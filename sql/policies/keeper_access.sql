@@ -1,0 +1,39 @@
+-- Tenants, users and keys: as in tenant_isolation.sql, and open to timedb_keeper. It owns
+-- authenticate (which looks a key up before there is a tenant) and the functions of administrators,
+-- has no member, and cannot log in.
+
+ALTER TABLE timedb.tenants ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb.tenants FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenants_tenant_access ON timedb.tenants
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY tenants_keeper_access ON timedb.tenants TO timedb_keeper
+    USING (true)
+    WITH CHECK (true);
+CREATE POLICY tenants_tenant_isolation ON timedb.tenants AS RESTRICTIVE
+    USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
+    WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
+
+ALTER TABLE timedb.users ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb.users FORCE ROW LEVEL SECURITY;
+CREATE POLICY users_tenant_access ON timedb.users
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY users_keeper_access ON timedb.users TO timedb_keeper
+    USING (true)
+    WITH CHECK (true);
+CREATE POLICY users_tenant_isolation ON timedb.users AS RESTRICTIVE
+    USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
+    WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
+
+ALTER TABLE timedb.api_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb.api_keys FORCE ROW LEVEL SECURITY;
+CREATE POLICY api_keys_tenant_access ON timedb.api_keys
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY api_keys_keeper_access ON timedb.api_keys TO timedb_keeper
+    USING (true)
+    WITH CHECK (true);
+CREATE POLICY api_keys_tenant_isolation ON timedb.api_keys AS RESTRICTIVE
+    USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
+    WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');

@@ -1,0 +1,31 @@
+-- Keys, of which only the SHA-256 is kept: 256 random bits need no salt and no slow hash, and the
+-- hash is the look-up. Its uniqueness is global on purpose: a key names its tenant, not the reverse.
+CREATE TABLE timedb.api_keys (
+    tenant_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    key_hash bytea NOT NULL,
+    key_prefix text NOT NULL,
+    access text NOT NULL DEFAULT 'read_write',
+    legacy boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    not_before timestamptz,
+    expires_at timestamptz,
+    revoked_at timestamptz,
+    CONSTRAINT api_keys_key_key PRIMARY KEY (tenant_id, key_id),
+    CONSTRAINT api_keys_hash_key UNIQUE (key_hash),
+    CONSTRAINT api_keys_hash_check CHECK (pg_catalog.octet_length(key_hash) = 32),
+    CONSTRAINT api_keys_access_check CHECK (access IN ('read_write', 'read_only'))
+);
+
+-- All keys of one user, for regenerate_key.
+CREATE INDEX api_keys_user_index ON timedb.api_keys (tenant_id, user_id);
+
+COMMENT ON TABLE timedb.api_keys IS 'API keys of users: hash, rights and life span. The keys themselves are nowhere.';
+COMMENT ON COLUMN timedb.api_keys.key_hash IS 'SHA-256 of the key.';
+COMMENT ON COLUMN timedb.api_keys.key_prefix IS 'The first characters of the key, to tell keys apart.';
+COMMENT ON COLUMN timedb.api_keys.access IS 'read_write, or read_only: writing functions refuse it.';
+COMMENT ON COLUMN timedb.api_keys.legacy IS 'The key has the format of the Python project (43 URL-safe characters).';
+COMMENT ON COLUMN timedb.api_keys.expires_at IS 'NULL: never.';
+COMMENT ON COLUMN timedb.api_keys.revoked_at IS 'NULL: not revoked.';

@@ -1,0 +1,8 @@
+-- Settings of the store. It holds no tenant's data, and no row is there from the start: rows made by
+-- the script would collide with the dumped ones when a dump is restored.
+CREATE TABLE timedb.settings (
+    name text NOT NULL,
+    value jsonb NOT NULL,
+    CONSTRAINT settings_name_key PRIMARY KEY (name)
+);
+COMMENT ON TABLE timedb.settings IS 'Settings of this store. auth_required = false makes it an open store; without that row authentication is required.';

@@ -1,0 +1,13 @@
+-- People and programs of a tenant. The same email may stand in several tenants.
+CREATE TABLE timedb.users (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    email text NOT NULL,
+    active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT users_user_key PRIMARY KEY (tenant_id, user_id),
+    CONSTRAINT users_email_key UNIQUE (tenant_id, email)
+);
+COMMENT ON TABLE timedb.users IS 'Users of each tenant.';
+COMMENT ON COLUMN timedb.users.email IS 'Trimmed and in lower case.';
+COMMENT ON COLUMN timedb.users.active IS 'False: every key of the user is refused from the next statement on.';

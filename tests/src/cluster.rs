@@ -1,0 +1,127 @@
+//! Whole clusters for tests that change what all databases share: roles, restores, settings.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio_postgres::Client;
+
+use crate::{Config, Output, Run, connect};
+
+/// A private cluster in a temporary folder, reachable over its socket only; gone with the value.
+pub struct ThrowawayCluster {
+    folder: PathBuf,
+}
+
+impl ThrowawayCluster {
+    /// Creates and starts a cluster with these lines in its configuration file.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(settings: &[&str]) -> Self {
+        let made = as_server("mktemp")
+            .args(["-d", "/tmp/timedb-test.XXXXXX"])
+            .ok();
+        let cluster = Self {
+            folder: PathBuf::from(made.trim()),
+        };
+        let data = cluster.data();
+        let bin = &Config::get().pg_bin;
+        as_server(bin.join("initdb"))
+            .args([
+                "-U",
+                "postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+                "-D",
+            ])
+            .args([&data])
+            .ok();
+        let mut lines = vec![
+            "listen_addresses = ''".to_owned(),
+            format!("unix_socket_directories = '{}'", cluster.folder.display()),
+            "fsync = off".to_owned(),
+        ];
+        lines.extend(settings.iter().map(|line| (*line).to_owned()));
+        let script = format!(
+            "cat >> '{}/postgresql.conf' <<'END'\n{}\nEND",
+            data.display(),
+            lines.join("\n")
+        );
+        as_server("sh").args(["-c", &script]).ok();
+        cluster.control(&["start"]);
+        cluster
+    }
+
+    /// Stops and starts the server.
+    pub fn restart(&self) {
+        self.control(&["restart", "-m", "fast"]);
+    }
+
+    /// The superuser's connection URI for a database.
+    pub fn dsn(&self, database: &str) -> String {
+        self.dsn_as(database, "postgres")
+    }
+
+    /// A role's connection URI for a database; no password is asked for.
+    pub fn dsn_as(&self, database: &str, role: &str) -> String {
+        let host = utf8_percent_encode(
+            self.folder.to_str().expect("the path is UTF-8"),
+            NON_ALPHANUMERIC,
+        );
+        format!("postgresql:///{database}?host={host}&user={role}")
+    }
+
+    /// Connects as the superuser.
+    pub async fn connect(&self, database: &str) -> Client {
+        connect(&self.dsn(database)).await
+    }
+
+    /// Everything that the server logged so far.
+    pub fn log(&self) -> String {
+        as_server("cat").args([self.folder.join("log")]).ok()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn control(&self, action: &[&str]) {
+        let output = pg_ctl(&self.folder, action);
+        assert_eq!(output.code, 0, "pg_ctl {action:?} failed: {output:?}");
+    }
+}
+
+impl Drop for ThrowawayCluster {
+    fn drop(&mut self) {
+        pg_ctl(&self.folder, &["stop", "-m", "immediate"]);
+        as_server("rm").args(["-rf"]).args([&self.folder]).run();
+    }
+}
+
+fn pg_ctl(folder: &Path, action: &[&str]) -> Output {
+    as_server(Config::get().pg_bin.join("pg_ctl"))
+        .args(action)
+        .args([
+            Path::new("-w"),
+            Path::new("-D"),
+            &folder.join("data"),
+            Path::new("-l"),
+            &folder.join("log"),
+        ])
+        .run()
+}
+
+/// PostgreSQL refuses to run as root: then its programs run as the user `postgres`.
+fn as_server(program: impl AsRef<std::ffi::OsStr>) -> Run {
+    let me = Command::new("id").arg("-u").output().expect("id runs");
+    if me.stdout.trim_ascii() == b"0" {
+        Run::new("runuser")
+            .args(["-u", "postgres", "--"])
+            .args([program])
+    } else {
+        Run::new(program)
+    }
+}

@@ -1,0 +1,18 @@
+//! The harness of the behaviour tests: a fresh database per test, the personas, the real server, the
+//! real binary and real clients. It knows timedb only through SQL, HTTP and the command line.
+//!
+//! `make test` starts the private cluster and sets the variables that `config` reads.
+
+mod cluster;
+mod command;
+mod config;
+mod db;
+mod http;
+mod sql;
+
+pub use cluster::ThrowawayCluster;
+pub use command::{Output, Run, cli, pg_tool, psql, python};
+pub use config::Config;
+pub use db::{Db, Role, Tenant};
+pub use http::{Reply, Server};
+pub use sql::{authenticate, connect, count, refusal, upload};

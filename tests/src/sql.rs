@@ -1,0 +1,71 @@
+//! Connections and the few SQL phrases that many tests share.
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, NoTls};
+use uuid::Uuid;
+
+/// Connects; the connection lives as long as the client.
+pub async fn connect(dsn: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(dsn, NoTls)
+        .await
+        .unwrap_or_else(|error| panic!("cannot connect: {error:?}"));
+    // An error of the connection shows in the client's next statement.
+    tokio::spawn(async move { drop(connection.await) });
+    client
+}
+
+/// Calls `timedb.authenticate` in the transaction that is open, and returns the tenant.
+///
+/// # Errors
+/// 28000 for a key that is not valid.
+pub async fn authenticate(client: &Client, key: &str) -> Result<Uuid, Error> {
+    let row = client
+        .query_one("SELECT timedb.authenticate($1)", &[&key])
+        .await?;
+    Ok(row.get(0))
+}
+
+/// Uploads hourly values of the series `name`, from 2025-01-01T00:00:00Z on, and returns the series' id.
+///
+/// # Errors
+/// Whatever `timedb.upload` refuses.
+pub async fn upload(client: &Client, name: &str, values: &[f64]) -> Result<Uuid, Error> {
+    let row = client
+        .query_one(
+            "SELECT series_ids[1] FROM timedb.upload(
+                 valid_time => ARRAY(SELECT timestamptz '2025-01-01 00:00:00Z' + i * interval '1 hour'
+                                     FROM generate_series(0, cardinality($2::float8[]) - 1) AS i ORDER BY i),
+                 value => $2,
+                 name => ARRAY[$1])",
+            &[&name, &values],
+        )
+        .await?;
+    Ok(row.get(0))
+}
+
+/// The single number that a query returns.
+pub async fn count(client: &Client, query: &str, parameters: &[&(dyn ToSql + Sync)]) -> i64 {
+    client
+        .query_one(query, parameters)
+        .await
+        .unwrap_or_else(|error| panic!("{query}: {error:?}"))
+        .get(0)
+}
+
+/// What a statement was refused with: SQLSTATE and message.
+///
+/// # Panics
+/// When the statement went through, or failed without the server's word.
+#[track_caller]
+pub fn refusal<T>(result: Result<T, Error>) -> (String, String) {
+    match result {
+        Ok(_) => panic!("the statement went through, it had to be refused"),
+        Err(error) => match error.as_db_error() {
+            Some(refused) => (
+                refused.code().code().to_owned(),
+                refused.message().to_owned(),
+            ),
+            None => panic!("not an answer of the server: {error:?}"),
+        },
+    }
+}

@@ -1,0 +1,27 @@
+//! The segment format of timedb: columns of one series' points, compressed, and the merging of
+//! overlapping segments. Owns the bytes of a segment and the order of versions; knows neither
+//! PostgreSQL nor tenants' rules. All times are microseconds since 1970-01-01T00:00:00Z.
+#![forbid(unsafe_code)]
+
+mod bits;
+mod decode;
+mod encode;
+mod error;
+mod floats;
+pub mod format;
+pub mod group;
+mod ints;
+mod merge;
+mod nulls;
+mod pcodec;
+mod points;
+mod span;
+
+pub use decode::decode;
+pub use encode::encode;
+pub use error::SegmentError;
+pub use merge::{Filter, Merged, Merger, Mode};
+pub use points::{
+    Bounds, Column, MAX_COUNT, MAX_POINTS, NO_END, Points, Segment, SegmentKey, Stamp,
+};
+pub use span::{class_width, span_class, split};

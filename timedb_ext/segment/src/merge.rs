@@ -1,0 +1,283 @@
+//! Merging the segments of one series: which version of a point is answered, in a stream whose
+//! memory is bounded by what overlaps. Owns what is held back; `fold` and `rows` do the merging.
+
+mod fold;
+mod output;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use crate::{Points, Stamp};
+
+pub use output::Merged;
+use output::Output;
+
+/// Fewer fresh points than this are not worth a merge of their own.
+const HOLD: usize = 1024;
+
+/// From so many points held on, versions that can't be answered any more are thrown away.
+const COMPACT: usize = 1 << 18;
+
+/// Which versions of a point are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Per (valid_time, valid_time_end) the greatest (known_time, change_time, version).
+    Flat,
+    /// Per (known_time, valid_time, valid_time_end) the greatest (change_time, version).
+    Overlapping,
+    /// All of them.
+    Versions,
+}
+
+/// Half-open ranges that a point has to lie in, applied before the newest version is chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// The least valid_time.
+    pub start_valid: Option<i64>,
+    /// The valid_time that is too late.
+    pub end_valid: Option<i64>,
+    /// The least known_time.
+    pub start_known: Option<i64>,
+    /// The known_time that is too late.
+    pub end_known: Option<i64>,
+}
+
+impl Filter {
+    fn keeps_known(&self, known_time: i64) -> bool {
+        self.start_known.is_none_or(|start| known_time >= start)
+            && self.end_known.is_none_or(|end| known_time < end)
+    }
+
+    /// What is left of the points, and where it starts.
+    fn apply(&self, mut points: Points) -> (Points, usize) {
+        let from = self
+            .start_valid
+            .map_or(0, |start| points.valid_time.partition_point(|&t| t < start));
+        let to = self.end_valid.map_or(points.len(), |end| {
+            points.valid_time.partition_point(|&t| t < end)
+        });
+        let keeps = |i: usize| self.keeps_known(points.known_time.get(i));
+        let whole = points.known_time.constant().is_some();
+        if from >= to || whole && !keeps(from) {
+            points.truncate(0);
+            return (points, 0);
+        }
+        if whole || (from..to).all(keeps) {
+            points.truncate(to);
+            return (points, from);
+        }
+        let kept: Vec<usize> = (from..to).filter(|&i| keeps(i)).collect();
+        (points.select(&kept), 0)
+    }
+}
+
+/// Points that are held, of which those before `from` have left.
+struct Held {
+    points: Points,
+    from: usize,
+    /// Whether no valid_time stands twice.
+    strict: bool,
+    stamp: Option<Stamp>,
+}
+
+impl Held {
+    fn new(points: Points, from: usize) -> Held {
+        let strict = points.valid_time[from..]
+            .array_windows()
+            .all(|[a, b]| a < b);
+        Held {
+            strict,
+            stamp: points.constant_stamp(),
+            points,
+            from,
+        }
+    }
+}
+
+/// Some of the points that are held; not empty.
+#[derive(Clone, Copy)]
+struct Slice<'a> {
+    held: &'a Held,
+    from: usize,
+    to: usize,
+}
+
+impl<'a> Slice<'a> {
+    fn times(&self) -> &'a [i64] {
+        &self.held.points.valid_time[self.from..self.to]
+    }
+
+    fn ends(&self) -> Option<&'a [i64]> {
+        Some(&self.held.points.valid_time_end.as_ref()?[self.from..self.to])
+    }
+
+    fn first(&self) -> i64 {
+        self.held.points.valid_time[self.from]
+    }
+
+    fn last(&self) -> i64 {
+        self.held.points.valid_time[self.to - 1]
+    }
+}
+
+/// Merges the segments of one series, pushed by ascending least valid_time.
+pub struct Merger {
+    mode: Mode,
+    filter: Filter,
+    held: Vec<Held>,
+    /// Points pushed since the last ones left, and how many of them to wait for.
+    fresh: usize,
+    hold: usize,
+    /// Points held, including those that have left their segment.
+    size: usize,
+    /// The size from which versions are thrown away, now and at least.
+    compact_at: usize,
+    compact_from: usize,
+}
+
+impl Merger {
+    /// A merger that has seen nothing.
+    pub fn new(mode: Mode, filter: Filter) -> Merger {
+        Merger {
+            mode,
+            filter,
+            held: Vec::new(),
+            fresh: 0,
+            hold: HOLD,
+            size: 0,
+            compact_at: COMPACT,
+            compact_from: COMPACT,
+        }
+    }
+
+    /// Sets how many fresh points [`Merger::take_before`] waits for; 1024 unless told, with 0
+    /// everything that is final leaves at once.
+    pub fn hold_back(mut self, points: usize) -> Merger {
+        self.hold = points;
+        self
+    }
+
+    /// Adds a segment. None of its points lies before what has been taken.
+    pub fn push(&mut self, points: Points) {
+        debug_assert!(points.fits() && points.is_sorted());
+        let (points, from) = self.filter.apply(points);
+        if points.is_empty() {
+            return;
+        }
+        self.fresh += points.len() - from;
+        self.size += points.len();
+        self.held.push(Held::new(points, from));
+        if self.size >= self.compact_at && self.mode != Mode::Versions {
+            self.compact();
+        }
+    }
+
+    /// The points before `valid_time`, which are final if every segment still to come starts
+    /// there or later. None if there are none, or so few that they better wait for more: then
+    /// they leave with a later call or with [`Merger::finish`].
+    pub fn take_before(&mut self, valid_time: i64) -> Option<Merged> {
+        if self.fresh < self.hold {
+            return None;
+        }
+        let merged = self.take(|held| {
+            let times = &held.points.valid_time;
+            // Most segments leave as a whole or not at all.
+            match times[times.len() - 1] < valid_time {
+                true => times.len(),
+                false => held.from + times[held.from..].partition_point(|&t| t < valid_time),
+            }
+        });
+        self.fresh = 0;
+        (!merged.is_empty()).then_some(merged)
+    }
+
+    /// All points that have not left yet.
+    pub fn finish(mut self) -> Merged {
+        self.take(|held| held.points.len())
+    }
+
+    /// The points up to a position in each segment, which leave.
+    fn take(&mut self, to: impl Fn(&Held) -> usize) -> Merged {
+        let ends: Vec<usize> = self.held.iter().map(to).collect();
+        let mut leaving = (0..ends.len()).filter(|&i| ends[i] > self.held[i].from);
+        if let (Some(only), None) = (leaving.next(), leaving.next())
+            && self.held[only].from == 0
+            && ends[only] == self.held[only].points.len()
+            && (self.held[only].strict || self.mode == Mode::Versions)
+        {
+            let held = self.held.remove(only);
+            self.size -= held.points.len();
+            return Merged::whole(held.points, self.mode);
+        }
+        let merged = {
+            let slices = self.slices(&ends);
+            let mut output = Output::new(self.mode, &slices);
+            merge(&slices, self.mode, &mut output);
+            output.finish()
+        };
+        let mut ends = ends.into_iter();
+        self.held.retain_mut(|held| {
+            held.from = ends.next().unwrap_or(held.from);
+            held.from < held.points.len()
+        });
+        self.size = self.held.iter().map(|held| held.points.len()).sum();
+        merged
+    }
+
+    fn slices(&self, ends: &[usize]) -> Vec<Slice<'_>> {
+        let mut slices: Vec<Slice<'_>> = self
+            .held
+            .iter()
+            .zip(ends)
+            .map(|(held, &to)| Slice {
+                held,
+                from: held.from,
+                to,
+            })
+            .filter(|slice| slice.from < slice.to)
+            .collect();
+        // What begins in the middle begins later than its segment did.
+        slices.sort_by_key(Slice::first);
+        slices
+    }
+
+    /// Keeps of what is held only the versions that can still be answered.
+    fn compact(&mut self) {
+        let ends: Vec<usize> = self.held.iter().map(|held| held.points.len()).collect();
+        let points = rows::survivors(&self.slices(&ends), self.mode);
+        self.size = points.len();
+        self.compact_at = self.compact_from.max(2 * self.size);
+        self.held = vec![Held::new(points, 0)];
+    }
+}
+
+/// Merges slices that ascend by their first valid_time, one overlapping cluster after the other.
+fn merge(slices: &[Slice<'_>], mode: Mode, output: &mut Output) {
+    let mut start = 0;
+    while start < slices.len() {
+        let mut last = slices[start].last();
+        let mut end = start + 1;
+        while end < slices.len() && slices[end].first() <= last {
+            last = last.max(slices[end].last());
+            end += 1;
+        }
+        merge_cluster(&slices[start..end], mode, output);
+        start = end;
+    }
+}
+
+fn merge_cluster(cluster: &[Slice<'_>], mode: Mode, output: &mut Output) {
+    if let [only] = cluster
+        && (only.held.strict || mode == Mode::Versions)
+    {
+        output.slice(only);
+    } else if mode == Mode::Flat
+        && let Some(pieces) = fold::newest(cluster)
+    {
+        for piece in &pieces {
+            output.slice(piece);
+        }
+    } else {
+        output.rows(&rows::merge(cluster, mode));
+    }
+}

@@ -1,0 +1,186 @@
+//! Authentication: from a key to the settings that say who the caller is (settings.rs).
+//!
+//! Looking up goes through SPI as timedb_keeper, the functions' owner, with the caller's snapshot
+//! and nothing written: it works in READ ONLY transactions and on a standby.
+
+use crate::error::{Error, Result, or_raise};
+use crate::key;
+use crate::settings::{self, Access, Identity, Span};
+use crate::spi::{self, Arg, Statement};
+use pgrx::pg_sys::{self, panic::ErrorReport};
+use pgrx::prelude::*;
+use pgrx::{PgLogLevel, PgSqlErrorCode, Uuid, function_name};
+
+/// The tenant of a store without authentication.
+const DEFAULT_TENANT: [u8; 16] = [0; 16];
+
+thread_local! {
+    static FIND_KEY: Statement = const {
+        Statement::new(
+            c"SELECT k.tenant_id, k.user_id, k.key_id, k.access \
+              FROM timedb.api_keys k \
+              JOIN timedb.users u ON u.tenant_id OPERATOR(pg_catalog.=) k.tenant_id \
+                                 AND u.user_id OPERATOR(pg_catalog.=) k.user_id \
+              WHERE k.key_hash OPERATOR(pg_catalog.=) $1 AND u.active AND k.revoked_at IS NULL \
+              AND (k.not_before IS NULL OR k.not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) \
+              AND (k.expires_at IS NULL OR k.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp())",
+            &[pg_sys::BYTEAOID],
+        )
+    };
+    static STORE_IS_OPEN: Statement = const {
+        Statement::new(
+            c"SELECT true FROM timedb.settings s WHERE s.name OPERATOR(pg_catalog.=) 'auth_required' \
+              AND s.value OPERATOR(pg_catalog.=) 'false'::pg_catalog.jsonb",
+            &[],
+        )
+    };
+}
+
+/// SQL `timedb.authenticate(key)`.
+#[pg_extern(sql = false)]
+fn authenticate(key: Option<&str>) -> Option<Uuid> {
+    let tenant = or_raise(enter(key, Span::Transaction));
+    // SAFETY: only reads the transaction's state.
+    if !unsafe { pg_sys::IsTransactionBlock() } {
+        ErrorReport::new(
+            PgSqlErrorCode::ERRCODE_NO_ACTIVE_SQL_TRANSACTION,
+            "outside a transaction block, authentication ends with this statement or pipeline",
+            function_name!(),
+        )
+        .set_hint("Call timedb.authenticate() after BEGIN, or timedb.login() for the session.")
+        .report(PgLogLevel::WARNING);
+    }
+    tenant
+}
+
+/// SQL `timedb.login(key)`.
+#[pg_extern(sql = false)]
+fn login(key: Option<&str>) -> Option<Uuid> {
+    or_raise(enter(key, Span::Session))
+}
+
+/// SQL `timedb.logout()`.
+#[pg_extern(sql = false)]
+fn logout() {
+    or_raise(settings::set(Identity::NOBODY, Span::Session));
+}
+
+/// SQL `timedb.current_tenant()`.
+#[pg_extern(sql = false)]
+fn current_tenant() -> Option<Uuid> {
+    settings::tenant().map(Uuid::from_bytes)
+}
+
+/// SQL `timedb.whoami()`.
+#[allow(
+    clippy::type_complexity,
+    reason = "pgrx does not see through a type alias"
+)]
+#[pg_extern(sql = false)]
+fn whoami() -> TableIterator<
+    'static,
+    (
+        name!(tenant_id, Option<Uuid>),
+        name!(user_id, Option<Uuid>),
+        name!(key_id, Option<Uuid>),
+        name!(access, Option<&'static str>),
+    ),
+> {
+    let who = settings::identity();
+    TableIterator::once((
+        who.tenant.map(Uuid::from_bytes),
+        who.user.map(Uuid::from_bytes),
+        who.key.map(Uuid::from_bytes),
+        who.access.map(Access::name),
+    ))
+}
+
+/// SQL `timedb.hide_parameters()`.
+#[pg_extern(sql = false)]
+fn hide_parameters() {
+    for name in [
+        c"log_parameter_max_length",
+        c"log_parameter_max_length_on_error",
+    ] {
+        or_raise(settings::set_option(name, "0", Span::Transaction));
+    }
+}
+
+/// SQL `timedb._generate_key()`.
+#[pg_extern(sql = false)]
+fn _generate_key() -> String {
+    or_raise(random().map(key::from_random))
+}
+
+/// SQL `timedb._key_hash(key)`.
+#[pg_extern(sql = false)]
+fn _key_hash(key: &str) -> Vec<u8> {
+    key::hash(key).to_vec()
+}
+
+/// SQL `timedb._uuid7()`.
+#[pg_extern(sql = false)]
+fn _uuid7() -> Uuid {
+    Uuid::from_bytes(uuid::Uuid::now_v7().into_bytes())
+}
+
+fn enter(key: Option<&str>, span: Span) -> Result<Option<Uuid>> {
+    let who = match key {
+        Some(key) if !key.is_empty() => owner_of(key)?,
+        _ => without_key()?,
+    };
+    settings::set(who, span)?;
+    Ok(who.tenant.map(Uuid::from_bytes))
+}
+
+/// Whose key it is. Every reason to refuse a key is the same error, so that a guesser learns
+/// nothing from it.
+fn owner_of(key: &str) -> Result<Identity> {
+    let mut found = None;
+    if key::is_well_formed(key) {
+        let hash = key::hash(key);
+        spi::connected(|| {
+            FIND_KEY.with(|find| {
+                find.run(true, &[Arg::bytea(&hash)], |row| {
+                    found = Some(Identity {
+                        tenant: Some(row.uuid(1)?),
+                        user: Some(row.uuid(2)?),
+                        key: Some(row.uuid(3)?),
+                        access: row.text(4)?.as_deref().and_then(Access::parse),
+                    });
+                    Ok(())
+                })
+            })
+        })?;
+    }
+    found.ok_or_else(|| refused("invalid or inactive API key"))
+}
+
+fn without_key() -> Result<Identity> {
+    let open = spi::connected(|| STORE_IS_OPEN.with(|find| find.run(true, &[], |_| Ok(()))))? > 0;
+    if !open {
+        return Err(refused("API key required"));
+    }
+    Ok(Identity {
+        tenant: Some(DEFAULT_TENANT),
+        access: Some(Access::ReadWrite),
+        ..Identity::NOBODY
+    })
+}
+
+fn refused(message: &str) -> Error {
+    Error::new(
+        PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+        message,
+    )
+}
+
+fn random() -> Result<[u8; 32]> {
+    let mut bytes = [0u8; 32];
+    // SAFETY: writes as many bytes as the buffer has.
+    if unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) } {
+        Ok(bytes)
+    } else {
+        Err(Error::internal("no random bytes to be had"))
+    }
+}

@@ -1,0 +1,272 @@
+//! The data functions as PostgreSQL calls them: arguments in, `Result` out, nothing else.
+//!
+//! Their SQL declarations, owners and grants stand in `sql/functions/`; the symbol of `f` is
+//! `f_wrapper`. Instants come in as PostgreSQL's microseconds (`timestamptz` is an `i64`).
+
+use crate::columns::{UploadArrays, from_arrays};
+use crate::error::{Error, Result, or_raise};
+use crate::labels::Labels;
+use crate::pack::parse_upload;
+use crate::read::{ReadCursor, Request, mode_named, series_filter};
+use crate::series::{NamedSeries, SeriesRef, get_or_create};
+use crate::spi::connected;
+use crate::time;
+use crate::upload::{BatchInfo, Uploaded, upload, writable_tenant};
+use pgrx::datum::{JsonB, Uuid};
+use pgrx::prelude::*;
+use timedb_segment::Filter;
+
+/// Points of a chunk that becomes SQL rows: few enough to stay within work_mem.
+const SQL_CHUNK_POINTS: usize = 4_096;
+/// Points of a chunk that goes to a client as it is.
+const WIRE_CHUNK_POINTS: usize = 65_536;
+
+// pgrx reads the columns off the signature, so that it can be no alias.
+fn upload_row(
+    uploaded: Uploaded,
+) -> TableIterator<
+    'static,
+    (
+        name!(batch_id, Uuid),
+        name!(points, i64),
+        name!(series_ids, Vec<Uuid>),
+    ),
+> {
+    let ids = uploaded
+        .series
+        .iter()
+        .map(|s| Uuid::from_bytes(s.id))
+        .collect();
+    TableIterator::once((
+        Uuid::from_bytes(uploaded.batch_id),
+        uploaded.points as i64,
+        ids,
+    ))
+}
+
+fn batch_info(
+    known_time: Option<i64>,
+    workflow_id: Option<String>,
+    batch_start_time: Option<i64>,
+    batch_finish_time: Option<i64>,
+    batch_params: Option<JsonB>,
+) -> Result<BatchInfo> {
+    let stored = |t: Option<i64>, what| t.map(|t| time::stored_from_pg(t, what)).transpose();
+    Ok(BatchInfo {
+        known_time: stored(known_time, "known_time")?,
+        workflow_id,
+        batch_start_time: stored(batch_start_time, "batch_start_time")?,
+        batch_finish_time: stored(batch_finish_time, "batch_finish_time")?,
+        batch_params: batch_params.map(|json| json.0.to_string()),
+    })
+}
+
+/// `timedb.upload(...)`.
+#[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments, reason = "the SQL signature")]
+fn upload_arrays<'a>(
+    valid_time: Option<Array<'a, i64>>,
+    value: Option<Array<'a, f64>>,
+    name: Option<Array<'a, &'a str>>,
+    labels: Option<Array<'a, JsonB>>,
+    unit: Option<Array<'a, &'a str>>,
+    description: Option<Array<'a, &'a str>>,
+    series_id: Option<Array<'a, Uuid>>,
+    series_index: Option<Array<'a, i32>>,
+    valid_time_end: Option<Array<'a, i64>>,
+    known_time: Option<i64>,
+    workflow_id: Option<String>,
+    batch_start_time: Option<i64>,
+    batch_finish_time: Option<i64>,
+    batch_params: Option<JsonB>,
+) -> TableIterator<
+    'static,
+    (
+        name!(batch_id, Uuid),
+        name!(points, i64),
+        name!(series_ids, Vec<Uuid>),
+    ),
+> {
+    let run = || {
+        let info = batch_info(
+            known_time,
+            workflow_id,
+            batch_start_time,
+            batch_finish_time,
+            batch_params,
+        )?;
+        let columns = from_arrays(UploadArrays {
+            valid_time: valid_time.as_ref(),
+            value: value.as_ref(),
+            name: name.as_ref(),
+            labels: labels.as_ref(),
+            unit: unit.as_ref(),
+            description: description.as_ref(),
+            series_id: series_id.as_ref(),
+            series_index: series_index.as_ref(),
+            valid_time_end: valid_time_end.as_ref(),
+        })?;
+        connected(|| upload(columns, info))
+    };
+    upload_row(or_raise(run()))
+}
+
+/// `timedb._upload_packed(...)`.
+#[pg_extern(sql = false)]
+fn upload_packed(
+    data: Option<&[u8]>,
+    known_time: Option<i64>,
+    workflow_id: Option<String>,
+    batch_start_time: Option<i64>,
+    batch_finish_time: Option<i64>,
+    batch_params: Option<JsonB>,
+) -> TableIterator<
+    'static,
+    (
+        name!(batch_id, Uuid),
+        name!(points, i64),
+        name!(series_ids, Vec<Uuid>),
+    ),
+> {
+    let run = || {
+        let info = batch_info(
+            known_time,
+            workflow_id,
+            batch_start_time,
+            batch_finish_time,
+            batch_params,
+        )?;
+        let columns = parse_upload(data.ok_or_else(|| Error::invalid("data must not be null"))?)?;
+        connected(|| upload(columns, info))
+    };
+    upload_row(or_raise(run()))
+}
+
+/// `timedb.create_series(...)`.
+#[pg_extern(sql = false)]
+fn create_series(
+    name: Option<String>,
+    unit: Option<String>,
+    labels: Option<JsonB>,
+    description: Option<String>,
+) -> TableIterator<'static, (name!(series_id, Uuid), name!(created, bool))> {
+    let run = || {
+        let tenant = writable_tenant("timedb.create_series()")?;
+        let series = SeriesRef::Named(NamedSeries {
+            name: name.unwrap_or_default(),
+            labels: labels
+                .map(|l| Labels::from_json(l.0))
+                .transpose()?
+                .unwrap_or_default(),
+            unit: unit.filter(|unit| !unit.is_empty()),
+            description,
+        });
+        connected(|| get_or_create(&tenant, &[series]))
+    };
+    let rows = or_raise(run());
+    TableIterator::new(
+        rows.into_iter()
+            .map(|s| (Uuid::from_bytes(s.id), s.created)),
+    )
+}
+
+#[allow(clippy::too_many_arguments, reason = "the SQL signature")]
+fn open_read(
+    mode: Option<&str>,
+    series_id: Option<Array<'_, Uuid>>,
+    name: Option<String>,
+    labels: Option<JsonB>,
+    range: [Option<i64>; 4],
+    chunk_points: usize,
+    mix_series: bool,
+) -> Result<ReadCursor> {
+    let ids = series_id.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect());
+    let [start_valid, end_valid, start_known, end_known] = range;
+    ReadCursor::open(Request {
+        mode: mode_named(mode.unwrap_or("flat"))?,
+        series: series_filter(ids, name, labels.map(|l| l.0))?,
+        range: Filter {
+            start_valid: time::lower(start_valid),
+            end_valid: time::upper(end_valid),
+            start_known: time::lower(start_known),
+            end_known: time::upper(end_known),
+        },
+        chunk_points,
+        mix_series,
+    })
+}
+
+/// `timedb._read_packed(...)`.
+#[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments, reason = "the SQL signature")]
+fn read_packed(
+    mode: Option<&str>,
+    series_id: Option<Array<'_, Uuid>>,
+    name: Option<String>,
+    labels: Option<JsonB>,
+    start_valid: Option<i64>,
+    end_valid: Option<i64>,
+    start_known: Option<i64>,
+    end_known: Option<i64>,
+) -> SetOfIterator<'static, Vec<u8>> {
+    let range = [start_valid, end_valid, start_known, end_known];
+    let mut read = or_raise(open_read(
+        mode,
+        series_id,
+        name,
+        labels,
+        range,
+        WIRE_CHUNK_POINTS,
+        true,
+    ));
+    SetOfIterator::new(std::iter::from_fn(move || {
+        or_raise(read.next_chunk()).map(|chunk| chunk.packed)
+    }))
+}
+
+/// `timedb._read_chunks(...)`: a row for each stretch of one series.
+#[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments, reason = "the SQL signature")]
+fn read_chunks(
+    mode: Option<&str>,
+    series_id: Option<Array<'_, Uuid>>,
+    name: Option<String>,
+    labels: Option<JsonB>,
+    start_valid: Option<i64>,
+    end_valid: Option<i64>,
+    start_known: Option<i64>,
+    end_known: Option<i64>,
+) -> TableIterator<
+    'static,
+    (
+        name!(series_id, Uuid),
+        name!(name, String),
+        name!(unit, String),
+        name!(labels, String),
+        name!(points, i32),
+        name!(packed, Vec<u8>),
+    ),
+> {
+    let range = [start_valid, end_valid, start_known, end_known];
+    let mut read = or_raise(open_read(
+        mode,
+        series_id,
+        name,
+        labels,
+        range,
+        SQL_CHUNK_POINTS,
+        false,
+    ));
+    TableIterator::new(std::iter::from_fn(move || {
+        or_raise(read.next_chunk()).map(|chunk| {
+            (
+                Uuid::from_bytes(chunk.series.id),
+                chunk.series.name,
+                chunk.series.unit,
+                chunk.series.labels,
+                chunk.points as i32,
+                chunk.packed,
+            )
+        })
+    }))
+}

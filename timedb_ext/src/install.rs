@@ -1,0 +1,107 @@
+//! The order of the files of `sql/` in the installation script: each requires the one before it.
+//!
+//! Functions in Rust are `#[pg_extern(sql = false)]` and declared by hand in `sql/functions`, so
+//! that `sql/` shows the whole contract.
+
+use pgrx::extension_sql_file;
+
+// Roles before anything that names them; the schema examined while it is still empty.
+extension_sql_file!("../../sql/bootstrap.sql", name = "bootstrap", bootstrap);
+
+extension_sql_file!(
+    "../../sql/tables/settings.sql",
+    name = "settings",
+    requires = ["bootstrap"]
+);
+extension_sql_file!(
+    "../../sql/tables/tenants.sql",
+    name = "tenants_table",
+    requires = ["settings"]
+);
+extension_sql_file!(
+    "../../sql/tables/users.sql",
+    name = "users_table",
+    requires = ["tenants_table"]
+);
+extension_sql_file!(
+    "../../sql/tables/api_keys.sql",
+    name = "api_keys",
+    requires = ["users_table"]
+);
+extension_sql_file!(
+    "../../sql/tables/series.sql",
+    name = "series_table",
+    requires = ["api_keys"]
+);
+extension_sql_file!(
+    "../../sql/tables/series_labels.sql",
+    name = "series_labels",
+    requires = ["series_table"]
+);
+extension_sql_file!(
+    "../../sql/tables/batches.sql",
+    name = "batches",
+    requires = ["series_labels"]
+);
+extension_sql_file!(
+    "../../sql/tables/segments.sql",
+    name = "segments",
+    requires = ["batches"]
+);
+
+// current_tenant() before the policies that call it.
+extension_sql_file!(
+    "../../sql/functions/auth.sql",
+    name = "auth",
+    requires = ["segments"]
+);
+extension_sql_file!(
+    "../../sql/policies/tenant_isolation.sql",
+    name = "tenant_isolation",
+    requires = ["auth"]
+);
+extension_sql_file!(
+    "../../sql/policies/keeper_access.sql",
+    name = "keeper_access",
+    requires = ["tenant_isolation"]
+);
+
+extension_sql_file!(
+    "../../sql/functions/store.sql",
+    name = "store",
+    requires = ["keeper_access"]
+);
+extension_sql_file!(
+    "../../sql/functions/tenants.sql",
+    name = "tenants",
+    requires = ["store"]
+);
+// Bodies in SQL are checked when they are created, so what they call comes first.
+extension_sql_file!(
+    "../../sql/functions/users.sql",
+    name = "users",
+    requires = ["tenants"]
+);
+extension_sql_file!(
+    "../../sql/functions/keys.sql",
+    name = "keys",
+    requires = ["users"]
+);
+extension_sql_file!(
+    "../../sql/functions/series.sql",
+    name = "series",
+    requires = ["keys"]
+);
+extension_sql_file!(
+    "../../sql/functions/upload.sql",
+    name = "upload",
+    requires = ["series"]
+);
+extension_sql_file!(
+    "../../sql/functions/read.sql",
+    name = "read",
+    requires = ["upload"]
+);
+
+// Owners, dumps and rights, over all that stands by then.
+extension_sql_file!("../../sql/finalize.sql", name = "finalize", finalize);

@@ -1,0 +1,147 @@
+//! Labels of a series: parsing, the canonical form, and the identity of a series.
+
+use crate::error::{Error, Result};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+/// Longest name of a series, in bytes: it stands in an index, whose entries hold 2.7 kB.
+pub const MAX_NAME_BYTES: usize = 1024;
+/// Longest name of a label, in bytes, for the same reason.
+pub const MAX_LABEL_BYTES: usize = 256;
+/// Most bytes of all labels of one series together, as JSON.
+pub const MAX_LABELS_BYTES: usize = 128 * 1024;
+
+/// Labels in canonical order (by name), each with its value as JSON scalar.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Labels(Vec<(String, Value)>);
+
+impl Labels {
+    /// Parses a JSON object of strings, numbers and booleans; an empty text means no labels.
+    ///
+    /// # Errors
+    /// 22023 for anything else, naming the label.
+    pub fn parse(json: &str) -> Result<Self> {
+        if json.is_empty() || json == "{}" {
+            return Ok(Self::default());
+        }
+        let value = serde_json::from_str(json)
+            .map_err(|e| Error::invalid(format!("labels are not valid JSON: {e}")))?;
+        Self::from_json(value)
+    }
+
+    /// See [`Labels::parse`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_json(value: Value) -> Result<Self> {
+        let Value::Object(map) = value else {
+            return Err(Error::invalid("labels must be a JSON object")
+                .hint("Pass an object of scalars, for instance {\"site\": \"north\"}."));
+        };
+        let mut labels: Vec<(String, Value)> = map.into_iter().collect();
+        labels.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut bytes = 0;
+        for (label, value) in &labels {
+            if label.is_empty() || label.len() > MAX_LABEL_BYTES {
+                return Err(Error::invalid(format!(
+                    "the name of a label must have 1 to {MAX_LABEL_BYTES} bytes"
+                )));
+            }
+            if matches!(value, Value::Null | Value::Array(_) | Value::Object(_)) {
+                return Err(Error::invalid(format!(
+                    "label \"{label}\" must be a string, a number or a boolean"
+                )));
+            }
+            refuse_nul(label, "the name of a label")?;
+            refuse_nul(&text_of(value), "the value of a label")?;
+            bytes += label.len() + text_of(value).len();
+        }
+        if bytes > MAX_LABELS_BYTES {
+            return Err(Error::invalid(format!(
+                "the labels of a series may have at most {MAX_LABELS_BYTES} bytes together"
+            )));
+        }
+        Ok(Self(labels))
+    }
+
+    /// The labels as compact JSON.
+    pub fn json(&self) -> String {
+        let map: Map<String, Value> = self.0.iter().cloned().collect();
+        Value::Object(map).to_string()
+    }
+
+    /// Name and value, as text, of each label.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, String)> {
+        self.0
+            .iter()
+            .map(|(label, value)| (label.as_str(), text_of(value)))
+    }
+}
+
+/// SHA-256 over the name and the canonical labels, each part with its length and each value with
+/// its JSON type: what makes a series one within its tenant.
+pub fn identity(name: &str, labels: &Labels) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut part = |tag: u8, bytes: &[u8]| {
+        hash.update([tag]);
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    part(b'n', name.as_bytes());
+    for (label, value) in &labels.0 {
+        let tag = match value {
+            Value::String(_) => b's',
+            Value::Number(_) => b'f',
+            _ => b'b',
+        };
+        part(b'l', label.as_bytes());
+        part(tag, text_of(value).as_bytes());
+    }
+    hash.finalize().into()
+}
+
+/// SHA-256 of a label's value, shortened to 16 bytes: the value itself may be too long for an index.
+pub fn value_hash(value: &str) -> [u8; 16] {
+    let digest: [u8; 32] = Sha256::digest(value.as_bytes()).into();
+    let mut short = [0; 16];
+    short.copy_from_slice(&digest[..16]);
+    short
+}
+
+/// Checks the name of a series.
+///
+/// # Errors
+/// 22023 when it is empty, too long or holds a NUL.
+pub fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::invalid("the name of a series must not be empty"));
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return Err(Error::invalid(format!(
+            "the name of a series may have at most {MAX_NAME_BYTES} bytes, this one has {}",
+            name.len()
+        ))
+        .hint("Put what distinguishes the series into labels."));
+    }
+    refuse_nul(name, "the name of a series")
+}
+
+/// Refuses the one character that PostgreSQL cannot store.
+///
+/// # Errors
+/// 22023 when `text` holds a NUL.
+pub fn refuse_nul(text: &str, what: &str) -> Result<()> {
+    if text.contains('\0') {
+        return Err(Error::invalid(format!(
+            "{what} must not contain a NUL character"
+        )));
+    }
+    Ok(())
+}
+
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

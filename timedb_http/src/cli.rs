@@ -1,0 +1,250 @@
+//! The command line's grammar: commands, flags, help texts and what clap says about a mistake.
+//! What a command does is in `commands/`; where its DSN comes from is in `config.rs`.
+
+use std::ffi::OsString;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::commands::api::ApiArgs;
+use crate::config::{Dsn, redact};
+use crate::terminal;
+
+const ABOUT: &str = "A multi-tenant store for time series that get revised, in PostgreSQL";
+
+const EXIT_CODES: &str = "\
+Database: --dsn, else TIMEDB_DSN, else DATABASE_URL, else the same names in a file .env
+          (postgres://user:password@host:port/database or key=value pairs). Other users of
+          this machine can see a command's arguments, so a password is safer in the
+          environment or in .env.
+
+Exit codes: 0 done, or answered no to a question
+            1 failed; the reason is on stderr as `ERROR: ...`
+            2 wrong usage, no DSN, or a question that nobody is there to answer (pass -y)";
+
+/// `timedb`: a multi-tenant store for time series in PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(name = "timedb", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create the store in a database
+    #[command(subcommand)]
+    Create(Create),
+    /// Delete the store from a database
+    #[command(subcommand)]
+    Delete(Delete),
+    /// Manage users and their API keys
+    #[command(subcommand)]
+    Users(Users),
+    /// Serve the HTTP API
+    #[command(after_help = EXIT_CODES)]
+    Api(ApiArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Create {
+    /// Create timedb's tables and functions (CREATE EXTENSION timedb)
+    #[command(after_help = EXIT_CODES)]
+    Tables(CreateTables),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Delete {
+    /// Delete timedb's tables and functions with all data of every tenant
+    #[command(after_help = EXIT_CODES)]
+    Tables(DeleteTables),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Users {
+    /// Create a user and print the API key, once
+    #[command(after_help = EXIT_CODES)]
+    Create(CreateUser),
+    /// List users, newest first
+    #[command(after_help = EXIT_CODES)]
+    List(ListUsers),
+    /// Give a deactivated user access again
+    #[command(after_help = EXIT_CODES)]
+    Activate(OneUser),
+    /// Refuse a user's keys from the next request on
+    #[command(after_help = EXIT_CODES)]
+    Deactivate(OneUser),
+    /// Replace all keys of a user by a new one and print it, once
+    #[command(after_help = EXIT_CODES)]
+    RegenerateKey(OneUser),
+}
+
+/// What every command that works on the database takes.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The database [default: TIMEDB_DSN, DATABASE_URL or .env]
+    #[arg(short, long, value_name = "DSN")]
+    pub dsn: Option<Dsn>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Answer every question with yes
+    #[arg(short = 'y', long = "yes")]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CreateTables {
+    #[command(flatten)]
+    pub common: Common,
+    /// Require an API key for every request
+    #[arg(long, overrides_with = "no_users")]
+    pub with_users: bool,
+    /// One tenant and no keys, for a new store (the default); an existing store keeps its users
+    #[arg(long, overrides_with = "with_users")]
+    pub no_users: bool,
+    /// Print the SQL and execute nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DeleteTables {
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct CreateUser {
+    #[command(flatten)]
+    pub common: Common,
+    /// The user's tenant (a UUID), created if there is none [default: a new tenant]
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+    /// The user's email address
+    #[arg(short, long)]
+    pub email: String,
+}
+
+#[derive(Debug, Args)]
+pub struct ListUsers {
+    #[command(flatten)]
+    pub common: Common,
+    /// Only the users of this tenant
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+    /// Deactivated users too
+    #[arg(long)]
+    pub include_inactive: bool,
+}
+
+/// Arguments of the commands that act on one user.
+#[derive(Debug, Args)]
+pub struct OneUser {
+    #[command(flatten)]
+    pub common: Common,
+    /// The user's email address
+    #[arg(short, long)]
+    pub email: String,
+    /// The user's tenant; needed when several tenants have a user with this email address
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+}
+
+/// What clap has to say instead of a command: help, the version or a mistake.
+#[derive(Debug)]
+pub struct Message {
+    pub text: String,
+    pub is_mistake: bool,
+}
+
+/// Parses the arguments. Clap repeats an argument that is in a wrong place, and that may be a DSN:
+/// its password is taken out of the message.
+pub fn parse(arguments: &[OsString]) -> Result<Cli, Message> {
+    let parsed = Cli::command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        let styled = error.render();
+        let text = if terminal::is_fancy(error.use_stderr()) {
+            styled.ansi().to_string()
+        } else {
+            styled.to_string()
+        };
+        Message {
+            text: arguments
+                .iter()
+                .filter_map(|argument| argument.to_str())
+                .fold(text, |text, argument| redact(&text, argument)),
+            is_mistake: error.use_stderr(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_of_the_notebook_parse() {
+        for line in [
+            "timedb delete tables --dsn postgres://h/d -y",
+            "timedb create tables --dsn postgres://h/d --with-users -y",
+            "timedb users create --dsn postgres://h/d --tenant-id x --email a@b.c",
+            "timedb users list --dsn postgres://h/d",
+            "timedb api --host 127.0.0.1 --port 8000",
+            "timedb users deactivate --dsn postgres://h/d --email a@b.c -y",
+            "timedb users activate --dsn postgres://h/d --email a@b.c",
+            "timedb users regenerate-key -d postgres://h/d -e a@b.c -y",
+        ] {
+            assert!(parse(&words(line)).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn last_of_with_users_and_no_users_wins() {
+        let with_users = |line| match parse(&words(line)).unwrap().command {
+            Command::Create(Create::Tables(arguments)) => arguments.with_users,
+            other => panic!("{other:?}"),
+        };
+        assert!(with_users("timedb create tables --no-users --with-users"));
+        assert!(!with_users("timedb create tables --with-users --no-users"));
+        assert!(!with_users("timedb create tables"));
+    }
+
+    #[test]
+    fn debug_of_arguments_hides_the_password() {
+        let cli = parse(&words("timedb users list -d postgres://u:hunter2@h/d")).unwrap();
+        assert!(!format!("{cli:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn help_and_version_are_no_mistakes_and_wrong_usage_is_one() {
+        let message = |line| parse(&words(line)).unwrap_err();
+        assert!(message("timedb users").is_mistake);
+        assert!(message("timedb users create").text.contains("--email"));
+        assert!(!message("timedb --version").is_mistake);
+        let help = message("timedb users create --help");
+        assert!(help.text.contains("Exit codes: 0"), "{}", help.text);
+    }
+
+    #[test]
+    fn message_about_a_misplaced_dsn_hides_the_password() {
+        for line in [
+            "timedb users postgres://u:hunter2@h/d",
+            "timedb api --port postgres://u:hunter2@h/d",
+            "timedb api --port=postgres://u:hunter2@h/d",
+        ] {
+            let message = parse(&words(line)).unwrap_err();
+            assert!(message.text.contains("u:***@h"), "{}", message.text);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! `timedb api`: flags and environment to a `ServerConfig`, a listener, and signals to a shutdown.
+//! What is served is the library's matter.
+
+use std::io;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+use clap::Args;
+use timedb_http::{ServerConfig, check_database};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_postgres::Config;
+
+use crate::config::{self, Dsn, Environment};
+use crate::failure::Failure;
+use crate::{logging, terminal};
+
+/// Flags of `timedb api`; those without a default here take the server's.
+#[derive(Debug, Args)]
+pub struct ApiArgs {
+    /// The database [default: TIMEDB_DSN, DATABASE_URL or .env]
+    #[arg(short, long, value_name = "DSN")]
+    dsn: Option<Dsn>,
+    /// The address to listen on
+    #[arg(long, env = "TIMEDB_HOST", default_value = "127.0.0.1")]
+    host: String,
+    /// The port to listen on; 0 takes a free one, which the line `Listening on` names
+    #[arg(long, env = "TIMEDB_PORT", default_value_t = 8000)]
+    port: u16,
+    /// Connections to the database, at most
+    #[arg(long, env = "TIMEDB_POOL_SIZE", value_name = "N", default_value_t = default_pool_size())]
+    pool_size: NonZeroU32,
+    /// How long a request waits for a connection (then 503)
+    #[arg(long, env = "TIMEDB_ACQUIRE_TIMEOUT", value_name = "SECONDS",
+        default_value_t = seconds(|config| config.acquire_timeout))]
+    acquire_timeout: NonZeroU64,
+    /// How long a request may take once its body is there (then 504)
+    #[arg(long, env = "TIMEDB_REQUEST_TIMEOUT", value_name = "SECONDS",
+        default_value_t = seconds(|config| config.request_timeout))]
+    request_timeout: NonZeroU64,
+    /// How long a statement may take [default: a little less than the request timeout]
+    #[arg(long, env = "TIMEDB_STATEMENT_TIMEOUT", value_name = "SECONDS")]
+    statement_timeout: Option<NonZeroU64>,
+    /// How long a client may take to send the head of a request
+    #[arg(long, env = "TIMEDB_HEADER_READ_TIMEOUT", value_name = "SECONDS",
+        default_value_t = seconds(|config| config.header_read_timeout))]
+    header_read_timeout: NonZeroU64,
+    /// How long running requests may go on after the signal to stop
+    #[arg(long, env = "TIMEDB_SHUTDOWN_GRACE", value_name = "SECONDS",
+        default_value_t = seconds(|config| config.shutdown_grace))]
+    shutdown_grace: NonZeroU64,
+    /// The largest request body
+    #[arg(long, env = "TIMEDB_MAX_BODY_BYTES", value_name = "BYTES",
+        default_value_t = defaults().max_body_bytes)]
+    max_body_bytes: usize,
+    /// What is logged on stderr, such as `warn` or `timedb_http=debug`
+    #[arg(
+        long,
+        env = "TIMEDB_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    log: String,
+}
+
+fn defaults() -> ServerConfig {
+    ServerConfig::new(Config::new())
+}
+
+fn default_pool_size() -> NonZeroU32 {
+    let size = u32::try_from(defaults().pool_size).ok();
+    size.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+}
+
+fn seconds(pick: impl Fn(ServerConfig) -> Duration) -> NonZeroU64 {
+    NonZeroU64::new(pick(defaults()).as_secs()).unwrap_or(NonZeroU64::MIN)
+}
+
+impl ApiArgs {
+    fn server_config(&self, database: Config) -> Result<ServerConfig, Failure> {
+        let duration = |seconds: NonZeroU64| Duration::from_secs(seconds.get());
+        let request_timeout = duration(self.request_timeout);
+        let pool_size = usize::try_from(self.pool_size.get());
+        let mut config = ServerConfig::new(database);
+        config.pool_size = pool_size.map_err(|error| Failure::usage(error.to_string()))?;
+        config.acquire_timeout = duration(self.acquire_timeout);
+        config.request_timeout = request_timeout;
+        config.statement_timeout = match self.statement_timeout {
+            Some(limit) => duration(limit),
+            // The database's own error tells more than a cut connection, so it should come first.
+            None => request_timeout - (request_timeout / 12).min(Duration::from_secs(5)),
+        };
+        config.header_read_timeout = duration(self.header_read_timeout);
+        config.shutdown_grace = duration(self.shutdown_grace);
+        config.max_body_bytes = self.max_body_bytes;
+        Ok(config)
+    }
+}
+
+/// `timedb api`: serves until SIGINT or SIGTERM, then lets running requests end.
+pub async fn serve(arguments: &ApiArgs, environment: &Environment) -> Result<(), Failure> {
+    let database = environment.database(arguments.dsn.as_ref())?;
+    logging::start(&arguments.log)?;
+    let place = config::describe(&database);
+    let config = arguments.server_config(database)?;
+    // Signals count from here on: one that comes during the start must not be lost.
+    let stop = Stop::listen()?;
+    let listener = bind(&arguments.host, arguments.port).await?;
+    let address = listener.local_addr()?;
+    terminal::complain(&format!("Starting TimeDB API server on http://{address}"));
+    let status = check_database(&config)
+        .await
+        .map_err(|error| Failure::new(format!("Cannot serve database {place}: {error}")))?;
+    announce(
+        address,
+        &place,
+        &status.extension_version,
+        status.auth_required,
+    );
+    timedb_http::serve(listener, config, stop.requested())
+        .await
+        .map_err(|error| Failure::new(error.to_string()))?;
+    terminal::complain("Stopped");
+    Ok(())
+}
+
+fn announce(address: SocketAddr, place: &str, version: &str, auth_required: bool) {
+    terminal::complain(&format!("API docs available at http://{address}/docs"));
+    terminal::complain(&format!("Database {place}, timedb {version}"));
+    if !auth_required {
+        terminal::complain("This store is open: requests without an API key are served");
+        if !address.ip().is_loopback() {
+            terminal::complain("WARNING: everybody who reaches this address can read and write");
+        }
+    }
+    terminal::complain("Press Ctrl-C to stop");
+    // Programs wait for this line; one that doesn't read it is served all the same.
+    if let Err(error) = terminal::print(&format!("Listening on http://{address}\n")) {
+        tracing::debug!(%error, "stdout cannot be written");
+    }
+}
+
+async fn bind(host: &str, port: u16) -> Result<TcpListener, Failure> {
+    let name = host.trim_start_matches('[').trim_end_matches(']');
+    TcpListener::bind((name, port)).await.map_err(|error| {
+        let reason = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another program listens there; stop it or choose another --port".to_owned()
+            }
+            io::ErrorKind::PermissionDenied => {
+                "that port needs more rights; choose a --port from 1024 on".to_owned()
+            }
+            io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+            _ => error.to_string(),
+        };
+        Failure::new(format!("Cannot listen on {host}:{port}: {reason}"))
+    })
+}
+
+/// SIGINT and SIGTERM.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Ends with the first signal. A second one ends the program, whatever still runs.
+    async fn requested(mut self) {
+        self.next().await;
+        terminal::complain("Stopping: running requests may end; a second signal stops at once");
+        tokio::spawn(async move {
+            self.next().await;
+            std::process::exit(1);
+        });
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        api: ApiArgs,
+    }
+
+    fn config(line: &[&str]) -> ServerConfig {
+        let flags = Flags::parse_from([&["api"], line].concat());
+        flags.api.server_config(Config::new()).unwrap()
+    }
+
+    #[test]
+    fn without_flags_the_server_has_its_own_defaults() {
+        assert_eq!(
+            format!("{:?}", config(&[])),
+            format!("{:?}", ServerConfig::new(Config::new()))
+        );
+    }
+
+    #[test]
+    fn statement_timeout_follows_the_request_timeout_unless_given() {
+        let short = config(&["--request-timeout", "6"]);
+        assert_eq!(short.statement_timeout, Duration::from_millis(5500));
+        let own = config(&["--request-timeout", "6", "--statement-timeout", "2"]);
+        assert_eq!(own.statement_timeout, Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn address_in_use_is_a_sentence() {
+        let first = bind("127.0.0.1", 0).await.unwrap();
+        let port = first.local_addr().unwrap().port();
+        let failure = bind("127.0.0.1", port).await.unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            format!(
+                "Cannot listen on 127.0.0.1:{port}: another program listens there; stop it or \
+                 choose another --port"
+            )
+        );
+    }
+}

@@ -1,0 +1,351 @@
+//! `timedb users ...`: each command is one transaction that calls the extension's administration
+//! functions. A new key comes back as a result and is printed once; it is in no argument and no log.
+
+use serde::Serialize;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Error, Row};
+use uuid::Uuid;
+
+use crate::cli::{CreateUser, ListUsers, OneUser};
+use crate::config::Environment;
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::terminal::{self, Output, print_json};
+
+const SAVE_IT: &str = "Save the API key - it will not be shown again.";
+
+#[derive(Serialize)]
+struct NewUser {
+    user_id: Uuid,
+    tenant_id: Uuid,
+    email: String,
+    api_key: String,
+}
+
+#[derive(Serialize)]
+struct User {
+    email: String,
+    user_id: Uuid,
+    tenant_id: Uuid,
+    status: &'static str,
+    created_at: String,
+    #[serde(skip)]
+    created: String,
+}
+
+#[derive(Serialize)]
+struct Switched<'a> {
+    email: &'a str,
+    user_id: Uuid,
+    status: &'static str,
+}
+
+#[derive(Serialize)]
+struct NewKey<'a> {
+    email: &'a str,
+    api_key: String,
+}
+
+/// `timedb users create`: the tenant too if there is none with that id.
+pub async fn create(arguments: &CreateUser, environment: &Environment) -> Result<(), Failure> {
+    let tenant = tenant_id(arguments.tenant_id.as_deref())?;
+    let email = arguments.email.trim();
+    let config = environment.database(arguments.common.dsn.as_ref())?;
+    let mut session = Session::open(&config).await?;
+    let user = match insert(&mut session, tenant, email).await {
+        Ok(user) => user,
+        Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+            return Err(Failure::new(format!(
+                "User with email '{email}' already exists for this tenant."
+            )));
+        }
+        Err(error) => return Err(session.explain(error).await),
+    };
+    let printed = if arguments.common.json {
+        print_json(&user)
+    } else {
+        let mut out = Output::new();
+        out.card(
+            "User created successfully!",
+            &[
+                ("User ID", &user.user_id.to_string()),
+                ("Tenant ID", &user.tenant_id.to_string()),
+                ("Email", &user.email),
+            ],
+        );
+        show_key(&mut out, "API Key", &user.api_key);
+        out.send()
+    };
+    printed.map_err(|error| key_is_lost(email, &error))
+}
+
+async fn insert(
+    session: &mut Session,
+    tenant: Option<Uuid>,
+    email: &str,
+) -> Result<NewUser, Error> {
+    let transaction = session.client.transaction().await?;
+    let tenant: Uuid = transaction
+        .query_typed_one(
+            "SELECT timedb.create_tenant(tenant_id => $1, if_not_exists => $1 IS NOT NULL)",
+            &[(&tenant, Type::UUID)],
+        )
+        .await?
+        .get(0);
+    let row = transaction
+        .query_typed_one(
+            "SELECT user_id, tenant_id, email, api_key \
+             FROM timedb.create_user(tenant_id => $1, email => $2)",
+            &[(&tenant, Type::UUID), (&email, Type::TEXT)],
+        )
+        .await?;
+    transaction.commit().await?;
+    Ok(NewUser {
+        user_id: row.get(0),
+        tenant_id: row.get(1),
+        email: row.get(2),
+        api_key: row.get(3),
+    })
+}
+
+/// `timedb users list`
+pub async fn list(arguments: &ListUsers, environment: &Environment) -> Result<(), Failure> {
+    let tenant = tenant_id(arguments.tenant_id.as_deref())?;
+    let config = environment.database(arguments.common.dsn.as_ref())?;
+    let session = Session::open(&config).await?;
+    let users = match fetch(&session, tenant, arguments.include_inactive).await {
+        Ok(users) => users,
+        Err(error) => return Err(session.explain(error).await),
+    };
+    let printed = if arguments.common.json {
+        print_json(&users)
+    } else if users.is_empty() {
+        terminal::print("No users found.\n")
+    } else {
+        let mut out = Output::new();
+        out.table(
+            &format!("Users ({})", users.len()),
+            &["Email", "User ID", "Tenant ID", "Status", "Created"],
+            |short| users.iter().map(|user| user.cells(short)).collect(),
+        );
+        out.send()
+    };
+    // A reader such as `head` may have seen enough.
+    match printed {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+impl User {
+    fn cells(&self, short: bool) -> Vec<String> {
+        let id = |id: Uuid| {
+            let text = id.to_string();
+            // The end, because ids made at about the same time begin alike.
+            if short {
+                format!("…{}", &text[text.len() - 8..])
+            } else {
+                text
+            }
+        };
+        vec![
+            self.email.clone(),
+            id(self.user_id),
+            id(self.tenant_id),
+            self.status.to_owned(),
+            self.created.clone(),
+        ]
+    }
+}
+
+async fn fetch(
+    session: &Session,
+    tenant: Option<Uuid>,
+    include_inactive: bool,
+) -> Result<Vec<User>, Error> {
+    let rows = session
+        .client
+        .query_typed(
+            "SELECT email, user_id, tenant_id, active, \
+                 pg_catalog.to_char(created_at AT TIME ZONE 'UTC', \
+                     'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"'), \
+                 pg_catalog.to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI \"UTC\"') \
+             FROM timedb.list_users(tenant_id => $1, include_inactive => $2)",
+            &[(&tenant, Type::UUID), (&include_inactive, Type::BOOL)],
+        )
+        .await?;
+    let user = |row: Row| User {
+        email: row.get(0),
+        user_id: row.get(1),
+        tenant_id: row.get(2),
+        status: if row.get(3) { "active" } else { "inactive" },
+        created_at: row.get(4),
+        created: row.get(5),
+    };
+    Ok(rows.into_iter().map(user).collect())
+}
+
+/// `timedb users activate`
+pub async fn activate(arguments: &OneUser, environment: &Environment) -> Result<(), Failure> {
+    let row = change(
+        arguments,
+        environment,
+        "SELECT timedb.activate_user(email => $1, tenant_id => $2)",
+    )
+    .await?;
+    show_switched(arguments, row.get(0), "active", "activated")
+}
+
+/// `timedb users deactivate`
+pub async fn deactivate(arguments: &OneUser, environment: &Environment) -> Result<(), Failure> {
+    let email = arguments.email.trim();
+    let question = format!("This ends the access of user '{email}'.");
+    if !terminal::confirm(&question, arguments.common.yes)? {
+        return Ok(terminal::print("Aborted.\n")?);
+    }
+    let row = change(
+        arguments,
+        environment,
+        "SELECT timedb.deactivate_user(email => $1, tenant_id => $2)",
+    )
+    .await?;
+    show_switched(arguments, row.get(0), "inactive", "deactivated")
+}
+
+/// `timedb users regenerate-key`
+pub async fn regenerate_key(arguments: &OneUser, environment: &Environment) -> Result<(), Failure> {
+    let email = arguments.email.trim();
+    let question = format!("This ends every key that user '{email}' has now.");
+    if !terminal::confirm(&question, arguments.common.yes)? {
+        return Ok(terminal::print("Aborted.\n")?);
+    }
+    let row = change(
+        arguments,
+        environment,
+        "SELECT timedb.regenerate_key(email => $1, tenant_id => $2)",
+    )
+    .await?;
+    let api_key: String = row.get(0);
+    let printed = if arguments.common.json {
+        print_json(&NewKey { email, api_key })
+    } else {
+        let mut out = Output::new();
+        out.card("API key regenerated!", &[("Email", email)]);
+        show_key(&mut out, "New API Key", &api_key);
+        out.send()
+    };
+    printed.map_err(|error| key_is_lost(email, &error))
+}
+
+/// Runs one administration function on one user; `sql` takes the email and the tenant.
+async fn change(arguments: &OneUser, environment: &Environment, sql: &str) -> Result<Row, Failure> {
+    let tenant = tenant_id(arguments.tenant_id.as_deref())?;
+    let email = arguments.email.trim();
+    let config = environment.database(arguments.common.dsn.as_ref())?;
+    let session = Session::open(&config).await?;
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&email, Type::TEXT), (&tenant, Type::UUID)];
+    match session.client.query_typed_one(sql, &parameters).await {
+        Ok(row) => Ok(row),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => Err(Failure::new(
+            format!("User with email '{email}' not found."),
+        )),
+        Err(error) => {
+            let tenants = tenants_of(&session, email).await;
+            if tenant.is_none() && tenants.len() > 1 {
+                return Err(Failure::new(format!(
+                    "User with email '{email}' exists in {} tenants. Pass --tenant-id with one \
+                     of: {}",
+                    tenants.len(),
+                    tenants.join(", ")
+                )));
+            }
+            Err(session.explain(error).await)
+        }
+    }
+}
+
+/// The tenants that have a user with this email address; none if that can't be asked.
+async fn tenants_of(session: &Session, email: &str) -> Vec<String> {
+    let users = fetch(session, None, true).await.unwrap_or_default();
+    users
+        .into_iter()
+        .filter(|user| user.email == email.to_lowercase())
+        .map(|user| user.tenant_id.to_string())
+        .collect()
+}
+
+fn show_switched(
+    arguments: &OneUser,
+    user_id: Uuid,
+    status: &'static str,
+    verb: &str,
+) -> Result<(), Failure> {
+    let email = arguments.email.trim();
+    if arguments.common.json {
+        let switched = Switched {
+            email,
+            user_id,
+            status,
+        };
+        return Ok(print_json(&switched)?);
+    }
+    let mut out = Output::new();
+    out.done(&format!("User '{email}' {verb}"));
+    Ok(out.send()?)
+}
+
+/// The key stands alone on its line without box or colour: people and programs copy it from there.
+fn show_key(out: &mut Output, label: &str, key: &str) {
+    out.line("");
+    out.line(&format!("{label}: {key}"));
+    out.line("");
+    out.warning(SAVE_IT);
+}
+
+fn key_is_lost(email: &str, error: &std::io::Error) -> Failure {
+    Failure::new(format!(
+        "The new API key of '{email}' is stored, but the output cannot be written ({error}), so \
+         nobody has seen it. Run: timedb users regenerate-key"
+    ))
+}
+
+fn tenant_id(text: Option<&str>) -> Result<Option<Uuid>, Failure> {
+    let parse = |text: &str| {
+        Uuid::try_parse(text.trim())
+            .map_err(|_| Failure::new(format!("Invalid tenant-id UUID: {text}")))
+    };
+    text.map(parse).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenant_id_is_a_uuid_or_a_known_text() {
+        assert_eq!(tenant_id(None).unwrap(), None);
+        let id = "adbe46ce-04e5-4352-8aa9-6accf88a9aeb";
+        assert_eq!(tenant_id(Some(id)).unwrap().unwrap().to_string(), id);
+        let failure = tenant_id(Some("not-one")).unwrap_err();
+        assert_eq!(failure.to_string(), "Invalid tenant-id UUID: not-one");
+        assert_eq!(failure.code(), 1);
+    }
+
+    #[test]
+    fn ids_made_together_stay_different_when_shortened() {
+        let user = |end: &str| User {
+            email: "a@b.c".into(),
+            user_id: format!("01932c07-6f3e-7000-8000-0000{end}")
+                .parse()
+                .unwrap(),
+            tenant_id: Uuid::nil(),
+            status: "active",
+            created_at: String::new(),
+            created: String::new(),
+        };
+        assert_eq!(user("0000000a").cells(true)[1], "…0000000a");
+        assert_ne!(user("0000000a").cells(true), user("0000000b").cells(true));
+    }
+}

@@ -1,0 +1,118 @@
+//! The database: a bounded pool of connections and, per request, one transaction in one pipelined round trip.
+//! Row security, tenants and time are the extension's; this only speaks to it.
+
+pub mod check;
+pub mod key;
+mod lease;
+mod params;
+mod tls;
+mod transaction;
+
+use std::time::Duration;
+
+use deadpool::managed::{Pool, PoolError, Timeouts};
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+
+use crate::{ServerConfig, error::ApiError};
+
+pub use key::ApiKey;
+pub use params::PgInstant;
+pub use transaction::Access;
+pub(crate) use transaction::StreamFault;
+
+use lease::{Lease, Manager};
+
+/// Connects once, outside any pool: TLS as the configuration's `sslmode` says. The task drives the connection
+/// and ends with it.
+///
+/// # Errors
+/// Whatever `tokio_postgres` says about the host, the credentials or the handshake.
+pub async fn connect(
+    config: &tokio_postgres::Config,
+) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
+    let (client, connection) = config.connect(tls::connector()).await?;
+    let task = tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "connection to the database ended");
+        }
+    });
+    Ok((client, task))
+}
+
+/// The pool and the limits of a request.
+#[derive(Clone)]
+pub(crate) struct Database {
+    pool: Pool<Manager>,
+    begin_read: String,
+    begin_write: String,
+}
+
+impl Database {
+    pub(crate) fn new(config: &ServerConfig) -> Self {
+        let mut database = config.database.clone();
+        if database.get_application_name().is_none() {
+            database.application_name("timedb");
+        }
+        if database.get_connect_timeout().is_none() {
+            database.connect_timeout(config.acquire_timeout);
+        }
+        let pool = Pool::builder(Manager::new(database))
+            .max_size(config.pool_size.max(1))
+            .runtime(deadpool::Runtime::Tokio1)
+            .timeouts(Timeouts {
+                wait: Some(config.acquire_timeout),
+                create: Some(config.acquire_timeout),
+                recycle: Some(Duration::from_secs(1)),
+            })
+            .build()
+            .expect("a pool with a runtime always builds");
+        // Zero would switch PostgreSQL's limit off.
+        let limit = config.statement_timeout.as_millis().max(1);
+        let begin = |mode: &str| {
+            format!(
+                "BEGIN{mode}; SET LOCAL ROLE timedb_user; SET LOCAL statement_timeout = {limit}; \
+                 SELECT timedb.hide_parameters()"
+            )
+        };
+        Self {
+            pool,
+            begin_read: begin(" READ ONLY"),
+            begin_write: begin(""),
+        }
+    }
+
+    /// A connection of its own for one request.
+    async fn lease(&self) -> Result<Lease, ApiError> {
+        match self.pool.get().await {
+            Ok(object) => Ok(Lease::new(object)),
+            Err(PoolError::Backend(error)) => {
+                tracing::error!(error = %chain(&error), "cannot connect to the database");
+                Err(ApiError::unavailable("The database is not reachable."))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no connection to the database is free");
+                Err(ApiError::unavailable(
+                    "The server is busy; please try again.",
+                ))
+            }
+        }
+    }
+
+    /// Closes every idle connection and refuses new ones.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+    }
+}
+
+/// An error with its causes, for the log: `tokio_postgres` keeps the useful half in `source`.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,113 @@
+//! Asks the database, before anything is served and at each readiness probe, whether isolation holds here:
+//! the extension is present, the work is done as `timedb_user`, and row security binds that role.
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, Error};
+
+use super::chain;
+use crate::{ServeError, ServerConfig};
+
+/// What the server found in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseStatus {
+    /// The extension's version.
+    pub extension_version: String,
+    /// PostgreSQL's version, such as `15.14`.
+    pub server_version: String,
+    /// Whether requests need an API key.
+    pub auth_required: bool,
+}
+
+/// Any answer takes longer than this only if the database hangs.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Connects once and checks everything that serving depends on.
+///
+/// # Errors
+/// A sentence for the operator that says what is wrong and what to do.
+pub async fn check_database(config: &ServerConfig) -> Result<DatabaseStatus, ServeError> {
+    let mut database = config.database.clone();
+    if database.get_connect_timeout().is_none() {
+        database.connect_timeout(config.acquire_timeout);
+    }
+    let work = async {
+        let (client, _task) = super::connect(&database)
+            .await
+            .map_err(|error| ServeError::Unreachable(chain(&error)))?;
+        inspect(&client).await
+    };
+    match tokio::time::timeout(LIMIT, work).await {
+        Ok(found) => found,
+        Err(_) => Err(ServeError::Unreachable(format!(
+            "no answer within {} seconds",
+            LIMIT.as_secs()
+        ))),
+    }
+}
+
+/// The checks, one after the other, each with its own remedy.
+pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeError> {
+    let failed = |error: Error| ServeError::CheckFailed(chain(&error));
+    let row = client
+        .query_typed(
+            "SELECT (SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'timedb'), \
+             pg_catalog.current_setting('server_version'), session_user::text, \
+             pg_catalog.current_database()::text, \
+             EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'timedb_user')",
+            &[],
+        )
+        .await
+        .map_err(failed)?
+        .pop()
+        .ok_or_else(|| ServeError::CheckFailed("no answer".to_owned()))?;
+    let database: String = row.get(3);
+    let Some(extension_version) = row.get::<_, Option<String>>(0) else {
+        return Err(ServeError::NoExtension(database));
+    };
+    let server_version = row.get(1);
+    let session_user: String = row.get(2);
+    if !row.get::<_, bool>(4) {
+        return Err(ServeError::CheckFailed(
+            "the role timedb_user does not exist".to_owned(),
+        ));
+    }
+    client
+        .batch_execute("BEGIN READ ONLY")
+        .await
+        .map_err(failed)?;
+    if let Err(error) = client.batch_execute("SET LOCAL ROLE timedb_user").await {
+        return Err(match error.code() {
+            Some(code) if code.code() == "42501" => ServeError::NotAMember(session_user),
+            _ => failed(error),
+        });
+    }
+    let row = client
+        .query_typed(
+            "SELECT r.rolsuper OR r.rolbypassrls, \
+             pg_catalog.row_security_active('timedb.series'), timedb.auth_required() \
+             FROM pg_catalog.pg_roles r WHERE r.rolname = current_user",
+            &[],
+        )
+        .await
+        .map_err(failed)?
+        .pop()
+        .ok_or_else(|| ServeError::CheckFailed("no answer".to_owned()))?;
+    if row.get::<_, bool>(0) {
+        return Err(ServeError::Unbound(
+            "the role timedb_user is superuser or has BYPASSRLS",
+        ));
+    }
+    if !row.get::<_, bool>(1) {
+        return Err(ServeError::Unbound(
+            "row security is not active on timedb.series",
+        ));
+    }
+    let auth_required = row.get(2);
+    client.batch_execute("ROLLBACK").await.map_err(failed)?;
+    Ok(DatabaseStatus {
+        extension_version,
+        server_version,
+        auth_required,
+    })
+}

@@ -1,0 +1,119 @@
+//! A pooled connection held by one request. Unless the request ends cleanly, dropping it cancels what runs
+//! and throws the connection away: what a half-done request leaves behind must never meet the next one.
+
+use std::time::Duration;
+
+use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+
+use super::tls;
+
+/// How long a cancel request may take before the socket is simply closed.
+const CANCEL_LIMIT: Duration = Duration::from_secs(2);
+
+/// Opens connections for the pool. Nothing is ever set for a session, so nothing needs resetting.
+pub(super) struct Manager {
+    config: tokio_postgres::Config,
+}
+
+impl Manager {
+    pub(super) fn new(config: tokio_postgres::Config) -> Self {
+        Self { config }
+    }
+}
+
+/// One connection: the client's handle and the task that drives the socket.
+pub(super) struct Connection {
+    client: Client,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // A connection that still has answers to come would go on reading them; the socket closes now instead.
+        // An idle one loses only its goodbye message.
+        self.task.abort();
+    }
+}
+
+impl managed::Manager for Manager {
+    type Type = Connection;
+    type Error = tokio_postgres::Error;
+
+    async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
+        let (client, task) = super::connect(&self.config).await?;
+        Ok(Connection { client, task })
+    }
+
+    async fn recycle(
+        &self,
+        connection: &mut Connection,
+        _: &Metrics,
+    ) -> RecycleResult<tokio_postgres::Error> {
+        if connection.client.is_closed() {
+            return Err(RecycleError::message("the server closed the connection"));
+        }
+        Ok(())
+    }
+}
+
+/// A connection on loan. It starts clean; [`Lease::begin`] makes it dirty, [`Lease::settle`] clean again.
+pub(super) struct Lease {
+    object: Option<Object<Manager>>,
+    clean: bool,
+}
+
+impl Lease {
+    pub(super) fn new(object: Object<Manager>) -> Self {
+        Self {
+            object: Some(object),
+            clean: true,
+        }
+    }
+
+    /// Marks the connection as in use: from here on only `settle` brings it back to the pool.
+    pub(super) fn begin(&mut self) {
+        self.clean = false;
+    }
+
+    /// The transaction is over, one way or the other, and the server has said so.
+    pub(super) fn settle(&mut self) {
+        self.clean = true;
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        let object = self
+            .object
+            .as_ref()
+            .expect("a lease holds its object until it drops");
+        &object.client
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.clean {
+            return;
+        }
+        let Some(object) = self.object.take() else {
+            return;
+        };
+        let connection = Object::take(object);
+        if connection.client.is_closed() {
+            return;
+        }
+        let token = connection.client.cancel_token();
+        // Without a runtime the process is ending, and closing the socket is all there is.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let cancelled =
+                    tokio::time::timeout(CANCEL_LIMIT, token.cancel_query(tls::connector())).await;
+                if !matches!(cancelled, Ok(Ok(()))) {
+                    tracing::warn!("an abandoned statement could not be cancelled");
+                }
+                drop(connection);
+            });
+        }
+    }
+}

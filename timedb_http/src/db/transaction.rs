@@ -1,0 +1,167 @@
+//! One request, one transaction, one round trip: BEGIN, authenticate, the statement and COMMIT are all on
+//! their way before the first answer is awaited.
+
+use futures_util::future::{join3, join4, try_join};
+use tokio_postgres::{Client, Error, types::Type};
+
+use super::{ApiKey, Database, chain, lease::Lease};
+use crate::{error::ApiError, sqlstate};
+
+/// Whether a transaction may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// `READ ONLY`: also a standby can do it.
+    Read,
+    /// An ordinary transaction.
+    Write,
+}
+
+const AUTHENTICATE: &str = "SELECT timedb.authenticate($1)";
+
+impl Database {
+    /// Runs `statement` as the key's tenant. The statement must send what it sends when it is first polled,
+    /// before awaiting anything: that keeps the four messages in order and in one round trip.
+    pub(crate) async fn run<T>(
+        &self,
+        access: Access,
+        key: Option<&ApiKey>,
+        statement: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+    ) -> Result<T, ApiError> {
+        let mut lease = self.lease().await?;
+        let begin = match access {
+            Access::Read => &self.begin_read,
+            Access::Write => &self.begin_write,
+        };
+        lease.begin();
+        let client = lease.client();
+        let parameter = key.map(ApiKey::expose);
+        // `join4` polls in this order, so the messages go out in this order.
+        let answers = join4(
+            client.batch_execute(begin),
+            client.query_typed(AUTHENTICATE, &[(&parameter, Type::TEXT)]),
+            statement(client),
+            client.batch_execute("COMMIT"),
+        )
+        .await;
+        let (begun, authenticated, result, committed) = answers;
+        conclude(
+            &mut lease,
+            key,
+            begun,
+            authenticated.map(drop),
+            Some(result),
+            committed,
+        )
+    }
+
+    /// Only asks whether the key is good: what a request costs that is refused for another reason.
+    pub(crate) async fn authenticate(&self, key: Option<&ApiKey>) -> Result<(), ApiError> {
+        self.run(Access::Read, key, async |_| Ok(())).await
+    }
+
+    /// Asks whether the database is there and keeps tenants apart.
+    pub(crate) async fn probe(&self) -> Result<(), ApiError> {
+        let mut lease = self.lease().await?;
+        lease.begin();
+        match super::check::inspect(lease.client()).await {
+            Ok(_) => {
+                lease.settle();
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(%error, "not ready");
+                Err(ApiError::unavailable(error.probe_text()))
+            }
+        }
+    }
+
+    /// Like [`Database::run`] for reads, with a statement whose answer is consumed piece by piece: `COMMIT` is
+    /// sent at once, but awaited only after `consume` is through.
+    pub(crate) async fn stream<S, T>(
+        &self,
+        key: Option<&ApiKey>,
+        statement: impl AsyncFnOnce(&Client) -> Result<S, Error>,
+        consume: impl AsyncFnOnce(S) -> Result<T, StreamFault>,
+    ) -> Result<T, StreamFault> {
+        let mut lease = self.lease().await?;
+        lease.begin();
+        let client = lease.client();
+        let parameter = key.map(ApiKey::expose);
+        // Answers arrive in order, and an unread one holds up all behind it: COMMIT can only finish when the
+        // rows have been read. So the two halves run side by side, and nothing waits for COMMIT alone.
+        let rows = async {
+            let (begun, authenticated, rows) = join3(
+                client.batch_execute(&self.begin_read),
+                client.query_typed(AUTHENTICATE, &[(&parameter, Type::TEXT)]),
+                statement(client),
+            )
+            .await;
+            let result = match rows {
+                // Not worth reading: something before it has failed, and `conclude` says what.
+                Ok(_) if begun.is_err() || authenticated.is_err() => None,
+                Ok(rows) => match consume(rows).await {
+                    Ok(value) => Some(Ok(value)),
+                    Err(StreamFault::Database(error)) => Some(Err(error)),
+                    Err(fault) => return Err(fault),
+                },
+                Err(error) => Some(Err(error)),
+            };
+            Ok((begun, authenticated.map(drop), result))
+        };
+        let commit = async { Ok(client.batch_execute("COMMIT").await) };
+        let ((begun, authenticated, result), committed) = try_join(rows, commit).await?;
+        let value = conclude(&mut lease, key, begun, authenticated, result, committed)?;
+        Ok(value)
+    }
+}
+
+/// Why a streamed read ended early.
+#[derive(Debug)]
+pub(crate) enum StreamFault {
+    /// The database said no.
+    Database(Error),
+    /// An answer for the client, if it has had none yet.
+    Refused(ApiError),
+    /// Nobody is listening any more, or too slowly.
+    Abandoned,
+}
+
+impl From<ApiError> for StreamFault {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Error> for StreamFault {
+    fn from(error: Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Turns the four answers into one, and decides whether the connection may serve another request.
+fn conclude<T>(
+    lease: &mut Lease,
+    key: Option<&ApiKey>,
+    begun: Result<(), Error>,
+    authenticated: Result<(), Error>,
+    result: Option<Result<T, Error>>,
+    committed: Result<(), Error>,
+) -> Result<T, ApiError> {
+    if let Err(error) = begun {
+        // Whatever stops BEGIN or SET ROLE is the operator's to mend, never the client's mistake.
+        tracing::error!(error = %chain(&error), "a transaction could not begin");
+        return Err(sqlstate::fault(&error));
+    }
+    // After an error of a statement COMMIT means ROLLBACK, and its success leaves nothing behind.
+    if committed.is_ok() {
+        lease.settle();
+    }
+    if let Err(error) = authenticated {
+        return Err(sqlstate::refused_key(&error, key.is_some()));
+    }
+    let value = result
+        .ok_or_else(|| ApiError::internal("a statement was given up for no reason"))?
+        .map_err(|error| sqlstate::to_api(&error, key.is_some()))?;
+    committed.map_err(|error| sqlstate::to_api(&error, key.is_some()))?;
+    Ok(value)
+}

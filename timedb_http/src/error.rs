@@ -1,0 +1,180 @@
+//! Every answer that is not a success, as `{"detail": ...}`: a sentence, or for 422 a list in pydantic's form.
+//! Nothing here ever holds SQL text.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// One entry of a 422, in pydantic's form.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct FieldError {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub loc: Vec<Value>,
+    pub msg: String,
+    pub input: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ctx: Option<Value>,
+}
+
+impl FieldError {
+    pub(crate) fn new(
+        kind: &'static str,
+        loc: Vec<Value>,
+        msg: impl Into<String>,
+        input: Value,
+    ) -> Self {
+        Self {
+            kind,
+            loc,
+            msg: msg.into(),
+            input,
+            ctx: None,
+        }
+    }
+
+    pub(crate) fn with_ctx(mut self, ctx: Value) -> Self {
+        self.ctx = Some(ctx);
+        self
+    }
+}
+
+/// An answer with a status of 400 or more.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    detail: Value,
+    retry: bool,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, detail: impl Into<Value>) -> Self {
+        Self {
+            status,
+            detail: detail.into(),
+            retry: false,
+        }
+    }
+
+    pub(crate) fn bad_request(detail: String) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 401 with one of the two texts that clients know.
+    pub(crate) fn unauthenticated(with_key: bool) -> Self {
+        let detail = if with_key {
+            "Invalid or inactive API key."
+        } else {
+            "API key required. Please provide X-API-Key header."
+        };
+        Self::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
+    pub(crate) fn forbidden(detail: String) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    pub(crate) fn not_found(detail: String) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(crate) fn no_such_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Not Found")
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+    }
+
+    pub(crate) fn body_too_slow() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "The request body took too long to arrive.",
+        )
+    }
+
+    pub(crate) fn body_broken() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "The request body ended before it was complete.",
+        )
+    }
+
+    pub(crate) fn body_too_large(limit: usize) -> Self {
+        let detail = format!("The request body is larger than the limit of {limit} bytes.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    }
+
+    pub(crate) fn not_json(content_type: &str) -> Self {
+        let detail = format!(
+            "The request body must be JSON (Content-Type: application/json), not {content_type}."
+        );
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+    }
+
+    pub(crate) fn conflict(detail: String) -> Self {
+        Self::new(StatusCode::CONFLICT, detail)
+    }
+
+    pub(crate) fn invalid(errors: &[FieldError]) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, json!(errors))
+    }
+
+    /// 503, and the client may come again in a second.
+    pub(crate) fn unavailable(detail: &str) -> Self {
+        Self {
+            retry: true,
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        }
+    }
+
+    pub(crate) fn timed_out() -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "The request took too long.")
+    }
+
+    /// 500 for something that should not happen; the cause goes to the log here.
+    pub(crate) fn internal(cause: &str) -> Self {
+        tracing::error!(cause, "internal error");
+        Self::internal_quiet()
+    }
+
+    /// 500 whose cause is in the log already.
+    pub(crate) fn internal_quiet() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+    }
+
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn detail(&self) -> &Value {
+        &self.detail
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (
+            self.status,
+            [(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            )],
+            json!({ "detail": self.detail }).to_string(),
+        )
+            .into_response();
+        let headers = response.headers_mut();
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
+        }
+        if self.retry {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

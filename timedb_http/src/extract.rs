@@ -1,0 +1,251 @@
+//! What a request brings: its key, its body. Who hasn't shown a good key can't make the server hold or parse
+//! a large body.
+
+use std::time::{Duration, Instant};
+
+use axum::{
+    body::{Body, HttpBody},
+    http::{HeaderMap, header},
+};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+
+use crate::{
+    db::{ApiKey, Database},
+    error::{ApiError, FieldError},
+};
+
+/// A body up to this size is read before the key is checked, so that it costs one round trip in all.
+pub(crate) const SMALL_BODY: usize = 64 << 10;
+/// Longer texts are no keys.
+const LONGEST_KEY: usize = 512;
+/// A client that sends nothing for this long has gone.
+const BODY_IDLE: Duration = Duration::from_secs(15);
+/// A body may take this long, and a second more for each `BODY_RATE` bytes: slow drips end, slow lines don't.
+const BODY_GRACE: Duration = Duration::from_secs(30);
+const BODY_RATE: usize = 16 << 10;
+/// How much of a refused body is thrown away unread, so that the client gets to read its answer.
+const DISCARD_BYTES: usize = 64 << 20;
+const DISCARD_TIME: Duration = Duration::from_secs(5);
+
+const API_KEY: &str = "x-api-key";
+
+/// The key of a request: `X-API-Key`, or else `Authorization: Bearer`. Empty is as good as absent.
+pub(crate) fn api_key(headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
+    let mut given = headers.get_all(API_KEY).iter();
+    if let Some(value) = given.next() {
+        // Two keys are not one key, whichever of them is good.
+        if given.next().is_some() || value.len() > LONGEST_KEY {
+            return Err(ApiError::unauthenticated(true));
+        }
+        if !value.is_empty() {
+            return key(value.as_bytes()).map(Some);
+        }
+    }
+    match headers.get(header::AUTHORIZATION).and_then(bearer) {
+        Some(token) if token.len() > LONGEST_KEY => Err(ApiError::unauthenticated(true)),
+        Some(token) if !token.is_empty() => key(token).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn bearer(value: &axum::http::HeaderValue) -> Option<&[u8]> {
+    let (scheme, token) = value.as_bytes().split_at_checked(7)?;
+    scheme
+        .eq_ignore_ascii_case(b"Bearer ")
+        .then(|| token.trim_ascii())
+}
+
+fn key(bytes: &[u8]) -> Result<ApiKey, ApiError> {
+    std::str::from_utf8(bytes)
+        .map(ApiKey::new)
+        .map_err(|_| ApiError::unauthenticated(true))
+}
+
+/// A body, and whether its sender has already shown a good key.
+pub(crate) struct Received {
+    pub bytes: Bytes,
+    authenticated: bool,
+    content_type: Option<String>,
+}
+
+impl Received {
+    /// Answers an invalid body: 422, or 401 when the key isn't good either.
+    pub(crate) async fn invalid(
+        &self,
+        db: &Database,
+        key: Option<&ApiKey>,
+        errors: &[FieldError],
+    ) -> ApiError {
+        self.refuse(db, key, ApiError::invalid(errors)).await
+    }
+
+    /// Gives `answer`, unless the key isn't good: then that is said instead.
+    pub(crate) async fn refuse(
+        &self,
+        db: &Database,
+        key: Option<&ApiKey>,
+        answer: ApiError,
+    ) -> ApiError {
+        if self.authenticated {
+            return answer;
+        }
+        match db.authenticate(key).await {
+            Ok(()) => answer,
+            Err(refused) => refused,
+        }
+    }
+
+    /// The content type, if it says that the body is something other than JSON.
+    pub(crate) fn not_json(&self) -> Option<&str> {
+        let content_type = self.content_type.as_deref()?;
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        let subtype = essence.strip_prefix("application/");
+        let json = subtype.is_some_and(|name| name == "json" || name.ends_with("+json"));
+        (!json).then_some(content_type)
+    }
+}
+
+/// Reads a request's body. Beyond [`SMALL_BODY`] the key is checked first, and a body that is refused is
+/// neither kept nor parsed.
+pub(crate) async fn read_body(
+    db: &Database,
+    key: Option<&ApiKey>,
+    headers: &HeaderMap,
+    mut body: Body,
+    limit: usize,
+) -> Result<Received, ApiError> {
+    let declared = body.size_hint().exact();
+    let declared = declared.map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+    let mut bytes = Vec::new();
+    let mut authenticated = false;
+    let mut pace = Pace::new();
+    let refused = loop {
+        let expected = declared.unwrap_or(bytes.len()).max(bytes.len());
+        if expected > SMALL_BODY && !authenticated {
+            if let Err(error) = db.authenticate(key).await {
+                break error;
+            }
+            authenticated = true;
+            // The wait for the database is not the client's slowness.
+            pace = Pace::new();
+        }
+        if expected > limit {
+            break ApiError::body_too_large(limit);
+        }
+        if bytes.capacity() == 0 {
+            bytes.reserve_exact(declared.unwrap_or(0));
+        }
+        match pace.next(&mut body, bytes.len()).await? {
+            Some(data) => bytes.extend_from_slice(&data),
+            None => {
+                let content_type = headers.get(header::CONTENT_TYPE);
+                return Ok(Received {
+                    bytes: bytes.into(),
+                    authenticated,
+                    content_type: content_type
+                        .map(|value| String::from_utf8_lossy(value.as_bytes()).to_lowercase()),
+                });
+            }
+        }
+    };
+    // A client that waits for leave to send gets its answer instead.
+    if !headers.contains_key(header::EXPECT) {
+        tokio::spawn(tokio::time::timeout(DISCARD_TIME, discard(body)));
+    }
+    Err(refused)
+}
+
+/// How long the rest of a body may take.
+struct Pace {
+    started: Instant,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self {
+            started: Instant::now(),
+        }
+    }
+
+    /// The next piece; `None` at the end.
+    async fn next(&self, body: &mut Body, received: usize) -> Result<Option<Bytes>, ApiError> {
+        loop {
+            let allowed = BODY_GRACE + Duration::from_secs((received / BODY_RATE) as u64);
+            let left = allowed.saturating_sub(self.started.elapsed());
+            match tokio::time::timeout(left.min(BODY_IDLE), body.frame()).await {
+                Err(_) => return Err(ApiError::body_too_slow()),
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(_))) => return Err(ApiError::body_broken()),
+                Ok(Some(Ok(frame))) => {
+                    // Trailers mean nothing here.
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Reads and forgets: closing a socket with unread data would take the answer from the client.
+async fn discard(mut body: Body) {
+    let mut seen = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        seen += frame.data_ref().map_or(0, Bytes::len);
+        if seen > DISCARD_BYTES {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn found(pairs: &[(&'static str, &str)]) -> Option<String> {
+        let key = api_key(&headers(pairs)).unwrap();
+        key.map(|key| key.expose().to_owned())
+    }
+
+    #[test]
+    fn a_key_comes_in_either_header() {
+        assert_eq!(found(&[("x-api-key", "k")]), Some("k".to_owned()));
+        let bearer = |value| found(&[("authorization", value)]);
+        assert_eq!(bearer("Bearer k"), Some("k".to_owned()));
+        assert_eq!(bearer("bearer  k"), Some("k".to_owned()));
+        assert_eq!(bearer("Basic abc"), None);
+        assert_eq!(bearer("Bearer "), None);
+        let both = [("x-api-key", "a"), ("authorization", "Bearer b")];
+        assert_eq!(found(&both), Some("a".to_owned()));
+        assert_eq!(found(&[("x-api-key", "")]), None);
+        assert_eq!(found(&[]), None);
+    }
+
+    #[test]
+    fn two_keys_or_an_endless_one_are_a_wrong_key() {
+        for pairs in [
+            vec![("x-api-key", "a"), ("x-api-key", "a")],
+            vec![("x-api-key", &*"k".repeat(600))],
+            vec![("x-api-key", "ключ")],
+        ] {
+            let result = api_key(&headers(&pairs));
+            match result {
+                Err(error) => {
+                    assert_eq!(error.status(), 401);
+                    assert_eq!(error.detail(), "Invalid or inactive API key.");
+                }
+                // Text that is no ASCII reaches the database, which doesn't know it.
+                Ok(key) => assert_eq!(key.unwrap().expose(), "ключ"),
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Why a command stopped: the sentence for the person and the exit code for the program.
+//! How the database's errors read is decided here; what a command adds to them, in `commands/`.
+
+use std::fmt;
+use std::io;
+
+use tokio_postgres::Error;
+
+/// A command's failure, printed as `ERROR: <sentence>`.
+#[derive(Debug)]
+pub struct Failure {
+    sentence: String,
+    code: u8,
+}
+
+impl Failure {
+    /// The command was understood and could not be done: exit code 1.
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self {
+            sentence: sentence.into(),
+            code: 1,
+        }
+    }
+
+    /// The command lacks something that the caller has to add: exit code 2.
+    pub fn usage(sentence: impl Into<String>) -> Self {
+        Self {
+            sentence: sentence.into(),
+            code: 2,
+        }
+    }
+
+    /// The exit code of the program.
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::new(reason(&error))
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::new(format!("The output cannot be written: {error}"))
+    }
+}
+
+/// The server's sentence alone, for use inside a sentence that has its own advice.
+pub fn brief(error: &Error) -> String {
+    match error.as_db_error() {
+        Some(fault) => fault.message().to_owned(),
+        None => reason(error),
+    }
+}
+
+/// The server's sentence with its detail and hint, or else the whole chain of causes.
+pub fn reason(error: &Error) -> String {
+    if let Some(fault) = error.as_db_error() {
+        let more = [("Detail", fault.detail()), ("Hint", fault.hint())];
+        return more
+            .into_iter()
+            .filter_map(|(label, text)| Some(format!("\n{label}: {}", text?)))
+            .fold(fault.message().to_owned(), |text, line| text + &line);
+    }
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        // A Display often repeats its cause already.
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
+}

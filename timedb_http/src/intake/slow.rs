@@ -1,0 +1,111 @@
+//! The slow reader: takes the same rows as the fast one, and notes every field that is wrong with its place.
+
+use std::fmt;
+
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde_json::{Value, json, value::RawValue};
+
+use super::{
+    columns::{Columns, Row},
+    fields::{Errors, Members, echo},
+    scalar::{Problem, Scalar},
+};
+
+/// Reads `value_rows`, one row at a time.
+pub(crate) fn read_rows<'a>(raw: &'a RawValue, errors: &mut Errors) -> Columns<'a> {
+    let mut columns = Columns::default();
+    if !raw.get().starts_with('[') {
+        let problem = Problem::new("list_type", "Input should be a valid list");
+        errors.note(&[json!("value_rows")], problem, raw);
+        return columns;
+    }
+    let visitor = ListVisitor {
+        columns: &mut columns,
+        errors,
+    };
+    serde_json::Deserializer::from_str(raw.get())
+        .deserialize_seq(visitor)
+        .expect("the list has been read as JSON before");
+    columns
+}
+
+struct ListVisitor<'c, 'a> {
+    columns: &'c mut Columns<'a>,
+    errors: &'c mut Errors,
+}
+
+impl<'de> Visitor<'de> for ListVisitor<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let mut at = 0;
+        while let Some(raw) = list.next_element::<&RawValue>()? {
+            if self.errors.is_full() {
+                continue;
+            }
+            if let Some(row) = read_row(raw, at, self.errors) {
+                self.columns.push(row);
+            }
+            at += 1;
+        }
+        Ok(())
+    }
+}
+
+fn read_row<'a>(raw: &'a RawValue, at: usize, errors: &mut Errors) -> Option<Row<'a>> {
+    let place = |name: &str| -> [Value; 3] { [json!("value_rows"), json!(at), json!(name)] };
+    let Ok(members) = serde_json::from_str::<Members<'a>>(raw.get()) else {
+        let problem = Problem::new(
+            "model_attributes_type",
+            "Input should be a valid dictionary or object to extract fields from",
+        );
+        errors.note(&[json!("value_rows"), json!(at)], problem, raw);
+        return None;
+    };
+    let required = |name: &str, errors: &mut Errors| {
+        let found = members.get(name);
+        if found.is_none() {
+            errors.missing(&place(name), echo(raw));
+        }
+        found
+    };
+    let valid_time = required("valid_time", errors);
+    let value_key = required("value_key", errors);
+
+    let valid_time = note(errors, &place("valid_time"), valid_time, |s| s.instant());
+    let value_key = note(errors, &place("value_key"), value_key, Scalar::text);
+    let value = members.present("value");
+    let value = note(errors, &place("value"), value, |s| s.number());
+    let end = members.present("valid_time_end");
+    let end = note(errors, &place("valid_time_end"), end, |s| s.instant());
+    let series_id = members.present("series_id");
+    let series_id = note(errors, &place("series_id"), series_id, |s| s.uuid());
+    Some(Row {
+        valid_time: valid_time?,
+        value_key: value_key?,
+        value: value.flatten(),
+        valid_time_end: end,
+        series_id,
+    })
+}
+
+/// Converts a value that is there; what is wrong with it goes to the list.
+fn note<'a, T>(
+    errors: &mut Errors,
+    place: &[Value],
+    raw: Option<&'a RawValue>,
+    read: impl FnOnce(Scalar<'a>) -> Result<T, Problem>,
+) -> Option<T> {
+    let raw = raw?;
+    match read(Scalar::of(raw)) {
+        Ok(value) => Some(value),
+        Err(problem) => {
+            errors.note(place, problem, raw);
+            None
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Both readers against each other, and the error list in pydantic's form.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{
+    fast,
+    fields::{Errors, read_object},
+    read_series, read_upload, slow,
+};
+
+fn errors_of(body: &str) -> Value {
+    json!(read_upload(body.as_bytes()).unwrap_err())
+}
+
+/// What the slow reader makes of a body that it accepts.
+fn slowly(body: &str) -> Option<Vec<u8>> {
+    let members = read_object(body.as_bytes()).ok()?;
+    let mut errors = Errors::default();
+    let columns = slow::read_rows(members.get("value_rows")?, &mut errors);
+    errors.is_empty().then(|| columns.pack(|_| None))
+}
+
+fn quickly(body: &str) -> Option<Vec<u8>> {
+    fast::read(body.as_bytes()).map(|(_, columns)| columns.pack(|_| None))
+}
+
+#[test]
+fn the_packed_form_is_version_1() {
+    let upload = read_upload(
+        br#"{"batch_start_time":"2025-01-01T00:00:00Z","value_rows":[
+            {"valid_time":1,"value_key":"a","value":20.5},
+            {"valid_time":"1970-01-01T00:00:02Z","value_key":"b","value":null,"valid_time_end":3,
+             "series_id":"00000000-0000-0000-0000-0000000000ff","extra":{"x":[1]}}],
+            "series_descriptions":{"a":"d"}}"#,
+    )
+    .unwrap();
+    let mut expected = vec![1, 0b11, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0];
+    expected.extend([
+        0, 1, 0, 0, 0, b'a', 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, b'd',
+    ]);
+    expected.push(1);
+    expected.extend([0; 15]);
+    expected.push(0xff);
+    expected.extend([0, 0, 0, 0, 1, 0, 0, 0]);
+    expected.extend(1_000_000i64.to_le_bytes());
+    expected.extend(2_000_000i64.to_le_bytes());
+    expected.extend(i64::MIN.to_le_bytes());
+    expected.extend(3_000_000i64.to_le_bytes());
+    expected.extend(20.5f64.to_le_bytes());
+    expected.extend(0f64.to_le_bytes());
+    expected.push(0b10);
+    assert_eq!(upload.packed, expected);
+    assert_eq!(upload.value_keys, ["a", "b"]);
+    assert_eq!(upload.workflow_id, "api-workflow");
+}
+
+#[test]
+fn a_key_with_and_without_an_id_is_two_series() {
+    let id = "00000000-0000-0000-0000-000000000001";
+    let body = format!(
+        r#"{{"batch_start_time":0,"value_rows":[
+        {{"valid_time":1,"value_key":"a","value":1}},
+        {{"valid_time":1,"value_key":"a","value":1,"series_id":"{id}"}},
+        {{"valid_time":2,"value_key":"a","value":1,"series_id":null}}]}}"#
+    );
+    let upload = read_upload(body.as_bytes()).unwrap();
+    assert_eq!(upload.value_keys, ["a", "a"]);
+}
+
+#[test]
+fn a_missing_field_is_named() {
+    assert_eq!(
+        errors_of("{}"),
+        json!([{"type":"missing","loc":["body","batch_start_time"],"msg":"Field required","input":{}}])
+    );
+    assert_eq!(errors_of("")[0]["loc"], json!(["body"]));
+    assert_eq!(errors_of("[]")[0]["type"], "model_attributes_type");
+    let row = r#"{"batch_start_time":0,"value_rows":[{"value":1}]}"#;
+    let missing = |name: &str| json!({"type":"missing","loc":["body","value_rows",0,name],"msg":"Field required","input":{"value":1}});
+    assert_eq!(
+        errors_of(row),
+        json!([missing("valid_time"), missing("value_key")])
+    );
+}
+
+#[test]
+fn a_bad_value_is_named_with_its_row() {
+    let body = |value: &str| {
+        format!(
+            r#"{{"batch_start_time":0,"value_rows":[{{"valid_time":0,"value_key":"a","value":{value}}}]}}"#
+        )
+    };
+    for (value, kind) in [
+        (r#""warm""#, "float_parsing"),
+        ("1e999", "finite_number"),
+        ("-1e999", "finite_number"),
+        (r#""NaN""#, "finite_number"),
+        (r#""inf""#, "finite_number"),
+        ("[]", "float_type"),
+    ] {
+        let errors = errors_of(&body(value));
+        assert_eq!(errors[0]["type"], kind, "{value}");
+        let place = json!(["body", "value_rows", 0, "value"]);
+        assert_eq!(errors[0]["loc"], place, "{value}");
+    }
+    for value in ["NaN", "Infinity", "-Infinity"] {
+        let errors = errors_of(&body(value));
+        assert_eq!(errors[0]["type"], "json_invalid");
+        let reason = errors[0]["ctx"]["error"].as_str().unwrap();
+        assert!(reason.starts_with(value), "{reason}");
+    }
+    for value in [
+        r#""1.5""#,
+        r#"" 2 ""#,
+        "null",
+        "true",
+        "-0.0",
+        "12345678901234567890",
+    ] {
+        assert!(read_upload(body(value).as_bytes()).is_ok(), "{value}");
+    }
+}
+
+#[test]
+fn other_fields_are_checked_by_name() {
+    for (field, kind) in [
+        (r#""batch_params":[1]"#, "dict_type"),
+        (r#""workflow_id":7"#, "string_type"),
+        (r#""workflow_id":"a\u0000b""#, "string_pattern_mismatch"),
+        (r#""workflow_id":"\ud800""#, "string_unicode"),
+        (r#""known_time":"infinity""#, "datetime_from_date_parsing"),
+        (r#""known_time":true"#, "datetime_type"),
+        (r#""value_rows":null"#, "list_type"),
+        (r#""value_rows":[3]"#, "model_attributes_type"),
+        (r#""series_descriptions":{"a":1}"#, "string_type"),
+        (r#""series_descriptions":{"\ud800":"x"}"#, "string_unicode"),
+    ] {
+        let errors = errors_of(&format!(r#"{{"batch_start_time":0,{field}}}"#));
+        assert_eq!(errors[0]["type"], kind, "{field}");
+    }
+    let nul = r#"{"batch_start_time":0,"value_rows":[{"valid_time":0,"value_key":"a\u0000"}]}"#;
+    assert_eq!(errors_of(nul)[0]["loc"][3], "value_key");
+}
+
+#[test]
+fn broken_json_is_named_with_its_offset() {
+    let errors = errors_of("{\"a\": 1,\n x}");
+    assert_eq!(errors[0]["type"], "json_invalid");
+    assert_eq!(errors[0]["loc"], json!(["body", 10]));
+    assert_eq!(errors_of("{\"a\"")[0]["type"], "json_invalid");
+    assert_eq!(errors_of("{} {}")[0]["type"], "json_invalid");
+    let not_utf8 = read_upload(b"{\"a\": \"\xff\"}").unwrap_err();
+    assert_eq!(not_utf8[0].kind, "json_invalid");
+}
+
+#[test]
+fn an_error_list_ends() {
+    let rows = vec!["{}"; 5000].join(",");
+    let body = format!(r#"{{"batch_start_time":0,"value_rows":[{rows}]}}"#);
+    assert_eq!(errors_of(&body).as_array().unwrap().len(), 100);
+}
+
+#[test]
+fn a_series_needs_a_name() {
+    let series = read_series(br#"{"name":"t","labels":{"a": "b"},"unit":null}"#).unwrap();
+    assert_eq!(series.name, "t");
+    assert_eq!(series.labels.as_deref(), Some(r#"{"a": "b"}"#));
+    assert_eq!(series.unit, None);
+    for (body, kind) in [
+        ("{}", "missing"),
+        (r#"{"name":null}"#, "string_type"),
+        (r#"{"name":"t","labels":"x"}"#, "dict_type"),
+    ] {
+        assert_eq!(read_series(body.as_bytes()).unwrap_err()[0].kind, kind);
+    }
+}
+
+/// A JSON value of any kind, so that rows are right, odd and wrong.
+fn any_value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => any::<f64>().prop_map(|x| json!(x).to_string()),
+        2 => any::<i64>().prop_map(|x| x.to_string()),
+        2 => "[a-c]{1,2}".prop_map(|x| json!(x).to_string()),
+        2 => Just(r#""2025-01-01T00:00:00Z""#.to_owned()),
+        2 => Just(r#""00000000-0000-0000-0000-000000000001""#.to_owned()),
+        3 => Just("null".to_owned()),
+        1 => Just("[1,{}]".to_owned()),
+        1 => Just("1e400".to_owned()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn both_readers_agree(rows in proptest::collection::vec((any_value(), any_value(), any_value()), 0..6)) {
+        let rows: Vec<String> = rows.into_iter().map(|(end, value, id)| {
+            format!(r#"{{"valid_time":0,"value_key":"k","valid_time_end":{end},"value":{value},"series_id":{id}}}"#)
+        }).collect();
+        let body = format!(r#"{{"value_rows":[{}]}}"#, rows.join(","));
+        prop_assert_eq!(quickly(&body), slowly(&body));
+    }
+
+    #[test]
+    fn numbers_arrive_bit_for_bit(number in any::<f64>().prop_filter("finite", |x| x.is_finite())) {
+        let body = format!(r#"{{"value_rows":[{{"valid_time":0,"value_key":"k","value":{}}}]}}"#, json!(number));
+        let packed = quickly(&body).unwrap();
+        prop_assert_eq!(&packed[packed.len() - 8..], &number.to_le_bytes());
+    }
+}

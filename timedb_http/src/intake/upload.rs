@@ -1,0 +1,98 @@
+//! The body of `POST /upload`.
+
+use serde_json::json;
+
+use super::{
+    fast,
+    fields::{Errors, Members, echo_body, read_object},
+    scalar::{Problem, Scalar},
+    slow,
+};
+use crate::error::FieldError;
+
+/// An upload, ready for `timedb._upload_packed`.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    pub workflow_id: String,
+    pub batch_start_time: i64,
+    pub batch_finish_time: Option<i64>,
+    pub known_time: Option<i64>,
+    pub tenant_id: Option<String>,
+    /// JSON text of an object.
+    pub batch_params: Option<String>,
+    pub packed: Vec<u8>,
+    /// The value_key of each series of the packed dictionary.
+    pub value_keys: Vec<String>,
+}
+
+/// Reads an upload, or says what is wrong with it.
+pub(crate) fn read_upload(body: &[u8]) -> Result<Upload, Vec<FieldError>> {
+    let mut errors = Errors::default();
+    let (members, columns) = match fast::read(body) {
+        Some(read) => read,
+        None => {
+            let members = read_object(body).map_err(|error| vec![error])?;
+            let rows = members.get("value_rows");
+            let columns = rows.map(|raw| slow::read_rows(raw, &mut errors));
+            (members, columns.unwrap_or_default())
+        }
+    };
+
+    let start = errors.optional(&members, "batch_start_time", |s| s.instant());
+    match members.get("batch_start_time") {
+        None => errors.missing(&[json!("batch_start_time")], echo_body(body)),
+        Some(raw) if raw.get() == "null" => {
+            let problem = Problem::new("datetime_type", "Input should be a valid datetime");
+            errors.note(&[json!("batch_start_time")], problem, raw);
+        }
+        Some(_) => {}
+    }
+    let workflow_id = errors.optional(&members, "workflow_id", Scalar::text);
+    let batch_finish_time = errors.optional(&members, "batch_finish_time", |s| s.instant());
+    let known_time = errors.optional(&members, "known_time", |s| s.instant());
+    let tenant_id = errors.optional(&members, "tenant_id", Scalar::text);
+    let batch_params = errors.object(&members, "batch_params");
+    let descriptions = read_descriptions(&members, &mut errors);
+
+    let (Some(batch_start_time), true) = (start, errors.is_empty()) else {
+        return Err(errors.into_list());
+    };
+    let describe = |key: &str| {
+        let found = descriptions.iter().rev().find(|(name, _)| name == key);
+        found.map(|(_, text)| text.as_str())
+    };
+    Ok(Upload {
+        workflow_id: workflow_id.map_or_else(|| "api-workflow".to_owned(), Into::into),
+        batch_start_time,
+        batch_finish_time,
+        known_time,
+        tenant_id: tenant_id.map(Into::into),
+        batch_params: batch_params.map(|raw| raw.get().to_owned()),
+        packed: columns.pack(describe),
+        value_keys: columns.value_keys().map(str::to_owned).collect(),
+    })
+}
+
+/// `series_descriptions`: a text for some of the value_keys.
+fn read_descriptions(members: &Members<'_>, errors: &mut Errors) -> Vec<(String, String)> {
+    let Some(raw) = errors.object(members, "series_descriptions") else {
+        return Vec::new();
+    };
+    let Ok(described) = serde_json::from_str::<Members<'_>>(raw.get()) else {
+        errors.note(&[json!("series_descriptions")], Problem::unreadable(), raw);
+        return Vec::new();
+    };
+    let mut texts = Vec::new();
+    for (name, raw) in described.iter() {
+        match Scalar::of(raw) {
+            Scalar::Null => {}
+            scalar => match scalar.text() {
+                Ok(text) => texts.push((name.to_owned(), text.into_owned())),
+                Err(problem) => {
+                    errors.note(&[json!("series_descriptions"), json!(name)], problem, raw);
+                }
+            },
+        }
+    }
+    texts
+}

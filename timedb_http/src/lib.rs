@@ -1,0 +1,58 @@
+//! timedb's HTTP server: formats in, columns to the database, and back. It holds no rule about tenants
+//! or time; those live in the extension, reached by one pipelined transaction a request.
+//! The command line (`main.rs`, `cli.rs`, `commands/`) calls [`serve`] and owns flags and environment.
+
+use std::time::Duration;
+
+pub mod db;
+mod error;
+mod extract;
+mod instant;
+mod intake;
+mod json;
+mod output;
+mod router;
+mod routes;
+mod server;
+mod sqlstate;
+pub mod telemetry;
+
+pub use db::check::{DatabaseStatus, check_database};
+pub use server::{ServeError, serve};
+
+/// Everything the server can be told; [`ServerConfig::new`] gives the defaults.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Where the database is and as whom to connect.
+    pub database: tokio_postgres::Config,
+    /// Connections to the database, at most.
+    pub pool_size: usize,
+    /// How long a request waits for a connection before it is answered 503.
+    pub acquire_timeout: Duration,
+    /// How long a request may take once its body has arrived, before it is answered 504.
+    pub request_timeout: Duration,
+    /// PostgreSQL's own limit for each statement; shorter than `request_timeout`, so that it speaks first.
+    pub statement_timeout: Duration,
+    /// How long a client may take to send a request's head.
+    pub header_read_timeout: Duration,
+    /// The largest body that is read.
+    pub max_body_bytes: usize,
+    /// How long running requests may go on after the signal to stop.
+    pub shutdown_grace: Duration,
+}
+
+impl ServerConfig {
+    /// The defaults for a database.
+    pub fn new(database: tokio_postgres::Config) -> Self {
+        Self {
+            database,
+            pool_size: 16,
+            acquire_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(60),
+            statement_timeout: Duration::from_secs(55),
+            header_read_timeout: Duration::from_secs(10),
+            max_body_bytes: 256 << 20,
+            shutdown_grace: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! All routes and layers in one place.
+
+use std::{any::Any, future::Future, sync::Arc, time::Duration};
+
+use axum::{
+    Router, middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{ServerConfig, db::Database, error::ApiError, routes, telemetry};
+
+/// What every handler has at hand.
+#[derive(Clone)]
+pub(crate) struct AppState {
+    pub db: Database,
+    pub request_timeout: Duration,
+    pub max_body_bytes: usize,
+    pub config: Arc<ServerConfig>,
+}
+
+impl AppState {
+    pub(crate) fn new(config: ServerConfig) -> Self {
+        Self {
+            db: Database::new(&config),
+            request_timeout: config.request_timeout,
+            max_body_bytes: config.max_body_bytes,
+            config: Arc::new(config),
+        }
+    }
+
+    /// Holds work to the request's time limit; what it had under way in the database is cancelled then.
+    pub(crate) async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        match tokio::time::timeout(self.request_timeout, work).await {
+            Ok(result) => result,
+            Err(_) => {
+                tracing::warn!("a request ran into its time limit");
+                Err(ApiError::timed_out())
+            }
+        }
+    }
+}
+
+/// The whole API over a state.
+pub(crate) fn build(state: AppState) -> Router {
+    Router::new()
+        .route("/", get(routes::root::root))
+        .route("/health", get(routes::health::health))
+        .route("/ready", get(routes::health::ready))
+        .route("/values", get(routes::values::read_values))
+        .route("/upload", post(routes::upload::upload))
+        .route("/series", post(routes::series::create_series))
+        .route(
+            "/list_timeseries",
+            get(routes::list_timeseries::list_timeseries),
+        )
+        .fallback(async || ApiError::no_such_route())
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(telemetry::log_request))
+        .with_state(state)
+}
+
+/// The panic's text is in the log by the panic hook; the client gets a plain 500.
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    ApiError::internal("a handler panicked").into_response()
+}

@@ -1,0 +1,28 @@
+//! `GET /`: what this is and where to go on.
+
+use axum::response::Response;
+use serde_json::json;
+
+use super::json_response;
+
+pub(crate) async fn root() -> Response {
+    let about = json!({
+        "name": "TimeDB API",
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": "REST API for reading and writing time series that get revised.",
+        "endpoints": {
+            "read_values": "GET /values - Read time series values",
+            "upload_timeseries": "POST /upload - Upload time series data",
+            "create_series": "POST /series - Create a new time series",
+            "list_timeseries": "GET /list_timeseries - List the time series",
+            "update_records": "PUT /values - Update existing records (not in this version)",
+        },
+        "authentication": {
+            "method": "API Key",
+            "header": "X-API-Key",
+            "note": "Every endpoint with data asks for the key, unless the store was opened without authentication.",
+        },
+        "admin_note": "Schema, tenants and users are managed with the command line (timedb) or in SQL, not here.",
+    });
+    json_response(about.to_string())
+}

@@ -1,0 +1,104 @@
+//! `POST /upload`: rows of JSON become one batch, or nothing at all.
+
+use axum::{body::Body, extract::State, http::HeaderMap, response::Response};
+use serde_json::{Map, Value, json};
+use tokio_postgres::{Client, Row, types::Type};
+use uuid::Uuid;
+
+use super::{BLOCKING_FROM_BYTES, json_response};
+use crate::{
+    db::{Access, PgInstant},
+    error::{ApiError, FieldError},
+    extract::{Received, api_key, read_body},
+    intake::{Upload, read_upload},
+    router::AppState,
+};
+
+const UPLOAD: &str = "SELECT batch_id, series_ids FROM timedb._upload_packed(\
+                      $1, $2, $3, $4, $5, $6::pg_catalog.text::pg_catalog.jsonb)";
+
+pub(crate) async fn upload(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let key = api_key(&headers)?;
+    let key = key.as_ref();
+    let body = read_body(&state.db, key, &headers, body, state.max_body_bytes).await?;
+    let work = async {
+        if let Some(content_type) = body.not_json() {
+            let answer = ApiError::not_json(content_type);
+            return Err(body.refuse(&state.db, key, answer).await);
+        }
+        let upload = match parse(&body).await? {
+            Ok(upload) => upload,
+            Err(errors) => return Err(body.invalid(&state.db, key, &errors).await),
+        };
+        // With a key its tenant counts, whatever the body says.
+        if key.is_none()
+            && let Some(tenant_id) = foreign_tenant(&upload)
+        {
+            let answer = ApiError::forbidden(format!(
+                "Cannot upload for tenant_id {tenant_id}. Without an API key there is only tenant_id {}.",
+                Uuid::nil()
+            ));
+            return Err(body.refuse(&state.db, key, answer).await);
+        }
+        let known_time = upload.known_time.map(PgInstant);
+        let start = PgInstant(upload.batch_start_time);
+        let finish = upload.batch_finish_time.map(PgInstant);
+        let write = async |client: &Client| {
+            let parameters = [
+                (&upload.packed as _, Type::BYTEA),
+                (&known_time as _, Type::TIMESTAMPTZ),
+                (&upload.workflow_id as _, Type::TEXT),
+                (&start as _, Type::TIMESTAMPTZ),
+                (&finish as _, Type::TIMESTAMPTZ),
+                (&upload.batch_params as _, Type::TEXT),
+            ];
+            client.query_typed(UPLOAD, &parameters).await
+        };
+        let rows = state.db.run(Access::Write, key, write).await?;
+        render(&rows, upload.value_keys)
+    };
+    state.within(work).await
+}
+
+/// Parses a body, a large one beside the workers that serve everybody else.
+async fn parse(body: &Received) -> Result<Result<Upload, Vec<FieldError>>, ApiError> {
+    if body.bytes.len() < BLOCKING_FROM_BYTES {
+        return Ok(read_upload(&body.bytes));
+    }
+    let bytes = body.bytes.clone();
+    tokio::task::spawn_blocking(move || read_upload(&bytes))
+        .await
+        .map_err(|_| ApiError::internal("parsing a body panicked"))
+}
+
+fn foreign_tenant(upload: &Upload) -> Option<&str> {
+    let tenant_id = upload.tenant_id.as_deref()?;
+    let own = Uuid::try_parse(tenant_id).is_ok_and(|id| id.is_nil());
+    (!own).then_some(tenant_id)
+}
+
+fn render(rows: &[Row], value_keys: Vec<String>) -> Result<Response, ApiError> {
+    let row = rows
+        .first()
+        .ok_or_else(|| ApiError::internal("an upload returned no row"))?;
+    let ids: Vec<Uuid> = row.get::<_, Option<_>>(1).unwrap_or_default();
+    if ids.len() != value_keys.len() {
+        return Err(ApiError::internal(
+            "an upload returned another number of series",
+        ));
+    }
+    let series_ids: Map<String, Value> = value_keys
+        .into_iter()
+        .zip(ids.iter().map(|id| json!(id.to_string())))
+        .collect();
+    let answer = json!({
+        "batch_id": row.get::<_, Uuid>(0).to_string(),
+        "message": "Batch created successfully",
+        "series_ids": series_ids,
+    });
+    Ok(json_response(answer.to_string()))
+}

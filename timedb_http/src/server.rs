@@ -1,0 +1,138 @@
+//! The listener's loop: accepts, serves HTTP/1.1 with limits on slow heads, and stops gracefully.
+
+use std::{future::Future, io, pin::pin, time::Duration};
+
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+use crate::{
+    ServerConfig, check_database,
+    router::{self, AppState},
+};
+
+/// How long to wait after an error of `accept`, such as too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long requests that were broken off at the end have to cancel their statements.
+const CANCEL_PAUSE: Duration = Duration::from_millis(300);
+
+/// Why the server can't start or go on, as a sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// No connection to the database.
+    #[error("the database is not reachable: {0}; check the DSN and that PostgreSQL is running")]
+    Unreachable(String),
+    /// The database answered, but not as expected.
+    #[error(
+        "the database could not be checked: {0}; run `timedb create tables`, or update the extension"
+    )]
+    CheckFailed(String),
+    /// The extension is missing.
+    #[error(
+        "the extension timedb is not in database \"{0}\"; run `timedb create tables` or CREATE EXTENSION timedb"
+    )]
+    NoExtension(String),
+    /// The role can't become `timedb_user`.
+    #[error(
+        "role \"{0}\" may not SET ROLE timedb_user; run GRANT timedb_user TO \"{0}\" as an administrator"
+    )]
+    NotAMember(String),
+    /// Row security would not hold.
+    #[error(
+        "refusing to serve: {0}, so tenants would not be kept apart; repair the role or the table first"
+    )]
+    Unbound(&'static str),
+    /// The listener failed.
+    #[error("the listener failed: {0}")]
+    Listener(#[from] io::Error),
+}
+
+impl ServeError {
+    /// The sentence for whoever probes the server: no names of roles or databases.
+    pub(crate) fn probe_text(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "The database is not reachable.",
+            Self::NoExtension(_) => "The extension timedb is not in the database.",
+            Self::NotAMember(_) => "The server may not act as timedb_user.",
+            Self::Unbound(_) => "Row security does not bind the server.",
+            Self::CheckFailed(_) | Self::Listener(_) => "The database could not be checked.",
+        }
+    }
+}
+
+/// Checks the database, then serves until `shutdown` resolves; running requests get `shutdown_grace` to end.
+///
+/// # Errors
+/// When the database is unreachable, isn't ready, or would not keep tenants apart.
+pub async fn serve(
+    listener: TcpListener,
+    config: ServerConfig,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let status = check_database(&config).await?;
+    tracing::info!(
+        address = %listener.local_addr()?,
+        extension = status.extension_version,
+        postgres = status.server_version,
+        auth_required = status.auth_required,
+        "serving"
+    );
+    let state = AppState::new(config);
+    let service = TowerToHyperService::new(router::build(state.clone()));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(state.config.header_read_timeout);
+
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let connection = http.serve_connection(prepared(stream), service.clone());
+                    let watched = graceful.watch(connection);
+                    connections.spawn(async move {
+                        if let Err(error) = watched.await {
+                            tracing::debug!(%error, "a client's connection ended early");
+                        }
+                    });
+                }
+                Err(error) => {
+                    // A client that left in the queue is its own affair; a full table passes with time.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    tracing::info!("stopping");
+    if tokio::time::timeout(state.config.shutdown_grace, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("requests that did not end in time are broken off");
+        connections.shutdown().await;
+        tokio::time::sleep(CANCEL_PAUSE).await;
+    }
+    state.db.close();
+    Ok(())
+}
+
+/// Without TCP_NODELAY a small answer waits for the client's acknowledgement, some 40 ms.
+fn prepared(stream: TcpStream) -> TokioIo<TcpStream> {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY can't be set");
+    }
+    TokioIo::new(stream)
+}

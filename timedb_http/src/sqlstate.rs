@@ -1,0 +1,90 @@
+//! The one table from the database's SQLSTATEs to HTTP. A client's mistake keeps the database's sentence;
+//! anything else goes to the log, and the client learns only that it happened.
+
+use tokio_postgres::{Error, error::DbError};
+
+use crate::{db::chain, error::ApiError};
+
+/// What the error of a statement means to the client.
+pub(crate) fn to_api(error: &Error, with_key: bool) -> ApiError {
+    let Some(answer) = error.as_db_error() else {
+        return fault(error);
+    };
+    let code = answer.code().code();
+    match (code, &code[..2]) {
+        ("28000", _) => ApiError::unauthenticated(with_key),
+        ("42501", _) => ApiError::forbidden(sentence(answer)),
+        ("42704", _) => ApiError::not_found(sentence(answer)),
+        ("23505", _) => ApiError::conflict(sentence(answer)),
+        ("21000" | "23514", _) | (_, "22") => ApiError::bad_request(sentence(answer)),
+        _ => fault(error),
+    }
+}
+
+/// What the error of `authenticate` means: almost always a 401.
+pub(crate) fn refused_key(error: &Error, with_key: bool) -> ApiError {
+    match error.as_db_error().map(|answer| answer.code().code()) {
+        // A text the database can't even read (wrong encoding) is not a key either.
+        Some("22021" | "28000") => ApiError::unauthenticated(with_key),
+        _ => fault(error),
+    }
+}
+
+/// An error that no client can have caused: logged here, once, and told without its text.
+pub(crate) fn fault(error: &Error) -> ApiError {
+    let Some(answer) = error.as_db_error() else {
+        if error.is_closed()
+            || std::error::Error::source(error).is_some_and(|e| e.is::<std::io::Error>())
+        {
+            tracing::error!(error = %chain(error), "the connection to the database was lost");
+            return ApiError::unavailable(
+                "The connection to the database was lost; please try again.",
+            );
+        }
+        tracing::error!(error = %chain(error), "the database's answer can't be read");
+        return ApiError::internal_quiet();
+    };
+    let code = answer.code().code();
+    match (code, &code[..2]) {
+        ("57014", _) => {
+            tracing::warn!(code, "a statement ran into its time limit");
+            ApiError::timed_out()
+        }
+        ("25006", _) => {
+            tracing::warn!(
+                code,
+                message = answer.message(),
+                "the database is read-only"
+            );
+            ApiError::unavailable("The database is read-only at the moment.")
+        }
+        ("40001" | "40P01" | "55P03", _)
+        | (_, "53" | "08")
+        | ("57P01" | "57P02" | "57P03" | "57P04" | "57P05", _) => {
+            tracing::warn!(
+                code,
+                message = answer.message(),
+                "the database can't serve now"
+            );
+            ApiError::unavailable("The database can't serve this now; please try again.")
+        }
+        _ => {
+            tracing::error!(
+                code,
+                message = answer.message(),
+                detail = answer.detail(),
+                place = answer.where_(),
+                "a statement failed"
+            );
+            ApiError::internal_quiet()
+        }
+    }
+}
+
+/// The database's message, and its hint when there is one.
+fn sentence(answer: &DbError) -> String {
+    match answer.hint() {
+        Some(hint) => format!("{} ({hint})", answer.message()),
+        None => answer.message().to_owned(),
+    }
+}
