@@ -57,9 +57,9 @@ if [[ $(cluster_sql postgres "SELECT count(*) FROM pg_roles WHERE rolname = 'dem
 fi
 create_demo_user
 
-# The terminal's Ctrl-C reaches the server too, and `finish` sends it a TERM: both mean its graceful
-# shutdown.
-TIMEDB_DSN=$(cluster_dsn timedb demo_api) "$TIMEDB_BIN" api --host 127.0.0.1 --port "$PORT" 9>&- &
+# In a session of its own: the terminal's Ctrl-C would be its first signal and the TERM of `finish`
+# its second, and the second one cuts running requests off.
+TIMEDB_DSN=$(cluster_dsn timedb demo_api) setsid "$TIMEDB_BIN" api --host 127.0.0.1 --port "$PORT" 9>&- &
 api=$!
 for _ in {1..100}; do
     if port_is_open "$PORT"; then break; fi

@@ -25,7 +25,8 @@ have_libclang || need libclang-dev
 have pkg-config || need pkg-config
 have curl || need curl
 "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null || need python3-venv
-if ! have runuser || ! have flock; then need util-linux; fi
+have flock || need util-linux
+if is_root && ! have runuser; then need util-linux; fi
 
 # Prints the newest supported version that the package lists offer.
 offered_postgres() {

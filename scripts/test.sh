@@ -34,6 +34,8 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 trap 'cluster_remove test' EXIT
 cluster_remove test
+# A library that let Rust's backtraces into its errors would do so here.
+export RUST_BACKTRACE=1
 # Nothing of this cluster outlives the run; the tests of durability start clusters of their own.
 cluster_start test 'fsync = off' 'full_page_writes = off' 'max_connections = 200'
 
@@ -41,5 +43,6 @@ export TIMEDB_BIN TIMEDB_TEST_PYTHON
 export TIMEDB_TEST_ADMIN_DSN=$CLUSTER_ADMIN_DSN
 export TIMEDB_TEST_PG_BIN=$TREE_BIN
 export TIMEDB_TEST_ROOT=$ROOT
+export RUST_BACKTRACE=0
 say "Running the behaviour tests"
 cargo test -p timedb_tests "$@"

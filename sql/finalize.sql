@@ -43,7 +43,7 @@ DECLARE
     administration constant name[] := '{create_tenant, create_user, list_users, activate_user, deactivate_user,
         regenerate_key, set_auth_required, auth_required, version}';
     data constant name[] := '{create_series, upload, _upload_packed, read_flat, read_overlapping, read_versions, _read_packed,
-        _read_chunks, _unpack}';
+        _read_chunks, _read_rows}';
     function record;
     grantees text[];
     grantee name;

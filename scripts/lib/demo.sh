@@ -59,7 +59,8 @@ The same in Python (pip install requests pandas):
     api.headers["X-API-Key"] = os.environ["TIMEDB_KEY"]
     rows = [{"valid_time": f"2025-01-01T0{h}:00:00Z", "value_key": "temperature", "value": 20 + h / 2} for h in range(3)]
     print(api.post("$url/upload", json={"batch_start_time": "2025-01-01T00:00:00Z", "value_rows": rows}).json())
-    print(pandas.DataFrame(api.get("$url/values", params={"start_valid": "2025-01-01"}).json()["data"]))
+    data = api.get("$url/values", params={"start_valid": "2025-01-01"}).json()["data"]
+    print(pandas.DataFrame(data)[["valid_time", "name", "value"]])
 
 TEXT
 }

@@ -1,4 +1,4 @@
--- Reading. The two internal functions run as timedb_definer, bound by row-level security; called in
+-- Reading. The internal functions run as timedb_definer, bound by row-level security; called in
 -- a SELECT list they hand out one chunk at a time, so that a large result is never materialised.
 -- What users call are plain SQL functions around them, which the planner inlines.
 
@@ -28,28 +28,42 @@ CREATE FUNCTION timedb._read_chunks(
     end_valid timestamptz DEFAULT NULL,
     start_known timestamptz DEFAULT NULL,
     end_known timestamptz DEFAULT NULL
-) RETURNS TABLE (series_id uuid, name text, unit text, labels text, points integer, packed bytea)
+) RETURNS TABLE (series_id uuid, name text, unit text, labels jsonb, points integer, packed bytea)
 LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_chunks_wrapper';
 
 COMMENT ON FUNCTION timedb._read_chunks(text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz) IS
-'A read as stretches of one series each, for timedb._unpack().';
+'A read as chunks of one series each, packed, for the streaming scan behind timedb._read_rows().';
 
--- Reads only its argument: whoever can call it has the bytes already.
-CREATE FUNCTION timedb._unpack(packed bytea)
-RETURNS TABLE (
+-- A read as rows. The planner replaces a call in FROM by a scan that unpacks the chunks of
+-- _read_chunks() as they come (timedb_ext/src/scan.rs); the function itself runs where it cannot.
+CREATE FUNCTION timedb._read_rows(
+    mode text,
+    series_id uuid[] DEFAULT NULL,
+    name text DEFAULT NULL,
+    labels jsonb DEFAULT NULL,
+    start_valid timestamptz DEFAULT NULL,
+    end_valid timestamptz DEFAULT NULL,
+    start_known timestamptz DEFAULT NULL,
+    end_known timestamptz DEFAULT NULL
+) RETURNS TABLE (
+    series_id uuid,
+    name text,
+    unit text,
+    labels jsonb,
     known_time timestamptz,
     change_time timestamptz,
     valid_time timestamptz,
     valid_time_end timestamptz,
     value double precision
 )
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 4000
-AS 'MODULE_PATHNAME', 'timedb_unpack';
+LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 10000
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'timedb_read_rows';
 
-COMMENT ON FUNCTION timedb._unpack(bytea) IS
-'The points of a packed chunk as rows.';
+COMMENT ON FUNCTION timedb._read_rows(text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz) IS
+'A read as rows of all columns, for the read functions and timedb.values.';
 
 CREATE FUNCTION timedb.read_flat(
     series_id uuid[] DEFAULT NULL,
@@ -70,16 +84,11 @@ CREATE FUNCTION timedb.read_flat(
 )
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT p.valid_time, p.valid_time_end,
-           (c.chunk).series_id, (c.chunk).name, (c.chunk).unit, (c.chunk).labels::jsonb,
-           p.value
-    FROM (
-        SELECT timedb._read_chunks(
-            'flat', read_flat.series_id, read_flat.name, read_flat.labels,
-            read_flat.start_valid, read_flat.end_valid, read_flat.start_known, read_flat.end_known
-        ) AS chunk
-    ) AS c
-    CROSS JOIN LATERAL timedb._unpack((c.chunk).packed) AS p;
+    SELECT r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value
+    FROM timedb._read_rows(
+        'flat', read_flat.series_id, read_flat.name, read_flat.labels,
+        read_flat.start_valid, read_flat.end_valid, read_flat.start_known, read_flat.end_known
+    ) AS r;
 END;
 
 COMMENT ON FUNCTION timedb.read_flat(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz) IS
@@ -105,16 +114,11 @@ CREATE FUNCTION timedb.read_overlapping(
 )
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT p.known_time, p.valid_time, p.valid_time_end,
-           (c.chunk).series_id, (c.chunk).name, (c.chunk).unit, (c.chunk).labels::jsonb,
-           p.value
-    FROM (
-        SELECT timedb._read_chunks(
-            'overlapping', read_overlapping.series_id, read_overlapping.name, read_overlapping.labels,
-            read_overlapping.start_valid, read_overlapping.end_valid, read_overlapping.start_known, read_overlapping.end_known
-        ) AS chunk
-    ) AS c
-    CROSS JOIN LATERAL timedb._unpack((c.chunk).packed) AS p;
+    SELECT r.known_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value
+    FROM timedb._read_rows(
+        'overlapping', read_overlapping.series_id, read_overlapping.name, read_overlapping.labels,
+        read_overlapping.start_valid, read_overlapping.end_valid, read_overlapping.start_known, read_overlapping.end_known
+    ) AS r;
 END;
 
 COMMENT ON FUNCTION timedb.read_overlapping(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz) IS
@@ -141,16 +145,11 @@ CREATE FUNCTION timedb.read_versions(
 )
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT p.known_time, p.change_time, p.valid_time, p.valid_time_end,
-           (c.chunk).series_id, (c.chunk).name, (c.chunk).unit, (c.chunk).labels::jsonb,
-           p.value
-    FROM (
-        SELECT timedb._read_chunks(
-            'versions', read_versions.series_id, read_versions.name, read_versions.labels,
-            read_versions.start_valid, read_versions.end_valid, read_versions.start_known, read_versions.end_known
-        ) AS chunk
-    ) AS c
-    CROSS JOIN LATERAL timedb._unpack((c.chunk).packed) AS p;
+    SELECT r.known_time, r.change_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value
+    FROM timedb._read_rows(
+        'versions', read_versions.series_id, read_versions.name, read_versions.labels,
+        read_versions.start_valid, read_versions.end_valid, read_versions.start_known, read_versions.end_known
+    ) AS r;
 END;
 
 COMMENT ON FUNCTION timedb.read_versions(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz) IS
@@ -159,12 +158,9 @@ COMMENT ON FUNCTION timedb.read_versions(uuid[], text, jsonb, timestamptz, times
 -- All current values of the tenant. Conditions on columns of the series reach the scan of
 -- timedb.series; for ranges of time, read_flat() reads less.
 CREATE VIEW timedb.values WITH (security_invoker = true, security_barrier = true) AS
-    SELECT s.series_id, s.name, s.unit, s.labels, p.valid_time, p.valid_time_end, p.value
+    SELECT s.series_id, s.name, s.unit, s.labels, r.valid_time, r.valid_time_end, r.value
     FROM timedb.series AS s
-    CROSS JOIN LATERAL (
-        SELECT timedb._read_chunks('flat', ARRAY[s.series_id]) AS chunk
-    ) AS c
-    CROSS JOIN LATERAL timedb._unpack((c.chunk).packed) AS p;
+    CROSS JOIN LATERAL timedb._read_rows('flat', ARRAY[s.series_id]) AS r;
 
 COMMENT ON VIEW timedb.values IS
 'The newest version of each point of the tenant, as timedb.read_flat() gives it. For a range of time call read_flat(): it reads only what lies in the range.';

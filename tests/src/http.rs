@@ -62,6 +62,7 @@ impl Server {
             // A folder without a file .env.
             .current_dir("/")
             .env_remove("DATABASE_URL")
+            .env("RUST_BACKTRACE", "1")
             .env("TIMEDB_DSN", dsn)
             .envs(variables.iter().copied())
             .stdin(Stdio::null())

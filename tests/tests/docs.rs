@@ -58,7 +58,7 @@ async fn every_block_runs_and_shows_what_it_says() {
     let mut wrong = Vec::new();
     let mut ran = 0;
     for document in documents() {
-        let blocks = blocks(&read(&document));
+        let blocks = blocks(&document, &read(&document));
         let runs = blocks
             .iter()
             .filter(|block| matches!(block.kind, Kind::Run(_)))
@@ -221,5 +221,25 @@ fn command_reference_names_every_command_and_flag() {
                 "timedb {command}: {flag} is not explained"
             );
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_reference_names_every_route() {
+    let db = Db::new().await;
+    let about = Server::start(&db).get("/", None).await.json();
+    let endpoints = about["endpoints"]
+        .as_object()
+        .expect("the endpoints are listed");
+    assert!(endpoints.len() >= 4, "{endpoints:?}");
+    let text = read("docs/http_api.md");
+    for endpoint in endpoints.values().filter_map(|text| text.as_str()) {
+        let there = !endpoint.contains("not in this version");
+        let route: Vec<&str> = endpoint.split(' ').take(2).collect();
+        assert_eq!(
+            section(&text, &format!("## {}\n", route.join(" "))).is_some(),
+            there,
+            "{endpoint}"
+        );
     }
 }

@@ -42,7 +42,12 @@ async fn run(client: &Client, sql: &str) {
 }
 
 /// A statement with parameters as the database's administrator or superuser.
-async fn administer(db: &Db, role: Role, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Vec<Row> {
+async fn administer(
+    db: &Db,
+    role: Role,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Vec<Row> {
     let client = db.connect(role).await;
     client
         .query(sql, parameters)
@@ -55,7 +60,10 @@ async fn administer(db: &Db, role: Role, sql: &str, parameters: &[&(dyn ToSql + 
 fn everything<T>(result: Result<T, Error>) -> String {
     match result {
         Ok(_) => panic!("the statement went through, it had to be refused"),
-        Err(error) => format!("{:?}", error.as_db_error().expect("an answer of the server")),
+        Err(error) => format!(
+            "{:?}",
+            error.as_db_error().expect("an answer of the server")
+        ),
     }
 }
 
@@ -121,10 +129,16 @@ async fn rolling_back_to_a_savepoint_restores_the_tenant_it_had() {
     run(&client, "SAVEPOINT as_a").await;
     authenticate(&client, &db.b().key).await.unwrap();
     assert_eq!(whoami(&client).await.0, Some(db.b().tenant_id));
-    assert_eq!(count(&client, "SELECT count(*) FROM timedb.values", &[]).await, 0);
+    assert_eq!(
+        count(&client, "SELECT count(*) FROM timedb.values", &[]).await,
+        0
+    );
     run(&client, "ROLLBACK TO as_a").await;
     assert_eq!(whoami(&client).await, as_a);
-    assert_eq!(count(&client, "SELECT count(*) FROM timedb.values", &[]).await, 1);
+    assert_eq!(
+        count(&client, "SELECT count(*) FROM timedb.values", &[]).await,
+        1
+    );
 
     // A failed authentication inside a savepoint changes nothing either.
     assert_eq!(refusal(authenticate(&client, "wrong").await).0, "28000");
@@ -163,7 +177,12 @@ async fn outside_a_transaction_block_authenticate_warns_and_lasts_for_the_statem
     let alone = psql(&dsn, &call).run();
     assert_eq!(alone.code, 0);
     assert_eq!(alone.stdout.trim(), db.a().tenant_id.to_string());
-    assert!(alone.stderr.contains("WARNING:  outside a transaction block"), "{alone:?}");
+    assert!(
+        alone
+            .stderr
+            .contains("WARNING:  outside a transaction block"),
+        "{alone:?}"
+    );
     assert!(!alone.stderr.contains(&db.a().key), "{alone:?}");
 
     let inside = psql(&dsn, &format!("BEGIN; {call}; COMMIT")).run();
@@ -181,10 +200,16 @@ async fn authenticate_works_in_a_read_only_transaction() {
     upload(&writer, "level", &[1.0, 2.0]).await.unwrap();
     run(&writer, "COMMIT").await;
     let client = db.connect(Role::User).await;
-    for begin in ["BEGIN READ ONLY", "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE"] {
+    for begin in [
+        "BEGIN READ ONLY",
+        "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE",
+    ] {
         run(&client, begin).await;
         authenticate(&client, &db.a().key).await.unwrap();
-        assert_eq!(count(&client, "SELECT count(*) FROM timedb.values", &[]).await, 2);
+        assert_eq!(
+            count(&client, "SELECT count(*) FROM timedb.values", &[]).await,
+            2
+        );
         run(&client, "COMMIT").await;
     }
 }
@@ -196,7 +221,10 @@ async fn bad_keys(db: &Db) -> Vec<(&'static str, String)> {
     let mut bad = vec![
         ("of another database", Db::new().await.a().key.clone()),
         ("no key at all", "invalid-key-12345".to_owned()),
-        ("in the older format, unknown", "iEouF5yCZIzYCtsbmdWAfx85a8SdF_wrjBVitVyV0S4".to_owned()),
+        (
+            "in the older format, unknown",
+            "iEouF5yCZIzYCtsbmdWAfx85a8SdF_wrjBVitVyV0S4".to_owned(),
+        ),
         ("a blank after it", format!("{key} ")),
         ("a blank before it", format!(" {key}")),
         ("a line break after it", format!("{key}\n")),
@@ -240,13 +268,20 @@ async fn every_bad_key_is_refused_with_one_and_the_same_error() {
     let bad = bad_keys(&db).await;
     for role in [Role::User, Role::Session] {
         let client = db.connect(role).await;
-        let functions: &[&str] = if role == Role::User { &["authenticate"] } else { &["authenticate", "login"] };
+        let functions: &[&str] = if role == Role::User {
+            &["authenticate"]
+        } else {
+            &["authenticate", "login"]
+        };
         for function in functions {
             let call = format!("SELECT timedb.{function}($1)");
             let mut answers = Vec::new();
             for (reason, key) in &bad {
                 let answer = everything(client.query_one(&call, &[key]).await);
-                assert!(!answer.contains(key.as_str()) || key == "%", "{reason}: {answer}");
+                assert!(
+                    !answer.contains(key.as_str()) || key == "%",
+                    "{reason}: {answer}"
+                );
                 answers.push((reason, answer));
                 assert_eq!(whoami(&client).await, NOBODY, "{reason}");
             }
@@ -254,10 +289,16 @@ async fn every_bad_key_is_refused_with_one_and_the_same_error() {
                 assert_eq!(answer, &answers[0].1, "{reason}");
             }
             let (code, message) = refusal(client.query_one(&call, &[&bad[0].1]).await);
-            assert_eq!((code.as_str(), message.as_str()), ("28000", "invalid or inactive API key"));
+            assert_eq!(
+                (code.as_str(), message.as_str()),
+                ("28000", "invalid or inactive API key")
+            );
             for missing in [None, Some("")] {
                 let (code, message) = refusal(client.query_one(&call, &[&missing]).await);
-                assert_eq!((code.as_str(), message.as_str()), ("28000", "API key required"));
+                assert_eq!(
+                    (code.as_str(), message.as_str()),
+                    ("28000", "API key required")
+                );
             }
         }
     }
@@ -268,18 +309,42 @@ async fn activation_and_a_new_key_act_on_the_next_authenticate() {
     let db = Db::new().await;
     let client = db.connect(Role::User).await;
     let email = &db.b().email;
-    administer(&db, Role::Admin, "SELECT timedb.deactivate_user($1)", &[email]).await;
+    administer(
+        &db,
+        Role::Admin,
+        "SELECT timedb.deactivate_user($1)",
+        &[email],
+    )
+    .await;
     assert_eq!(refusal(authenticate(&client, &db.b().key).await).0, "28000");
-    administer(&db, Role::Admin, "SELECT timedb.activate_user($1)", &[email]).await;
+    administer(
+        &db,
+        Role::Admin,
+        "SELECT timedb.activate_user($1)",
+        &[email],
+    )
+    .await;
     authenticate(&client, &db.b().key).await.unwrap();
-    let new: String =
-        administer(&db, Role::Admin, "SELECT timedb.regenerate_key($1)", &[email]).await[0].get(0);
+    let new: String = administer(
+        &db,
+        Role::Admin,
+        "SELECT timedb.regenerate_key($1)",
+        &[email],
+    )
+    .await[0]
+        .get(0);
     assert_eq!(refusal(authenticate(&client, &db.b().key).await).0, "28000");
     assert_eq!(authenticate(&client, &new).await.unwrap(), db.b().tenant_id);
     // Not even inside a transaction that began, and authenticated, before.
     run(&client, "BEGIN").await;
     authenticate(&client, &new).await.unwrap();
-    administer(&db, Role::Admin, "SELECT timedb.deactivate_user($1)", &[email]).await;
+    administer(
+        &db,
+        Role::Admin,
+        "SELECT timedb.deactivate_user($1)",
+        &[email],
+    )
+    .await;
     assert_eq!(refusal(authenticate(&client, &new).await).0, "28000");
 }
 
@@ -288,9 +353,16 @@ async fn login_is_for_members_of_timedb_session_only() {
     let db = Db::new().await;
     for role in [Role::User, Role::Admin, Role::Owner, Role::Nobody] {
         let client = db.connect(role).await;
-        let refused = refusal(client.query_one("SELECT timedb.login($1)", &[&db.a().key]).await);
+        let refused = refusal(
+            client
+                .query_one("SELECT timedb.login($1)", &[&db.a().key])
+                .await,
+        );
         assert_eq!(refused.0, "42501", "{role:?}");
-        assert_eq!(refusal(client.query_one("SELECT timedb.logout()", &[]).await).0, "42501");
+        assert_eq!(
+            refusal(client.query_one("SELECT timedb.logout()", &[]).await).0,
+            "42501"
+        );
     }
 }
 
@@ -299,7 +371,9 @@ async fn values_seen(client: &Client) -> i64 {
 }
 
 async fn log_in(client: &Client, tenant: &Tenant) -> Result<Uuid, Error> {
-    let row = client.query_one("SELECT timedb.login($1)", &[&tenant.key]).await?;
+    let row = client
+        .query_one("SELECT timedb.login($1)", &[&tenant.key])
+        .await?;
     Ok(row.get(0))
 }
 
@@ -337,7 +411,10 @@ async fn a_login_is_undone_with_its_transaction_and_covered_by_authenticate() {
     run(&client, "COMMIT").await;
     assert_eq!(whoami(&client).await, as_a);
 
-    assert_eq!(refusal(client.query_one("SELECT timedb.login('wrong')", &[]).await).0, "28000");
+    assert_eq!(
+        refusal(client.query_one("SELECT timedb.login('wrong')", &[]).await).0,
+        "28000"
+    );
     assert_eq!(whoami(&client).await, as_a);
     log_in(&client, db.b()).await.unwrap();
     assert_eq!(whoami(&client).await.0, Some(db.b().tenant_id));
@@ -348,7 +425,13 @@ async fn a_login_outlives_deactivation_until_it_authenticates_again() {
     let db = Db::new().await;
     let client = db.login(db.a()).await;
     upload(&client, "of a", &[1.0]).await.unwrap();
-    administer(&db, Role::Owner, "SELECT timedb.deactivate_user($1)", &[&db.a().email]).await;
+    administer(
+        &db,
+        Role::Owner,
+        "SELECT timedb.deactivate_user($1)",
+        &[&db.a().email],
+    )
+    .await;
     assert_eq!(values_seen(&client).await, 1);
     assert_eq!(refusal(log_in(&client, db.a()).await).0, "28000");
 }
@@ -370,14 +453,22 @@ async fn nobody_and_tenants_may_not_administer() {
         "SELECT timedb._find_user('x', NULL)",
         "SELECT timedb._set_user_active('x', NULL, true)",
     ];
-    for (role, tenant) in [(Role::User, Some(db.a())), (Role::Session, Some(db.a())), (Role::Nobody, None)] {
+    for (role, tenant) in [
+        (Role::User, Some(db.a())),
+        (Role::Session, Some(db.a())),
+        (Role::Nobody, None),
+    ] {
         let client = db.connect(role).await;
         for call in calls {
             run(&client, "BEGIN").await;
             if let Some(tenant) = tenant {
                 authenticate(&client, &tenant.key).await.unwrap();
             }
-            assert_eq!(refusal(client.batch_execute(call).await).0, "42501", "{role:?}: {call}");
+            assert_eq!(
+                refusal(client.batch_execute(call).await).0,
+                "42501",
+                "{role:?}: {call}"
+            );
             run(&client, "ROLLBACK").await;
         }
     }

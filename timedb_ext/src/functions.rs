@@ -17,7 +17,7 @@ use pgrx::prelude::*;
 use timedb_segment::Filter;
 
 /// Points of a chunk that becomes SQL rows: few enough to stay within work_mem.
-const SQL_CHUNK_POINTS: usize = 4_096;
+pub const SQL_CHUNK_POINTS: usize = 4_096;
 /// Points of a chunk that goes to a client as it is.
 const WIRE_CHUNK_POINTS: usize = 65_536;
 
@@ -170,21 +170,31 @@ fn create_series(
     )
 }
 
-#[allow(clippy::too_many_arguments, reason = "the SQL signature")]
-fn open_read(
-    mode: Option<&str>,
-    series_id: Option<Array<'_, Uuid>>,
-    name: Option<String>,
-    labels: Option<JsonB>,
-    range: [Option<i64>; 4],
+/// The arguments that all read functions share.
+pub struct ReadArguments<'a> {
+    pub mode: Option<&'a str>,
+    pub series_id: Option<Array<'a, Uuid>>,
+    pub name: Option<String>,
+    pub labels: Option<JsonB>,
+    /// start_valid, end_valid, start_known, end_known.
+    pub range: [Option<i64>; 4],
+}
+
+/// Starts a read whose chunks have about `chunk_points` points, of several series or of one.
+///
+/// # Errors
+/// 22023 for an unknown mode or malformed labels.
+pub fn open_read(
+    arguments: ReadArguments,
     chunk_points: usize,
     mix_series: bool,
 ) -> Result<ReadCursor> {
-    let ids = series_id.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect());
-    let [start_valid, end_valid, start_known, end_known] = range;
+    let ids = arguments.series_id;
+    let ids = ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect());
+    let [start_valid, end_valid, start_known, end_known] = arguments.range;
     ReadCursor::open(Request {
-        mode: mode_named(mode.unwrap_or("flat"))?,
-        series: series_filter(ids, name, labels.map(|l| l.0))?,
+        mode: mode_named(arguments.mode.unwrap_or("flat"))?,
+        series: series_filter(ids, arguments.name, arguments.labels.map(|l| l.0))?,
         range: Filter {
             start_valid: time::lower(start_valid),
             end_valid: time::upper(end_valid),
@@ -209,16 +219,14 @@ fn read_packed(
     start_known: Option<i64>,
     end_known: Option<i64>,
 ) -> SetOfIterator<'static, Vec<u8>> {
-    let range = [start_valid, end_valid, start_known, end_known];
-    let mut read = or_raise(open_read(
+    let arguments = ReadArguments {
         mode,
         series_id,
         name,
         labels,
-        range,
-        WIRE_CHUNK_POINTS,
-        true,
-    ));
+        range: [start_valid, end_valid, start_known, end_known],
+    };
+    let mut read = or_raise(open_read(arguments, WIRE_CHUNK_POINTS, true));
     SetOfIterator::new(std::iter::from_fn(move || {
         or_raise(read.next_chunk()).map(|chunk| chunk.packed)
     }))
@@ -242,28 +250,26 @@ fn read_chunks(
         name!(series_id, Uuid),
         name!(name, String),
         name!(unit, String),
-        name!(labels, String),
+        name!(labels, JsonB),
         name!(points, i32),
         name!(packed, Vec<u8>),
     ),
 > {
-    let range = [start_valid, end_valid, start_known, end_known];
-    let mut read = or_raise(open_read(
+    let arguments = ReadArguments {
         mode,
         series_id,
         name,
         labels,
-        range,
-        SQL_CHUNK_POINTS,
-        false,
-    ));
+        range: [start_valid, end_valid, start_known, end_known],
+    };
+    let mut read = or_raise(open_read(arguments, SQL_CHUNK_POINTS, false));
     TableIterator::new(std::iter::from_fn(move || {
         or_raise(read.next_chunk()).map(|chunk| {
             (
                 Uuid::from_bytes(chunk.series.id),
                 chunk.series.name,
                 chunk.series.unit,
-                chunk.series.labels,
+                JsonB(serde_json::from_str(&chunk.series.labels).unwrap_or_default()),
                 chunk.points as i32,
                 chunk.packed,
             )

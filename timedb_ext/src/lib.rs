@@ -11,11 +11,12 @@ mod key;
 mod labels;
 mod pack;
 mod read;
+mod rows;
+mod scan;
 mod series;
 mod settings;
 mod spi;
 mod time;
-mod unpack;
 mod upload;
 
 pgrx::pg_module_magic!(name, version);
@@ -29,6 +30,7 @@ pub extern "C-unwind" fn _PG_init() {
         unsafe { std::env::remove_var(name) };
     }
     settings::define();
+    scan::define();
 }
 
 /// SQL `timedb.version()`.

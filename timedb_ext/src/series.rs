@@ -78,7 +78,7 @@ thread_local! {
     static CREATE: Statement = const { Statement::new(
         c"INSERT INTO timedb.series \
               (tenant_id, series_id, name, unit, description, labels, identity, created_at) \
-          SELECT $1, n.series_id, n.name, n.unit, n.description, n.labels::jsonb, n.identity, \
+          SELECT $1, n.series_id, n.name, n.unit, NULLIF(n.description, ''), n.labels::jsonb, n.identity, \
                  clock_timestamp() \
           FROM unnest($2, $3, $4, $5, $6, $7) \
                AS n(series_id, name, unit, description, labels, identity) \

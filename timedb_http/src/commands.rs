@@ -24,7 +24,9 @@ pub fn run(command: Command, environment: &Environment) -> Result<(), Failure> {
         Command::Users(Users::Create(arguments)) => {
             block_on(users::create(&arguments, environment))
         }
-        Command::Users(Users::List(arguments)) => block_on(users::list(&arguments, environment)),
+        Command::Users(Users::List(arguments)) => {
+            block_on(users::list::run(&arguments, environment))
+        }
         Command::Users(Users::Activate(arguments)) => {
             block_on(users::activate(&arguments, environment))
         }

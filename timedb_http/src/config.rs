@@ -22,7 +22,8 @@ const SOCKET_DIRECTORY: &str = "/var/run/postgresql";
 /// The environment variable that names a file of certificates to trust, as libpq reads it.
 const ROOT_CERTIFICATES: &str = "PGSSLROOTCERT";
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait for the database when the DSN has no `connect_timeout`.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection string. It is a secret: its `Debug` shows nothing of it.
 #[derive(Clone)]

@@ -5,6 +5,7 @@ mod columns;
 mod fast;
 mod fields;
 mod scalar;
+mod scan;
 mod series;
 mod slow;
 mod upload;

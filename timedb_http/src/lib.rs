@@ -15,7 +15,7 @@ mod router;
 mod routes;
 mod server;
 mod sqlstate;
-pub mod telemetry;
+mod telemetry;
 
 pub use db::check::{DatabaseStatus, check_database};
 pub use server::{ServeError, serve};

@@ -1,5 +1,6 @@
 //! The command line's connection to the database, and what its errors mean for an administrator.
 
+use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error};
 
@@ -16,13 +17,17 @@ impl Session {
     /// Connects, with TLS as the DSN's `sslmode` says.
     pub async fn open(config: &Config) -> Result<Self, Failure> {
         let place = config::describe(config);
-        match timedb_http::db::connect(config).await {
-            Ok((client, _)) => Ok(Self { client, place }),
-            Err(error) => Err(Failure::new(format!(
-                "Cannot connect to database {place}: {}",
-                reason(&error)
-            ))),
-        }
+        // The driver's own limit ends with the TCP connection; a silent server would hold us for ever.
+        let limit = config.get_connect_timeout().copied();
+        let limit = limit.unwrap_or(config::CONNECT_TIMEOUT);
+        let reason = match timeout(limit, timedb_http::db::connect(config)).await {
+            Ok(Ok((client, _))) => return Ok(Self { client, place }),
+            Ok(Err(error)) => reason(&error),
+            Err(_) => format!("no answer within {} seconds", limit.as_secs()),
+        };
+        Err(Failure::new(format!(
+            "Cannot connect to database {place}: {reason}"
+        )))
     }
 
     /// The version of timedb in this database, if it has one.

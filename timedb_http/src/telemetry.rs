@@ -1,4 +1,5 @@
-//! Logging: one line a request, one line a fault, on standard error. Keys never get here.
+//! One log line a request; faults log themselves where they arise. Keys and query strings never get here.
+//! Where the log goes is the command line's to say.
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -6,20 +7,8 @@ use axum::{
     response::Response,
 };
 use std::time::Instant;
-use tracing_subscriber::EnvFilter;
 
-/// Sends the log to standard error; `RUST_LOG` chooses the level (default `info`). A second call does nothing.
-pub fn init() {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,tokio_postgres=warn"));
-    // Fails only when a subscriber is already there, which then is what the caller wants.
-    let _already_set = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
-}
-
-/// Writes one line per request: the route, never the query string, which may hold a client's data.
+/// Writes the line of a request: its route, not its path or query, which may hold a client's data.
 pub(crate) async fn log_request(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();

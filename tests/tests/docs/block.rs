@@ -29,7 +29,7 @@ pub struct Block {
 ///
 /// # Panics
 /// When a block doesn't say what it is written in, or a comment says nothing known.
-pub fn blocks(document: &str) -> Vec<Block> {
+pub fn blocks(name: &str, document: &str) -> Vec<Block> {
     let mut found = Vec::new();
     let mut comment = "";
     let mut lines = document.lines().enumerate();
@@ -54,7 +54,7 @@ pub fn blocks(document: &str) -> Vec<Block> {
             "sql" => Some(Language::Sql),
             "python" => Some(Language::Python),
             "text" | "json" | "rust" | "toml" => None,
-            other => panic!("line {}: a block of {other:?}", number + 1),
+            other => panic!("{name}:{}: a block of {other:?}", number + 1),
         };
         let kind = match (comment, language) {
             ("output", None) => Kind::Output,
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn dots_stand_for_anything() {
         assert_eq!(difference("a ... c\n...\nz", "a b c\n1\n2\n\nz  \n"), None);
-        assert_eq!(difference("a", " a").is_some(), true);
+        assert!(difference("a", " a").is_some());
         assert!(difference("a\nb", "a").is_some());
         assert!(difference("a ... c", "a b d").is_some());
     }
@@ -141,6 +141,7 @@ mod tests {
     #[test]
     fn comment_before_a_block_says_what_is_special() {
         let found = blocks(
+            "a.md",
             "<!-- not run: why -->\n```bash\nx\n```\n\n```sql\ny\n```\n<!-- output -->\n\n```text\nz\n```\n",
         );
         let kinds: Vec<_> = found.iter().map(|block| &block.kind).collect();

@@ -25,7 +25,10 @@ async fn no_key_of_a_request_reaches_the_databases_log_or_the_servers() {
     )
     .await;
     let row = superuser
-        .query_one("SELECT api_key FROM timedb.create_user(timedb.create_tenant(), 'a@b.example')", &[])
+        .query_one(
+            "SELECT api_key FROM timedb.create_user(timedb.create_tenant(), 'a@b.example')",
+            &[],
+        )
         .await
         .unwrap();
     let key: String = row.get(0);
@@ -39,7 +42,10 @@ async fn no_key_of_a_request_reaches_the_databases_log_or_the_servers() {
          {"valid_time": "2025-01-01T00:00:00Z", "value_key": "level", "value": 1.5}]});
     for (key, expected) in [(key.as_str(), 200), (wrong, 401)] {
         assert_eq!(server.get("/values", Some(key)).await.status, expected);
-        assert_eq!(server.post("/upload", Some(key), &upload).await.status, expected);
+        assert_eq!(
+            server.post("/upload", Some(key), &upload).await.status,
+            expected
+        );
     }
     assert_eq!(server.post("/upload", Some(&key), &twice).await.status, 400);
 
@@ -49,11 +55,20 @@ async fn no_key_of_a_request_reaches_the_databases_log_or_the_servers() {
     timedb_tests::authenticate(&client, bare).await.unwrap_err();
     let log = cluster.log();
     assert!(log.contains(bare), "the control key is not in the log");
-    assert!(log.contains("timedb.authenticate($1)"), "the requests are not in the log");
+    assert!(
+        log.contains("timedb.authenticate($1)"),
+        "the requests are not in the log"
+    );
     for secret in [key.as_str(), wrong] {
         assert!(!log.contains(secret), "the database's log holds a key");
-        assert!(!log.contains(&secret[4..40]), "the database's log holds most of a key");
-        assert!(!server.log().contains(&secret[4..40]), "the server's log holds a key");
+        assert!(
+            !log.contains(&secret[4..40]),
+            "the database's log holds most of a key"
+        );
+        assert!(
+            !server.log().contains(&secret[4..40]),
+            "the server's log holds a key"
+        );
     }
 }
 
@@ -62,7 +77,11 @@ async fn no_key_stands_in_pg_stat_activity() {
     let db = Db::new().await;
     let server = Server::start(&db);
     let holder = db.connect(Role::Superuser).await;
-    run(&holder, "BEGIN; LOCK TABLE timedb.api_keys IN ACCESS EXCLUSIVE MODE").await;
+    run(
+        &holder,
+        "BEGIN; LOCK TABLE timedb.api_keys IN ACCESS EXCLUSIVE MODE",
+    )
+    .await;
     let observer = db.connect(Role::Superuser).await;
     let request = server.get("/values", Some(&db.a().key));
     let watch = async {
@@ -82,7 +101,10 @@ async fn no_key_stands_in_pg_stat_activity() {
             if rows.iter().any(|row| row.get::<_, String>(1) == "Lock") {
                 break;
             }
-            assert!(start.elapsed() < Duration::from_secs(10), "the request never waited");
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "the request never waited"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         run(&holder, "ROLLBACK").await;

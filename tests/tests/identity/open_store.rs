@@ -6,16 +6,27 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 async fn set_auth_required(db: &Db, role: Role, required: bool) {
-    administer(db, role, "SELECT timedb.set_auth_required($1)", &[&required]).await;
+    administer(
+        db,
+        role,
+        "SELECT timedb.set_auth_required($1)",
+        &[&required],
+    )
+    .await;
 }
 
 async fn without_key(client: &Client) -> Result<Uuid, tokio_postgres::Error> {
-    let row = client.query_one("SELECT timedb.authenticate(NULL)", &[]).await?;
+    let row = client
+        .query_one("SELECT timedb.authenticate(NULL)", &[])
+        .await?;
     Ok(row.get(0))
 }
 
 async fn auth_required(client: &Client) -> bool {
-    let row = client.query_one("SELECT timedb.auth_required()", &[]).await.unwrap();
+    let row = client
+        .query_one("SELECT timedb.auth_required()", &[])
+        .await
+        .unwrap();
     row.get(0)
 }
 
@@ -33,25 +44,49 @@ async fn in_an_open_store_no_key_means_the_zero_tenant_and_a_key_its_own() {
     run(&client, "BEGIN").await;
     assert_eq!(without_key(&client).await.unwrap(), Uuid::nil());
     let (tenant_id, user_id, key_id, access) = whoami(&client).await;
-    assert_eq!((tenant_id, user_id, key_id), (Some(Uuid::nil()), None, None));
+    assert_eq!(
+        (tenant_id, user_id, key_id),
+        (Some(Uuid::nil()), None, None)
+    );
     assert_eq!(access.as_deref(), Some("read_write"));
-    assert_eq!(count(&client, "SELECT count(*) FROM timedb.values", &[]).await, 0);
+    assert_eq!(
+        count(&client, "SELECT count(*) FROM timedb.values", &[]).await,
+        0
+    );
     upload(&client, "shared name", &[2.0, 3.0]).await.unwrap();
-    assert_eq!(count(&client, "SELECT count(*) FROM timedb.values", &[]).await, 2);
+    assert_eq!(
+        count(&client, "SELECT count(*) FROM timedb.values", &[]).await,
+        2
+    );
     run(&client, "COMMIT").await;
 
     run(&client, "BEGIN").await;
-    assert_eq!(authenticate(&client, &db.a().key).await.unwrap(), db.a().tenant_id);
+    assert_eq!(
+        authenticate(&client, &db.a().key).await.unwrap(),
+        db.a().tenant_id
+    );
     assert_eq!(whoami(&client).await.1, Some(db.a().user_id));
-    assert_eq!(count(&client, "SELECT count(*) FROM timedb.values", &[]).await, 1);
+    assert_eq!(
+        count(&client, "SELECT count(*) FROM timedb.values", &[]).await,
+        1
+    );
     run(&client, "COMMIT").await;
     assert_eq!(refusal(authenticate(&client, "wrong").await).0, "28000");
-    administer(&db, Role::Owner, "SELECT timedb.deactivate_user($1)", &[&db.b().email]).await;
+    administer(
+        &db,
+        Role::Owner,
+        "SELECT timedb.deactivate_user($1)",
+        &[&db.b().email],
+    )
+    .await;
     assert_eq!(refusal(authenticate(&client, &db.b().key).await).0, "28000");
 
     set_auth_required(&db, Role::Admin, true).await;
     let (code, message) = refusal(without_key(&client).await);
-    assert_eq!((code.as_str(), message.as_str()), ("28000", "API key required"));
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("28000", "API key required")
+    );
 }
 
 #[tokio::test]
@@ -63,7 +98,10 @@ async fn in_an_open_store_nobody_is_a_tenant_before_authenticating() {
     upload(&client, "of the zero tenant", &[1.0]).await.unwrap();
     run(&client, "COMMIT").await;
     assert_eq!(whoami(&client).await, super::NOBODY);
-    assert_eq!(count(&client, "SELECT count(*) FROM timedb.values", &[]).await, 0);
+    assert_eq!(
+        count(&client, "SELECT count(*) FROM timedb.values", &[]).await,
+        0
+    );
     assert_eq!(refusal(upload(&client, "again", &[1.0]).await).0, "28000");
 }
 
@@ -72,7 +110,11 @@ async fn opening_the_store_is_for_its_administrators() {
     let db = Db::new().await;
     for role in [Role::User, Role::Session, Role::Nobody] {
         let client = db.connect(role).await;
-        let refused = refusal(client.query_one("SELECT timedb.set_auth_required(false)", &[]).await);
+        let refused = refusal(
+            client
+                .query_one("SELECT timedb.set_auth_required(false)", &[])
+                .await,
+        );
         assert_eq!(refused.0, "42501", "{role:?}");
     }
     for role in [Role::Admin, Role::Owner] {

@@ -34,12 +34,20 @@ async fn is_nobody(client: &Client, attempt: &str) {
         assert_eq!(count(client, query, &[]).await, 0, "{attempt}: {query}");
     }
     assert_eq!(whoami(client).await, NOBODY, "{attempt}");
-    assert_eq!(refusal(upload(client, "forged", &[1.0]).await).0, "28000", "{attempt}");
+    assert_eq!(
+        refusal(upload(client, "forged", &[1.0]).await).0,
+        "28000",
+        "{attempt}"
+    );
 }
 
 /// The same, with one read as the very first statement that needs the library.
 async fn is_nobody_at_first_sight(client: &Client, attempt: &str) {
-    assert_eq!(count(client, "SELECT count(*) FROM timedb.series", &[]).await, 0, "{attempt}");
+    assert_eq!(
+        count(client, "SELECT count(*) FROM timedb.series", &[]).await,
+        0,
+        "{attempt}"
+    );
     is_nobody(client, attempt).await;
 }
 
@@ -79,10 +87,17 @@ async fn a_set_before_the_library_is_loaded_is_dropped() {
 #[tokio::test]
 async fn a_set_local_before_the_library_is_loaded_is_dropped() {
     let db = with_secret().await;
-    for form in ["SET LOCAL NAME = 'VALUE'", "SELECT set_config('NAME', 'VALUE', true)"] {
+    for form in [
+        "SET LOCAL NAME = 'VALUE'",
+        "SELECT set_config('NAME', 'VALUE', true)",
+    ] {
         let client = db.connect(Role::User).await;
         run(&client, &format!("BEGIN; {}", forgeries(&db, form))).await;
-        assert_eq!(count(&client, "SELECT count(*) FROM timedb.values", &[]).await, 0, "{form}");
+        assert_eq!(
+            count(&client, "SELECT count(*) FROM timedb.values", &[]).await,
+            0,
+            "{form}"
+        );
         assert_eq!(whoami(&client).await, NOBODY, "{form}");
         run(&client, "COMMIT").await;
         is_nobody(&client, form).await;
@@ -98,12 +113,20 @@ async fn a_setting_hidden_under_savepoints_is_dropped() {
         format!("{forge}; BEGIN; SAVEPOINT s; SELECT timedb.current_tenant(); ROLLBACK TO s"),
         format!("BEGIN; SAVEPOINT s; {forge}; SELECT timedb.current_tenant(); ROLLBACK TO s"),
         format!("BEGIN; SAVEPOINT s; {forge_local}; SELECT timedb.current_tenant(); RELEASE s"),
-        format!("BEGIN; {forge}; SAVEPOINT s; {forge_local}; SELECT timedb.current_tenant(); ROLLBACK TO s"),
-        format!("{forge}; BEGIN; {forge_local}; SAVEPOINT s; {forge_local}; SELECT timedb.version()"),
+        format!(
+            "BEGIN; {forge}; SAVEPOINT s; {forge_local}; SELECT timedb.current_tenant(); ROLLBACK TO s"
+        ),
+        format!(
+            "{forge}; BEGIN; {forge_local}; SAVEPOINT s; {forge_local}; SELECT timedb.version()"
+        ),
     ] {
         let client = db.connect(Role::User).await;
         run(&client, &script).await;
-        assert_eq!(count(&client, "SELECT count(*) FROM timedb.series", &[]).await, 0, "{script}");
+        assert_eq!(
+            count(&client, "SELECT count(*) FROM timedb.series", &[]).await,
+            0,
+            "{script}"
+        );
         assert_eq!(whoami(&client).await, NOBODY, "{script}");
         run(&client, "COMMIT").await;
         is_nobody(&client, &script).await;
@@ -127,13 +150,19 @@ async fn start_up_options_are_dropped_and_no_reset_brings_them_back() {
         let client = connect(&dsn).await;
         run(&client, "DISCARD ALL").await;
         is_nobody_at_first_sight(&client, "PGOPTIONS, then DISCARD ALL").await;
-        assert_eq!(refusal(client.batch_execute("RESET timedb.tenant_id").await).0, "42501");
+        assert_eq!(
+            refusal(client.batch_execute("RESET timedb.tenant_id").await).0,
+            "42501"
+        );
     }
     // After a login and its end the session is nobody again, not what its options said.
     let client = connect(&format!("{}?options={encoded}", db.dsn(Role::Session))).await;
     run(&client, &format!("SELECT timedb.login('{}')", db.b().key)).await;
     assert_eq!(whoami(&client).await.0, Some(db.b().tenant_id));
-    assert_eq!(count(&client, "SELECT count(*) FROM timedb.values", &[]).await, 0);
+    assert_eq!(
+        count(&client, "SELECT count(*) FROM timedb.values", &[]).await,
+        0
+    );
     run(&client, "SELECT timedb.logout()").await;
     is_nobody(&client, "PGOPTIONS, login, logout").await;
     run(&client, &format!("SELECT timedb.login('{}')", db.b().key)).await;
@@ -214,7 +243,10 @@ async fn a_function_cannot_carry_a_setting() {
     run(&client, "COMMIT").await;
     is_nobody(&client, "SET LOCAL in a nested function").await;
     // Now the library is loaded, and the same function is refused.
-    assert_eq!(refusal(client.query("SELECT pg_temp.look_inside()", &[]).await).0, "42501");
+    assert_eq!(
+        refusal(client.query("SELECT pg_temp.look_inside()", &[]).await).0,
+        "42501"
+    );
 }
 
 #[tokio::test]
@@ -230,7 +262,11 @@ async fn a_loaded_library_lets_nobody_but_a_superuser_set_its_settings() {
             "SELECT set_config('NAME', 'VALUE', true)",
         ] {
             for forge in forgeries(&db, form).split("; ") {
-                assert_eq!(refusal(client.batch_execute(forge).await).0, "42501", "{role:?}: {forge}");
+                assert_eq!(
+                    refusal(client.batch_execute(forge).await).0,
+                    "42501",
+                    "{role:?}: {forge}"
+                );
             }
         }
     }
@@ -245,7 +281,10 @@ async fn a_forged_setting_does_not_survive_beside_a_real_key() {
     run(&client, "BEGIN").await;
     authenticate(&client, &db.b().key).await.unwrap();
     assert_eq!(whoami(&client).await.0, Some(db.b().tenant_id));
-    assert_eq!(count(&client, "SELECT count(*) FROM timedb.values", &[]).await, 0);
+    assert_eq!(
+        count(&client, "SELECT count(*) FROM timedb.values", &[]).await,
+        0
+    );
     run(&client, "COMMIT").await;
     is_nobody(&client, "after B's transaction").await;
 
@@ -259,7 +298,11 @@ async fn a_forged_setting_does_not_survive_beside_a_real_key() {
         .await
         .unwrap();
     let client = db.connect(Role::User).await;
-    run(&client, "SET timedb.access = 'read_write'; BEGIN; SET LOCAL timedb.access = 'read_write'").await;
+    run(
+        &client,
+        "SET timedb.access = 'read_write'; BEGIN; SET LOCAL timedb.access = 'read_write'",
+    )
+    .await;
     authenticate(&client, &db.b().key).await.unwrap();
     assert_eq!(whoami(&client).await.3.as_deref(), Some("read_only"));
     assert_eq!(refusal(upload(&client, "forged", &[1.0]).await).0, "42501");
@@ -282,10 +325,21 @@ async fn parallel_workers_do_not_believe_a_forged_setting() {
 #[tokio::test]
 async fn roles_with_more_rights_cannot_be_taken_on() {
     let db = with_secret().await;
-    for role in [Role::User, Role::Session, Role::Admin, Role::Owner, Role::Nobody] {
+    for role in [
+        Role::User,
+        Role::Session,
+        Role::Admin,
+        Role::Owner,
+        Role::Nobody,
+    ] {
         let client = db.connect(role).await;
         let superuser = db.role_name(Role::Superuser);
-        for target in ["timedb_owner", "timedb_definer", "timedb_keeper", &superuser] {
+        for target in [
+            "timedb_owner",
+            "timedb_definer",
+            "timedb_keeper",
+            &superuser,
+        ] {
             for statement in [
                 format!("SET ROLE {target}"),
                 format!("SET SESSION AUTHORIZATION {target}"),

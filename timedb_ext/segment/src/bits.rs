@@ -1,5 +1,7 @@
 //! Bit packing: numbers of one width, least significant bit first, without gaps.
 
+use std::ops::Range;
+
 /// The bytes that `n` numbers of `width` bits take.
 pub(crate) fn packed_len(n: usize, width: u32) -> usize {
     (n * width as usize).div_ceil(8)
@@ -26,27 +28,28 @@ pub(crate) fn pack(numbers: impl Iterator<Item = u64>, width: u32, out: &mut Vec
     out.extend_from_slice(&(held as u64).to_le_bytes()[..bits.div_ceil(8) as usize]);
 }
 
-/// Hands over the `n` numbers in `bytes`, which has exactly [`packed_len`] bytes.
+/// Hands over the numbers at these positions in `bytes`, of which there are enough.
 #[inline]
-pub(crate) fn unpack(bytes: &[u8], width: u32, n: usize, mut each: impl FnMut(u64)) {
-    debug_assert_eq!(bytes.len(), packed_len(n, width));
+pub(crate) fn unpack(bytes: &[u8], width: u32, range: Range<usize>, mut each: impl FnMut(u64)) {
+    debug_assert!(bytes.len() >= packed_len(range.end, width));
     if width == 0 {
-        return (0..n).for_each(|_| each(0));
+        return range.for_each(|_| each(0));
     }
     let mask = u64::MAX >> (64 - width);
     let width = width as usize;
-    let mut at = 0;
+    let mut at = range.start * width;
+    let end = range.end * width;
     if width <= 56 {
         // A number and the bits before it in its first byte fit into eight bytes.
         while let Some(eight) = bytes.get(at / 8..).and_then(<[u8]>::first_chunk::<8>) {
-            if at >= n * width {
+            if at >= end {
                 return;
             }
             each(u64::from_le_bytes(*eight) >> (at % 8) & mask);
             at += width;
         }
     }
-    while at < n * width {
+    while at < end {
         let mut sixteen = [0; 16];
         let rest = &bytes[at / 8..];
         let taken = rest.len().min(16);
@@ -75,8 +78,12 @@ mod tests {
                 pack(numbers.iter().copied(), width, &mut bytes);
                 assert_eq!(bytes.len(), packed_len(n, width), "width {width}, n {n}");
                 let mut back = Vec::new();
-                unpack(&bytes, width, n, |number| back.push(number));
+                unpack(&bytes, width, 0..n, |number| back.push(number));
                 assert_eq!(back, numbers, "width {width}, n {n}");
+                let part = n / 3..n - n / 4;
+                back.clear();
+                unpack(&bytes, width, part.clone(), |number| back.push(number));
+                assert_eq!(back, numbers[part], "width {width}, part of {n}");
             }
         }
     }

@@ -1,11 +1,13 @@
 //! A segment to points. Whatever the bytes are, the answer is points or an error, and memory grows
 //! with the count at most.
 
+use std::ops::Range;
+
 use crate::encode::{ABSOLUTE_ENDS, BATCHES, ONE_BATCH};
 use crate::format::{ColumnId, Columns, Reader, unknown_codec};
-use crate::{
-    Bounds, Column, MAX_COUNT, NO_END, Points, SegmentError, SegmentKey, floats, ints, nulls,
-};
+use crate::ints::Ints;
+use crate::nulls::{self, Marks};
+use crate::{Bounds, Column, MAX_COUNT, NO_END, Points, SegmentError, SegmentKey, floats};
 
 /// Reads the points of a segment.
 ///
@@ -13,6 +15,22 @@ use crate::{
 /// If the blob is damaged, belongs to another key or other bounds, or was written by a newer
 /// version.
 pub fn decode(key: &SegmentKey, bounds: &Bounds, blob: &[u8]) -> Result<Points, SegmentError> {
+    decode_range(key, bounds, blob, None, None)
+}
+
+/// Reads the points of a segment with `start_valid <= valid_time < end_valid`, possibly none,
+/// without decoding much of the others.
+///
+/// # Errors
+/// As [`decode`]. The checksum is that of the whole blob: damage doesn't go unseen where it isn't
+/// read.
+pub fn decode_range(
+    key: &SegmentKey,
+    bounds: &Bounds,
+    blob: &[u8],
+    start_valid: Option<i64>,
+    end_valid: Option<i64>,
+) -> Result<Points, SegmentError> {
     if bounds.count == 0 || bounds.count > MAX_COUNT {
         return Err(SegmentError::Damaged("its count is out of range"));
     }
@@ -20,75 +38,103 @@ pub fn decode(key: &SegmentKey, bounds: &Bounds, blob: &[u8]) -> Result<Points, 
     let columns = Columns::open(key, bounds, blob)?;
     let integers = |id: ColumnId, base: i64| {
         let (codec, reader) = columns.required(id)?;
-        ints::decode(codec, base, n, reader)
+        Ints::open(codec, base, n, reader)
     };
-    let valid_time = spread(integers(ColumnId::ValidTime, bounds.min_valid)?, n);
-    let nulls = match columns.optional(ColumnId::Nulls) {
-        Some((codec, reader)) => Some(nulls::decode(codec, n, reader)?),
+    let times = integers(ColumnId::ValidTime, bounds.min_valid)?;
+    let (from, valid_time) = decode_times(&times, n, bounds, start_valid, end_valid)?;
+    let range = from..from + valid_time.len();
+    let marks = match columns.optional(ColumnId::Nulls) {
+        Some((codec, reader)) => Some(nulls::decode(codec, n, range.clone(), reader)?),
         None => None,
     };
-    let value = decode_values(&columns, nulls.as_deref(), n)?;
+    let value = decode_values(&columns, marks.as_ref(), n, range.clone())?;
     let valid_time_end = match columns.optional(ColumnId::ValidTimeEnd) {
-        Some((codec, reader)) => Some(decode_ends(codec, &valid_time, bounds.min_valid, reader)?),
+        Some((codec, reader)) => {
+            let base = bounds.min_valid;
+            Some(decode_ends(codec, base, n, &valid_time, from, reader)?)
+        }
         None => None,
     };
     let (codec, reader) = columns.required(ColumnId::Batch)?;
     Ok(Points {
         valid_time_end,
         value,
-        nulls,
-        known_time: integers(ColumnId::KnownTime, bounds.min_known)?,
-        change_time: integers(ColumnId::ChangeTime, bounds.min_change)?,
-        version: integers(ColumnId::Version, 0)?,
-        batch: decode_batches(codec, n, reader)?,
+        nulls: marks.map(|marks| marks.nulls),
+        known_time: integers(ColumnId::KnownTime, bounds.min_known)?.read(range.clone())?,
+        change_time: integers(ColumnId::ChangeTime, bounds.min_change)?.read(range.clone())?,
+        version: integers(ColumnId::Version, 0)?.read(range.clone())?,
+        batch: decode_batches(codec, n, range, reader)?,
         valid_time,
     })
 }
 
-fn spread(column: Column<i64>, n: usize) -> Vec<i64> {
-    match column {
-        Column::Constant(one) => vec![one; n],
-        Column::Each(each) => each,
+/// The valid times asked for, and the position of the first.
+fn decode_times(
+    times: &Ints<'_>,
+    n: usize,
+    bounds: &Bounds,
+    start: Option<i64>,
+    end: Option<i64>,
+) -> Result<(usize, Vec<i64>), SegmentError> {
+    let start = start.filter(|&start| start > bounds.min_valid);
+    let end = end.filter(|&end| end <= bounds.max_valid);
+    let none = start
+        .is_some_and(|start| start > bounds.max_valid || end.is_some_and(|end| end <= start))
+        || end.is_some_and(|end| end <= bounds.min_valid);
+    if none {
+        Ok((0, Vec::new()))
+    } else if start.is_none() && end.is_none() {
+        Ok((0, times.read(0..n)?.into_vec(n)))
+    } else {
+        times.between(start, end)
     }
 }
 
+/// The values at these positions, of `n` points.
 fn decode_values(
     columns: &Columns<'_>,
-    nulls: Option<&[bool]>,
+    marks: Option<&Marks>,
     n: usize,
+    range: Range<usize>,
 ) -> Result<Vec<f64>, SegmentError> {
-    let missing = nulls.map_or(0, |nulls| nulls.iter().filter(|null| **null).count());
-    if missing == n {
-        return Ok(vec![0.0; n]);
+    let Some(marks) = marks.filter(|marks| marks.total > 0) else {
+        let (codec, reader) = columns.required(ColumnId::Value)?;
+        return floats::decode(codec, n, range, reader);
+    };
+    if marks.total == n {
+        return Ok(vec![0.0; range.len()]);
     }
     let (codec, reader) = columns.required(ColumnId::Value)?;
-    let present = floats::decode(codec, n - missing, reader)?;
-    let Some(nulls) = nulls.filter(|_| missing > 0) else {
-        return Ok(present);
-    };
-    let mut present = present.into_iter();
-    let value = |null: &bool| {
-        if *null {
+    let missing = marks.nulls.iter().filter(|null| **null).count();
+    let first = range.start - marks.before;
+    let mut present = range.len() - missing;
+    let mut values = floats::decode(codec, n - marks.total, first..first + present, reader)?;
+    // Spreads them from the end, each to its own position or a later one.
+    values.resize(range.len(), 0.0);
+    for (i, null) in marks.nulls.iter().enumerate().rev() {
+        values[i] = if *null {
             0.0
         } else {
-            present.next().unwrap_or(0.0)
-        }
-    };
-    Ok(nulls.iter().map(value).collect())
+            present -= 1;
+            values[present]
+        };
+    }
+    Ok(values)
 }
 
+/// The ends that belong to these starts, of which the first is at position `from` of `n`.
 fn decode_ends(
     codec: u8,
-    starts: &[i64],
     base: i64,
+    n: usize,
+    starts: &[i64],
+    from: usize,
     reader: Reader<'_>,
 ) -> Result<Vec<i64>, SegmentError> {
-    let n = starts.len();
+    let range = from..from + starts.len();
     if codec & ABSOLUTE_ENDS != 0 {
-        return Ok(spread(
-            ints::decode(codec & !ABSOLUTE_ENDS, base, n, reader)?,
-            n,
-        ));
+        let ends = Ints::open(codec & !ABSOLUTE_ENDS, base, n, reader)?;
+        return Ok(ends.read(range)?.into_vec(starts.len()));
     }
     let end = |start: i64, length: i64| {
         if length == 0 {
@@ -97,19 +143,21 @@ fn decode_ends(
             start.wrapping_add(length)
         }
     };
-    Ok(match ints::decode(codec, 0, n, reader)? {
+    Ok(match Ints::open(codec, 0, n, reader)?.read(range)? {
         Column::Constant(length) => starts.iter().map(|&start| end(start, length)).collect(),
-        Column::Each(lengths) => lengths
-            .into_iter()
-            .zip(starts)
-            .map(|(length, &start)| end(start, length))
-            .collect(),
+        Column::Each(mut ends) => {
+            for (length, &start) in ends.iter_mut().zip(starts) {
+                *length = end(start, *length);
+            }
+            ends
+        }
     })
 }
 
 fn decode_batches(
     codec: u8,
     n: usize,
+    range: Range<usize>,
     mut reader: Reader<'_>,
 ) -> Result<Column<[u8; 16]>, SegmentError> {
     match codec {
@@ -122,17 +170,16 @@ fn decode_batches(
             let count = reader.count()?;
             let dictionary = reader.bytes(count * 16)?.as_chunks::<16>().0;
             let codec = reader.u8()?;
-            let batch = |index: i64| {
-                let index = usize::try_from(index).ok();
-                index
-                    .and_then(|index| dictionary.get(index).copied())
-                    .ok_or(SegmentError::Damaged("a batch is not in its dictionary"))
-            };
-            match ints::decode(codec, 0, n, reader)? {
-                Column::Constant(index) => Ok(Column::Constant(batch(index)?)),
-                Column::Each(indexes) => Ok(Column::Each(
-                    indexes.into_iter().map(batch).collect::<Result<_, _>>()?,
-                )),
+            let mut known = true;
+            let batches = Ints::open(codec, 0, n, reader)?.map(range, |index| {
+                let batch = usize::try_from(index).ok().and_then(|i| dictionary.get(i));
+                known &= batch.is_some();
+                batch.copied().unwrap_or_default()
+            })?;
+            if known {
+                Ok(batches)
+            } else {
+                Err(SegmentError::Damaged("a batch is not in its dictionary"))
             }
         }
         _ => Err(unknown_codec("batches", codec)),

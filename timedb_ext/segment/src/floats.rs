@@ -1,8 +1,11 @@
 //! The column of values: decimals as scaled integers where every bit comes back, doubles otherwise.
 
+use std::ops::{ControlFlow, Range};
+
 use crate::format::{Reader, put_varint, unknown_codec};
-use crate::pcodec::{self, Modes};
-use crate::{Column, SegmentError, ints};
+use crate::ints::Ints;
+use crate::pcodec::{self, Modes, Pages};
+use crate::{SegmentError, ints};
 
 const DECIMAL: u8 = 0;
 const CONSTANT: u8 = 1;
@@ -163,35 +166,47 @@ fn encode_decimals(values: &[f64], scale: usize, out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// The `n` values of a column.
+/// The values at these positions of a column of `n`.
 pub(crate) fn decode(
     codec: u8,
     n: usize,
+    range: Range<usize>,
     mut reader: Reader<'_>,
 ) -> Result<Vec<f64>, SegmentError> {
     match codec {
-        DECIMAL => decode_decimals(n, reader),
+        DECIMAL => decode_decimals(n, range, reader),
         CONSTANT => {
             let value = f64::from_le_bytes(reader.array()?);
             reader.finish()?;
-            Ok(vec![value; n])
+            Ok(vec![value; range.len()])
         }
         RAW => {
             let bytes = reader.bytes(n * 8)?;
             reader.finish()?;
-            Ok(bytes
-                .as_chunks()
-                .0
+            let values = &bytes.as_chunks().0[range];
+            Ok(values
                 .iter()
                 .map(|bytes| f64::from_le_bytes(*bytes))
                 .collect())
         }
-        PCO => pcodec::decompress(reader.0, Modes::Float, n),
+        PCO => {
+            let pages = Pages::open(reader, Modes::Float, n)?;
+            let mut values = Vec::with_capacity(range.len());
+            pages.read(range, |some| {
+                values.extend_from_slice(some);
+                ControlFlow::Continue(())
+            })?;
+            Ok(values)
+        }
         _ => Err(unknown_codec("values", codec)),
     }
 }
 
-fn decode_decimals(n: usize, mut reader: Reader<'_>) -> Result<Vec<f64>, SegmentError> {
+fn decode_decimals(
+    n: usize,
+    range: Range<usize>,
+    mut reader: Reader<'_>,
+) -> Result<Vec<f64>, SegmentError> {
     let scale = reader.u8()?;
     let power = *POWERS
         .get(usize::from(scale & !PATCHED))
@@ -201,22 +216,23 @@ fn decode_decimals(n: usize, mut reader: Reader<'_>) -> Result<Vec<f64>, Segment
         let mut next = 0;
         for _ in 0..reader.count()? {
             let i = next + reader.count()?;
-            patches.push((i, f64::from_le_bytes(reader.array()?)));
+            if i >= n {
+                return Err(SegmentError::Damaged("a patch lies outside"));
+            }
+            let value = f64::from_le_bytes(reader.array()?);
+            if range.contains(&i) {
+                patches.push((i - range.start, value));
+            }
             next = i + 1;
         }
     }
     let codec = reader.u8()?;
-    let mut values: Vec<f64> = match ints::decode(codec, 0, n, reader)? {
-        Column::Constant(number) => vec![number as f64 / power; n],
-        Column::Each(numbers) => numbers
-            .into_iter()
-            .map(|number| number as f64 / power)
-            .collect(),
-    };
+    let numbers = Ints::open(codec, 0, n, reader)?;
+    let mut values = numbers
+        .map(range.clone(), |number| number as f64 / power)?
+        .into_vec(range.len());
     for (i, value) in patches {
-        *values
-            .get_mut(i)
-            .ok_or(SegmentError::Damaged("a patch lies outside"))? = value;
+        values[i] = value;
     }
     Ok(values)
 }
@@ -229,11 +245,17 @@ mod tests {
     fn round_trip(values: &[f64]) -> (u8, usize) {
         let mut out = Vec::new();
         let codec = encode(values, &mut out);
-        let back = decode(codec, values.len(), Reader(&out)).expect("decodes");
+        let n = values.len();
+        let back = decode(codec, n, 0..n, Reader(&out)).expect("decodes");
         assert!(
             back.iter()
                 .map(|v| v.to_bits())
                 .eq(values.iter().map(|v| v.to_bits()))
+        );
+        let part = n / 3..n - n / 4;
+        assert_eq!(
+            decode(codec, n, part.clone(), Reader(&out)).as_deref(),
+            Ok(&values[part])
         );
         (codec, out.len())
     }

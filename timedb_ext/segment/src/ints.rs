@@ -1,12 +1,14 @@
 //! Columns of integers: times, scaled decimals, versions, indexes. Chooses the smallest of the
-//! codecs that `format` lists.
+//! codecs that `format` lists; `decode` reads them.
 
-use pco::data_types::Number;
+mod decode;
 
-use crate::bits::{pack, packed_len, unpack, width_of};
-use crate::format::{Reader, put_varint, put_zigzag, unknown_codec};
+use crate::Column;
+use crate::bits::{pack, packed_len, width_of};
+use crate::format::{put_varint, put_zigzag};
 use crate::pcodec::{self, Modes};
-use crate::{Column, SegmentError};
+
+pub(crate) use decode::Ints;
 
 const CONSTANT: u8 = 0;
 const REGULAR: u8 = 1;
@@ -151,91 +153,4 @@ fn encode_pco(numbers: &[i64], scaled: &Scaled, out: &mut Vec<u8>) -> Option<u8>
             Some(PCO_64)
         }
     }
-}
-
-/// The `n` numbers of a column; constant if that is how they were written.
-pub(crate) fn decode(
-    codec: u8,
-    base: i64,
-    n: usize,
-    mut reader: Reader<'_>,
-) -> Result<Column<i64>, SegmentError> {
-    if codec > PCO_64 {
-        return Err(unknown_codec("integers", codec));
-    }
-    let a = base.wrapping_add(reader.zigzag()?);
-    let numbers = match codec {
-        CONSTANT => {
-            reader.finish()?;
-            return Ok(Column::Constant(a));
-        }
-        REGULAR => {
-            let step = reader.zigzag()?;
-            reader.finish()?;
-            (0..n as i64)
-                .map(|i| a.wrapping_add(step.wrapping_mul(i)))
-                .collect()
-        }
-        PACKED => {
-            let (unit, width, bytes) = packed(reader, n)?;
-            let mut numbers = Vec::with_capacity(n);
-            unpack(bytes, width, n, |x| {
-                numbers.push(a.wrapping_add(unit.wrapping_mul(x) as i64));
-            });
-            numbers
-        }
-        PACKED_DELTAS => {
-            let b = reader.zigzag()?;
-            let (unit, width, bytes) = packed(reader, n - 1)?;
-            let mut numbers = Vec::with_capacity(n);
-            let mut at = a;
-            numbers.push(at);
-            unpack(bytes, width, n - 1, |x| {
-                at = at.wrapping_add(b).wrapping_add(unit.wrapping_mul(x) as i64);
-                numbers.push(at);
-            });
-            numbers
-        }
-        _ => {
-            let unit = reader.varint()?;
-            match codec {
-                PCO_16 => widen::<u16>(reader, a, unit, n)?,
-                PCO_32 => widen::<u32>(reader, a, unit, n)?,
-                _ => widen::<u64>(reader, a, unit, n)?,
-            }
-        }
-    };
-    Ok(Column::Each(numbers))
-}
-
-/// The unit, the width and the bytes of `n` packed numbers.
-fn packed(mut reader: Reader<'_>, n: usize) -> Result<(u64, u32, &[u8]), SegmentError> {
-    let unit = reader.varint()?;
-    let width = u32::from(reader.u8()?);
-    if width > 64 {
-        return Err(SegmentError::Damaged("numbers are too wide"));
-    }
-    let bytes = reader.bytes(packed_len(n, width))?;
-    reader.finish()?;
-    Ok((unit, width, bytes))
-}
-
-fn widen<T: Number + Default + Into<u64>>(
-    reader: Reader<'_>,
-    a: i64,
-    unit: u64,
-    n: usize,
-) -> Result<Vec<i64>, SegmentError> {
-    let numbers = pcodec::decompress::<T>(reader.0, Modes::Classic, n)?;
-    Ok(if unit == 1 {
-        numbers
-            .into_iter()
-            .map(|x| a.wrapping_add(x.into() as i64))
-            .collect()
-    } else {
-        numbers
-            .into_iter()
-            .map(|x| a.wrapping_add(unit.wrapping_mul(x.into()) as i64))
-            .collect()
-    })
 }

@@ -17,7 +17,7 @@ mod pcodec;
 mod points;
 mod span;
 
-pub use decode::decode;
+pub use decode::{decode, decode_range};
 pub use encode::encode;
 pub use error::SegmentError;
 pub use merge::{Filter, Merged, Merger, Mode};

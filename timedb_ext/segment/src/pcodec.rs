@@ -1,13 +1,16 @@
-//! The third-party pco codec in its wrapped form: one chunk of one page, without pco's header.
+//! The third-party pco codec in its wrapped form: one chunk of pages that can be read each on its
+//! own, without pco's header.
 
 use std::cell::RefCell;
+use std::ops::{ControlFlow, Range};
 
 use pco::data_types::Number;
-use pco::wrapped::{FileCompressor, FileDecompressor};
-use pco::{ChunkConfig, DecompressorScratch, DeltaSpec, ModeSpec};
+use pco::wrapped::{ChunkDecompressor, FileCompressor, FileDecompressor};
+use pco::{ChunkConfig, DecompressorScratch, DeltaSpec, ModeSpec, PagingSpec};
 
-use crate::SegmentError;
 use crate::bits::width_of;
+use crate::format::{Reader, put_varint};
+use crate::{MAX_COUNT, SegmentError};
 
 /// pco's format that segments hold; its two bytes are the header that segments leave out.
 const FORMAT: [u8; 2] = [4, 1];
@@ -20,6 +23,12 @@ const SAMPLE: usize = 1024;
 
 /// How many bits a number a second order of deltas has to save to be worth its decoding.
 const SECOND_ORDER_GAIN: f64 = 0.5;
+
+/// Pages of fewer numbers would waste what pco decodes at once.
+const MIN_PAGE_LOG: u32 = BATCH.ilog2();
+
+/// A page of so many numbers holds any column.
+const MAX_PAGE_LOG: u32 = MAX_COUNT.ilog2();
 
 const DAMAGED: SegmentError = SegmentError::Damaged("a pco column can't be decoded");
 
@@ -39,19 +48,40 @@ pub(crate) fn compress<T: Number>(
     delta_order: usize,
     out: &mut Vec<u8>,
 ) -> Option<()> {
+    let page_log = page_log();
+    let size = 1 << page_log;
+    let pages = numbers.len().div_ceil(size);
+    let page_sizes = numbers.chunks(size).map(<[T]>::len).collect();
     let config = ChunkConfig::default()
         .with_compression_level(LEVEL)
         .with_mode_spec(match modes {
             Modes::Classic => ModeSpec::Classic,
             Modes::Float => ModeSpec::Auto,
         })
-        .with_delta_spec(DeltaSpec::TryConsecutive(delta_order));
+        .with_delta_spec(DeltaSpec::TryConsecutive(delta_order))
+        .with_paging_spec(PagingSpec::Exact(page_sizes));
     let mut chunk = FileCompressor::default()
         .chunk_compressor(numbers, &config)
         .ok()?;
-    chunk.write_meta(&mut *out).ok()?;
-    chunk.write_page(0, out).ok()?;
+    out.push(page_log as u8);
+    let mut data = Vec::new();
+    chunk.write_meta(&mut data).ok()?;
+    for page in 0..pages {
+        let start = data.len();
+        chunk.write_page(page, &mut data).ok()?;
+        if page + 1 < pages {
+            put_varint((data.len() - start) as u64, out);
+        }
+    }
+    out.extend_from_slice(&data);
     Some(())
+}
+
+fn page_log() -> u32 {
+    std::env::var("PAGE_LOG")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(9)
 }
 
 thread_local! {
@@ -59,30 +89,119 @@ thread_local! {
     static SCRATCH: RefCell<DecompressorScratch> = RefCell::default();
 }
 
-/// The `n` numbers that [`compress`] wrote.
-pub(crate) fn decompress<T: Number + Default>(
-    bytes: &[u8],
-    modes: Modes,
+/// What pco decodes at once.
+const BATCH: usize = 256;
+
+/// A column that [`compress`] wrote.
+pub(crate) struct Pages<'a, T: Number> {
+    chunk: ChunkDecompressor<T>,
     n: usize,
-) -> Result<Vec<T>, SegmentError> {
-    check_meta(bytes, modes)?;
-    let (file, _) = FileDecompressor::new(&FORMAT[..]).map_err(|_| DAMAGED)?;
-    let (chunk, page) = file
-        .chunk_decompressor::<T, _>(bytes)
-        .map_err(|_| DAMAGED)?;
-    let mut numbers = vec![T::default(); n];
-    SCRATCH.with_borrow_mut(|scratch| {
-        let mut page = chunk
-            .page_decompressor_with_scratch(page, n, scratch)
-            .map_err(|_| DAMAGED)?;
-        let progress = page.read(&mut numbers).map_err(|_| DAMAGED)?;
-        if progress.n_processed == n && progress.finished && page.into_src().is_empty() {
-            Ok(())
-        } else {
-            Err(DAMAGED)
+    page_log: u32,
+    /// The lengths in bytes of all pages but the last.
+    lengths: Reader<'a>,
+    pages: &'a [u8],
+}
+
+impl<'a, T: Number + Default> Pages<'a, T> {
+    /// Reads what stands before the pages of `n` numbers.
+    pub(crate) fn open(
+        mut reader: Reader<'a>,
+        modes: Modes,
+        n: usize,
+    ) -> Result<Self, SegmentError> {
+        let page_log = u32::from(reader.u8()?);
+        if !(MIN_PAGE_LOG..=MAX_PAGE_LOG).contains(&page_log) {
+            return Err(DAMAGED);
         }
-    })?;
-    Ok(numbers)
+        let lengths = reader;
+        for _ in 1..n.div_ceil(1 << page_log) {
+            reader.varint()?;
+        }
+        check_meta(reader.0, modes)?;
+        let (file, _) = FileDecompressor::new(&FORMAT[..]).map_err(|_| DAMAGED)?;
+        let (chunk, pages) = file
+            .chunk_decompressor::<T, _>(reader.0)
+            .map_err(|_| DAMAGED)?;
+        Ok(Pages {
+            chunk,
+            n,
+            page_log,
+            lengths,
+            pages,
+        })
+    }
+
+    /// Hands over the numbers at these positions, in order, some at a time, until `each` has enough.
+    pub(crate) fn read(
+        &self,
+        range: Range<usize>,
+        mut each: impl FnMut(&[T]) -> ControlFlow<()>,
+    ) -> Result<(), SegmentError> {
+        let size = 1 << self.page_log;
+        let mut lengths = self.lengths;
+        let mut pages = self.pages;
+        let mut start = 0;
+        let mut numbers = [T::default(); BATCH];
+        while start < range.end {
+            let page_n = size.min(self.n - start);
+            let length = if start + page_n < self.n {
+                usize::try_from(lengths.varint()?).map_err(|_| DAMAGED)?
+            } else {
+                pages.len()
+            };
+            let rest = pages.get(length..).ok_or(DAMAGED)?;
+            if start + page_n > range.start {
+                // pco copies what it reads if less than it could need follows: the page isn't cut out.
+                let end = SCRATCH.with_borrow_mut(|scratch| {
+                    let mut page = self
+                        .chunk
+                        .page_decompressor_with_scratch(pages, page_n, scratch)
+                        .map_err(|_| DAMAGED)?;
+                    let mut at = start;
+                    while at < range.end.min(start + page_n) {
+                        let read = page.read(&mut numbers).map_err(|_| DAMAGED)?.n_processed;
+                        let from = range.start.saturating_sub(at).min(read);
+                        let to = (range.end - at).min(read);
+                        if from < to && each(&numbers[from..to]).is_break() {
+                            return Ok(None);
+                        }
+                        at += read;
+                    }
+                    let whole = at == start + page_n;
+                    Ok(whole.then(|| page.into_src().len()))
+                })?;
+                match end {
+                    None => return Ok(()),
+                    Some(left) if left == rest.len() => {}
+                    Some(_) => return Err(DAMAGED),
+                }
+            }
+            pages = rest;
+            start += page_n;
+        }
+        Ok(())
+    }
+
+    /// The position of the first number of the last page that starts with a number for which
+    /// `before` holds, or 0; it has to hold for no number after one for which it doesn't.
+    pub(crate) fn seek(&self, before: impl Fn(T) -> bool) -> Result<usize, SegmentError> {
+        let (mut found, mut end) = (0, self.n.div_ceil(1 << self.page_log));
+        while end - found > 1 {
+            let middle = found.midpoint(end);
+            let first = middle << self.page_log;
+            let mut holds = false;
+            self.read(first..first + 1, |numbers| {
+                holds = before(numbers[0]);
+                ControlFlow::Break(())
+            })?;
+            if holds {
+                found = middle;
+            } else {
+                end = middle;
+            }
+        }
+        Ok(found << self.page_log)
+    }
 }
 
 /// Refuses what was never written: modes and deltas whose parameters make pco allocate.

@@ -73,6 +73,14 @@ impl<T: Copy + PartialEq> Column<T> {
         }
     }
 
+    /// One a point, without copying what can be moved.
+    pub(crate) fn into_vec(self, n: usize) -> Vec<T> {
+        match self {
+            Column::Constant(one) => vec![one; n],
+            Column::Each(each) => each,
+        }
+    }
+
     /// One a point.
     pub fn to_vec(&self, n: usize) -> Vec<T> {
         match self {

@@ -105,13 +105,16 @@ pub async fn serve(arguments: &ApiArgs, environment: &Environment) -> Result<(),
     let place = config::describe(&database);
     let config = arguments.server_config(database)?;
     // Signals count from here on: one that comes during the start must not be lost.
-    let stop = Stop::listen()?;
+    let mut stop = Stop::listen()?;
     let listener = bind(&arguments.host, arguments.port).await?;
     let address = listener.local_addr()?;
     terminal::complain(&format!("Starting TimeDB API server on http://{address}"));
-    let status = check_database(&config)
-        .await
-        .map_err(|error| Failure::new(format!("Cannot serve database {place}: {error}")))?;
+    let status = tokio::select! {
+        status = check_database(&config) => status,
+        () = stop.next() => return Ok(()),
+    };
+    let status =
+        status.map_err(|error| Failure::new(format!("Cannot serve database {place}: {error}")))?;
     announce(
         address,
         &place,
@@ -126,7 +129,6 @@ pub async fn serve(arguments: &ApiArgs, environment: &Environment) -> Result<(),
 }
 
 fn announce(address: SocketAddr, place: &str, version: &str, auth_required: bool) {
-    terminal::complain(&format!("API docs available at http://{address}/docs"));
     terminal::complain(&format!("Database {place}, timedb {version}"));
     if !auth_required {
         terminal::complain("This store is open: requests without an API key are served");

@@ -1,13 +1,15 @@
 //! `timedb users ...`: each command is one transaction that calls the extension's administration
 //! functions. A new key comes back as a result and is printed once; it is in no argument and no log.
 
+pub mod list;
+
 use serde::Serialize;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
-use crate::cli::{CreateUser, ListUsers, OneUser};
+use crate::cli::{CreateUser, OneUser};
 use crate::config::Environment;
 use crate::failure::Failure;
 use crate::session::Session;
@@ -21,17 +23,6 @@ struct NewUser {
     tenant_id: Uuid,
     email: String,
     api_key: String,
-}
-
-#[derive(Serialize)]
-struct User {
-    email: String,
-    user_id: Uuid,
-    tenant_id: Uuid,
-    status: &'static str,
-    created_at: String,
-    #[serde(skip)]
-    created: String,
 }
 
 #[derive(Serialize)]
@@ -107,83 +98,6 @@ async fn insert(
         email: row.get(2),
         api_key: row.get(3),
     })
-}
-
-/// `timedb users list`
-pub async fn list(arguments: &ListUsers, environment: &Environment) -> Result<(), Failure> {
-    let tenant = tenant_id(arguments.tenant_id.as_deref())?;
-    let config = environment.database(arguments.common.dsn.as_ref())?;
-    let session = Session::open(&config).await?;
-    let users = match fetch(&session, tenant, arguments.include_inactive).await {
-        Ok(users) => users,
-        Err(error) => return Err(session.explain(error).await),
-    };
-    let printed = if arguments.common.json {
-        print_json(&users)
-    } else if users.is_empty() {
-        terminal::print("No users found.\n")
-    } else {
-        let mut out = Output::new();
-        out.table(
-            &format!("Users ({})", users.len()),
-            &["Email", "User ID", "Tenant ID", "Status", "Created"],
-            |short| users.iter().map(|user| user.cells(short)).collect(),
-        );
-        out.send()
-    };
-    // A reader such as `head` may have seen enough.
-    match printed {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-impl User {
-    fn cells(&self, short: bool) -> Vec<String> {
-        let id = |id: Uuid| {
-            let text = id.to_string();
-            // The end, because ids made at about the same time begin alike.
-            if short {
-                format!("…{}", &text[text.len() - 8..])
-            } else {
-                text
-            }
-        };
-        vec![
-            self.email.clone(),
-            id(self.user_id),
-            id(self.tenant_id),
-            self.status.to_owned(),
-            self.created.clone(),
-        ]
-    }
-}
-
-async fn fetch(
-    session: &Session,
-    tenant: Option<Uuid>,
-    include_inactive: bool,
-) -> Result<Vec<User>, Error> {
-    let rows = session
-        .client
-        .query_typed(
-            "SELECT email, user_id, tenant_id, active, \
-                 pg_catalog.to_char(created_at AT TIME ZONE 'UTC', \
-                     'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"'), \
-                 pg_catalog.to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI \"UTC\"') \
-             FROM timedb.list_users(tenant_id => $1, include_inactive => $2)",
-            &[(&tenant, Type::UUID), (&include_inactive, Type::BOOL)],
-        )
-        .await?;
-    let user = |row: Row| User {
-        email: row.get(0),
-        user_id: row.get(1),
-        tenant_id: row.get(2),
-        status: if row.get(3) { "active" } else { "inactive" },
-        created_at: row.get(4),
-        created: row.get(5),
-    };
-    Ok(rows.into_iter().map(user).collect())
 }
 
 /// `timedb users activate`
@@ -268,7 +182,7 @@ async fn change(arguments: &OneUser, environment: &Environment, sql: &str) -> Re
 
 /// The tenants that have a user with this email address; none if that can't be asked.
 async fn tenants_of(session: &Session, email: &str) -> Vec<String> {
-    let users = fetch(session, None, true).await.unwrap_or_default();
+    let users = list::fetch(session, None, true).await.unwrap_or_default();
     users
         .into_iter()
         .filter(|user| user.email == email.to_lowercase())
@@ -331,21 +245,5 @@ mod tests {
         let failure = tenant_id(Some("not-one")).unwrap_err();
         assert_eq!(failure.to_string(), "Invalid tenant-id UUID: not-one");
         assert_eq!(failure.code(), 1);
-    }
-
-    #[test]
-    fn ids_made_together_stay_different_when_shortened() {
-        let user = |end: &str| User {
-            email: "a@b.c".into(),
-            user_id: format!("01932c07-6f3e-7000-8000-0000{end}")
-                .parse()
-                .unwrap(),
-            tenant_id: Uuid::nil(),
-            status: "active",
-            created_at: String::new(),
-            created: String::new(),
-        };
-        assert_eq!(user("0000000a").cells(true)[1], "…0000000a");
-        assert_ne!(user("0000000a").cells(true), user("0000000b").cells(true));
     }
 }

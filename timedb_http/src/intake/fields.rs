@@ -89,24 +89,24 @@ impl<'de> Deserialize<'de> for Name<'de> {
 }
 
 /// Reads a body that must be a JSON object.
-pub(crate) fn read_object(body: &[u8]) -> Result<Members<'_>, FieldError> {
+pub(crate) fn read_object(body: &[u8]) -> Result<Members<'_>, Vec<FieldError>> {
     if body.iter().all(u8::is_ascii_whitespace) {
-        return Err(FieldError::new(
+        return Err(vec![FieldError::new(
             "missing",
             vec![json!("body")],
             "Field required",
             Value::Null,
-        ));
+        )]);
     }
     let raw: &RawValue =
-        serde_json::from_slice(body).map_err(|error| syntax_error(body, &error))?;
+        serde_json::from_slice(body).map_err(|error| vec![syntax_error(body, &error)])?;
     serde_json::from_str(raw.get()).map_err(|_| {
-        FieldError::new(
+        vec![FieldError::new(
             "model_attributes_type",
             vec![json!("body")],
             "Input should be a valid dictionary or object to extract fields from",
             echo(raw),
-        )
+        )]
     })
 }
 

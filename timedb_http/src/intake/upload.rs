@@ -31,7 +31,7 @@ pub(crate) fn read_upload(body: &[u8]) -> Result<Upload, Vec<FieldError>> {
     let (members, columns) = match fast::read(body) {
         Some(read) => read,
         None => {
-            let members = read_object(body).map_err(|error| vec![error])?;
+            let members = read_object(body)?;
             let rows = members.get("value_rows");
             let columns = rows.map(|raw| slow::read_rows(raw, &mut errors));
             (members, columns.unwrap_or_default())

@@ -29,7 +29,7 @@ pub async fn measure(stage: &Stage) -> Result<()> {
 
 /// Each run adds a version of the same points, on both sides.
 async fn upload(stage: &Stage, server: &Server, metric: &str, rows: usize) -> Result<()> {
-    let metric = stage.name(metric);
+    let name = stage.name(metric);
     let data = stage.data.head(rows / SERIES);
     let tenant = stage.db.b();
     let body = upload_json(&data);
@@ -77,17 +77,17 @@ async fn upload(stage: &Stage, server: &Server, metric: &str, rows: usize) -> Re
         )
         .await?;
     same(
-        &metric,
+        &name,
         &data.checksum(|_| true),
         [("timedb", &found), ("the plain table", &base)],
     )?;
-    report::more(&metric, rows as f64 / ours, rows as f64 / plain);
-    report::less(&format!("{metric}_ms"), ours * 1e3, plain * 1e3);
+    report::more(&name, rows as f64 / ours, rows as f64 / plain);
+    report::less(&stage.name(&format!("{metric}_ms")), ours * 1e3, plain * 1e3);
     Ok(())
 }
 
 async fn get(stage: &Stage, server: &Server) -> Result<()> {
-    let metric = stage.name("http_get_100k");
+    let metric = "http_get_100k";
     let [start, end] = window().map(|instant| iso(instant.0));
     let path = format!("/values?start_valid={start}&end_valid={end}");
     let mut connection = Connection::open(server, &stage.db.a().key).await?;
@@ -118,7 +118,7 @@ async fn get(stage: &Stage, server: &Server) -> Result<()> {
     }
     let expected = stage.data.checksum(in_window);
     same(
-        &metric,
+        &stage.name(metric),
         &expected,
         [("timedb", &found), ("the plain table", &base)],
     )?;
@@ -138,8 +138,8 @@ async fn get(stage: &Stage, server: &Server) -> Result<()> {
     )
     .await?;
     let count = expected.count as f64;
-    report::more(&metric, count / ours, count / plain);
-    report::less(&format!("{metric}_ms"), ours * 1e3, plain * 1e3);
+    report::more(&stage.name(metric), count / ours, count / plain);
+    report::less(&stage.name(&format!("{metric}_ms")), ours * 1e3, plain * 1e3);
     Ok(())
 }
 

@@ -1,0 +1,273 @@
+//! Reading columns of integers, as a whole or in part.
+
+use std::ops::{ControlFlow, Range};
+
+use pco::data_types::Number;
+
+use super::{CONSTANT, PACKED, PACKED_DELTAS, PCO_16, PCO_32, PCO_64, REGULAR};
+use crate::bits::{packed_len, unpack};
+use crate::format::{Reader, unknown_codec};
+use crate::pcodec::{Modes, Pages};
+use crate::{Column, SegmentError};
+
+/// A column whose numbers have not been read yet.
+pub(crate) struct Ints<'a> {
+    n: usize,
+    a: i64,
+    form: Form<'a>,
+}
+
+enum Form<'a> {
+    Constant,
+    Regular { step: i64 },
+    Packed(Packed<'a>),
+    Deltas { b: i64, deltas: Packed<'a> },
+    Pco16(Scaled<'a, u16>),
+    Pco32(Scaled<'a, u32>),
+    Pco64(Scaled<'a, u64>),
+}
+
+struct Packed<'a> {
+    unit: u64,
+    width: u32,
+    bytes: &'a [u8],
+}
+
+impl<'a> Packed<'a> {
+    fn open(mut reader: Reader<'a>, n: usize) -> Result<Self, SegmentError> {
+        let unit = reader.varint()?;
+        let width = u32::from(reader.u8()?);
+        if width > 64 {
+            return Err(SegmentError::Damaged("numbers are too wide"));
+        }
+        let bytes = reader.bytes(packed_len(n, width))?;
+        reader.finish()?;
+        Ok(Packed { unit, width, bytes })
+    }
+
+    /// Hands over the numbers at these positions, times the unit.
+    fn each(&self, range: Range<usize>, mut each: impl FnMut(i64)) {
+        unpack(self.bytes, self.width, range, |x| {
+            each(self.unit.wrapping_mul(x) as i64);
+        });
+    }
+}
+
+/// Numbers `a + unit * x`.
+struct Scaled<'a, T: Number> {
+    a: i64,
+    unit: u64,
+    pages: Pages<'a, T>,
+}
+
+impl<'a, T: Number + Default + Into<u64>> Scaled<'a, T> {
+    fn open(mut reader: Reader<'a>, a: i64, n: usize) -> Result<Self, SegmentError> {
+        Ok(Scaled {
+            a,
+            unit: reader.varint()?,
+            pages: Pages::open(reader, Modes::Classic, n)?,
+        })
+    }
+
+    fn number(&self, x: T) -> i64 {
+        self.a.wrapping_add(self.unit.wrapping_mul(x.into()) as i64)
+    }
+
+    fn map<R>(
+        &self,
+        range: Range<usize>,
+        mut f: impl FnMut(i64) -> R,
+    ) -> Result<Vec<R>, SegmentError> {
+        let mut out = Vec::with_capacity(range.len());
+        self.pages.read(range, |numbers| {
+            // Multiplying is slow enough to be worth a loop without.
+            if self.unit == 1 {
+                out.extend(
+                    numbers
+                        .iter()
+                        .map(|&x| f(self.a.wrapping_add(x.into() as i64))),
+                );
+            } else {
+                out.extend(numbers.iter().map(|&x| f(self.number(x))));
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(out)
+    }
+
+    fn between(
+        &self,
+        n: usize,
+        start: Option<i64>,
+        end: Option<i64>,
+    ) -> Result<(usize, Vec<i64>), SegmentError> {
+        let before = |bound: Option<i64>| move |x: T| bound.is_some_and(|b| self.number(x) < b);
+        let mut from = self.pages.seek(before(start))?;
+        let mut found = Vec::new();
+        self.pages.read(from..n, |numbers| {
+            let mut numbers = numbers;
+            if found.is_empty() {
+                let skipped = numbers.partition_point(|&x| before(start)(x));
+                from += skipped;
+                numbers = &numbers[skipped..];
+            }
+            let inside = match end {
+                None => numbers.len(),
+                Some(_) => numbers.partition_point(|&x| before(end)(x)),
+            };
+            found.extend(numbers[..inside].iter().map(|&x| self.number(x)));
+            if inside < numbers.len() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        Ok((from, found))
+    }
+}
+
+impl<'a> Ints<'a> {
+    /// The column of `n` numbers with this codec.
+    pub(crate) fn open(
+        codec: u8,
+        base: i64,
+        n: usize,
+        mut reader: Reader<'a>,
+    ) -> Result<Self, SegmentError> {
+        if codec > PCO_64 {
+            return Err(unknown_codec("integers", codec));
+        }
+        let a = base.wrapping_add(reader.zigzag()?);
+        let form = match codec {
+            CONSTANT => {
+                reader.finish()?;
+                Form::Constant
+            }
+            REGULAR => {
+                let step = reader.zigzag()?;
+                reader.finish()?;
+                Form::Regular { step }
+            }
+            PACKED => Form::Packed(Packed::open(reader, n)?),
+            PACKED_DELTAS => Form::Deltas {
+                b: reader.zigzag()?,
+                deltas: Packed::open(reader, n - 1)?,
+            },
+            PCO_16 => Form::Pco16(Scaled::open(reader, a, n)?),
+            PCO_32 => Form::Pco32(Scaled::open(reader, a, n)?),
+            _ => Form::Pco64(Scaled::open(reader, a, n)?),
+        };
+        Ok(Ints { n, a, form })
+    }
+
+    /// What `f` makes of the numbers at these positions; constant if that is how they were written.
+    pub(crate) fn map<R>(
+        &self,
+        range: Range<usize>,
+        mut f: impl FnMut(i64) -> R,
+    ) -> Result<Column<R>, SegmentError> {
+        let mut out = Vec::new();
+        match &self.form {
+            Form::Constant => return Ok(Column::Constant(f(self.a))),
+            Form::Regular { .. } => out.extend(range.map(|i| f(self.at(i)))),
+            Form::Packed(packed) => {
+                out.reserve_exact(range.len());
+                packed.each(range, |x| out.push(f(self.a.wrapping_add(x))));
+            }
+            Form::Deltas { .. } => {
+                out.reserve_exact(range.len());
+                self.each_sum(range.end, |i, number| {
+                    if i >= range.start {
+                        out.push(f(number));
+                    }
+                });
+            }
+            Form::Pco16(scaled) => out = scaled.map(range, f)?,
+            Form::Pco32(scaled) => out = scaled.map(range, f)?,
+            Form::Pco64(scaled) => out = scaled.map(range, f)?,
+        }
+        Ok(Column::Each(out))
+    }
+
+    /// The numbers at these positions.
+    pub(crate) fn read(&self, range: Range<usize>) -> Result<Column<i64>, SegmentError> {
+        self.map(range, |number| number)
+    }
+
+    /// Of ascending numbers those from `start` on and below `end`, and the position of the first.
+    pub(crate) fn between(
+        &self,
+        start: Option<i64>,
+        end: Option<i64>,
+    ) -> Result<(usize, Vec<i64>), SegmentError> {
+        match &self.form {
+            Form::Constant | Form::Regular { .. } | Form::Packed(_) => {
+                let from = start.map_or(0, |start| self.position(start));
+                let to = end.map_or(self.n, |end| self.position(end)).max(from);
+                let found = self.read(from..to)?.into_vec(to - from);
+                Ok((from, found))
+            }
+            Form::Deltas { .. } => {
+                let mut from = 0;
+                let mut found = Vec::new();
+                self.each_sum(self.n, |i, number| {
+                    if start.is_some_and(|start| number < start) {
+                        from = i + 1;
+                    } else if end.is_none_or(|end| number < end) {
+                        found.push(number);
+                    }
+                });
+                // Only numbers that don't ascend can leave too few behind the last one before.
+                found.truncate(self.n - from);
+                Ok((from, found))
+            }
+            Form::Pco16(scaled) => scaled.between(self.n, start, end),
+            Form::Pco32(scaled) => scaled.between(self.n, start, end),
+            Form::Pco64(scaled) => scaled.between(self.n, start, end),
+        }
+    }
+
+    /// The position of the first number that is not below the bound.
+    fn position(&self, bound: i64) -> usize {
+        let (mut from, mut to) = (0, self.n);
+        while from < to {
+            let middle = from.midpoint(to);
+            if self.at(middle) < bound {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        from
+    }
+
+    /// The number at a position, of a form that doesn't need the others for it.
+    fn at(&self, i: usize) -> i64 {
+        match &self.form {
+            Form::Regular { step } => self.a.wrapping_add(step.wrapping_mul(i as i64)),
+            Form::Packed(packed) => {
+                let mut number = self.a;
+                packed.each(i..i + 1, |x| number = number.wrapping_add(x));
+                number
+            }
+            _ => self.a,
+        }
+    }
+
+    /// Hands over the first numbers of packed deltas with their positions.
+    fn each_sum(&self, to: usize, mut each: impl FnMut(usize, i64)) {
+        let Form::Deltas { b, deltas } = &self.form else {
+            return;
+        };
+        if to == 0 {
+            return;
+        }
+        each(0, self.a);
+        let (mut i, mut at) = (0, self.a);
+        deltas.each(0..to - 1, |x| {
+            i += 1;
+            at = at.wrapping_add(*b).wrapping_add(x);
+            each(i, at);
+        });
+    }
+}

@@ -1,0 +1,257 @@
+//! A plan node that hands out the rows of `timedb._read_rows()` as they are read.
+//!
+//! PostgreSQL writes what a function in FROM returns into a tuplestore before it hands out the
+//! first row, and past work_mem into a file. The planner's hook offers a custom scan instead: it
+//! calls `timedb._read_chunks()` (same arguments, same right to EXECUTE, same row security) for one
+//! chunk after the other and fills the slot from its columns. Where the scan does not fit (row
+//! locks, data-modifying statements, the library not loaded yet) the function itself runs.
+
+mod exec;
+
+pub(crate) use exec::point_column;
+
+use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
+use pgrx::pg_sys::{self, Oid};
+use pgrx::prelude::*;
+use std::ffi::{CStr, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// Columns of `_read_rows`, in its order: four of the series, then five of the point.
+pub const COLUMNS: usize = 9;
+
+const NAME: &CStr = c"timedb read";
+const ROWS_FUNCTION: &CStr = c"_read_rows";
+const CHUNKS_FUNCTION: &CStr = c"_read_chunks";
+const SCHEMA: &CStr = c"timedb";
+
+/// Reading a row costs less than calling a function for it.
+const COST_OF_ROW: f64 = 0.002;
+
+/// A table of C callbacks; PostgreSQL only reads it.
+#[repr(transparent)]
+struct Methods<T>(T);
+// SAFETY: never written, and a PostgreSQL process has one thread.
+unsafe impl<T> Sync for Methods<T> {}
+
+static PATH_METHODS: Methods<pg_sys::CustomPathMethods> = Methods(pg_sys::CustomPathMethods {
+    CustomName: NAME.as_ptr(),
+    PlanCustomPath: Some(plan_path),
+    ReparameterizeCustomPathByChild: None,
+});
+
+static SCAN_METHODS: Methods<pg_sys::CustomScanMethods> = Methods(pg_sys::CustomScanMethods {
+    CustomName: NAME.as_ptr(),
+    CreateCustomScanState: Some(exec::create_state),
+});
+
+static STREAMING_READS: GucSetting<bool> = GucSetting::<bool>::new(true);
+
+/// The hook that stood before ours.
+static PREVIOUS: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Defines the setting and hangs the hook in; called once, when the library is loaded.
+pub fn define() {
+    GucRegistry::define_bool_guc(
+        c"timedb.streaming_reads",
+        c"Hand out the rows of timedb.read_*() as they are read.",
+        c"Off: their functions write all rows into a tuplestore first.",
+        &STREAMING_READS,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    // SAFETY: the methods live for ever; the hook chain is PostgreSQL's own convention.
+    unsafe {
+        pg_sys::RegisterCustomScanMethods(&SCAN_METHODS.0);
+        let previous = pg_sys::set_rel_pathlist_hook.map_or(ptr::null_mut(), |f| f as *mut c_void);
+        PREVIOUS.store(previous, Ordering::Relaxed);
+        pg_sys::set_rel_pathlist_hook = Some(offer_path);
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn offer_path(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    rti: pg_sys::Index,
+    rte: *mut pg_sys::RangeTblEntry,
+) {
+    // SAFETY: called by the planner with live nodes; PREVIOUS holds a hook or null.
+    unsafe {
+        let previous = PREVIOUS.load(Ordering::Relaxed);
+        if !previous.is_null() {
+            type Hook = unsafe extern "C-unwind" fn(
+                *mut pg_sys::PlannerInfo,
+                *mut pg_sys::RelOptInfo,
+                pg_sys::Index,
+                *mut pg_sys::RangeTblEntry,
+            );
+            std::mem::transmute::<*mut c_void, Hook>(previous)(root, rel, rti, rte);
+        }
+        if STREAMING_READS.get() && call_of(rte).is_some() && fits(root, rel, rti) {
+            pg_sys::add_path(rel, custom_path(root, rel));
+        }
+    }
+}
+
+/// The call, if the range table entry is one of `timedb._read_rows()` and nothing more.
+unsafe fn call_of(rte: *mut pg_sys::RangeTblEntry) -> Option<*mut pg_sys::FuncExpr> {
+    unsafe {
+        let rte = &*rte;
+        if rte.rtekind != pg_sys::RTEKind::RTE_FUNCTION || rte.funcordinality {
+            return None;
+        }
+        let functions = pgrx::PgList::<pg_sys::RangeTblFunction>::from_pg(rte.functions);
+        let function = functions.get_ptr(0).filter(|_| functions.len() == 1)?;
+        let call = (*function).funcexpr;
+        if (*call).type_ != pg_sys::NodeTag::T_FuncExpr {
+            return None;
+        }
+        let call = call.cast::<pg_sys::FuncExpr>();
+        let name = pg_sys::get_func_name((*call).funcid);
+        if name.is_null() || CStr::from_ptr(name) != ROWS_FUNCTION {
+            return None;
+        }
+        let schema = pg_sys::get_namespace_name(pg_sys::get_func_namespace((*call).funcid));
+        (!schema.is_null() && CStr::from_ptr(schema) == SCHEMA).then_some(call)
+    }
+}
+
+/// Whether the scan can stand in: plain SELECTs (a recheck of locked rows needs the tuplestore)
+/// that use columns, not the row as a whole.
+unsafe fn fits(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    rti: pg_sys::Index,
+) -> bool {
+    unsafe {
+        let (root, rel) = (&*root, &*rel);
+        if (*root.parse).commandType != pg_sys::CmdType::CMD_SELECT
+            || !root.rowMarks.is_null()
+            || rel.reloptkind != pg_sys::RelOptKind::RELOPT_BASEREL
+        {
+            return false;
+        }
+        // Attributes count from min_attr; number 0 is the whole row.
+        let whole_row = *rel.attr_needed.offset(-(rel.min_attr as isize));
+        if pg_sys::bms_membership(whole_row) != pg_sys::BMS_Membership::BMS_EMPTY_SET {
+            return false;
+        }
+        let mut used: *mut pg_sys::Bitmapset = ptr::null_mut();
+        for clause in pgrx::PgList::<pg_sys::RestrictInfo>::from_pg(rel.baserestrictinfo).iter_ptr()
+        {
+            pg_sys::pull_varattnos((*clause).clause.cast(), rti, &mut used);
+        }
+        !pg_sys::bms_is_member(-pg_sys::FirstLowInvalidHeapAttributeNumber, used)
+    }
+}
+
+unsafe fn custom_path(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+) -> *mut pg_sys::Path {
+    unsafe {
+        let custom = pg_sys::palloc0(size_of::<pg_sys::CustomPath>()).cast::<pg_sys::CustomPath>();
+        let path = &mut (*custom).path;
+        path.type_ = pg_sys::NodeTag::T_CustomPath;
+        path.pathtype = pg_sys::NodeTag::T_CustomScan;
+        path.parent = rel;
+        path.pathtarget = (*rel).reltarget;
+        path.param_info = pg_sys::get_baserel_parampathinfo(root, rel, (*rel).lateral_relids);
+        path.rows = match path.param_info.as_ref() {
+            Some(param_info) => param_info.ppi_rows,
+            None => (*rel).rows,
+        };
+        path.total_cost = (*rel).tuples.max(path.rows) * COST_OF_ROW;
+        (*custom).flags = pg_sys::CUSTOMPATH_SUPPORT_PROJECTION;
+        (*custom).methods = &PATH_METHODS.0;
+        custom.cast()
+    }
+}
+
+/// Makes the plan: the one custom expression is the call of `_read_chunks`; the scan's columns are
+/// just what the query uses when that saves a projection, all of them otherwise.
+#[pg_guard]
+unsafe extern "C-unwind" fn plan_path(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    best_path: *mut pg_sys::CustomPath,
+    tlist: *mut pg_sys::List,
+    clauses: *mut pg_sys::List,
+    _custom_plans: *mut pg_sys::List,
+) -> *mut pg_sys::Plan {
+    // SAFETY: called by the planner for a path that `custom_path` made.
+    unsafe {
+        let rti = (*rel).relid;
+        let rte = *(*root).simple_rte_array.add(rti as usize);
+        let Some(rows_call) = call_of(rte) else {
+            pgrx::error!("a timedb read without its function call");
+        };
+        let chunks_call = pg_sys::copyObjectImpl(rows_call.cast()).cast::<pg_sys::FuncExpr>();
+        (*chunks_call).funcid = chunks_function((*rows_call).funcid);
+
+        let scan_tlist = match plain_columns(tlist).filter(|_| clauses.is_null()) {
+            Some(()) => pg_sys::copyObjectImpl(tlist.cast()).cast(),
+            None => all_columns(rows_call, rti),
+        };
+        let mut columns: *mut pg_sys::List = ptr::null_mut();
+        for entry in pgrx::PgList::<pg_sys::TargetEntry>::from_pg(scan_tlist).iter_ptr() {
+            let column = (*(*entry).expr.cast::<pg_sys::Var>()).varattno;
+            columns = pg_sys::lappend_int(columns, i32::from(column));
+        }
+
+        let scan = pg_sys::palloc0(size_of::<pg_sys::CustomScan>()).cast::<pg_sys::CustomScan>();
+        (*scan).scan.plan.type_ = pg_sys::NodeTag::T_CustomScan;
+        (*scan).scan.plan.targetlist = tlist;
+        (*scan).scan.plan.qual = pg_sys::extract_actual_clauses(clauses, false);
+        (*scan).flags = (*best_path).flags;
+        (*scan).custom_exprs = pg_sys::lappend(ptr::null_mut(), chunks_call.cast());
+        (*scan).custom_private = columns;
+        (*scan).custom_scan_tlist = scan_tlist;
+        (*scan).methods = &SCAN_METHODS.0;
+        scan.cast()
+    }
+}
+
+/// `timedb._read_chunks` with the arguments of `timedb._read_rows`.
+unsafe fn chunks_function(rows_function: Oid) -> Oid {
+    unsafe {
+        let mut types: *mut Oid = ptr::null_mut();
+        let mut n = 0;
+        pg_sys::get_func_signature(rows_function, &mut types, &mut n);
+        let mut name: *mut pg_sys::List = ptr::null_mut();
+        for part in [SCHEMA, CHUNKS_FUNCTION] {
+            let part = pg_sys::pstrdup(part.as_ptr());
+            name = pg_sys::lappend(name, pg_sys::makeString(part).cast());
+        }
+        pg_sys::LookupFuncName(name, n, types, false)
+    }
+}
+
+/// Whether all entries are columns as they stand.
+unsafe fn plain_columns(tlist: *mut pg_sys::List) -> Option<()> {
+    unsafe {
+        pgrx::PgList::<pg_sys::TargetEntry>::from_pg(tlist)
+            .iter_ptr()
+            .all(|entry| (*(*entry).expr).type_ == pg_sys::NodeTag::T_Var)
+            .then_some(())
+    }
+}
+
+unsafe fn all_columns(call: *mut pg_sys::FuncExpr, rti: pg_sys::Index) -> *mut pg_sys::List {
+    unsafe {
+        let desc = pg_sys::get_expr_result_tupdesc(call.cast(), false);
+        let mut tlist: *mut pg_sys::List = ptr::null_mut();
+        for (i, column) in pgrx::PgTupleDesc::from_pg_unchecked(desc)
+            .iter()
+            .enumerate()
+        {
+            let number = i as i16 + 1;
+            let (typmod, collation) = (column.atttypmod, column.attcollation);
+            let var = pg_sys::makeVar(rti as _, number, column.atttypid, typmod, collation, 0);
+            let entry = pg_sys::makeTargetEntry(var.cast(), number, ptr::null_mut(), false);
+            tlist = pg_sys::lappend(tlist, entry.cast());
+        }
+        tlist
+    }
+}
