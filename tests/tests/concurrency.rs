@@ -42,9 +42,15 @@ async fn two_uploads_that_create_the_same_series_both_succeed_with_one_series() 
     let (two, ()) = tokio::join!(waiting, ending);
     run(&second, "COMMIT").await;
     assert_eq!(one, two);
-    assert_eq!(count(&observer, "SELECT count(*) FROM timedb.series", &[]).await, 1);
+    assert_eq!(
+        count(&observer, "SELECT count(*) FROM timedb.series", &[]).await,
+        1
+    );
     let reader = db.login(db.a()).await;
-    assert_eq!(count(&reader, "SELECT count(*) FROM timedb.read_versions()", &[]).await, 3);
+    assert_eq!(
+        count(&reader, "SELECT count(*) FROM timedb.read_versions()", &[]).await,
+        3
+    );
 }
 
 #[tokio::test]
@@ -62,8 +68,19 @@ async fn a_series_whose_creator_rolls_back_is_created_by_the_one_who_waited() {
     run(&second, "COMMIT").await;
     assert_ne!(one, two);
     let reader = db.login(db.a()).await;
-    assert_eq!(count(&reader, "SELECT count(*) FROM timedb.values WHERE value = 2", &[]).await, 1);
-    assert_eq!(count(&reader, "SELECT count(*) FROM timedb.values", &[]).await, 1);
+    assert_eq!(
+        count(
+            &reader,
+            "SELECT count(*) FROM timedb.values WHERE value = 2",
+            &[]
+        )
+        .await,
+        1
+    );
+    assert_eq!(
+        count(&reader, "SELECT count(*) FROM timedb.values", &[]).await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -88,7 +105,10 @@ async fn a_series_that_a_snapshot_cannot_see_is_a_serialization_failure() {
     upload(&other, "new", &[1.0]).await.unwrap();
     assert_eq!(refusal(upload(&late, "new", &[2.0]).await).0, "40001");
     run(&late, "ROLLBACK").await;
-    assert_eq!(count(&other, "SELECT count(*) FROM timedb.values", &[]).await, 1);
+    assert_eq!(
+        count(&other, "SELECT count(*) FROM timedb.values", &[]).await,
+        1
+    );
 }
 
 /// Uploads one point of each name in this order, each batch in a transaction of its own.
@@ -108,15 +128,26 @@ async fn uploads_that_create_series_in_opposite_orders_do_not_deadlock() {
     let db = Db::new().await;
     let clients = join_all((0..4).map(|_| db.login(db.a()))).await;
     for round in 0..40 {
-        let names: Vec<String> = (0..50).map(|i| format!("round {round} series {i}")).collect();
+        let names: Vec<String> = (0..50)
+            .map(|i| format!("round {round} series {i}"))
+            .collect();
         let mut backwards = names.clone();
         backwards.reverse();
         let mut turned = names.clone();
         turned.rotate_left(25);
         let orders = [&names, &backwards, &turned, &names];
-        join_all(clients.iter().zip(orders).map(|(client, order)| upload_names(client, order))).await;
+        join_all(
+            clients
+                .iter()
+                .zip(orders)
+                .map(|(client, order)| upload_names(client, order)),
+        )
+        .await;
     }
-    assert_eq!(count(&clients[0], "SELECT count(*) FROM timedb.series", &[]).await, 2_000);
+    assert_eq!(
+        count(&clients[0], "SELECT count(*) FROM timedb.series", &[]).await,
+        2_000
+    );
     let query = "SELECT count(*) FROM timedb.read_versions()";
     assert_eq!(count(&clients[0], query, &[]).await, 4 * 2_000);
 }
@@ -158,7 +189,10 @@ async fn keep_reading(db: &Db, tenant: &Tenant, done: &tokio::sync::Notify) {
     tokio::pin!(finished);
     loop {
         assert_eq!(count(&client, torn, &[&(POINTS as i64)]).await, 0);
-        if tokio::time::timeout(Duration::from_millis(1), &mut finished).await.is_ok() {
+        if tokio::time::timeout(Duration::from_millis(1), &mut finished)
+            .await
+            .is_ok()
+        {
             return;
         }
     }
@@ -174,7 +208,11 @@ async fn eight_writers_and_their_readers_see_whole_batches_of_their_tenant() {
         of_a.notify_one();
         of_b.notify_one();
     };
-    tokio::join!(writing, keep_reading(&db, db.a(), &of_a), keep_reading(&db, db.b(), &of_b));
+    tokio::join!(
+        writing,
+        keep_reading(&db, db.a(), &of_a),
+        keep_reading(&db, db.b(), &of_b)
+    );
     for tenant in [db.a(), db.b()] {
         let client = db.login(tenant).await;
         let versions = count(&client, "SELECT count(*) FROM timedb.read_versions()", &[]).await;
@@ -208,7 +246,16 @@ async fn requests_that_create_one_series_at_once_get_one_series() {
             .collect();
         assert_eq!(ids.len(), 1);
     }
-    assert_eq!(server.get("/list_timeseries", key).await.json().as_object().unwrap().len(), 10);
+    assert_eq!(
+        server
+            .get("/list_timeseries", key)
+            .await
+            .json()
+            .as_object()
+            .unwrap()
+            .len(),
+        10
+    );
 }
 
 #[tokio::test]
@@ -221,12 +268,21 @@ async fn deactivation_and_a_new_key_act_on_the_next_request() {
     let key = db.b().key.as_str();
     for _ in 0..5 {
         assert_eq!(status(key).await, 200);
-        admin.query_one("SELECT timedb.deactivate_user($1)", &[email]).await.unwrap();
+        admin
+            .query_one("SELECT timedb.deactivate_user($1)", &[email])
+            .await
+            .unwrap();
         assert_eq!(status(key).await, 401);
         assert_eq!(status(&db.a().key).await, 200);
-        admin.query_one("SELECT timedb.activate_user($1)", &[email]).await.unwrap();
+        admin
+            .query_one("SELECT timedb.activate_user($1)", &[email])
+            .await
+            .unwrap();
     }
-    let row = admin.query_one("SELECT timedb.regenerate_key($1)", &[email]).await.unwrap();
+    let row = admin
+        .query_one("SELECT timedb.regenerate_key($1)", &[email])
+        .await
+        .unwrap();
     assert_eq!(status(key).await, 401);
     assert_eq!(status(row.get(0)).await, 200);
 }

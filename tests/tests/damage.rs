@@ -23,14 +23,25 @@ impl Patient {
         upload(&reader, "healthy", &[1.0, 2.0, 3.0]).await.unwrap();
         let sick = upload(&reader, "sick", values).await.unwrap();
         let surgeon = db.connect(Role::Superuser).await;
-        surgeon.batch_execute("CREATE TABLE safe AS SELECT * FROM timedb.segments").await.unwrap();
-        Self { db, reader, surgeon, sick }
+        surgeon
+            .batch_execute("CREATE TABLE safe AS SELECT * FROM timedb.segments")
+            .await
+            .unwrap();
+        Self {
+            db,
+            reader,
+            surgeon,
+            sick,
+        }
     }
 
     /// Changes the one segment of the sick series: `SET <change>`.
     async fn operate(&self, change: &str) -> u64 {
         self.surgeon
-            .execute(&format!("UPDATE timedb.segments SET {change} WHERE series_id = $1"), &[&self.sick])
+            .execute(
+                &format!("UPDATE timedb.segments SET {change} WHERE series_id = $1"),
+                &[&self.sick],
+            )
             .await
             .unwrap_or_else(|error| panic!("{change}: {error:?}"))
     }
@@ -38,7 +49,9 @@ impl Patient {
     /// Puts everything back as it was.
     async fn heal(&self) {
         self.surgeon
-            .batch_execute("DELETE FROM timedb.segments; INSERT INTO timedb.segments SELECT * FROM safe")
+            .batch_execute(
+                "DELETE FROM timedb.segments; INSERT INTO timedb.segments SELECT * FROM safe",
+            )
             .await
             .unwrap();
     }
@@ -46,14 +59,20 @@ impl Patient {
     async fn values(&self) -> Result<Vec<u64>, tokio_postgres::Error> {
         let query = "SELECT value FROM timedb.read_flat(name => 'sick') ORDER BY valid_time";
         let rows = self.reader.query(query, &[]).await?;
-        Ok(rows.iter().map(|row| row.get::<_, f64>(0).to_bits()).collect())
+        Ok(rows
+            .iter()
+            .map(|row| row.get::<_, f64>(0).to_bits())
+            .collect())
     }
 
     /// Every read of the sick series is the error; the session and the other series are well.
     async fn assert_detected(&self, change: &str) {
         let segment = self
             .surgeon
-            .query_one("SELECT segment_id::text FROM timedb.segments WHERE series_id = $1", &[&self.sick])
+            .query_one(
+                "SELECT segment_id::text FROM timedb.segments WHERE series_id = $1",
+                &[&self.sick],
+            )
             .await
             .unwrap();
         for query in [
@@ -66,7 +85,10 @@ impl Patient {
             let (code, message) = refusal(self.reader.query(query, &[]).await);
             assert_eq!(code, "XX001", "{change}: {query}: {message}");
             let id: &str = segment.get(0);
-            assert!(message.contains(id), "{change}: {query}: {id} is not in {message}");
+            assert!(
+                message.contains(id),
+                "{change}: {query}: {id} is not in {message}"
+            );
         }
         assert_eq!(count(&self.reader, HEALTHY, &[]).await, 3, "{change}");
     }
@@ -74,7 +96,11 @@ impl Patient {
 
 #[tokio::test]
 async fn a_changed_byte_anywhere_in_a_blob_is_detected() {
-    for values in [&[1.5, 2.5, -3.25][..], &[7.0], &[0.1 + 0.2, 1e-300, 5e300, -0.0]] {
+    for values in [
+        &[1.5, 2.5, -3.25][..],
+        &[7.0],
+        &[0.1 + 0.2, 1e-300, 5e300, -0.0],
+    ] {
         let patient = Patient::new(values).await;
         let query = "SELECT length(blob)::int8 FROM timedb.segments WHERE series_id = $1";
         let length = count(&patient.surgeon, query, &[&patient.sick]).await;
@@ -94,14 +120,24 @@ async fn a_changed_byte_anywhere_in_a_blob_is_detected() {
 
 #[tokio::test]
 async fn a_changed_byte_in_a_large_blob_is_detected() {
-    let values: Vec<f64> = (0..4_000).map(|i| f64::from(i * 37 % 1009) / 100.0).collect();
+    let values: Vec<f64> = (0..4_000)
+        .map(|i| f64::from(i * 37 % 1009) / 100.0)
+        .collect();
     let patient = Patient::new(&values).await;
     let query = "SELECT length(blob)::int8 FROM timedb.segments WHERE series_id = $1";
     let length = count(&patient.surgeon, query, &[&patient.sick]).await;
     for part in 0..60 {
         let at = length * part / 60;
-        patient.operate(&format!("blob = set_byte(blob, {at}, get_byte(blob, {at}) # 16)")).await;
-        assert_eq!(refusal(patient.values().await).0, "XX001", "byte {at} of {length}");
+        patient
+            .operate(&format!(
+                "blob = set_byte(blob, {at}, get_byte(blob, {at}) # 16)"
+            ))
+            .await;
+        assert_eq!(
+            refusal(patient.values().await).0,
+            "XX001",
+            "byte {at} of {length}"
+        );
         patient.heal().await;
     }
 }
@@ -158,8 +194,15 @@ async fn blobs_of_two_series_swapped_are_detected() {
         )
         .await
         .unwrap();
-    for query in [HEALTHY, "SELECT count(*) FROM timedb.read_flat(name => 'sick')"] {
-        assert_eq!(refusal(patient.reader.query(query, &[]).await).0, "XX001", "{query}");
+    for query in [
+        HEALTHY,
+        "SELECT count(*) FROM timedb.read_flat(name => 'sick')",
+    ] {
+        assert_eq!(
+            refusal(patient.reader.query(query, &[]).await).0,
+            "XX001",
+            "{query}"
+        );
     }
 }
 
@@ -205,7 +248,10 @@ async fn random_damage_is_detected_or_harmless() {
         }
         patient.heal().await;
     }
-    assert_eq!(count(&patient.reader, "SELECT pg_backend_pid()::int8", &[]).await, pid);
+    assert_eq!(
+        count(&patient.reader, "SELECT pg_backend_pid()::int8", &[]).await,
+        pid
+    );
     assert_eq!(patient.values().await.unwrap(), whole);
 }
 
@@ -214,17 +260,21 @@ async fn over_http_damage_is_a_500_without_words_and_other_requests_go_on() {
     let patient = Patient::new(&[4.0, 5.0, 6.0]).await;
     let server = Server::start(&patient.db);
     let key = Some(patient.db.a().key.as_str());
-    patient.operate("blob = set_byte(blob, 9, get_byte(blob, 9) # 255)").await;
+    patient
+        .operate("blob = set_byte(blob, 9, get_byte(blob, 9) # 255)")
+        .await;
     let reply = server.get("/values", key).await;
     assert_eq!(reply.status, 500);
     assert_eq!(reply.text, r#"{"detail":"Internal Server Error"}"#);
-    let segment = count(
-        &patient.surgeon,
-        "SELECT segment_id FROM timedb.segments WHERE series_id = $1",
-        &[&patient.sick],
+    let query = "SELECT segment_id FROM timedb.segments WHERE series_id = $1";
+    let named = count(&patient.surgeon, query, &[&patient.sick])
+        .await
+        .to_string();
+    assert!(
+        server.log().contains(&named),
+        "{named} is not in the log: {}",
+        server.log()
     );
-    let named = segment.await.to_string();
-    assert!(server.log().contains(&named), "{named} is not in the log: {}", server.log());
     let healthy = server.get("/values?name=healthy", key).await;
     assert_eq!(healthy.json()["count"], json!(3));
     patient.heal().await;

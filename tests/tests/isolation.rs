@@ -51,7 +51,12 @@ async fn shared() -> Shared {
 fn traces_of_a(shared: &Shared) -> Vec<String> {
     let a = shared.db.a();
     let mut traces: Vec<String> = shared.series[0].iter().map(Uuid::to_string).collect();
-    traces.extend([a.tenant_id.to_string(), a.user_id.to_string(), a.email.clone(), "of-a".to_owned()]);
+    traces.extend([
+        a.tenant_id.to_string(),
+        a.user_id.to_string(),
+        a.email.clone(),
+        "of-a".to_owned(),
+    ]);
     traces
 }
 
@@ -60,7 +65,12 @@ async fn answer(client: &Client, query: &str) -> Result<Vec<String>, String> {
     let whole_rows = format!("SELECT to_jsonb(x)::text FROM ({query}) AS x");
     match client.query(&whole_rows, &[]).await {
         Ok(rows) => Ok(rows.iter().map(|row| row.get(0)).collect()),
-        Err(error) => Err(error.as_db_error().unwrap_or_else(|| panic!("{query}: {error:?}")).code().code().to_owned()),
+        Err(error) => Err(error
+            .as_db_error()
+            .unwrap_or_else(|| panic!("{query}: {error:?}"))
+            .code()
+            .code()
+            .to_owned()),
     }
 }
 
@@ -98,9 +108,16 @@ async fn no_relation_shows_a_row_of_another_tenant() {
                     continue;
                 }
                 let rows = rows.unwrap();
-                assert_eq!(rows.is_empty(), tenant.is_none(), "{role:?} {relation} {rows:?}");
+                assert_eq!(
+                    rows.is_empty(),
+                    tenant.is_none(),
+                    "{role:?} {relation} {rows:?}"
+                );
                 for trace in traces_of_a(&shared) {
-                    assert!(!rows.iter().any(|row| row.contains(&trace)), "{role:?} {relation} {rows:?}");
+                    assert!(
+                        !rows.iter().any(|row| row.contains(&trace)),
+                        "{role:?} {relation} {rows:?}"
+                    );
                 }
             }
         }
@@ -108,8 +125,12 @@ async fn no_relation_shows_a_row_of_another_tenant() {
     // The traces are what would be seen: A sees them.
     let client = shared.db.begin(shared.db.a()).await;
     for relation in readable {
-        let rows = answer(&client, &format!("SELECT * FROM timedb.\"{relation}\"")).await.unwrap();
-        let seen = traces_of_a(&shared).iter().any(|trace| rows.iter().any(|row| row.contains(trace)));
+        let rows = answer(&client, &format!("SELECT * FROM timedb.\"{relation}\""))
+            .await
+            .unwrap();
+        let seen = traces_of_a(&shared)
+            .iter()
+            .any(|trace| rows.iter().any(|row| row.contains(trace)));
         assert!(seen, "{relation}");
     }
 }
@@ -119,19 +140,38 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
     let by_id = format!("series_id => '{{{of_a}}}'");
     let mut calls = Vec::new();
     for function in ["read_flat", "read_overlapping", "read_versions"] {
-        for arguments in ["", "name => 'wind'", r#"labels => '{"site": "north"}'"#, &by_id] {
-            calls.push((function, format!("SELECT * FROM timedb.{function}({arguments})")));
+        for arguments in [
+            "",
+            "name => 'wind'",
+            r#"labels => '{"site": "north"}'"#,
+            &by_id,
+        ] {
+            calls.push((
+                function,
+                format!("SELECT * FROM timedb.{function}({arguments})"),
+            ));
         }
     }
     for mode in ["flat", "overlapping", "versions"] {
         for rest in ["", ", name => 'wind'", &format!(", {by_id}")] {
             calls.push(("_read_packed", format!("SELECT convert_from(p, 'SQL_ASCII') FROM (SELECT timedb._read_packed('{mode}'{rest}) AS p) AS c WHERE false OR length(p) < 0")));
-            calls.push(("_read_chunks", format!("SELECT series_id, name, unit, labels FROM timedb._read_chunks('{mode}'{rest})")));
+            calls.push((
+                "_read_chunks",
+                format!(
+                    "SELECT series_id, name, unit, labels FROM timedb._read_chunks('{mode}'{rest})"
+                ),
+            ));
         }
     }
     calls.push(("whoami", "SELECT * FROM timedb.whoami()".to_owned()));
-    calls.push(("current_tenant", "SELECT timedb.current_tenant()".to_owned()));
-    calls.push(("create_series", r#"SELECT * FROM timedb.create_series('wind', labels => '{"site": "north"}')"#.to_owned()));
+    calls.push((
+        "current_tenant",
+        "SELECT timedb.current_tenant()".to_owned(),
+    ));
+    calls.push((
+        "create_series",
+        r#"SELECT * FROM timedb.create_series('wind', labels => '{"site": "north"}')"#.to_owned(),
+    ));
     calls
 }
 
@@ -164,8 +204,12 @@ async fn no_function_returns_anything_of_another_tenant() {
     let calls = calls(shared.series[0][0]);
     for row in &callable {
         let name: &str = row.get(0);
-        let tried = ELSEWHERE.contains(&name) || calls.iter().any(|(function, _)| *function == name);
-        assert!(tried, "{name} can be called by tenants and is not tried here");
+        let tried =
+            ELSEWHERE.contains(&name) || calls.iter().any(|(function, _)| *function == name);
+        assert!(
+            tried,
+            "{name} can be called by tenants and is not tried here"
+        );
     }
     for tenant in [Some(shared.db.b()), None] {
         for (function, call) in &calls {
@@ -178,12 +222,18 @@ async fn no_function_returns_anything_of_another_tenant() {
                 Ok(rows) => rows,
                 // Writing without a tenant.
                 Err(code) => {
-                    assert_eq!((*function, code.as_str(), tenant.is_none()), ("create_series", "28000", true));
+                    assert_eq!(
+                        (*function, code.as_str(), tenant.is_none()),
+                        ("create_series", "28000", true)
+                    );
                     continue;
                 }
             };
             for trace in traces_of_a(&shared) {
-                assert!(!rows.iter().any(|row| row.contains(&trace)), "{call}: {rows:?}");
+                assert!(
+                    !rows.iter().any(|row| row.contains(&trace)),
+                    "{call}: {rows:?}"
+                );
             }
             if call.contains(&shared.series[0][0].to_string()) {
                 assert_eq!(rows.len(), 0, "{call}: {rows:?}");
@@ -202,7 +252,12 @@ async fn packed_chunks_hold_no_byte_of_another_tenants_series() {
             authenticate(&client, &tenant.key).await.unwrap();
         }
         let mut chunks: Vec<Vec<u8>> = Vec::new();
-        for call in ["", ", name => 'wind'", r#", labels => '{"site": "north"}'"#, ", end_valid => '2030-01-01'"] {
+        for call in [
+            "",
+            ", name => 'wind'",
+            r#", labels => '{"site": "north"}'"#,
+            ", end_valid => '2030-01-01'",
+        ] {
             let query = format!("SELECT timedb._read_packed('versions'{call})");
             let rows = client.query(&query, &[]).await.unwrap();
             chunks.extend(rows.iter().map(|row| row.get::<_, Vec<u8>>(0)));
@@ -233,8 +288,13 @@ async fn another_tenants_series_is_answered_exactly_like_an_unknown_one() {
         for id in [of_a, unknown] {
             run(&client, "BEGIN").await;
             authenticate(&client, &shared.db.b().key).await.unwrap();
-            let call = shape.replace("ID", &id.to_string()).replace("OWN", &shared.series[1][0].to_string());
-            let refused = client.query(&format!("SELECT timedb.{call}"), &[]).await.unwrap_err();
+            let call = shape
+                .replace("ID", &id.to_string())
+                .replace("OWN", &shared.series[1][0].to_string());
+            let refused = client
+                .query(&format!("SELECT timedb.{call}"), &[])
+                .await
+                .unwrap_err();
             let told = format!("{:?}", refused.as_db_error().unwrap());
             answers.push(told.replace(&id.to_string(), "ID"));
             run(&client, "ROLLBACK").await;
@@ -243,9 +303,16 @@ async fn another_tenants_series_is_answered_exactly_like_an_unknown_one() {
     }
     run(&client, "BEGIN").await;
     authenticate(&client, &shared.db.b().key).await.unwrap();
-    let call = format!("SELECT timedb.upload('{{2025-01-01}}', '{{1}}', series_id => '{{{of_a}}}')");
+    let call =
+        format!("SELECT timedb.upload('{{2025-01-01}}', '{{1}}', series_id => '{{{of_a}}}')");
     let refused = refusal(client.query(&call, &[]).await);
-    assert_eq!(refused, ("42704".to_owned(), format!("series \"{of_a}\" does not exist")));
+    assert_eq!(
+        refused,
+        (
+            "42704".to_owned(),
+            format!("series \"{of_a}\" does not exist")
+        )
+    );
 }
 
 #[tokio::test]
@@ -255,7 +322,10 @@ async fn names_and_units_of_one_tenant_do_not_limit_another() {
     for (tenant, unit) in [(db.a(), "MW"), (db.b(), "kW")] {
         let client = db.begin(tenant).await;
         let row = client
-            .query_one("SELECT * FROM timedb.create_series('power', unit => $1)", &[&unit])
+            .query_one(
+                "SELECT * FROM timedb.create_series('power', unit => $1)",
+                &[&unit],
+            )
             .await
             .unwrap();
         assert!(row.get::<_, bool>("created"));
@@ -268,14 +338,20 @@ async fn names_and_units_of_one_tenant_do_not_limit_another() {
 /// Values of the tenant, as `name=value`.
 async fn own_values(client: &Client) -> Vec<String> {
     let rows = client
-        .query("SELECT name || '=' || value FROM timedb.values ORDER BY 1", &[])
+        .query(
+            "SELECT name || '=' || value FROM timedb.values ORDER BY 1",
+            &[],
+        )
         .await
         .unwrap();
     rows.iter().map(|row| row.get(0)).collect()
 }
 
 async fn log_in(client: &Client, tenant: &Tenant) {
-    client.query_one("SELECT timedb.login($1)", &[&tenant.key]).await.unwrap();
+    client
+        .query_one("SELECT timedb.login($1)", &[&tenant.key])
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -62,9 +62,16 @@ const THREE_HOURS: &str =
 async fn one_name_is_the_name_of_all_points() {
     let db = Db::new().await;
     let client = db.login(db.a()).await;
-    let answer = uploaded(&client, &format!("{THREE_HOURS}, ARRAY[1, 2, 3], ARRAY['wind']")).await;
+    let answer = uploaded(
+        &client,
+        &format!("{THREE_HOURS}, ARRAY[1, 2, 3], ARRAY['wind']"),
+    )
+    .await;
     assert_eq!((answer.points, answer.series_ids.len()), (3, 1));
-    assert_eq!(contents(&client).await, ["wind{} 00=1", "wind{} 01=2", "wind{} 02=3"]);
+    assert_eq!(
+        contents(&client).await,
+        ["wind{} 00=1", "wind{} 01=2", "wind{} 02=3"]
+    );
 }
 
 #[tokio::test]
@@ -80,7 +87,10 @@ async fn names_can_come_point_by_point() {
         .unwrap();
     assert_eq!(row.get::<_, Vec<String>>(0), ["wind", "load"]);
     assert_eq!(row.get::<_, Vec<Uuid>>(1), answer.series_ids);
-    assert_eq!(contents(&client).await, ["load{} 01=2", "wind{} 00=1", "wind{} 02=3"]);
+    assert_eq!(
+        contents(&client).await,
+        ["load{} 01=2", "wind{} 00=1", "wind{} 02=3"]
+    );
 }
 
 #[tokio::test]
@@ -100,7 +110,11 @@ async fn a_dictionary_of_series_is_pointed_at_by_series_index() {
     assert_eq!(answer.series_ids.len(), 4);
     assert_eq!(
         contents(&client).await,
-        [r#"load{} 01=2"#, r#"wind{"site": "n"} 02=3"#, r#"wind{"site": "s"} 00=1"#]
+        [
+            r#"load{} 01=2"#,
+            r#"wind{"site": "n"} 02=3"#,
+            r#"wind{"site": "s"} 00=1"#
+        ]
     );
     let rows = client
         .query(
@@ -142,18 +156,56 @@ async fn series_can_be_named_by_id_in_every_shape() {
     let one = upload(&client, "one", &[0.0]).await.unwrap();
     let two = upload(&client, "two", &[0.0]).await.unwrap();
     for (ids, index, expected) in [
-        (format!("'{{{one}}}'"), "", ["one{} 00=1", "one{} 01=2", "one{} 02=3", "two{} 00=0"].as_slice()),
-        (format!("'{{{two},{one},{two}}}'"), "", &["one{} 00=1", "one{} 01=2", "one{} 02=3", "two{} 00=1", "two{} 02=3"]),
-        (format!("'{{{two},{one}}}'"), ", series_index => '{2,2,1}'", &["one{} 00=1", "one{} 01=2", "one{} 02=3", "two{} 00=1", "two{} 02=3"]),
+        (
+            format!("'{{{one}}}'"),
+            "",
+            ["one{} 00=1", "one{} 01=2", "one{} 02=3", "two{} 00=0"].as_slice(),
+        ),
+        (
+            format!("'{{{two},{one},{two}}}'"),
+            "",
+            &[
+                "one{} 00=1",
+                "one{} 01=2",
+                "one{} 02=3",
+                "two{} 00=1",
+                "two{} 02=3",
+            ],
+        ),
+        (
+            format!("'{{{two},{one}}}'"),
+            ", series_index => '{2,2,1}'",
+            &[
+                "one{} 00=1",
+                "one{} 01=2",
+                "one{} 02=3",
+                "two{} 00=1",
+                "two{} 02=3",
+            ],
+        ),
     ] {
-        uploaded(&client, &format!("{THREE_HOURS}, ARRAY[1, 2, 3], series_id => {ids}{index}")).await;
+        uploaded(
+            &client,
+            &format!("{THREE_HOURS}, ARRAY[1, 2, 3], series_id => {ids}{index}"),
+        )
+        .await;
         assert_eq!(contents(&client).await, expected, "{ids}{index}");
     }
     let unknown = Uuid::new_v4();
     let refused = refusal(
-        upload_sql(&client, &format!("{THREE_HOURS}, ARRAY[1, 2, 3], series_id => '{{{unknown}}}'")).await,
+        upload_sql(
+            &client,
+            &format!("{THREE_HOURS}, ARRAY[1, 2, 3], series_id => '{{{unknown}}}'"),
+        )
+        .await,
     );
-    assert_eq!(refused, ("42704".to_owned(), format!("series \"{unknown}\" does not exist")));
+    assert_eq!(
+        refused,
+        (
+            "42704".to_owned(),
+            format!("series \"{unknown}\" does not exist")
+        )
+    );
 }
 
 #[tokio::test]
@@ -164,7 +216,10 @@ async fn a_series_is_created_once_and_found_by_name_and_labels() {
     assert_eq!(upload(&client, "wind", &[2.0]).await.unwrap(), first);
     let create = async |arguments: &str| -> (Uuid, bool) {
         let query = format!("SELECT * FROM timedb.create_series({arguments})");
-        let row = client.query_one(&query, &[]).await.unwrap_or_else(|error| panic!("{query}: {error:?}"));
+        let row = client
+            .query_one(&query, &[])
+            .await
+            .unwrap_or_else(|error| panic!("{query}: {error:?}"));
         (row.get("series_id"), row.get("created"))
     };
     assert_eq!(create("'wind'").await, (first, false));
@@ -172,11 +227,21 @@ async fn a_series_is_created_once_and_found_by_name_and_labels() {
     let (labelled, created) = create(r#"'wind', labels => '{"b": 1, "a": "x"}'"#).await;
     assert!(created && labelled != first);
     // The order of labels and the way a number is written do not matter; its type does.
-    assert_eq!(create(r#"'wind', labels => '{"a": "x", "b": 1}'"#).await, (labelled, false));
-    assert!(create(r#"'wind', labels => '{"a": "x", "b": "1"}'"#).await.1);
+    assert_eq!(
+        create(r#"'wind', labels => '{"a": "x", "b": 1}'"#).await,
+        (labelled, false)
+    );
+    assert!(
+        create(r#"'wind', labels => '{"a": "x", "b": "1"}'"#)
+            .await
+            .1
+    );
     assert!(create("'Wind'").await.1);
     assert!(create("'wind '").await.1);
-    assert_eq!(count(&client, "SELECT count(*) FROM timedb.series", &[]).await, 5);
+    assert_eq!(
+        count(&client, "SELECT count(*) FROM timedb.series", &[]).await,
+        5
+    );
     for empty in ["''", "NULL"] {
         let query = format!("SELECT * FROM timedb.create_series({empty})");
         assert_eq!(refusal(client.query(&query, &[]).await).0, "22023");
@@ -187,7 +252,8 @@ async fn a_series_is_created_once_and_found_by_name_and_labels() {
 async fn another_unit_for_an_existing_series_is_a_conflict() {
     let db = Db::new().await;
     let client = db.login(db.a()).await;
-    let with_unit = |unit: &str| format!("{THREE_HOURS}, ARRAY[1, 2, 3], ARRAY['wind'], unit => ARRAY[{unit}]");
+    let with_unit =
+        |unit: &str| format!("{THREE_HOURS}, ARRAY[1, 2, 3], ARRAY['wind'], unit => ARRAY[{unit}]");
     uploaded(&client, &with_unit("'m/s'")).await;
     for unit in ["'m/s'", "NULL", "''"] {
         uploaded(&client, &with_unit(unit)).await;
@@ -197,12 +263,21 @@ async fn another_unit_for_an_existing_series_is_a_conflict() {
     for part in ["wind", "m/s", "MW"] {
         assert!(message.contains(part), "{message}");
     }
-    let refused = refusal(client.query("SELECT timedb.create_series('wind', 'MW')", &[]).await);
+    let refused = refusal(
+        client
+            .query("SELECT timedb.create_series('wind', 'MW')", &[])
+            .await,
+    );
     assert_eq!(refused, (code, message));
     // Within one upload as well.
-    let both = format!("{THREE_HOURS}, ARRAY[1, 2, 3], ARRAY['new', 'new', 'new'], unit => ARRAY['a', 'b', 'a']");
+    let both = format!(
+        "{THREE_HOURS}, ARRAY[1, 2, 3], ARRAY['new', 'new', 'new'], unit => ARRAY['a', 'b', 'a']"
+    );
     assert_eq!(refusal(upload_sql(&client, &both).await).0, "23505");
-    assert_eq!(count(&client, "SELECT count(*) FROM timedb.series", &[]).await, 1);
+    assert_eq!(
+        count(&client, "SELECT count(*) FROM timedb.series", &[]).await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -210,7 +285,9 @@ async fn the_description_of_a_series_is_the_one_it_was_created_with() {
     let db = Db::new().await;
     let client = db.login(db.a()).await;
     for description in ["'first'", "'second'", "NULL"] {
-        let call = format!("{THREE_HOURS}, ARRAY[1, 2, 3], ARRAY['wind'], description => ARRAY[{description}]");
+        let call = format!(
+            "{THREE_HOURS}, ARRAY[1, 2, 3], ARRAY['wind'], description => ARRAY[{description}]"
+        );
         uploaded(&client, &call).await;
         let query = "SELECT count(*) FROM timedb.series WHERE description = 'first'";
         assert_eq!(count(&client, query, &[]).await, 1, "{description}");
@@ -231,7 +308,10 @@ async fn a_batch_records_who_wrote_what_and_when() {
     )
     .await;
     let row = client
-        .query_one("SELECT * FROM timedb.batches WHERE batch_id = $1", &[&answer.batch_id])
+        .query_one(
+            "SELECT * FROM timedb.batches WHERE batch_id = $1",
+            &[&answer.batch_id],
+        )
         .await
         .unwrap();
     let instant = |name| row.get::<_, Option<Micros>>(name).map(|micros| micros.0);
@@ -241,7 +321,10 @@ async fn a_batch_records_who_wrote_what_and_when() {
     assert_eq!(instant("known_time"), Some(1_735_668_000_000_000));
     assert_eq!(instant("batch_start_time"), Some(1_735_689_600_000_000));
     assert_eq!(instant("batch_finish_time"), Some(1_735_689_900_000_000));
-    assert_eq!(row.get::<_, Value>("batch_params"), serde_json::json!({"model": "x", "n": [1, null]}));
+    assert_eq!(
+        row.get::<_, Value>("batch_params"),
+        serde_json::json!({"model": "x", "n": [1, null]})
+    );
     assert_eq!(row.get::<_, i64>("points"), 3);
     let query = "SELECT count(*) FROM timedb.batches
                  WHERE change_time BETWEEN now() - interval '1 minute' AND clock_timestamp()";
@@ -252,7 +335,10 @@ async fn a_batch_records_who_wrote_what_and_when() {
 async fn without_known_time_the_clock_at_the_write_counts() {
     let db = Db::new().await;
     let client = db.login(db.a()).await;
-    client.batch_execute("BEGIN; SELECT pg_sleep(0.05)").await.unwrap();
+    client
+        .batch_execute("BEGIN; SELECT pg_sleep(0.05)")
+        .await
+        .unwrap();
     upload(&client, "wind", &[1.0]).await.unwrap();
     upload(&client, "wind", &[2.0]).await.unwrap();
     let query = "SELECT count(*) FROM timedb.read_versions()
@@ -273,7 +359,11 @@ async fn an_upload_of_no_points_is_a_batch_of_no_points() {
         ("'{}', '{}', ARRAY['new'], series_index => '{}'", 1),
     ] {
         let answer = uploaded(&client, arguments).await;
-        assert_eq!((answer.points, answer.series_ids.len()), (0, series), "{arguments}");
+        assert_eq!(
+            (answer.points, answer.series_ids.len()),
+            (0, series),
+            "{arguments}"
+        );
         let query = "SELECT points FROM timedb.batches WHERE batch_id = $1";
         assert_eq!(count(&client, query, &[&answer.batch_id]).await, 0);
     }
@@ -291,8 +381,16 @@ async fn writing_in_a_read_only_transaction_is_refused_as_such() {
     ] {
         client.batch_execute("BEGIN READ ONLY").await.unwrap();
         authenticate(&client, &db.a().key).await.unwrap();
-        let query = if call.contains("_packed") { packed_one_point() } else { call.to_owned() };
-        assert_eq!(refusal(client.query(&query, &[]).await).0, "25006", "{call}");
+        let query = if call.contains("_packed") {
+            packed_one_point()
+        } else {
+            call.to_owned()
+        };
+        assert_eq!(
+            refusal(client.query(&query, &[]).await).0,
+            "25006",
+            "{call}"
+        );
         client.batch_execute("ROLLBACK").await.unwrap();
     }
 }

@@ -12,7 +12,7 @@ use crate::{settings, time};
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::ffi::CString;
 use timedb_segment::{
-    Bounds, Filter, Merged, Merger, Mode, Points, SegmentKey, class_width, decode,
+    Bounds, Filter, Merged, Merger, Mode, Points, SegmentKey, class_width, decode_range,
 };
 
 /// Segments fetched at a time: the first fetch small, so that small reads stay small.
@@ -217,9 +217,14 @@ impl ReadCursor {
             tenant: self.tenant,
             series: self.series[place].id,
         };
+        let range = &self.request.range;
         let points = row.bytea(9, |blob| {
-            decode(&key, &bounds, blob).map_err(|e| damaged(row, &key, &e.to_string()))
+            decode_range(&key, &bounds, blob, range.start_valid, range.end_valid)
+                .map_err(|e| damaged(row, &key, &e.to_string()))
         })?;
+        if points.is_empty() {
+            return Ok(());
+        }
         self.merge(place, bounds.min_valid, points)
     }
 
@@ -298,7 +303,7 @@ fn damaged(row: &Row, key: &SegmentKey, why: &str) -> Error {
     Error::new(
         PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
         format!(
-            "segment {segment_id} of series {} is damaged: {why}",
+            "cannot read segment {segment_id} of series {}: {why}",
             uuid_text(&key.series)
         ),
     )

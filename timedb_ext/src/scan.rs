@@ -190,9 +190,11 @@ unsafe extern "C-unwind" fn plan_path(
         let chunks_call = pg_sys::copyObjectImpl(rows_call.cast()).cast::<pg_sys::FuncExpr>();
         (*chunks_call).funcid = chunks_function((*rows_call).funcid);
 
-        let scan_tlist = match plain_columns(tlist).filter(|_| clauses.is_null()) {
-            Some(()) => pg_sys::copyObjectImpl(tlist.cast()).cast(),
-            None => all_columns(rows_call, rti),
+        // Not from `tlist`: it is empty when a projection above is going to replace it.
+        let needed = (*(*rel).reltarget).exprs;
+        let scan_tlist = match clauses.is_null() && are_columns(needed) {
+            true => entries(needed),
+            false => all_columns(rows_call, rti),
         };
         let mut columns: *mut pg_sys::List = ptr::null_mut();
         for entry in pgrx::PgList::<pg_sys::TargetEntry>::from_pg(scan_tlist).iter_ptr() {
@@ -228,13 +230,26 @@ unsafe fn chunks_function(rows_function: Oid) -> Oid {
     }
 }
 
-/// Whether all entries are columns as they stand.
-unsafe fn plain_columns(tlist: *mut pg_sys::List) -> Option<()> {
+/// Whether all expressions are columns as they stand.
+unsafe fn are_columns(exprs: *mut pg_sys::List) -> bool {
     unsafe {
-        pgrx::PgList::<pg_sys::TargetEntry>::from_pg(tlist)
+        pgrx::PgList::<pg_sys::Node>::from_pg(exprs)
             .iter_ptr()
-            .all(|entry| (*(*entry).expr).type_ == pg_sys::NodeTag::T_Var)
-            .then_some(())
+            .all(|expr| (*expr).type_ == pg_sys::NodeTag::T_Var)
+    }
+}
+
+/// A target list of copies of the expressions, in their order.
+unsafe fn entries(exprs: *mut pg_sys::List) -> *mut pg_sys::List {
+    unsafe {
+        let mut tlist: *mut pg_sys::List = ptr::null_mut();
+        let exprs = pgrx::PgList::<pg_sys::Expr>::from_pg(exprs);
+        for (i, expr) in exprs.iter_ptr().enumerate() {
+            let copy = pg_sys::copyObjectImpl(expr.cast()).cast();
+            let entry = pg_sys::makeTargetEntry(copy, i as i16 + 1, ptr::null_mut(), false);
+            tlist = pg_sys::lappend(tlist, entry.cast());
+        }
+        tlist
     }
 }
 

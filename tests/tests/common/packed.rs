@@ -20,14 +20,21 @@ pub struct Chunk {
 pub fn parse_chunk(bytes: &[u8]) -> Chunk {
     let mut input = Input(bytes);
     let head = input.take(4);
-    assert_eq!((head[0], head[2], head[3]), (1, 0, 0), "version and padding");
+    assert_eq!(
+        (head[0], head[2], head[3]),
+        (1, 0, 0),
+        "version and padding"
+    );
     let flags = head[1];
     let (n_series, n) = (input.number(), input.number());
     let mut series = Vec::new();
     for _ in 0..n_series {
         let id = Uuid::from_slice(input.take(16)).expect("16 bytes are an id");
         let (name, _unit, labels) = (input.text(), input.text(), input.text());
-        assert!(labels.starts_with('{'), "labels are a JSON object: {labels}");
+        assert!(
+            labels.starts_with('{'),
+            "labels are a JSON object: {labels}"
+        );
         series.push((id, name));
     }
     let mut owners = Vec::new();
@@ -46,7 +53,10 @@ pub fn parse_chunk(bytes: &[u8]) -> Chunk {
     let point = |i: usize| Point {
         series_id: owners[i],
         valid: valid[i],
-        end: ends.as_ref().map(|ends| ends[i]).filter(|&end| end != i64::MIN),
+        end: ends
+            .as_ref()
+            .map(|ends| ends[i])
+            .filter(|&end| end != i64::MIN),
         known: known.as_ref().map_or(0, |known| known[i]),
         change: change.as_ref().map_or(0, |change| change[i]),
         value: (!is_null(i)).then(|| values[i].cast_unsigned()),

@@ -77,9 +77,19 @@ pub async fn read(client: &Client, mode: Mode, filter: &Filter) -> Vec<Point> {
             Point {
                 series_id: row.get("series_id"),
                 valid: instant("valid_time"),
-                end: row.get::<_, Option<Micros>>("valid_time_end").map(|end| end.0),
-                known: if mode == Mode::Flat { 0 } else { instant("known_time") },
-                change: if mode == Mode::Versions { instant("change_time") } else { 0 },
+                end: row
+                    .get::<_, Option<Micros>>("valid_time_end")
+                    .map(|end| end.0),
+                known: if mode == Mode::Flat {
+                    0
+                } else {
+                    instant("known_time")
+                },
+                change: if mode == Mode::Versions {
+                    instant("change_time")
+                } else {
+                    0
+                },
                 value: row.get::<_, Option<f64>>("value").map(f64::to_bits),
             }
         })

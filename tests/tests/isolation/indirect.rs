@@ -41,7 +41,11 @@ async fn names_of_the_caller_do_not_stand_in_for_ours() {
     let shared = shared().await;
     let owner = shared.db.connect(Role::Owner).await;
     let user = shared.db.role_name(Role::User);
-    run(&owner, &format!("CREATE SCHEMA evil; GRANT ALL ON SCHEMA evil TO {user}")).await;
+    run(
+        &owner,
+        &format!("CREATE SCHEMA evil; GRANT ALL ON SCHEMA evil TO {user}"),
+    )
+    .await;
     let client = shared.db.connect(Role::User).await;
     // Everything equals everything, and arrays are empty, for whoever looks names up in this path.
     run(
@@ -62,11 +66,15 @@ async fn names_of_the_caller_do_not_stand_in_for_ours() {
     )
     .await;
     for wrong in ["'wrong'", "NULL", "''"] {
-        let result = client.query(&format!("SELECT timedb.authenticate({wrong})"), &[]).await;
+        let result = client
+            .query(&format!("SELECT timedb.authenticate({wrong})"), &[])
+            .await;
         assert_eq!(timedb_tests::refusal(result).0, "28000", "{wrong}");
     }
     run(&client, "BEGIN").await;
-    timedb_tests::authenticate(&client, &shared.db.b().key).await.unwrap();
+    timedb_tests::authenticate(&client, &shared.db.b().key)
+        .await
+        .unwrap();
     for query in [
         "SELECT series_id, name FROM timedb.series",
         "SELECT series_id, name FROM timedb.values",
@@ -79,7 +87,10 @@ async fn names_of_the_caller_do_not_stand_in_for_ours() {
             assert!(shared.series[1].contains(&row.get("series_id")), "{query}");
         }
     }
-    let by_id = format!("SELECT count(*) FROM timedb.read_flat(series_id => '{{{}}}')", shared.series[0][0]);
+    let by_id = format!(
+        "SELECT count(*) FROM timedb.read_flat(series_id => '{{{}}}')",
+        shared.series[0][0]
+    );
     assert_eq!(count(&client, &by_id, &[]).await, 0);
     let written = "SELECT points FROM timedb.upload('{2025-01-05Z}', '{7}', '{wind}')";
     assert_eq!(count(&client, written, &[]).await, 1);
@@ -89,7 +100,13 @@ async fn names_of_the_caller_do_not_stand_in_for_ours() {
 async fn statistics_show_no_values_of_others() {
     let shared = shared().await;
     run(&shared.db.connect(Role::Superuser).await, "ANALYZE").await;
-    for role in [Role::User, Role::Session, Role::Admin, Role::Owner, Role::Nobody] {
+    for role in [
+        Role::User,
+        Role::Session,
+        Role::Admin,
+        Role::Owner,
+        Role::Nobody,
+    ] {
         let client = shared.db.connect(role).await;
         for view in ["pg_stats", "pg_stats_ext", "pg_stats_ext_exprs"] {
             let query = format!("SELECT count(*) FROM {view} WHERE schemaname = 'timedb'");
@@ -109,7 +126,10 @@ async fn copy_gives_the_tenants_rows_only() {
         shared.db.b().key
     );
     let copied = psql(&shared.db.dsn(Role::User), &script).ok();
-    assert!(copied.contains(&shared.series[1][0].to_string()), "{copied}");
+    assert!(
+        copied.contains(&shared.series[1][0].to_string()),
+        "{copied}"
+    );
     for trace in traces_of_a(&shared) {
         assert!(!copied.contains(&trace), "{copied}");
     }

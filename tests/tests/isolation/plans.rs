@@ -37,7 +37,11 @@ async fn prepared_statements_follow_the_tenant() {
                     }
                     let rows = client.query(&statement, &[&"wind"]).await.unwrap();
                     let found: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
-                    assert_eq!(found, Vec::from_iter(of_tenant), "{mode}, round {round}: {query}");
+                    assert_eq!(
+                        found,
+                        Vec::from_iter(of_tenant),
+                        "{mode}, round {round}: {query}"
+                    );
                     run(&client, "COMMIT").await;
                 }
             }
@@ -50,14 +54,19 @@ async fn a_prepared_upload_writes_for_the_tenant_of_its_run() {
     let db = Db::new().await;
     let client = db.connect(Role::User).await;
     let statement = client
-        .prepare("SELECT points FROM timedb.upload(ARRAY[to_timestamp($1)], ARRAY[$2::float8], '{x}')")
+        .prepare(
+            "SELECT points FROM timedb.upload(ARRAY[to_timestamp($1)], ARRAY[$2::float8], '{x}')",
+        )
         .await
         .unwrap();
     for round in 0..ROUNDS {
         for (tenant, value) in [(db.a(), 1.0), (db.b(), 2.0)] {
             run(&client, "BEGIN").await;
             authenticate(&client, &tenant.key).await.unwrap();
-            client.query_one(&statement, &[&(round as f64), &value]).await.unwrap();
+            client
+                .query_one(&statement, &[&(round as f64), &value])
+                .await
+                .unwrap();
             run(&client, "COMMIT").await;
         }
     }
@@ -65,7 +74,10 @@ async fn a_prepared_upload_writes_for_the_tenant_of_its_run() {
         let client = db.begin(tenant).await;
         let query = "SELECT count(*) FROM timedb.values WHERE value = $1";
         assert_eq!(count(&client, query, &[&value]).await, ROUNDS as i64);
-        assert_eq!(count(&client, "SELECT count(*) FROM timedb.values", &[]).await, ROUNDS as i64);
+        assert_eq!(
+            count(&client, "SELECT count(*) FROM timedb.values", &[]).await,
+            ROUNDS as i64
+        );
     }
 }
 
@@ -84,9 +96,15 @@ async fn plans_within_one_transaction_follow_a_change_of_tenant() {
     )
     .await;
     for _ in 0..ROUNDS {
-        for (tenant, series) in [(shared.db.a(), &shared.series[0]), (shared.db.b(), &shared.series[1])] {
+        for (tenant, series) in [
+            (shared.db.a(), &shared.series[0]),
+            (shared.db.b(), &shared.series[1]),
+        ] {
             authenticate(&client, &tenant.key).await.unwrap();
-            let row = client.query_one("SELECT pg_temp.mine()", &[]).await.unwrap();
+            let row = client
+                .query_one("SELECT pg_temp.mine()", &[])
+                .await
+                .unwrap();
             let mut expected = series.clone();
             expected.sort();
             assert_eq!(row.get::<_, Vec<Uuid>>(0), expected);
@@ -98,7 +116,10 @@ async fn plans_within_one_transaction_follow_a_change_of_tenant() {
 async fn rest(client: &Client, cursor: &str) -> Vec<(Uuid, f64)> {
     let rows = client.query(&format!("FETCH ALL FROM {cursor}"), &[]).await;
     // A cursor may also refuse to go on.
-    rows.map_or_else(|_| Vec::new(), |rows| rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    rows.map_or_else(
+        |_| Vec::new(),
+        |rows| rows.iter().map(|row| (row.get(0), row.get(1))).collect(),
+    )
 }
 
 /// Uploads 40 series of 3 segments: enough for several fetches inside the read functions.
@@ -107,7 +128,11 @@ async fn many_segments(db: &Db, tenant: &Tenant, value: f64) -> HashSet<Uuid> {
     let mut ids = HashSet::new();
     for series in 0..40 {
         for _ in 0..3 {
-            ids.insert(upload(&client, &format!("series {series}"), &[value; 10]).await.unwrap());
+            ids.insert(
+                upload(&client, &format!("series {series}"), &[value; 10])
+                    .await
+                    .unwrap(),
+            );
         }
     }
     run(&client, "COMMIT").await;
@@ -134,7 +159,10 @@ async fn a_cursor_across_a_change_of_tenant_mixes_nothing() {
         for (series_id, value) in rest(&client, "c").await {
             let is_a = of_a.contains(&series_id) && value == 1.0;
             let is_b = of_b.contains(&series_id) && value == 2.0;
-            assert!(is_a || is_b && may_turn_to_b, "{query}: {series_id} {value}");
+            assert!(
+                is_a || is_b && may_turn_to_b,
+                "{query}: {series_id} {value}"
+            );
         }
         run(&client, "ROLLBACK").await;
 
@@ -144,7 +172,10 @@ async fn a_cursor_across_a_change_of_tenant_mixes_nothing() {
         run(&client, &format!("DECLARE c CURSOR FOR {query}")).await;
         authenticate(&client, &db.b().key).await.unwrap();
         for (series_id, value) in rest(&client, "c").await {
-            assert!(of_b.contains(&series_id) && value == 2.0, "{query}: {series_id} {value}");
+            assert!(
+                of_b.contains(&series_id) && value == 2.0,
+                "{query}: {series_id} {value}"
+            );
         }
     }
 }
@@ -153,7 +184,11 @@ async fn a_cursor_across_a_change_of_tenant_mixes_nothing() {
 async fn a_cursor_of_nobody_stays_empty() {
     let shared = shared().await;
     let client = shared.db.connect(Role::User).await;
-    run(&client, "BEGIN; DECLARE c CURSOR FOR SELECT series_id, value FROM timedb.read_flat(name => 'none')").await;
+    run(
+        &client,
+        "BEGIN; DECLARE c CURSOR FOR SELECT series_id, value FROM timedb.read_flat(name => 'none')",
+    )
+    .await;
     assert_eq!(rest(&client, "c").await.len(), 0);
     authenticate(&client, &shared.db.a().key).await.unwrap();
     assert_eq!(rest(&client, "c").await.len(), 0);
@@ -178,7 +213,10 @@ async fn parallel_workers_see_the_rows_of_the_tenant_and_no_others() {
         run(&client, "COMMIT").await;
     }
     run(&db.connect(Role::Superuser).await, "ANALYZE").await;
-    for settings in [PARALLEL.to_owned(), format!("{PARALLEL}; SET force_parallel_mode = on")] {
+    for settings in [
+        PARALLEL.to_owned(),
+        format!("{PARALLEL}; SET force_parallel_mode = on"),
+    ] {
         for (tenant, expected) in [(Some(db.a()), 300), (Some(db.b()), 200), (None, 0)] {
             let client = db.connect(Role::User).await;
             run(&client, &settings).await;
@@ -194,7 +232,11 @@ async fn parallel_workers_see_the_rows_of_the_tenant_and_no_others() {
                 "SELECT count(*) FROM timedb.read_flat()",
                 "SELECT count(*) FROM timedb.series AS s JOIN timedb.read_flat() AS r USING (series_id)",
             ] {
-                assert_eq!(count(&client, query, &[]).await, expected, "{settings}: {query}");
+                assert_eq!(
+                    count(&client, query, &[]).await,
+                    expected,
+                    "{settings}: {query}"
+                );
             }
         }
     }
@@ -203,10 +245,15 @@ async fn parallel_workers_see_the_rows_of_the_tenant_and_no_others() {
     run(&client, &format!("{PARALLEL}; BEGIN")).await;
     authenticate(&client, &db.a().key).await.unwrap();
     let plan = client
-        .query("EXPLAIN (ANALYZE, COSTS OFF) SELECT count(*) FROM timedb.series", &[])
+        .query(
+            "EXPLAIN (ANALYZE, COSTS OFF) SELECT count(*) FROM timedb.series",
+            &[],
+        )
         .await
         .unwrap();
     let plan: Vec<&str> = plan.iter().map(|row| row.get(0)).collect();
-    let launched = plan.iter().any(|line| line.contains("Workers Launched") && !line.contains(": 0"));
+    let launched = plan
+        .iter()
+        .any(|line| line.contains("Workers Launched") && !line.contains(": 0"));
     assert!(launched, "{plan:#?}");
 }

@@ -4,7 +4,13 @@ use timedb_tests::{Db, Role, authenticate, count, refusal};
 
 use crate::{relations, run, shared};
 
-const ROLES: [Role; 5] = [Role::User, Role::Session, Role::Admin, Role::Owner, Role::Nobody];
+const ROLES: [Role; 5] = [
+    Role::User,
+    Role::Session,
+    Role::Admin,
+    Role::Owner,
+    Role::Nobody,
+];
 
 #[tokio::test]
 async fn nobody_has_a_right_to_write_any_table() {
@@ -57,15 +63,25 @@ async fn every_attempt_to_change_a_table_is_refused() {
                 }
                 let code = refusal(client.batch_execute(&statement).await).0;
                 // A view cannot be truncated, altered or dropped as a table, by nobody.
-                let expected = if relation == "values" { ["42501", "42809", "55000"].as_slice() } else { &["42501"] };
-                assert!(expected.contains(&code.as_str()), "{role:?}: {statement}: {code}");
+                let expected = if relation == "values" {
+                    ["42501", "42809", "55000"].as_slice()
+                } else {
+                    &["42501"]
+                };
+                assert!(
+                    expected.contains(&code.as_str()),
+                    "{role:?}: {statement}: {code}"
+                );
                 run(&client, "ROLLBACK").await;
             }
         }
         let code = refusal(client.batch_execute("CREATE TABLE timedb.mine ()").await).0;
         assert_eq!(code, "42501", "{role:?}");
         let code = refusal(client.batch_execute("DROP EXTENSION timedb").await).0;
-        assert!(["42501", "2BP01"].contains(&code.as_str()), "{role:?}: {code}");
+        assert!(
+            ["42501", "2BP01"].contains(&code.as_str()),
+            "{role:?}: {code}"
+        );
     }
 }
 
@@ -75,7 +91,11 @@ async fn administrators_see_no_data_of_tenants() {
     for role in [Role::Admin, Role::Owner, Role::Nobody] {
         let client = shared.db.connect(role).await;
         for relation in relations(&shared.db).await {
-            let refused = refusal(client.query(&format!("SELECT * FROM timedb.\"{relation}\""), &[]).await);
+            let refused = refusal(
+                client
+                    .query(&format!("SELECT * FROM timedb.\"{relation}\""), &[])
+                    .await,
+            );
             assert_eq!(refused.0, "42501", "{role:?} {relation}");
         }
         for call in [
@@ -84,7 +104,11 @@ async fn administrators_see_no_data_of_tenants() {
             "SELECT * FROM timedb.upload('{2025-01-01}', '{1}', '{x}')",
             "SELECT timedb.authenticate('x')",
         ] {
-            assert_eq!(refusal(client.query(call, &[]).await).0, "42501", "{role:?}: {call}");
+            assert_eq!(
+                refusal(client.query(call, &[]).await).0,
+                "42501",
+                "{role:?}: {call}"
+            );
         }
     }
 }
@@ -96,7 +120,11 @@ async fn row_security_cannot_be_switched_off_for_a_query() {
     run(&client, "SET LOCAL row_security = off; SAVEPOINT s").await;
     for relation in ["series", "series_labels", "batches", "values"] {
         let query = format!("SELECT * FROM timedb.\"{relation}\"");
-        assert_eq!(refusal(client.query(&query, &[]).await).0, "42501", "{relation}");
+        assert_eq!(
+            refusal(client.query(&query, &[]).await).0,
+            "42501",
+            "{relation}"
+        );
         run(&client, "ROLLBACK TO s").await;
     }
 }
@@ -113,7 +141,11 @@ async fn row_security_binds_the_owners_of_tables_and_functions_too() {
         run(&client, "ROLLBACK").await;
         // The owner of the tables may not even ask who the tenant is.
         run(&client, "BEGIN; SET LOCAL ROLE timedb_owner").await;
-        assert_eq!(refusal(client.query(&query, &[]).await).0, "42501", "{table}");
+        assert_eq!(
+            refusal(client.query(&query, &[]).await).0,
+            "42501",
+            "{table}"
+        );
         run(&client, "ROLLBACK").await;
     }
     // The functions' owner cannot write a row for anybody but the current tenant.

@@ -15,13 +15,22 @@ const MEMORY_KB: i64 = 24 << 10;
 fn backend_memory(process_id: i32) -> i64 {
     let status = std::fs::read_to_string(format!("/proc/{process_id}/status"))
         .expect("the database runs on this machine");
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
     let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    number.expect("Linux tells RssAnon").trim().parse().expect("a number")
+    number
+        .expect("Linux tells RssAnon")
+        .trim()
+        .parse()
+        .expect("a number")
 }
 
 async fn process_id(client: &Client) -> i32 {
-    let row = client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap();
+    let row = client
+        .query_one("SELECT pg_backend_pid()", &[])
+        .await
+        .unwrap();
     row.get(0)
 }
 
@@ -42,17 +51,29 @@ async fn two_million_points_stream_in_order_within_bounded_memory() {
 
     let reader = db.login(db.a()).await;
     // Whatever a first read loads and caches is not the result's memory.
-    run(&reader, "SELECT timedb._read_packed('flat', end_valid => '2000-01-01 00:10Z')").await;
+    run(
+        &reader,
+        "SELECT timedb._read_packed('flat', end_valid => '2000-01-01 00:10Z')",
+    )
+    .await;
     let before = backend_memory(process_id(&reader).await);
     let backend = process_id(&reader).await;
-    run(&reader, "BEGIN; DECLARE chunks CURSOR FOR SELECT timedb._read_packed('flat')").await;
+    run(
+        &reader,
+        "BEGIN; DECLARE chunks CURSOR FOR SELECT timedb._read_packed('flat')",
+    )
+    .await;
     let (mut points, mut chunks, mut most) = (0, 0, 0);
     let mut last = None;
     let mut sums = std::collections::HashMap::new();
     while let Some(row) = reader.query_opt("FETCH 1 FROM chunks", &[]).await.unwrap() {
         most = most.max(backend_memory(backend));
         let chunk = parse_chunk(row.get(0));
-        assert!(chunk.points.len() <= 2 * 65_536, "a chunk of {} points", chunk.points.len());
+        assert!(
+            chunk.points.len() <= 2 * 65_536,
+            "a chunk of {} points",
+            chunk.points.len()
+        );
         chunks += 1;
         for point in chunk.points {
             let place = Some((point.series_id, point.valid));

@@ -24,7 +24,10 @@ impl Model {
         };
         let wanted = |point: &&Point| {
             let name = &self.names[&point.series_id];
-            filter.series_id.as_ref().is_none_or(|ids| ids.contains(&point.series_id))
+            filter
+                .series_id
+                .as_ref()
+                .is_none_or(|ids| ids.contains(&point.series_id))
                 && filter.name.as_ref().is_none_or(|wanted| wanted == name)
                 && within(point.valid, start_valid, end_valid)
                 && within(point.known, start_known, end_known)

@@ -82,9 +82,14 @@ fn random_upload(random: &mut Random) -> Upload {
     let few_series = 1 + random.below(NAMES.len() as u64);
     let mut seen = HashSet::new();
     for i in 0..points {
-        let place = if consecutive { i % instants } else { random.below(instants as u64) as i64 };
+        let place = if consecutive {
+            i % instants
+        } else {
+            random.below(instants as u64) as i64
+        };
         let valid = START + place * step;
-        let end = (with_ends && random.chance(50)).then(|| valid + (1 + random.below(3) as i64) * HOUR);
+        let end =
+            (with_ends && random.chance(50)).then(|| valid + (1 + random.below(3) as i64) * HOUR);
         let name = NAMES[random.below(few_series) as usize];
         if seen.insert((name, valid, end)) {
             upload.name.push(name);
@@ -113,7 +118,13 @@ impl Writer {
                 "WITH uploaded AS (
                      SELECT * FROM timedb.upload($1, $2, $3, valid_time_end => $4, known_time => $5)
                  ) SELECT batch_id, points, series_ids FROM uploaded",
-                &[&upload.valid, &upload.value, &upload.name, &upload.end, &upload.known],
+                &[
+                    &upload.valid,
+                    &upload.value,
+                    &upload.name,
+                    &upload.end,
+                    &upload.known,
+                ],
             )
             .await
             .unwrap_or_else(|error| panic!("upload: {error:?}"));
@@ -137,11 +148,18 @@ impl Writer {
         let ids: Vec<Uuid> = row.get("series_ids");
         assert_eq!(ids.len(), distinct.len(), "one id for each distinct name");
         for (name, id) in distinct.iter().zip(&ids) {
-            let known_as = self.model.names.entry(*id).or_insert_with(|| (*name).to_owned());
+            let known_as = self
+                .model
+                .names
+                .entry(*id)
+                .or_insert_with(|| (*name).to_owned());
             assert_eq!(known_as, name, "an id means one name for ever");
         }
         for i in 0..upload.valid.len() {
-            let place = distinct.iter().position(|name| *name == upload.name[i]).unwrap();
+            let place = distinct
+                .iter()
+                .position(|name| *name == upload.name[i])
+                .unwrap();
             self.model.written.push(Point {
                 series_id: ids[place],
                 valid: upload.valid[i].0,
@@ -157,12 +175,19 @@ impl Writer {
         let expected = self.model.read(mode, filter);
         let mut found = read(&self.client, mode, filter).await;
         let in_time = found.is_sorted_by_key(|point| (point.series_id, point.valid));
-        assert!(in_time, "{story}: {mode:?} is not in the order of series and time");
+        assert!(
+            in_time,
+            "{story}: {mode:?} is not in the order of series and time"
+        );
         found.sort();
         same(&expected, &found, &format!("{story}: {mode:?} {filter:?}"));
         let packed = self.read_packed(mode, filter).await;
         // Packed chunks come in their order, to the last column.
-        same(&expected, &packed, &format!("{story}: packed {mode:?} {filter:?}"));
+        same(
+            &expected,
+            &packed,
+            &format!("{story}: packed {mode:?} {filter:?}"),
+        );
     }
 
     async fn read_packed(&self, mode: Mode, filter: &Filter) -> Vec<Point> {
@@ -171,7 +196,15 @@ impl Writer {
             .client
             .query(
                 "SELECT timedb._read_packed($1, $2, $3, NULL, $4, $5, $6, $7)",
-                &[&mode.name(), &filter.series_id, &filter.name, &a, &b, &c, &d],
+                &[
+                    &mode.name(),
+                    &filter.series_id,
+                    &filter.name,
+                    &a,
+                    &b,
+                    &c,
+                    &d,
+                ],
             )
             .await
             .unwrap();
@@ -191,7 +224,10 @@ impl Writer {
 fn same(expected: &[Point], found: &[Point], what: &str) {
     let difference = expected.iter().zip(found).position(|(a, b)| a != b);
     if let Some(at) = difference {
-        panic!("{what}: row {at} is {:?} instead of {:?}", found[at], expected[at]);
+        panic!(
+            "{what}: row {at} is {:?} instead of {:?}",
+            found[at], expected[at]
+        );
     }
     assert_eq!(found.len(), expected.len(), "{what}: number of rows");
 }
@@ -202,8 +238,17 @@ fn random_filter(random: &mut Random, model: &Model) -> Filter {
         let shift = random.pick(&[0, 0, 0, 1, -1]);
         random.chance(60).then_some(exact + shift)
     };
-    let (unit, span) = if bound(1, 2).is_some() { (HOUR, 60) } else { (24 * HOUR, 5_000) };
-    let range = [bound(unit, span), bound(unit, span), bound(HOUR, 9), bound(HOUR, 9)];
+    let (unit, span) = if bound(1, 2).is_some() {
+        (HOUR, 60)
+    } else {
+        (24 * HOUR, 5_000)
+    };
+    let range = [
+        bound(unit, span),
+        bound(unit, span),
+        bound(HOUR, 9),
+        bound(HOUR, 9),
+    ];
     let ids: Vec<Uuid> = model.names.keys().copied().collect();
     Filter {
         series_id: (random.chance(30) && !ids.is_empty())
@@ -216,7 +261,10 @@ fn random_filter(random: &mut Random, model: &Model) -> Filter {
 /// A history of uploads of both tenants, taking turns, compared again and again on the way.
 async fn history(seed: u64, uploads: usize) {
     let db = Db::new().await;
-    let mut writers = [Writer::new(&db, db.a()).await, Writer::new(&db, db.b()).await];
+    let mut writers = [
+        Writer::new(&db, db.a()).await,
+        Writer::new(&db, db.b()).await,
+    ];
     let mut random = Random(Pcg64::seed_from_u64(seed));
     for step in 0..uploads {
         let story = format!("seed {seed}, step {step}");
@@ -234,7 +282,9 @@ async fn history(seed: u64, uploads: usize) {
     }
     for writer in &writers {
         for mode in MODES {
-            writer.check(mode, &Filter::default(), &format!("seed {seed}, end")).await;
+            writer
+                .check(mode, &Filter::default(), &format!("seed {seed}, end"))
+                .await;
         }
     }
 }

@@ -12,7 +12,14 @@ async fn rows_of_all_kinds(db: &Db) -> Vec<i64> {
     let client = db.connect(Role::Superuser).await;
     let mut rows = Vec::new();
     for table in ["series", "series_labels", "batches", "segments"] {
-        rows.push(count(&client, &format!("SELECT count(*) FROM timedb.{table}"), &[]).await);
+        rows.push(
+            count(
+                &client,
+                &format!("SELECT count(*) FROM timedb.{table}"),
+                &[],
+            )
+            .await,
+        );
     }
     rows
 }
@@ -26,7 +33,11 @@ async fn refused(db: &Db, calls: &[(&str, &str, &[&str])]) {
         let refused = refusal(answer);
         assert_eq!(refused.0, *code, "{arguments}: {refused:?}");
         for word in *words {
-            assert!(refused.1.contains(word), "{arguments}: {word} is not in {:?}", refused.1);
+            assert!(
+                refused.1.contains(word),
+                "{arguments}: {word} is not in {:?}",
+                refused.1
+            );
         }
     }
     assert_eq!(rows_of_all_kinds(db).await, before);
@@ -39,22 +50,37 @@ async fn arrays_of_other_lengths_are_refused_by_name() {
     let call = |rest: &str| format!("{two}, {rest}");
     let id = Uuid::new_v4();
     let calls = [
-        ("'{2025-01-01,2025-01-02}', '{1}', '{x}'".to_owned(), "value"),
+        (
+            "'{2025-01-01,2025-01-02}', '{1}', '{x}'".to_owned(),
+            "value",
+        ),
         ("'{2025-01-01}', '{1,2}', '{x}'".to_owned(), "value"),
         (call("'{x,y,z}'"), "name"),
-        (call(&format!("series_id => '{{{id},{id},{id}}}'")), "series_id"),
-        (call("'{x}', valid_time_end => '{2025-01-03}'"), "valid_time_end"),
+        (
+            call(&format!("series_id => '{{{id},{id},{id}}}'")),
+            "series_id",
+        ),
+        (
+            call("'{x}', valid_time_end => '{2025-01-03}'"),
+            "valid_time_end",
+        ),
         (call("'{x}', series_index => '{1}'"), "series_index"),
         (call("'{x}', series_index => '{1,2}'"), "series_index"),
         (call("'{x}', series_index => '{1,0}'"), "series_index"),
         (call("'{x,y}', series_index => '{1,-1}'"), "series_index"),
         (call("'{x,y}', unit => '{a,b,c}'"), "unit"),
-        (call("'{x,y,z}', series_index => '{1,2}', unit => '{a,b}'"), "unit"),
+        (
+            call("'{x,y,z}', series_index => '{1,2}', unit => '{a,b}'"),
+            "unit",
+        ),
         (call("'{x}', description => '{a,b}'"), "description"),
         (call("'{x}', labels => ARRAY['{}','{}']::jsonb[]"), "labels"),
         (call("'{}'"), "name"),
     ];
-    let calls: Vec<_> = calls.iter().map(|(call, word)| (call.as_str(), "2202E", std::slice::from_ref(word))).collect();
+    let calls: Vec<_> = calls
+        .iter()
+        .map(|(call, word)| (call.as_str(), "2202E", std::slice::from_ref(word)))
+        .collect();
     refused(&db, &calls).await;
 }
 
@@ -89,24 +115,71 @@ async fn values_and_instants_that_clients_cannot_read_are_refused_by_name() {
         &[
             ("'{2025-01-01}', '{NaN}', '{x}'", "22003", &["NaN"]),
             ("'{2025-01-01}', '{Infinity}', '{x}'", "22003", &["inf"]),
-            ("'{2025-01-01,2025-01-02}', '{1,-Infinity}', '{x}'", "22003", &["-inf"]),
-            ("'{infinity}', '{1}', '{x}'", "22008", &["valid_time", "infinity"]),
-            ("'{2025-01-01,-infinity}', '{1,2}', '{x}'", "22008", &["valid_time", "infinity"]),
-            ("ARRAY['10000-01-01Z'::timestamptz], '{1}', '{x}'", "22008", &["valid_time", "9999"]),
-            ("ARRAY['0001-12-31 BC'::timestamptz], '{1}', '{x}'", "22008", &["valid_time", "9999"]),
-            ("ARRAY['294276-01-01Z'::timestamptz], '{1}', '{x}'", "22008", &["valid_time", "9999"]),
-            ("'{2025-01-01}', '{1}', '{x}', known_time => 'infinity'", "22008", &["known_time", "infinity"]),
-            ("'{2025-01-01}', '{1}', '{x}', known_time => '10000-01-01Z'", "22008", &["known_time"]),
-            ("'{2025-01-01}', '{1}', '{x}', batch_start_time => '-infinity'", "22008", &["batch_start_time"]),
-            ("'{2025-01-01}', '{1}', '{x}', batch_finish_time => '0044-03-15 BC'", "22008", &["batch_finish_time"]),
-            ("'{2025-01-01}', '{1}', '{x}', valid_time_end => '{infinity}'", "22008", &["valid_time_end"]),
+            (
+                "'{2025-01-01,2025-01-02}', '{1,-Infinity}', '{x}'",
+                "22003",
+                &["-inf"],
+            ),
+            (
+                "'{infinity}', '{1}', '{x}'",
+                "22008",
+                &["valid_time", "infinity"],
+            ),
+            (
+                "'{2025-01-01,-infinity}', '{1,2}', '{x}'",
+                "22008",
+                &["valid_time", "infinity"],
+            ),
+            (
+                "ARRAY['10000-01-01Z'::timestamptz], '{1}', '{x}'",
+                "22008",
+                &["valid_time", "9999"],
+            ),
+            (
+                "ARRAY['0001-12-31 BC'::timestamptz], '{1}', '{x}'",
+                "22008",
+                &["valid_time", "9999"],
+            ),
+            (
+                "ARRAY['294276-01-01Z'::timestamptz], '{1}', '{x}'",
+                "22008",
+                &["valid_time", "9999"],
+            ),
+            (
+                "'{2025-01-01}', '{1}', '{x}', known_time => 'infinity'",
+                "22008",
+                &["known_time", "infinity"],
+            ),
+            (
+                "'{2025-01-01}', '{1}', '{x}', known_time => '10000-01-01Z'",
+                "22008",
+                &["known_time"],
+            ),
+            (
+                "'{2025-01-01}', '{1}', '{x}', batch_start_time => '-infinity'",
+                "22008",
+                &["batch_start_time"],
+            ),
+            (
+                "'{2025-01-01}', '{1}', '{x}', batch_finish_time => '0044-03-15 BC'",
+                "22008",
+                &["batch_finish_time"],
+            ),
+            (
+                "'{2025-01-01}', '{1}', '{x}', valid_time_end => '{infinity}'",
+                "22008",
+                &["valid_time_end"],
+            ),
         ],
     )
     .await;
     let client = db.login(db.a()).await;
     for beyond in [-62_135_596_800_000_001_i64, 253_402_300_800_000_000] {
         let result = client
-            .query("SELECT timedb.upload(ARRAY[$1::timestamptz], '{1}', '{x}')", &[&Micros(beyond)])
+            .query(
+                "SELECT timedb.upload(ARRAY[$1::timestamptz], '{1}', '{x}')",
+                &[&Micros(beyond)],
+            )
             .await;
         assert_eq!(refusal(result).0, "22008", "{beyond}");
     }
@@ -118,8 +191,16 @@ async fn an_interval_ends_after_it_starts() {
     refused(
         &db,
         &[
-            ("'{2025-01-01Z}', '{1}', '{x}', valid_time_end => '{2025-01-01Z}'", "22023", &["valid_time_end", "2025-01-01"]),
-            ("'{2025-01-02Z}', '{1}', '{x}', valid_time_end => '{2025-01-01Z}'", "22023", &["valid_time_end", "2025-01-02"]),
+            (
+                "'{2025-01-01Z}', '{1}', '{x}', valid_time_end => '{2025-01-01Z}'",
+                "22023",
+                &["valid_time_end", "2025-01-01"],
+            ),
+            (
+                "'{2025-01-02Z}', '{1}', '{x}', valid_time_end => '{2025-01-01Z}'",
+                "22023",
+                &["valid_time_end", "2025-01-02"],
+            ),
         ],
     )
     .await;
@@ -130,7 +211,8 @@ async fn names_and_labels_that_cannot_be_are_refused() {
     let db = Db::new().await;
     let point = "'{2025-01-01}', '{1}'";
     let long_name = format!("{point}, ARRAY[repeat('x', 5000)]");
-    let long_label = format!("{point}, '{{x}}', labels => ARRAY[jsonb_build_object(repeat('l', 5000), 1)]");
+    let long_label =
+        format!("{point}, '{{x}}', labels => ARRAY[jsonb_build_object(repeat('l', 5000), 1)]");
     let label = |json: &str| format!("{point}, '{{x}}', labels => ARRAY['{json}'::jsonb]");
     let calls = [
         (format!("{point}, ARRAY['']"), "name"),
@@ -143,7 +225,10 @@ async fn names_and_labels_that_cannot_be_are_refused() {
         (label("[1, 2]"), "object"),
         (label("\"x\""), "object"),
     ];
-    let calls: Vec<_> = calls.iter().map(|(call, word)| (call.as_str(), "22023", std::slice::from_ref(word))).collect();
+    let calls: Vec<_> = calls
+        .iter()
+        .map(|(call, word)| (call.as_str(), "22023", std::slice::from_ref(word)))
+        .collect();
     refused(&db, &calls).await;
 }
 
@@ -166,7 +251,10 @@ async fn long_names_labels_and_many_series_are_stored() {
                     array_fill('2025-01-01'::timestamptz, ARRAY[10000]), array_fill(1.5::float8, ARRAY[10000]),
                     ARRAY(SELECT 'series ' || i FROM generate_series(1, 10000) AS i))))";
     assert_eq!(count(&client, many, &[]).await, 10_000);
-    assert_eq!(count(&client, "SELECT count(*) FROM timedb.values", &[]).await, 10_001);
+    assert_eq!(
+        count(&client, "SELECT count(*) FROM timedb.values", &[]).await,
+        10_001
+    );
 }
 
 #[tokio::test]
@@ -222,7 +310,10 @@ async fn an_upload_that_fails_late_leaves_nothing_of_what_came_before() {
     let client = db.begin(db.a()).await;
     upload(&client, "kept", &[1.0]).await.unwrap();
     client.batch_execute("SAVEPOINT s").await.unwrap();
-    assert_eq!(refusal(upload_sql(&client, "'{2025-01-01}', '{NaN}', '{lost}'").await).0, "22003");
+    assert_eq!(
+        refusal(upload_sql(&client, "'{2025-01-01}', '{NaN}', '{lost}'").await).0,
+        "22003"
+    );
     client.batch_execute("ROLLBACK TO s; COMMIT").await.unwrap();
     assert_eq!(rows_of_all_kinds(&db).await, [1, 0, 1, 1]);
 }
@@ -230,7 +321,10 @@ async fn an_upload_that_fails_late_leaves_nothing_of_what_came_before() {
 async fn as_read_only(db: &Db, tenant: &Tenant) -> Client {
     let superuser = db.connect(Role::Superuser).await;
     superuser
-        .execute("UPDATE timedb.api_keys SET access = 'read_only' WHERE user_id = $1", &[&tenant.user_id])
+        .execute(
+            "UPDATE timedb.api_keys SET access = 'read_only' WHERE user_id = $1",
+            &[&tenant.user_id],
+        )
         .await
         .unwrap();
     db.begin(tenant).await
@@ -243,7 +337,10 @@ async fn a_read_only_key_reads_and_cannot_write() {
     upload(&client, "wind", &[1.0]).await.unwrap();
     client.batch_execute("COMMIT").await.unwrap();
     let client = as_read_only(&db, db.a()).await;
-    assert_eq!(count(&client, "SELECT count(*) FROM timedb.values", &[]).await, 1);
+    assert_eq!(
+        count(&client, "SELECT count(*) FROM timedb.values", &[]).await,
+        1
+    );
     client.batch_execute("SAVEPOINT s").await.unwrap();
     for call in [
         "SELECT * FROM timedb.upload('{2025-01-01}', '{1}', '{wind}')".to_owned(),
@@ -273,7 +370,10 @@ async fn without_a_tenant_every_write_is_refused() {
         ] {
             let (code, message) = refusal(client.query(&call, &[]).await);
             assert_eq!(code, "28000", "{call}");
-            assert_eq!(message, "no tenant: call timedb.authenticate(key) first", "{call}");
+            assert_eq!(
+                message, "no tenant: call timedb.authenticate(key) first",
+                "{call}"
+            );
         }
         // Outside a transaction block the authentication is over before the upload.
         authenticate(&client, &db.a().key).await.unwrap();

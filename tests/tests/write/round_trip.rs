@@ -16,16 +16,24 @@ async fn through(times: &[i64], values: &[Option<f64>]) -> (Vec<i64>, Vec<Option
     let client = db.login(db.a()).await;
     let instants: Vec<Micros> = times.iter().map(|time| Micros(*time)).collect();
     client
-        .query_one("SELECT * FROM timedb.upload($1, $2, ARRAY['x'])", &[&instants, &values])
+        .query_one(
+            "SELECT * FROM timedb.upload($1, $2, ARRAY['x'])",
+            &[&instants, &values],
+        )
         .await
         .unwrap_or_else(|error| panic!("upload: {error:?}"));
     let rows = client
-        .query("SELECT valid_time, value FROM timedb.read_flat() ORDER BY valid_time", &[])
+        .query(
+            "SELECT valid_time, value FROM timedb.read_flat() ORDER BY valid_time",
+            &[],
+        )
         .await
         .unwrap();
     (
         rows.iter().map(|row| row.get::<_, Micros>(0).0).collect(),
-        rows.iter().map(|row| row.get::<_, Option<f64>>(1).map(f64::to_bits)).collect(),
+        rows.iter()
+            .map(|row| row.get::<_, Option<f64>>(1).map(f64::to_bits))
+            .collect(),
     )
 }
 
@@ -70,7 +78,10 @@ async fn each_odd_value_survives_alone() {
     for (number, value) in ODD.iter().enumerate() {
         let name = format!("odd {number}");
         client
-            .query_one("SELECT * FROM timedb.upload('{2025-01-01}', ARRAY[$1::float8], ARRAY[$2::text])", &[value, &name])
+            .query_one(
+                "SELECT * FROM timedb.upload('{2025-01-01}', ARRAY[$1::float8], ARRAY[$2::text])",
+                &[value, &name],
+            )
             .await
             .unwrap();
         let row = client
@@ -96,7 +107,11 @@ async fn odd_values_survive_together_with_nulls_between_them() {
 #[tokio::test]
 async fn long_runs_survive_whatever_they_are_encoded_as() {
     let n = 9_000;
-    let decimals = |scale: f64| -> Vec<Option<f64>> { (0..n).map(|i| Some(f64::from(i * 7 % 1000 - 500) / scale)).collect() };
+    let decimals = |scale: f64| -> Vec<Option<f64>> {
+        (0..n)
+            .map(|i| Some(f64::from(i * 7 % 1000 - 500) / scale))
+            .collect()
+    };
     values_survive(&decimals(100.0)).await;
     values_survive(&decimals(1e9)).await;
     values_survive(&decimals(3.0)).await;
@@ -108,7 +123,9 @@ async fn long_runs_survive_whatever_they_are_encoded_as() {
     mixed[17] = None;
     values_survive(&mixed).await;
     values_survive(&vec![Some(-0.0); n as usize]).await;
-    let noise = |i: i32| f64::from_bits(Uuid::new_v4().as_u64_pair().0 & !(1 << 62) ^ i.unsigned_abs() as u64);
+    let noise = |i: i32| {
+        f64::from_bits(Uuid::new_v4().as_u64_pair().0 & !(1 << 62) ^ i.unsigned_abs() as u64)
+    };
     values_survive(&(0..n).map(|i| Some(noise(i))).collect::<Vec<_>>()).await;
 }
 
@@ -117,11 +134,23 @@ async fn instants_survive_to_the_microsecond() {
     for times in [
         vec![START],
         vec![START, START + 1],
-        vec![EXTREMES[0], -1, 0, 1, START + 999_999, EXTREMES[1] - 1, EXTREMES[1]],
+        vec![
+            EXTREMES[0],
+            -1,
+            0,
+            1,
+            START + 999_999,
+            EXTREMES[1] - 1,
+            EXTREMES[1],
+        ],
         (0..5_000).map(|i| START + i * 3_600_000_000).collect(),
-        (0..5_000).map(|i| START + i * 3_600_000_000 + i % 7).collect(),
+        (0..5_000)
+            .map(|i| START + i * 3_600_000_000 + i % 7)
+            .collect(),
         (0..5_000).map(|i: i64| START + i * i * i).collect(),
-        (0..600).map(|i| EXTREMES[0] + i * 525_000_000_000_000).collect(),
+        (0..600)
+            .map(|i| EXTREMES[0] + i * 525_000_000_000_000)
+            .collect(),
     ] {
         let values = vec![Some(1.0); times.len()];
         assert_eq!(through(&times, &values).await.0, times);

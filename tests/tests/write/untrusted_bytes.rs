@@ -24,9 +24,21 @@ fn three_points() -> Vec<u8> {
     }
     out.extend([0_u32, 1, 0].iter().flat_map(|index| index.to_le_bytes()));
     let start = 1_735_689_600_000_000_i64;
-    out.extend([start, start, start + 1].iter().flat_map(|time| time.to_le_bytes()));
-    out.extend([i64::MIN, start + 5, i64::MIN].iter().flat_map(|end| end.to_le_bytes()));
-    out.extend([1.5_f64, 0.0, -0.0].iter().flat_map(|value| value.to_le_bytes()));
+    out.extend(
+        [start, start, start + 1]
+            .iter()
+            .flat_map(|time| time.to_le_bytes()),
+    );
+    out.extend(
+        [i64::MIN, start + 5, i64::MIN]
+            .iter()
+            .flat_map(|end| end.to_le_bytes()),
+    );
+    out.extend(
+        [1.5_f64, 0.0, -0.0]
+            .iter()
+            .flat_map(|value| value.to_le_bytes()),
+    );
     out.push(0b010);
     out
 }
@@ -45,15 +57,25 @@ pub fn one_point() -> Vec<u8> {
 
 /// Sends the bytes; a refusal must be the caller's fault.
 async fn send(client: &Client, call: &str, bytes: &[u8]) -> bool {
-    client.batch_execute("BEGIN").await.expect("the backend is alive");
+    client
+        .batch_execute("BEGIN")
+        .await
+        .expect("the backend is alive");
     let result = client.query(call, &[&bytes]).await;
-    client.batch_execute("ROLLBACK").await.expect("the backend is alive");
+    client
+        .batch_execute("ROLLBACK")
+        .await
+        .expect("the backend is alive");
     match result {
         Ok(_) => true,
         Err(error) => {
-            let refused = error.as_db_error().unwrap_or_else(|| panic!("{error:?} after {bytes:?}"));
+            let refused = error
+                .as_db_error()
+                .unwrap_or_else(|| panic!("{error:?} after {bytes:?}"));
             let code = refused.code().code();
-            let fault = ["21000", "22", "42704", "23505", "54000"].iter().any(|class| code.starts_with(class));
+            let fault = ["21000", "22", "42704", "23505", "54000"]
+                .iter()
+                .any(|class| code.starts_with(class));
             assert!(fault, "{code} {} after {bytes:?}", refused.message());
             false
         }
@@ -78,8 +100,23 @@ async fn packed_uploads_are_stored_as_described() {
         .await
         .unwrap();
     let rows: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
-    assert_eq!(rows, ["load{}MW null 5", r#"wind{"site": "north"}MW 1.5 -"#, r#"wind{"site": "north"}MW -0 -"#]);
-    assert_eq!(count(&client, "SELECT points FROM timedb._upload_packed($1)", &[&one_point()]).await, 1);
+    assert_eq!(
+        rows,
+        [
+            "load{}MW null 5",
+            r#"wind{"site": "north"}MW 1.5 -"#,
+            r#"wind{"site": "north"}MW -0 -"#
+        ]
+    );
+    assert_eq!(
+        count(
+            &client,
+            "SELECT points FROM timedb._upload_packed($1)",
+            &[&one_point()]
+        )
+        .await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -89,13 +126,19 @@ async fn cut_off_and_lengthened_uploads_are_refused() {
     let whole = three_points();
     assert!(send(&client, UPLOAD, &whole).await);
     for length in 0..whole.len() {
-        assert!(!send(&client, UPLOAD, &whole[..length]).await, "{length} bytes were taken");
+        assert!(
+            !send(&client, UPLOAD, &whole[..length]).await,
+            "{length} bytes were taken"
+        );
     }
     assert!(!send(&client, UPLOAD, &[&whole[..], &[0]].concat()).await);
     for version in [0, 2, 255] {
         let mut other = whole.clone();
         other[0] = version;
-        assert!(!send(&client, UPLOAD, &other).await, "version {version} was taken");
+        assert!(
+            !send(&client, UPLOAD, &other).await,
+            "version {version} was taken"
+        );
     }
 }
 
@@ -107,7 +150,10 @@ async fn uploads_with_wild_counts_are_refused_before_they_cost_memory() {
         for wild in [u32::MAX, i32::MAX.cast_unsigned(), 1 << 28, 50_000_001] {
             let mut bytes = three_points();
             bytes[at..at + 4].copy_from_slice(&wild.to_le_bytes());
-            assert!(!send(&client, UPLOAD, &bytes).await, "{wild} at {at} was taken");
+            assert!(
+                !send(&client, UPLOAD, &bytes).await,
+                "{wild} at {at} was taken"
+            );
         }
     }
 }
@@ -118,10 +164,16 @@ async fn damaged_bytes_never_hurt_the_backend() {
     let client = db.login(db.a()).await;
     let upload = three_points();
     client.query_one(UPLOAD, &[&upload]).await.unwrap();
-    let row = client.query_one("SELECT timedb._read_packed('versions')", &[]).await.unwrap();
+    let row = client
+        .query_one("SELECT timedb._read_packed('versions')", &[])
+        .await
+        .unwrap();
     let chunk: Vec<u8> = row.get(0);
     let mut random = Pcg64::seed_from_u64(7);
-    for (call, whole) in [(UPLOAD, &upload), ("SELECT count(*) FROM timedb._unpack($1)", &chunk)] {
+    for (call, whole) in [
+        (UPLOAD, &upload),
+        ("SELECT count(*) FROM timedb._unpack($1)", &chunk),
+    ] {
         for _ in 0..1_500 {
             let mut bytes = whole.clone();
             for _ in 0..=random.next_u64() % 3 {

@@ -137,6 +137,9 @@ impl<'a, T: Number + Default> Pages<'a, T> {
         range: Range<usize>,
         mut each: impl FnMut(&[T]) -> ControlFlow<()>,
     ) -> Result<(), SegmentError> {
+        if range.is_empty() {
+            return Ok(());
+        }
         let size = 1 << self.page_log;
         let mut lengths = self.lengths;
         let mut pages = self.pages;
@@ -262,6 +265,21 @@ fn spread(sample: &[u64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pco::metadata::Mode;
+
+    fn decompress<T: Number + Default>(
+        bytes: &[u8],
+        modes: Modes,
+        n: usize,
+        range: Range<usize>,
+    ) -> Result<Vec<T>, SegmentError> {
+        let mut numbers = Vec::new();
+        Pages::open(Reader(bytes), modes, n)?.read(range, |some| {
+            numbers.extend_from_slice(some);
+            ControlFlow::Continue(())
+        })?;
+        Ok(numbers)
+    }
 
     #[test]
     fn pco_still_writes_the_format_that_is_left_out() {
@@ -280,8 +298,10 @@ mod tests {
             &[0x11; 40],
             &[],
         ] {
+            let bytes = [&[10], bytes].concat();
             for modes in [Modes::Classic, Modes::Float] {
-                assert_eq!(decompress::<u64>(bytes, modes, 1000), Err(DAMAGED));
+                let numbers = decompress::<u64>(&bytes, modes, 1000, 0..1000);
+                assert_eq!(numbers, Err(DAMAGED));
             }
         }
     }
@@ -295,11 +315,16 @@ mod tests {
             for order in [0, 1] {
                 let mut bytes = Vec::new();
                 compress(&values, Modes::Float, order, &mut bytes).unwrap();
-                assert_eq!(bytes[0] & 15, mode);
-                assert_eq!(
-                    decompress(&bytes, Modes::Float, values.len()),
-                    Ok(values.clone())
-                );
+                let pages = Pages::<f64>::open(Reader(&bytes), Modes::Float, values.len());
+                let meta = &pages.unwrap().chunk.meta().mode;
+                assert_eq!(matches!(meta, Mode::FloatQuant(_)), mode == 3);
+                assert_eq!(matches!(meta, Mode::FloatMult(_)), mode == 2);
+                for range in [0..3000, 0..1, 511..513, 700..800, 2999..3000, 1024..1024] {
+                    assert_eq!(
+                        decompress(&bytes, Modes::Float, 3000, range.clone()).as_deref(),
+                        Ok(&values[range])
+                    );
+                }
             }
         }
     }

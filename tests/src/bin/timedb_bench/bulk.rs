@@ -82,7 +82,11 @@ async fn upload(stage: &Stage, server: &Server, metric: &str, rows: usize) -> Re
         [("timedb", &found), ("the plain table", &base)],
     )?;
     report::more(&name, rows as f64 / ours, rows as f64 / plain);
-    report::less(&stage.name(&format!("{metric}_ms")), ours * 1e3, plain * 1e3);
+    report::less(
+        &stage.name(&format!("{metric}_ms")),
+        ours * 1e3,
+        plain * 1e3,
+    );
     Ok(())
 }
 
@@ -139,7 +143,11 @@ async fn get(stage: &Stage, server: &Server) -> Result<()> {
     .await?;
     let count = expected.count as f64;
     report::more(&stage.name(metric), count / ours, count / plain);
-    report::less(&stage.name(&format!("{metric}_ms")), ours * 1e3, plain * 1e3);
+    report::less(
+        &stage.name(&format!("{metric}_ms")),
+        ours * 1e3,
+        plain * 1e3,
+    );
     Ok(())
 }
 

@@ -16,6 +16,7 @@ pub async fn print_machine(client: &Client, runs: usize, seconds: u64) -> Result
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kilobytes = field(&memory, "MemTotal").replace(" kB", "");
     let gigabytes = kilobytes.parse().unwrap_or(0.0) / 1_048_576.0;
@@ -31,9 +32,10 @@ pub async fn print_machine(client: &Client, runs: usize, seconds: u64) -> Result
     let text = |column: usize| row.get::<_, String>(column);
     say(&format!("# date: {} UTC", text(0)));
     say(&format!(
-        "# machine: {cores} cores of {}, {gigabytes:.0} GiB, Linux {}",
+        "# machine: {cores} cores of {}, {gigabytes:.0} GiB, Linux {}, load at the start {}",
         field(&cpu, "model name"),
-        kernel.trim()
+        kernel.trim(),
+        load.split(' ').next().unwrap_or("unknown")
     ));
     say(&format!("# server: {}, timedb {}", text(1), text(2)));
     say(&format!("# settings: {}", text(3)));
