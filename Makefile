@@ -3,6 +3,9 @@
 #   PORT              where `make run` serves (default: 8000)
 #   TIMEDB_STATE_DIR  where the private clusters live (default: .timedb)
 
+# rustup does not touch the shell it was installed from.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
 .DEFAULT_GOAL := help
 .PHONY: help setup build run test fmt lint doc bench install package audit clean distclean
 

@@ -40,18 +40,16 @@ offered_postgres() {
     return 1
 }
 
+# Which PostgreSQL packages are missing: those of one version, of any, or none.
 major=
-if config=$(find_pg_config) && [[ -x $config ]]; then
-    if [[ ! -f $("$config" --includedir-server)/postgres.h || ! -x $("$config" --bindir)/postgres ]]; then
-        major=$("$config" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
-    fi
-elif [[ -n ${config:-} ]]; then
-    # The server's package is there, its development package (which holds pg_config) is not.
-    major=$(sed -E 's|.*/postgresql/([0-9]+)/.*|\1|' <<<"$config")
-elif [[ -n ${PG_CONFIG:-} ]]; then
-    find_pg_config >/dev/null
-else
+if [[ -n ${PG_CONFIG:-} ]]; then use_postgres; fi
+if ! config=$(find_pg_config); then
     major=any
+elif [[ ! -x $config ]]; then
+    # The server's package is there, the development package (which holds pg_config) is not.
+    major=$(sed -E 's|.*/postgresql/([0-9]+)/.*|\1|' <<<"$config")
+elif [[ ! -f $("$config" --includedir-server)/postgres.h || ! -x $("$config" --bindir)/postgres ]]; then
+    major=$("$config" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
 fi
 
 if ((${#missing[@]})) || [[ -n $major ]]; then

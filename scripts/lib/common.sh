@@ -16,7 +16,7 @@ die() {
 have() { command -v "$1" >/dev/null 2>&1; }
 is_root() { [[ $(id -u) -eq 0 ]]; }
 
-# rustup does not touch the shell it was installed from.
+# The Makefile does the same; the scripts can be called without it.
 if ! have cargo && [[ -x ${HOME:-/nonexistent}/.cargo/bin/cargo ]]; then
     PATH=$HOME/.cargo/bin:$PATH
 fi
@@ -32,10 +32,10 @@ unset name
 umask 022
 
 # Prints the pg_config to use: PG_CONFIG, or the newest supported one that has its server beside it.
+# It may not exist yet.
 find_pg_config() {
     if [[ -n ${PG_CONFIG:-} ]]; then
-        have "$PG_CONFIG" || die "PG_CONFIG names $PG_CONFIG, which is not an executable file"
-        command -v "$PG_CONFIG"
+        command -v "$PG_CONFIG" || printf '%s\n' "$PG_CONFIG"
         return
     fi
     local major
@@ -51,8 +51,9 @@ find_pg_config() {
 # Sets PG_CONFIG, PG_MAJOR and PG_BIN; `make setup` comes first, so their absence is an error.
 use_postgres() {
     PG_CONFIG=$(find_pg_config) || die "no PostgreSQL ${PG_MAJORS[-1]} to ${PG_MAJORS[0]} found: run 'make setup', or set PG_CONFIG"
-    [[ -x $PG_CONFIG ]] || die "$PG_CONFIG is missing: run 'make setup', or set PG_CONFIG"
-    PG_MAJOR=$("$PG_CONFIG" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
+    have "$PG_CONFIG" || die "PG_CONFIG is $PG_CONFIG, which is not a program"
+    PG_MAJOR=$("$PG_CONFIG" --version 2>/dev/null | sed -nE 's/^PostgreSQL ([0-9]+).*/\1/p' || true)
+    [[ -n $PG_MAJOR ]] || die "PG_CONFIG is $PG_CONFIG, which is not PostgreSQL's pg_config"
     [[ " ${PG_MAJORS[*]} " == *" $PG_MAJOR "* ]] ||
         die "$PG_CONFIG belongs to PostgreSQL $PG_MAJOR; timedb supports ${PG_MAJORS[-1]} to ${PG_MAJORS[0]}"
     PG_BIN=$("$PG_CONFIG" --bindir)

@@ -28,7 +28,7 @@ create_demo_user() {
 
 print_welcome() {
     local url=http://127.0.0.1:$PORT
-    printf '\ntimedb serves %s (its documentation: %s/docs). Ctrl-C stops it.\n' "$url" "$url"
+    printf '\ntimedb serves %s. Ctrl-C stops it.\n' "$url"
     printf '\nIts database, for psql and for the timedb command (%s):\n\n' "$TIMEDB_BIN"
     printf "    export TIMEDB_DSN='%s'\n" "$(cluster_dsn timedb postgres)"
     if [[ -z $DEMO_KEY ]]; then

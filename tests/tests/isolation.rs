@@ -1,6 +1,8 @@
 //! Tenant A and tenant B upload the same names; whatever B asks, in whatever way, nothing of A is in
 //! the answer, and what an answer is made of does not tell that A exists.
 
+#[path = "isolation/calls.rs"]
+mod calls;
 #[path = "isolation/indirect.rs"]
 mod indirect;
 #[path = "isolation/plans.rs"]
@@ -132,142 +134,6 @@ async fn no_relation_shows_a_row_of_another_tenant() {
             .iter()
             .any(|trace| rows.iter().any(|row| row.contains(trace)));
         assert!(seen, "{relation}");
-    }
-}
-
-/// Every function that tenants may call, with calls that try to reach A's series from B.
-fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
-    let by_id = format!("series_id => '{{{of_a}}}'");
-    let mut calls = Vec::new();
-    for function in ["read_flat", "read_overlapping", "read_versions"] {
-        for arguments in [
-            "",
-            "name => 'wind'",
-            r#"labels => '{"site": "north"}'"#,
-            &by_id,
-        ] {
-            calls.push((
-                function,
-                format!("SELECT * FROM timedb.{function}({arguments})"),
-            ));
-        }
-    }
-    for mode in ["flat", "overlapping", "versions"] {
-        for rest in ["", ", name => 'wind'", &format!(", {by_id}")] {
-            calls.push(("_read_packed", format!("SELECT convert_from(p, 'SQL_ASCII') FROM (SELECT timedb._read_packed('{mode}'{rest}) AS p) AS c WHERE false OR length(p) < 0")));
-            calls.push((
-                "_read_chunks",
-                format!(
-                    "SELECT series_id, name, unit, labels FROM timedb._read_chunks('{mode}'{rest})"
-                ),
-            ));
-        }
-    }
-    calls.push(("whoami", "SELECT * FROM timedb.whoami()".to_owned()));
-    calls.push((
-        "current_tenant",
-        "SELECT timedb.current_tenant()".to_owned(),
-    ));
-    calls.push((
-        "create_series",
-        r#"SELECT * FROM timedb.create_series('wind', labels => '{"site": "north"}')"#.to_owned(),
-    ));
-    calls
-}
-
-/// Functions that tell nothing of any tenant's data, or are tried elsewhere: authenticate, login and
-/// logout in `identity`, the uploads below and in `write`.
-const ELSEWHERE: [&str; 9] = [
-    "authenticate",
-    "login",
-    "logout",
-    "auth_required",
-    "hide_parameters",
-    "version",
-    "upload",
-    "_upload_packed",
-    "_unpack",
-];
-
-#[tokio::test]
-async fn no_function_returns_anything_of_another_tenant() {
-    let shared = shared().await;
-    let client = shared.db.connect(Role::Session).await;
-    let callable = client
-        .query(
-            "SELECT DISTINCT proname::text FROM pg_proc
-             WHERE pronamespace = 'timedb'::regnamespace AND has_function_privilege(oid, 'EXECUTE')",
-            &[],
-        )
-        .await
-        .unwrap();
-    let calls = calls(shared.series[0][0]);
-    for row in &callable {
-        let name: &str = row.get(0);
-        let tried =
-            ELSEWHERE.contains(&name) || calls.iter().any(|(function, _)| *function == name);
-        assert!(
-            tried,
-            "{name} can be called by tenants and is not tried here"
-        );
-    }
-    for tenant in [Some(shared.db.b()), None] {
-        for (function, call) in &calls {
-            let client = shared.db.connect(Role::User).await;
-            run(&client, "BEGIN").await;
-            if let Some(tenant) = tenant {
-                authenticate(&client, &tenant.key).await.unwrap();
-            }
-            let rows = match answer(&client, call).await {
-                Ok(rows) => rows,
-                // Writing without a tenant.
-                Err(code) => {
-                    assert_eq!(
-                        (*function, code.as_str(), tenant.is_none()),
-                        ("create_series", "28000", true)
-                    );
-                    continue;
-                }
-            };
-            for trace in traces_of_a(&shared) {
-                assert!(
-                    !rows.iter().any(|row| row.contains(&trace)),
-                    "{call}: {rows:?}"
-                );
-            }
-            if call.contains(&shared.series[0][0].to_string()) {
-                assert_eq!(rows.len(), 0, "{call}: {rows:?}");
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn packed_chunks_hold_no_byte_of_another_tenants_series() {
-    let shared = shared().await;
-    for (tenant, expected) in [(Some(shared.db.b()), 3), (None, 0)] {
-        let client = shared.db.connect(Role::User).await;
-        run(&client, "BEGIN").await;
-        if let Some(tenant) = tenant {
-            authenticate(&client, &tenant.key).await.unwrap();
-        }
-        let mut chunks: Vec<Vec<u8>> = Vec::new();
-        for call in [
-            "",
-            ", name => 'wind'",
-            r#", labels => '{"site": "north"}'"#,
-            ", end_valid => '2030-01-01'",
-        ] {
-            let query = format!("SELECT timedb._read_packed('versions'{call})");
-            let rows = client.query(&query, &[]).await.unwrap();
-            chunks.extend(rows.iter().map(|row| row.get::<_, Vec<u8>>(0)));
-        }
-        assert!(chunks.len() >= expected, "{} chunks", chunks.len());
-        for id in &shared.series[0] {
-            for chunk in &chunks {
-                assert!(!chunk.windows(16).any(|bytes| bytes == id.as_bytes()));
-            }
-        }
     }
 }
 

@@ -13,7 +13,10 @@ pub(crate) fn to_api(error: &Error, with_key: bool) -> ApiError {
     let code = answer.code().code();
     match (code, &code[..2]) {
         ("28000", _) => ApiError::unauthenticated(with_key),
-        ("42501", _) => ApiError::forbidden(sentence(answer)),
+        // PostgreSQL's own refusals name objects and are the operator's to mend; a read-only key is not.
+        ("42501", _) if !answer.message().starts_with("permission denied") => {
+            ApiError::forbidden(sentence(answer))
+        }
         ("42704", _) => ApiError::not_found(sentence(answer)),
         ("23505", _) => ApiError::conflict(sentence(answer)),
         ("21000" | "23514", _) | (_, "22") => ApiError::bad_request(sentence(answer)),

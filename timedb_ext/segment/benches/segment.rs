@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use timedb_segment::group::group_points;
 use timedb_segment::{
-    Column, Filter, MAX_POINTS, Merger, Mode, Points, Segment, SegmentKey, decode, encode,
+    Column, Filter, MAX_POINTS, Merger, Mode, Points, Segment, SegmentKey, decode, decode_range,
+    encode,
 };
 
 const KEY: SegmentKey = SegmentKey {
@@ -70,14 +71,20 @@ fn codec(name: &str, points: &Points) {
     let n = points.len() as f64;
     let encoding = time(|| encode(&KEY, points));
     let decoding = time(|| decode(&KEY, &segment.bounds, &segment.blob));
+    // Some 24 points after two thirds.
+    let from = points.len() * 2 / 3;
+    let start = points.valid_time.get(from).copied();
+    let end = points.valid_time.get(from + 24).copied();
+    let part = time(|| decode_range(&KEY, &segment.bounds, &segment.blob, start, end));
     println!(
-        "{name:32} {:6} B {:7.3} B/value  encode {:7.2} us {:6.1} ns/value  decode {:7.2} us {:6.1} ns/value",
+        "{name:32} {:6} B {:7.3} B/value  encode {:7.2} us {:6.1} ns/value  decode {:7.2} us {:6.1} ns/value  24 points {:6.2} us",
         segment.blob.len(),
         segment.blob.len() as f64 / n,
         encoding.as_nanos() as f64 / 1000.0,
         encoding.as_nanos() as f64 / n,
         decoding.as_nanos() as f64 / 1000.0,
         decoding.as_nanos() as f64 / n,
+        part.as_nanos() as f64 / 1000.0,
     );
 }
 

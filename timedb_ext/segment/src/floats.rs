@@ -4,7 +4,7 @@ use std::ops::{ControlFlow, Range};
 
 use crate::format::{Reader, put_varint, unknown_codec};
 use crate::ints::Ints;
-use crate::pcodec::{self, Modes, Pages};
+use crate::pcodec::{self, Modes, Outlook, Pages};
 use crate::{SegmentError, ints};
 
 const DECIMAL: u8 = 0;
@@ -60,8 +60,8 @@ pub(crate) fn encode(values: &[f64], out: &mut Vec<u8>) -> u8 {
     let start = out.len();
     if values.len() >= RAW_BELOW {
         let ordered: Vec<u64> = values.iter().map(|&value| ordered(value)).collect();
-        let order = pcodec::delta_order(&ordered).min(1);
-        if pcodec::compress(values, Modes::Float, order, out).is_some()
+        let outlook = Outlook::of(&ordered, 1);
+        if pcodec::compress(values, Modes::Float, outlook, out).is_some()
             && out.len() - start < values.len() * 8
         {
             return PCO;
@@ -228,9 +228,7 @@ fn decode_decimals(
     }
     let codec = reader.u8()?;
     let numbers = Ints::open(codec, 0, n, reader)?;
-    let mut values = numbers
-        .map(range.clone(), |number| number as f64 / power)?
-        .into_vec(range.len());
+    let mut values = numbers.divide(range.clone(), power)?.into_vec(range.len());
     for (i, value) in patches {
         values[i] = value;
     }

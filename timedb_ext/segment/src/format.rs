@@ -46,9 +46,13 @@
 //! | 4, 5, 6 pco | zigzag a, varint unit, pco of u16, u32 or u64 | base + a + unit * x |
 //!
 //! Packed numbers stand least significant bit first without gaps, and end with zero bits up to a
-//! whole byte. *pco* is the chunk metadata followed by one page of `count` numbers in pco's
-//! wrapped format 4.1 (the two bytes of its header, 4 and 1, are left out); integers are always in
-//! mode Classic; the delta encoding is none or consecutive.
+//! whole byte.
+//!
+//! *pco* is a varint p, at least 256; the lengths in bytes of all pages but the last, as varints;
+//! chunk metadata; and the pages, each of p numbers but the last one of what is left (`count` not
+//! above p: one page), in pco's wrapped format 4.1 (the two bytes of its header, 4 and 1, are left
+//! out). Integers are always in mode Classic; the delta encoding is none or consecutive and starts
+//! anew with each page, so that a part of a column is read from the pages it lies in.
 //!
 //! **Values**: the doubles that are not null, one after the other; `count` means their number here.
 //!

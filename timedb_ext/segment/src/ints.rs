@@ -6,7 +6,7 @@ mod decode;
 use crate::Column;
 use crate::bits::{pack, packed_len, width_of};
 use crate::format::{put_varint, put_zigzag};
-use crate::pcodec::{self, Modes};
+use crate::pcodec::{self, Modes, Outlook};
 
 pub(crate) use decode::Ints;
 
@@ -135,21 +135,31 @@ pub(crate) fn encode(numbers: &[i64], base: i64, out: &mut Vec<u8>) -> u8 {
 /// Appends pco's form in the narrowest type: its tables shrink with it.
 fn encode_pco(numbers: &[i64], scaled: &Scaled, out: &mut Vec<u8>) -> Option<u8> {
     let numbers: Vec<u64> = numbers.iter().map(|&number| scaled.scale(number)).collect();
-    let order = pcodec::delta_order(&numbers);
+    let outlook = Outlook::of(&numbers, 2);
     fn narrow<T>(numbers: &[u64], narrow: impl Fn(u64) -> T) -> Vec<T> {
         numbers.iter().map(|&number| narrow(number)).collect()
     }
     match scaled.width() {
         0..=16 => {
-            pcodec::compress(&narrow(&numbers, |x| x as u16), Modes::Classic, order, out)?;
+            pcodec::compress(
+                &narrow(&numbers, |x| x as u16),
+                Modes::Classic,
+                outlook,
+                out,
+            )?;
             Some(PCO_16)
         }
         17..=32 => {
-            pcodec::compress(&narrow(&numbers, |x| x as u32), Modes::Classic, order, out)?;
+            pcodec::compress(
+                &narrow(&numbers, |x| x as u32),
+                Modes::Classic,
+                outlook,
+                out,
+            )?;
             Some(PCO_32)
         }
         _ => {
-            pcodec::compress(&numbers, Modes::Classic, order, out)?;
+            pcodec::compress(&numbers, Modes::Classic, outlook, out)?;
             Some(PCO_64)
         }
     }

@@ -7,13 +7,16 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use crate::{Points, Stamp};
+use crate::{Column, Points, Stamp};
 
 pub use output::Merged;
 use output::Output;
 
 /// Fewer fresh points than this are not worth a merge of their own.
 const HOLD: usize = 1024;
+
+/// A segment on its own isn't merged: a part of those points suffices for it to leave.
+const LONE_PART: usize = 4;
 
 /// From so many points held on, versions that can't be answered any more are thrown away.
 const COMPACT: usize = 1 << 18;
@@ -50,24 +53,32 @@ impl Filter {
 
     /// What is left of the points, and where it starts.
     fn apply(&self, mut points: Points) -> (Points, usize) {
+        if points.is_empty() {
+            return (points, 0);
+        }
         let from = self
             .start_valid
             .map_or(0, |start| points.valid_time.partition_point(|&t| t < start));
         let to = self.end_valid.map_or(points.len(), |end| {
             points.valid_time.partition_point(|&t| t < end)
         });
-        let keeps = |i: usize| self.keeps_known(points.known_time.get(i));
-        let whole = points.known_time.constant().is_some();
-        if from >= to || whole && !keeps(from) {
+        let any = from < to
+            && match &points.known_time {
+                Column::Constant(known) => self.keeps_known(*known),
+                Column::Each(_) => true,
+            };
+        if !any {
             points.truncate(0);
             return (points, 0);
         }
-        if whole || (from..to).all(keeps) {
-            points.truncate(to);
-            return (points, from);
+        if let Column::Each(known) = &points.known_time
+            && !known[from..to].iter().all(|&known| self.keeps_known(known))
+        {
+            let kept: Vec<usize> = (from..to).filter(|&i| self.keeps_known(known[i])).collect();
+            return (points.select(&kept), 0);
         }
-        let kept: Vec<usize> = (from..to).filter(|&i| keeps(i)).collect();
-        (points.select(&kept), 0)
+        points.truncate(to);
+        (points, from)
     }
 }
 
@@ -150,8 +161,8 @@ impl Merger {
         }
     }
 
-    /// Sets how many fresh points [`Merger::take_before`] waits for; 1024 unless told, with 0
-    /// everything that is final leaves at once.
+    /// Sets how many fresh points [`Merger::take_before`] waits for (a quarter of them if they come
+    /// from one segment); 1024 unless told, with 0 everything that is final leaves at once.
     pub fn hold_back(mut self, points: usize) -> Merger {
         self.hold = points;
         self
@@ -176,7 +187,11 @@ impl Merger {
     /// there or later. None if there are none, or so few that they better wait for more: then
     /// they leave with a later call or with [`Merger::finish`].
     pub fn take_before(&mut self, valid_time: i64) -> Option<Merged> {
-        if self.fresh < self.hold {
+        let wait_for = match self.held.len() {
+            1 => self.hold / LONE_PART,
+            _ => self.hold,
+        };
+        if self.fresh < wait_for {
             return None;
         }
         let merged = self.take(|held| {
@@ -201,13 +216,12 @@ impl Merger {
         let ends: Vec<usize> = self.held.iter().map(to).collect();
         let mut leaving = (0..ends.len()).filter(|&i| ends[i] > self.held[i].from);
         if let (Some(only), None) = (leaving.next(), leaving.next())
-            && self.held[only].from == 0
             && ends[only] == self.held[only].points.len()
             && (self.held[only].strict || self.mode == Mode::Versions)
         {
-            let held = self.held.remove(only);
-            self.size -= held.points.len();
-            return Merged::whole(held.points, self.mode);
+            let Held { points, from, .. } = self.held.remove(only);
+            self.size -= points.len();
+            return output::whole(points, from, self.mode);
         }
         let merged = {
             let slices = self.slices(&ends);

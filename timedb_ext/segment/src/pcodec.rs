@@ -8,9 +8,9 @@ use pco::data_types::Number;
 use pco::wrapped::{ChunkDecompressor, FileCompressor, FileDecompressor};
 use pco::{ChunkConfig, DecompressorScratch, DeltaSpec, ModeSpec, PagingSpec};
 
+use crate::SegmentError;
 use crate::bits::width_of;
 use crate::format::{Reader, put_varint};
-use crate::{MAX_COUNT, SegmentError};
 
 /// pco's format that segments hold; its two bytes are the header that segments leave out.
 const FORMAT: [u8; 2] = [4, 1];
@@ -24,13 +24,16 @@ const SAMPLE: usize = 1024;
 /// How many bits a number a second order of deltas has to save to be worth its decoding.
 const SECOND_ORDER_GAIN: f64 = 0.5;
 
-/// Pages of fewer numbers would waste what pco decodes at once.
-const MIN_PAGE_LOG: u32 = BATCH.ilog2();
-
-/// A page of so many numbers holds any column.
-const MAX_PAGE_LOG: u32 = MAX_COUNT.ilog2();
-
 const DAMAGED: SegmentError = SegmentError::Damaged("a pco column can't be decoded");
+
+/// Up to so many numbers stand in one page.
+const ONE_PAGE: usize = 1024;
+
+/// The numbers in a page of more: the fewer, the fewer a read of part of a column decodes in vain.
+const SHORT_PAGE: usize = 512;
+
+/// From so many bits on a page is long enough.
+const LEAST_PAGE_BITS: f64 = 350.0 * 8.0;
 
 /// Which of pco's modes a column may have; the others would let bytes demand memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,25 +48,24 @@ pub(crate) enum Modes {
 pub(crate) fn compress<T: Number>(
     numbers: &[T],
     modes: Modes,
-    delta_order: usize,
+    outlook: Outlook,
     out: &mut Vec<u8>,
 ) -> Option<()> {
-    let page_log = page_log();
-    let size = 1 << page_log;
-    let pages = numbers.len().div_ceil(size);
-    let page_sizes = numbers.chunks(size).map(<[T]>::len).collect();
+    let page_size = page_size(numbers.len(), outlook.bits);
+    let page_sizes: Vec<usize> = numbers.chunks(page_size).map(<[T]>::len).collect();
+    let pages = page_sizes.len();
     let config = ChunkConfig::default()
         .with_compression_level(LEVEL)
         .with_mode_spec(match modes {
             Modes::Classic => ModeSpec::Classic,
             Modes::Float => ModeSpec::Auto,
         })
-        .with_delta_spec(DeltaSpec::TryConsecutive(delta_order))
+        .with_delta_spec(DeltaSpec::TryConsecutive(outlook.delta_order))
         .with_paging_spec(PagingSpec::Exact(page_sizes));
     let mut chunk = FileCompressor::default()
         .chunk_compressor(numbers, &config)
         .ok()?;
-    out.push(page_log as u8);
+    put_varint(page_size as u64, out);
     let mut data = Vec::new();
     chunk.write_meta(&mut data).ok()?;
     for page in 0..pages {
@@ -77,26 +79,41 @@ pub(crate) fn compress<T: Number>(
     Some(())
 }
 
-fn page_log() -> u32 {
-    std::env::var("PAGE_LOG")
-        .ok()
-        .and_then(|s| s.parse().ok())
-        .unwrap_or(9)
+/// How many of `n` numbers of some bits stand in a page. Where they take few bits, pages are longer:
+/// each costs some eight bytes.
+fn page_size(n: usize, bits: f64) -> usize {
+    let page_bits = |size: usize| size as f64 * bits;
+    match n {
+        ..=ONE_PAGE => ONE_PAGE,
+        _ if page_bits(SHORT_PAGE) >= LEAST_PAGE_BITS => SHORT_PAGE,
+        _ if page_bits(2 * SHORT_PAGE) >= LEAST_PAGE_BITS => 2 * SHORT_PAGE,
+        _ => 4 * SHORT_PAGE,
+    }
+}
+
+/// Numbers that pco decodes at once.
+const BATCH: usize = 256;
+
+/// Bytes that pco wants to see from where it reads, or it copies what there is: for every page.
+const LOOKED_AT: usize = BATCH * (8 + 2) + 9;
+
+/// What would otherwise be allocated and cleared anew for every column.
+#[derive(Default)]
+struct Scratch {
+    pco: DecompressorScratch,
+    /// The last [`LOOKED_AT`] bytes of the pages, or all, and as many zeros.
+    tail: Vec<u8>,
 }
 
 thread_local! {
-    /// 20 kB that would otherwise be cleared anew for every column.
-    static SCRATCH: RefCell<DecompressorScratch> = RefCell::default();
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
-
-/// What pco decodes at once.
-const BATCH: usize = 256;
 
 /// A column that [`compress`] wrote.
 pub(crate) struct Pages<'a, T: Number> {
     chunk: ChunkDecompressor<T>,
     n: usize,
-    page_log: u32,
+    page_size: usize,
     /// The lengths in bytes of all pages but the last.
     lengths: Reader<'a>,
     pages: &'a [u8],
@@ -109,12 +126,12 @@ impl<'a, T: Number + Default> Pages<'a, T> {
         modes: Modes,
         n: usize,
     ) -> Result<Self, SegmentError> {
-        let page_log = u32::from(reader.u8()?);
-        if !(MIN_PAGE_LOG..=MAX_PAGE_LOG).contains(&page_log) {
+        let page_size = reader.count()?;
+        if page_size < BATCH {
             return Err(DAMAGED);
         }
         let lengths = reader;
-        for _ in 1..n.div_ceil(1 << page_log) {
+        for _ in 1..n.div_ceil(page_size) {
             reader.varint()?;
         }
         check_meta(reader.0, modes)?;
@@ -125,7 +142,7 @@ impl<'a, T: Number + Default> Pages<'a, T> {
         Ok(Pages {
             chunk,
             n,
-            page_log,
+            page_size,
             lengths,
             pages,
         })
@@ -135,52 +152,67 @@ impl<'a, T: Number + Default> Pages<'a, T> {
     pub(crate) fn read(
         &self,
         range: Range<usize>,
-        mut each: impl FnMut(&[T]) -> ControlFlow<()>,
+        each: impl FnMut(&[T]) -> ControlFlow<()>,
     ) -> Result<(), SegmentError> {
         if range.is_empty() {
             return Ok(());
         }
-        let size = 1 << self.page_log;
+        SCRATCH.with_borrow_mut(|scratch| self.read_with(scratch, range, each))
+    }
+
+    fn read_with(
+        &self,
+        Scratch { pco, tail }: &mut Scratch,
+        range: Range<usize>,
+        mut each: impl FnMut(&[T]) -> ControlFlow<()>,
+    ) -> Result<(), SegmentError> {
         let mut lengths = self.lengths;
-        let mut pages = self.pages;
-        let mut start = 0;
         let mut numbers = [T::default(); BATCH];
+        let tail_at = self.pages.len().saturating_sub(LOOKED_AT);
+        tail.clear();
+        let (mut start, mut byte) = (0, 0);
         while start < range.end {
-            let page_n = size.min(self.n - start);
-            let length = if start + page_n < self.n {
-                usize::try_from(lengths.varint()?).map_err(|_| DAMAGED)?
+            let page_n = self.page_size.min(self.n - start);
+            let end_byte = if start + page_n < self.n {
+                let length = usize::try_from(lengths.varint()?).map_err(|_| DAMAGED)?;
+                byte + length.min(self.pages.len())
             } else {
-                pages.len()
+                self.pages.len()
             };
-            let rest = pages.get(length..).ok_or(DAMAGED)?;
+            if end_byte > self.pages.len() {
+                return Err(DAMAGED);
+            }
             if start + page_n > range.start {
-                // pco copies what it reads if less than it could need follows: the page isn't cut out.
-                let end = SCRATCH.with_borrow_mut(|scratch| {
-                    let mut page = self
-                        .chunk
-                        .page_decompressor_with_scratch(pages, page_n, scratch)
-                        .map_err(|_| DAMAGED)?;
-                    let mut at = start;
-                    while at < range.end.min(start + page_n) {
-                        let read = page.read(&mut numbers).map_err(|_| DAMAGED)?.n_processed;
-                        let from = range.start.saturating_sub(at).min(read);
-                        let to = (range.end - at).min(read);
-                        if from < to && each(&numbers[from..to]).is_break() {
-                            return Ok(None);
-                        }
-                        at += read;
+                let page = if byte < tail_at {
+                    &self.pages[byte..]
+                } else {
+                    if tail.is_empty() {
+                        tail.extend_from_slice(&self.pages[tail_at..]);
+                        tail.resize(tail.len() + LOOKED_AT, 0);
                     }
-                    let whole = at == start + page_n;
-                    Ok(whole.then(|| page.into_src().len()))
-                })?;
-                match end {
-                    None => return Ok(()),
-                    Some(left) if left == rest.len() => {}
-                    Some(_) => return Err(DAMAGED),
+                    &tail[byte - tail_at..]
+                };
+                let before = page.len();
+                let mut page = self
+                    .chunk
+                    .page_decompressor_with_scratch(page, page_n, pco)
+                    .map_err(|_| DAMAGED)?;
+                let mut at = start;
+                while at < range.end.min(start + page_n) {
+                    let read = page.read(&mut numbers).map_err(|_| DAMAGED)?.n_processed;
+                    let from = range.start.saturating_sub(at).min(read);
+                    let to = (range.end - at).min(read);
+                    if from < to && each(&numbers[from..to]).is_break() {
+                        return Ok(());
+                    }
+                    at += read;
+                }
+                if at == start + page_n && before - page.into_src().len() != end_byte - byte {
+                    return Err(DAMAGED);
                 }
             }
-            pages = rest;
             start += page_n;
+            byte = end_byte;
         }
         Ok(())
     }
@@ -188,10 +220,10 @@ impl<'a, T: Number + Default> Pages<'a, T> {
     /// The position of the first number of the last page that starts with a number for which
     /// `before` holds, or 0; it has to hold for no number after one for which it doesn't.
     pub(crate) fn seek(&self, before: impl Fn(T) -> bool) -> Result<usize, SegmentError> {
-        let (mut found, mut end) = (0, self.n.div_ceil(1 << self.page_log));
+        let (mut found, mut end) = (0, self.n.div_ceil(self.page_size));
         while end - found > 1 {
             let middle = found.midpoint(end);
-            let first = middle << self.page_log;
+            let first = middle * self.page_size;
             let mut holds = false;
             self.read(first..first + 1, |numbers| {
                 holds = before(numbers[0]);
@@ -203,7 +235,7 @@ impl<'a, T: Number + Default> Pages<'a, T> {
                 end = middle;
             }
         }
-        Ok(found << self.page_log)
+        Ok(found * self.page_size)
     }
 }
 
@@ -224,30 +256,47 @@ fn check_meta(bytes: &[u8], modes: Modes) -> Result<(), SegmentError> {
     }
 }
 
-/// How often to take differences before compressing: 0 for noise, 1 for what moves slowly, 2 for
-/// what turns slowly.
-pub(crate) fn delta_order(numbers: &[u64]) -> usize {
-    let from = (numbers.len().saturating_sub(SAMPLE)) / 2;
-    let mut sample = numbers[from..].to_vec();
-    sample.truncate(SAMPLE);
-    let mut bits = [0.0; 3];
-    for order in &mut bits {
-        *order = spread(&sample);
-        for i in (1..sample.len()).rev() {
-            sample[i] = sample[i].wrapping_sub(sample[i - 1]);
+/// What a sample says about how numbers compress.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outlook {
+    /// How often to take differences before compressing: 0 for noise, 1 for what moves slowly, 2
+    /// for what turns slowly.
+    pub(crate) delta_order: usize,
+    /// The bits that a number takes then, roughly.
+    bits: f64,
+}
+
+impl Outlook {
+    /// What these numbers, taken as i64, look like with differences of so high an order at most.
+    pub(crate) fn of(numbers: &[u64], max_order: usize) -> Outlook {
+        let from = (numbers.len().saturating_sub(SAMPLE)) / 2;
+        let mut sample = numbers[from..].to_vec();
+        sample.truncate(SAMPLE);
+        let mut best = Outlook {
+            delta_order: 0,
+            bits: f64::INFINITY,
+        };
+        for delta_order in 0..=max_order {
+            let bits = spread(&sample);
+            let gain = if delta_order > 1 {
+                SECOND_ORDER_GAIN
+            } else {
+                0.0
+            };
+            if bits + gain < best.bits {
+                best = Outlook { delta_order, bits };
+            }
+            for i in (1..sample.len()).rev() {
+                sample[i] = sample[i].wrapping_sub(sample[i - 1]);
+            }
+            if sample.len() < 2 {
+                break;
+            }
+            sample.remove(0);
         }
-        sample.remove(0);
-        if sample.is_empty() {
-            return 0;
-        }
-    }
-    let [none, first, second] = bits;
-    if second + SECOND_ORDER_GAIN < none.min(first) {
-        2
-    } else if first < none {
-        1
-    } else {
-        0
+        // The sign.
+        best.bits += 1.0;
+        best
     }
 }
 
@@ -298,7 +347,7 @@ mod tests {
             &[0x11; 40],
             &[],
         ] {
-            let bytes = [&[10], bytes].concat();
+            let bytes = [&[0x80, 8], bytes].concat();
             for modes in [Modes::Classic, Modes::Float] {
                 let numbers = decompress::<u64>(&bytes, modes, 1000, 0..1000);
                 assert_eq!(numbers, Err(DAMAGED));
@@ -314,9 +363,14 @@ mod tests {
         for (values, mode) in [(singles, 3), (thirds, 2)] {
             for order in [0, 1] {
                 let mut bytes = Vec::new();
-                compress(&values, Modes::Float, order, &mut bytes).unwrap();
+                let outlook = Outlook {
+                    delta_order: order,
+                    bits: 30.0,
+                };
+                compress(&values, Modes::Float, outlook, &mut bytes).unwrap();
                 let pages = Pages::<f64>::open(Reader(&bytes), Modes::Float, values.len());
-                let meta = &pages.unwrap().chunk.meta().mode;
+                let pages = pages.unwrap();
+                let meta = &pages.chunk.meta().mode;
                 assert_eq!(matches!(meta, Mode::FloatQuant(_)), mode == 3);
                 assert_eq!(matches!(meta, Mode::FloatMult(_)), mode == 2);
                 for range in [0..3000, 0..1, 511..513, 700..800, 2999..3000, 1024..1024] {
@@ -344,9 +398,9 @@ mod tests {
             .map(|i| i * i * 1000 + random.u64(..10))
             .collect();
         assert_eq!(
-            [noise, walk, square].map(|numbers| delta_order(&numbers)),
+            [noise, walk, square].map(|numbers| Outlook::of(&numbers, 2).delta_order),
             [0, 1, 2]
         );
-        assert_eq!(delta_order(&[5]), 0);
+        assert_eq!(Outlook::of(&[5], 2).delta_order, 0);
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use timedb_segment::{Bounds, Column, Points, Segment, SegmentError, SegmentKey, decode, encode};
+use timedb_segment::{
+    Bounds, Column, Points, Segment, SegmentError, SegmentKey, decode, decode_range, encode,
+};
 
 const KEY: SegmentKey = SegmentKey {
     tenant: [1; 16],
@@ -53,6 +55,30 @@ fn segments() -> Vec<Segment> {
     segments
 }
 
+/// A range in the middle, of a tenth of the points.
+fn some(segment: &Segment, blob: &[u8]) -> Result<Points, SegmentError> {
+    let Bounds {
+        min_valid,
+        max_valid,
+        ..
+    } = segment.bounds;
+    let start = min_valid + (max_valid - min_valid) / 2;
+    let end = start + (max_valid - min_valid) / 10 + 1;
+    decode_range(&KEY, &segment.bounds, blob, Some(start), Some(end))
+}
+
+/// Whether every column has one entry a point.
+fn fits(points: &Points) -> bool {
+    let n = points.len();
+    points.value.len() == n
+        && points.nulls.as_ref().is_none_or(|c| c.len() == n)
+        && points.valid_time_end.as_ref().is_none_or(|c| c.len() == n)
+        && points.known_time.fits(n)
+        && points.change_time.fits(n)
+        && points.version.fits(n)
+        && points.batch.fits(n)
+}
+
 #[test]
 fn every_flipped_bit_of_short_blobs_and_bytes_of_long_ones_are_found() {
     for segment in &*SEGMENTS {
@@ -65,6 +91,7 @@ fn every_flipped_bit_of_short_blobs_and_bytes_of_long_ones_are_found() {
                     decode(&KEY, &segment.bounds, &blob).is_err(),
                     "byte {i} ^ {flip:#x}"
                 );
+                assert!(some(segment, &blob).is_err(), "byte {i} ^ {flip:#x}");
             }
         }
     }
@@ -76,6 +103,7 @@ fn truncated_and_extended_blobs_are_found() {
         let step = segment.blob.len() / 500 + 1;
         for length in (0..segment.blob.len()).step_by(step) {
             assert!(decode(&KEY, &segment.bounds, &segment.blob[..length]).is_err());
+            assert!(some(segment, &segment.blob[..length]).is_err());
         }
         let mut longer = segment.blob.clone();
         longer.push(0);
@@ -221,7 +249,8 @@ proptest! {
         near_start in any::<bool>(),
         cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
     ) {
-        let Segment { bounds, mut blob, .. } = SEGMENTS[which].clone();
+        let segment = &SEGMENTS[which];
+        let Segment { bounds, mut blob, .. } = segment.clone();
         for (index, byte) in changes {
             let range = if near_start { blob.len().min(120) } else { blob.len() };
             let i = index.index(range);
@@ -235,7 +264,10 @@ proptest! {
         seal(&bounds, &mut blob);
         if let Ok(points) = decode(&KEY, &bounds, &blob) {
             prop_assert_eq!(points.len(), bounds.count as usize);
-            prop_assert_eq!(points.value.len(), points.len());
+            prop_assert!(fits(&points));
+        }
+        if let Ok(points) = some(segment, &blob) {
+            prop_assert!(points.len() <= bounds.count as usize && fits(&points));
         }
     }
 
@@ -248,5 +280,6 @@ proptest! {
             seal(&bounds, &mut blob);
         }
         let _ = decode(&KEY, &bounds, &blob);
+        let _ = decode_range(&KEY, &bounds, &blob, Some(bounds.min_valid), Some(bounds.max_valid));
     }
 }

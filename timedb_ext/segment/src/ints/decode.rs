@@ -22,9 +22,10 @@ enum Form<'a> {
     Regular { step: i64 },
     Packed(Packed<'a>),
     Deltas { b: i64, deltas: Packed<'a> },
-    Pco16(Scaled<'a, u16>),
-    Pco32(Scaled<'a, u32>),
-    Pco64(Scaled<'a, u64>),
+    // Boxed: every column would be moved around with room for pco's tables.
+    Pco16(Box<Scaled<'a, u16>>),
+    Pco32(Box<Scaled<'a, u32>>),
+    Pco64(Box<Scaled<'a, u64>>),
 }
 
 struct Packed<'a> {
@@ -61,12 +62,12 @@ struct Scaled<'a, T: Number> {
 }
 
 impl<'a, T: Number + Default + Into<u64>> Scaled<'a, T> {
-    fn open(mut reader: Reader<'a>, a: i64, n: usize) -> Result<Self, SegmentError> {
-        Ok(Scaled {
+    fn open(mut reader: Reader<'a>, a: i64, n: usize) -> Result<Box<Self>, SegmentError> {
+        Ok(Box::new(Scaled {
             a,
             unit: reader.varint()?,
             pages: Pages::open(reader, Modes::Classic, n)?,
-        })
+        }))
     }
 
     fn number(&self, x: T) -> i64 {
@@ -126,6 +127,28 @@ impl<'a, T: Number + Default + Into<u64>> Scaled<'a, T> {
     }
 }
 
+impl<T: Number + Default + Into<u64> + Into<f64>> Scaled<'_, T> {
+    /// The numbers divided by a power, or None if they don't come out exact as doubles.
+    fn divide(&self, range: Range<usize>, power: f64) -> Option<Result<Vec<f64>, SegmentError>> {
+        const EXACT: u64 = 1 << 52;
+        let greatest = u64::MAX >> (u64::BITS - 8 * size_of::<T>() as u32);
+        if self.a.unsigned_abs() > EXACT || self.unit > EXACT / greatest {
+            return None;
+        }
+        // The processor converts narrow numbers several at a time, i64 one by one.
+        let (a, unit) = (self.a as f64, self.unit as f64);
+        let mut out = Vec::with_capacity(range.len());
+        let read = self.pages.read(range, |numbers| {
+            out.extend(numbers.iter().map(|&x| {
+                let x: f64 = x.into();
+                (a + unit * x) / power
+            }));
+            ControlFlow::Continue(())
+        });
+        Some(read.map(|()| out))
+    }
+}
+
 impl<'a> Ints<'a> {
     /// The column of `n` numbers with this codec.
     pub(crate) fn open(
@@ -169,7 +192,11 @@ impl<'a> Ints<'a> {
         let mut out = Vec::new();
         match &self.form {
             Form::Constant => return Ok(Column::Constant(f(self.a))),
-            Form::Regular { .. } => out.extend(range.map(|i| f(self.at(i)))),
+            Form::Regular { step } => {
+                let (a, step) = (self.a, *step);
+                let number = |i: usize| a.wrapping_add(step.wrapping_mul(i as i64));
+                out.extend(range.map(|i| f(number(i))));
+            }
             Form::Packed(packed) => {
                 out.reserve_exact(range.len());
                 packed.each(range, |x| out.push(f(self.a.wrapping_add(x))));
@@ -187,6 +214,24 @@ impl<'a> Ints<'a> {
             Form::Pco64(scaled) => out = scaled.map(range, f)?,
         }
         Ok(Column::Each(out))
+    }
+
+    /// The numbers at these positions as doubles, divided by a power: correctly rounded divisions
+    /// of the nearest doubles.
+    pub(crate) fn divide(
+        &self,
+        range: Range<usize>,
+        power: f64,
+    ) -> Result<Column<f64>, SegmentError> {
+        let exact = match &self.form {
+            Form::Pco16(scaled) => scaled.divide(range.clone(), power),
+            Form::Pco32(scaled) => scaled.divide(range.clone(), power),
+            _ => None,
+        };
+        match exact {
+            Some(values) => values.map(Column::Each),
+            None => self.map(range, |number| number as f64 / power),
+        }
     }
 
     /// The numbers at these positions.

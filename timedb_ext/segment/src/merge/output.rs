@@ -33,31 +33,36 @@ impl Merged {
         self.valid_time.is_empty()
     }
 
-    /// All the points of a segment, without copying what can be moved.
-    pub(super) fn whole(points: Points, mode: Mode) -> Merged {
-        let n = points.len();
-        let column = |column: Column<i64>| match column {
-            Column::Constant(one) => vec![one; n],
-            Column::Each(each) => each,
-        };
-        let (known, change) = (mode != Mode::Flat, mode == Mode::Versions);
-        Merged {
-            valid_time: points.valid_time,
-            valid_time_end: points.valid_time_end,
-            value: points.value,
-            nulls: points.nulls,
-            known_time: if known {
-                column(points.known_time)
-            } else {
-                Vec::new()
-            },
-            change_time: if change {
-                column(points.change_time)
-            } else {
-                Vec::new()
-            },
-        }
+    /// The columns, without those that say nothing.
+    fn finish(mut self) -> Merged {
+        self.valid_time_end
+            .take_if(|ends| ends.iter().all(|&end| end == crate::NO_END));
+        self.nulls.take_if(|nulls| !nulls.contains(&true));
+        self
     }
+}
+
+/// All the points of a segment from a position on, without copying what can be moved.
+pub(super) fn whole(points: Points, from: usize, mode: Mode) -> Merged {
+    fn rest<T>(mut column: Vec<T>, from: usize) -> Vec<T> {
+        column.drain(..from);
+        column
+    }
+    let n = points.len() - from;
+    let stamps = |wanted: bool, column: Column<i64>| match column {
+        _ if !wanted => Vec::new(),
+        Column::Constant(one) => vec![one; n],
+        Column::Each(each) => rest(each, from),
+    };
+    Merged {
+        known_time: stamps(mode != Mode::Flat, points.known_time),
+        change_time: stamps(mode == Mode::Versions, points.change_time),
+        valid_time: rest(points.valid_time, from),
+        valid_time_end: points.valid_time_end.map(|ends| rest(ends, from)),
+        value: rest(points.value, from),
+        nulls: points.nulls.map(|nulls| rest(nulls, from)),
+    }
+    .finish()
 }
 
 /// Collects points of several segments.
@@ -135,13 +140,7 @@ impl Output {
         }
     }
 
-    /// The columns, without those that say nothing.
     pub(super) fn finish(self) -> Merged {
-        let mut merged = self.merged;
-        merged
-            .valid_time_end
-            .take_if(|ends| ends.iter().all(|&end| end == crate::NO_END));
-        merged.nulls.take_if(|nulls| !nulls.contains(&true));
-        merged
+        self.merged.finish()
     }
 }

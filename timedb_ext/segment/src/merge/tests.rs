@@ -222,13 +222,42 @@ fn aligned_runs_take_the_quick_way() {
 #[test]
 fn a_single_segment_goes_straight_through() {
     let run: Vec<Version> = (0..2000).map(|t| (t, NO_END, 0, 0, 0, Some(t))).collect();
-    let points = points(&run, true);
-    let address = points.value.as_ptr();
+    for (start_valid, end_known, from) in
+        [(None, None, 0), (Some(0), Some(1), 0), (Some(5), None, 5)]
+    {
+        let points = points(&run, end_known.is_none());
+        let address = points.value.as_ptr();
+        let filter = Filter {
+            start_valid,
+            end_known,
+            ..Filter::default()
+        };
+        let mut merger = Merger::new(Mode::Flat, filter);
+        merger.push(points);
+        let merged = merger.take_before(5000).expect("all of it");
+        assert_eq!(
+            (merged.value.as_ptr(), merged.len()),
+            (address, 2000 - from)
+        );
+        assert_eq!(merged.valid_time[0], from as i64);
+        assert!(merger.take_before(6000).is_none());
+        assert!(merger.finish().is_empty());
+    }
+}
+
+#[test]
+fn segments_one_after_the_other_leave_one_by_one() {
     let mut merger = Merger::new(Mode::Flat, Filter::default());
-    merger.push(points);
-    let merged = merger.take_before(5000).expect("all of it");
-    assert_eq!((merged.value.as_ptr(), merged.len()), (address, 2000));
-    assert!(merger.take_before(6000).is_none());
+    for s in 0..10 {
+        let run: Vec<Version> = (0..500)
+            .map(|t| (s * 500 + t, NO_END, 0, 0, 0, Some(t)))
+            .collect();
+        let points = points(&run, true);
+        let address = points.value.as_ptr();
+        merger.push(points);
+        let merged = merger.take_before((s + 1) * 500).expect("all of it");
+        assert_eq!((merged.value.as_ptr(), merged.len()), (address, 500));
+    }
     assert!(merger.finish().is_empty());
 }
 
