@@ -1,6 +1,8 @@
 //! Who the caller is: authenticate, login, logout, whoami, the one error for every bad key, the open
 //! store, and that nothing but a key makes anybody a tenant.
 
+#[path = "identity/administration.rs"]
+mod administration;
 #[path = "identity/bad_keys.rs"]
 mod bad_keys;
 #[path = "identity/hidden_keys.rs"]
@@ -11,6 +13,8 @@ mod open_store;
 mod sessions;
 #[path = "identity/smuggling.rs"]
 mod smuggling;
+#[path = "identity/standby.rs"]
+mod standby;
 #[path = "identity/stored_settings.rs"]
 mod stored_settings;
 

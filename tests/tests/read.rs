@@ -83,7 +83,7 @@ async fn rows_tell_name_unit_and_labels() {
     run(
         &client,
         r#"SELECT * FROM timedb.upload(ARRAY['2025-01-01Z'::timestamptz], ARRAY[1.5], ARRAY['Wärme "ω"'],
-             labels => ARRAY['{"b": "2", "a": 1.50, "c": false}'::jsonb], unit => ARRAY['MW'])"#,
+             labels => ARRAY['{"b": "2", "a": "1.50", "c": "false"}'::jsonb], unit => ARRAY['MW'])"#,
     )
     .await;
     for read in [
@@ -93,7 +93,7 @@ async fn rows_tell_name_unit_and_labels() {
         "values",
     ] {
         let query = format!(
-            "SELECT name, unit, labels = '{{\"a\": 1.5, \"b\": \"2\", \"c\": false}}' FROM timedb.{read}"
+            "SELECT name, unit, labels = '{{\"a\": \"1.50\", \"b\": \"2\", \"c\": \"false\"}}' FROM timedb.{read}"
         );
         let row = client.query_one(&query, &[]).await.unwrap();
         assert_eq!(row.get::<_, &str>(0), "Wärme \"ω\"", "{read}");

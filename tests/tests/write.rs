@@ -80,11 +80,11 @@ async fn a_series_is_created_once_and_found_by_name_and_labels() {
     };
     assert_eq!(create("'wind'").await, (first, false));
     assert_eq!(create("'wind', 'dimensionless'").await, (first, false));
-    let (labelled, created) = create(r#"'wind', labels => '{"b": 1, "a": "x"}'"#).await;
+    let (labelled, created) = create(r#"'wind', labels => '{"b": "1", "a": "x"}'"#).await;
     assert!(created && labelled != first);
     // The order of labels and the way a number is written do not matter; its type does.
     assert_eq!(
-        create(r#"'wind', labels => '{"a": "x", "b": 1}'"#).await,
+        create(r#"'wind', labels => '{"a": "x", "b": "1"}'"#).await,
         (labelled, false)
     );
     assert!(

@@ -6,7 +6,7 @@ use crate::pack::UploadColumns;
 use crate::series::{NamedSeries, SeriesRef};
 use crate::time;
 use pgrx::PgSqlErrorCode;
-use pgrx::datum::{Array, JsonB, Uuid};
+use pgrx::datum::{Array, Uuid};
 use std::collections::HashMap;
 use timedb_segment::NO_END;
 
@@ -15,7 +15,8 @@ pub struct UploadArrays<'a, 'mcx> {
     pub valid_time: Option<&'a Array<'mcx, i64>>,
     pub value: Option<&'a Array<'mcx, f64>>,
     pub name: Option<&'a Array<'mcx, &'mcx str>>,
-    pub labels: Option<&'a Array<'mcx, JsonB>>,
+    /// jsonb as text.
+    pub labels: Option<Vec<Option<String>>>,
     pub unit: Option<&'a Array<'mcx, &'mcx str>>,
     pub description: Option<&'a Array<'mcx, &'mcx str>>,
     pub series_id: Option<&'a Array<'mcx, Uuid>>,
@@ -127,13 +128,9 @@ fn dictionary(arrays: &UploadArrays, n: usize) -> Result<Vec<SeriesRef>> {
             .collect();
     }
     let names = arrays.name.ok_or_else(|| null_in("name"))?;
-    let mut labels = Spread::new(
-        "labels",
-        arrays
-            .labels
-            .map(|a| (a.len(), a.iter().map(|json| json.map(|json| json.0)))),
-        n,
-    )?;
+    let labels = arrays.labels.as_ref();
+    let labels = labels.map(|a| (a.len(), a.iter().map(Option::as_deref)));
+    let mut labels = Spread::new("labels", labels, n)?;
     let mut units = Spread::new("unit", arrays.unit.map(|a| (a.len(), a.iter())), n)?;
     let mut descriptions = Spread::new(
         "description",
@@ -147,7 +144,7 @@ fn dictionary(arrays: &UploadArrays, n: usize) -> Result<Vec<SeriesRef>> {
                 name: name.ok_or_else(|| null_in("name"))?.to_owned(),
                 labels: labels
                     .next()
-                    .map(Labels::from_json)
+                    .map(Labels::parse)
                     .transpose()?
                     .unwrap_or_default(),
                 unit: units.next().filter(|u| !u.is_empty()).map(str::to_owned),
@@ -184,7 +181,9 @@ fn one_a_point(arrays: &UploadArrays, points: usize) -> Result<(Vec<SeriesRef>, 
         let SeriesRef::Named(named) = &one else {
             return Err(Error::internal("a series by id among named ones"));
         };
-        let key = format!("{}\0{}", named.name, named.labels.json());
+        // With the unit: points that disagree on it must come to light.
+        let unit = named.unit.as_deref().unwrap_or_default();
+        let key = format!("{}\0{unit}\0{}", named.name, named.labels.json());
         index.push(*places.entry(key).or_insert_with(|| {
             series.push(one);
             series.len() as u32 - 1

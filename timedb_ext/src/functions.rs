@@ -12,7 +12,8 @@ use crate::series::{NamedSeries, SeriesRef, get_or_create};
 use crate::spi::connected;
 use crate::time;
 use crate::upload::{BatchInfo, Uploaded, upload, writable_tenant};
-use pgrx::datum::{JsonB, Uuid};
+use pgrx::datum::{AnyArray, AnyElement, JsonB, Uuid};
+use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
 use timedb_segment::Filter;
 
@@ -49,7 +50,7 @@ fn batch_info(
     workflow_id: Option<String>,
     batch_start_time: Option<i64>,
     batch_finish_time: Option<i64>,
-    batch_params: Option<JsonB>,
+    batch_params: Option<AnyElement>,
 ) -> Result<BatchInfo> {
     let stored = |t: Option<i64>, what| t.map(|t| time::stored_from_pg(t, what)).transpose();
     Ok(BatchInfo {
@@ -57,7 +58,7 @@ fn batch_info(
         workflow_id,
         batch_start_time: stored(batch_start_time, "batch_start_time")?,
         batch_finish_time: stored(batch_finish_time, "batch_finish_time")?,
-        batch_params: batch_params.map(|json| json.0.to_string()),
+        batch_params: batch_params.map(|json| json.datum()),
     })
 }
 
@@ -68,7 +69,7 @@ fn upload_arrays<'a>(
     valid_time: Option<Array<'a, i64>>,
     value: Option<Array<'a, f64>>,
     name: Option<Array<'a, &'a str>>,
-    labels: Option<Array<'a, JsonB>>,
+    labels: Option<AnyArray>,
     unit: Option<Array<'a, &'a str>>,
     description: Option<Array<'a, &'a str>>,
     series_id: Option<Array<'a, Uuid>>,
@@ -78,7 +79,7 @@ fn upload_arrays<'a>(
     workflow_id: Option<String>,
     batch_start_time: Option<i64>,
     batch_finish_time: Option<i64>,
-    batch_params: Option<JsonB>,
+    batch_params: Option<AnyElement>,
 ) -> TableIterator<
     'static,
     (
@@ -99,7 +100,7 @@ fn upload_arrays<'a>(
             valid_time: valid_time.as_ref(),
             value: value.as_ref(),
             name: name.as_ref(),
-            labels: labels.as_ref(),
+            labels: labels.map(|labels| jsonb_texts(labels.datum())),
             unit: unit.as_ref(),
             description: description.as_ref(),
             series_id: series_id.as_ref(),
@@ -119,7 +120,7 @@ fn upload_packed(
     workflow_id: Option<String>,
     batch_start_time: Option<i64>,
     batch_finish_time: Option<i64>,
-    batch_params: Option<JsonB>,
+    batch_params: Option<AnyElement>,
 ) -> TableIterator<
     'static,
     (
@@ -147,17 +148,14 @@ fn upload_packed(
 fn create_series(
     name: Option<String>,
     unit: Option<String>,
-    labels: Option<JsonB>,
+    labels: Option<AnyElement>,
     description: Option<String>,
 ) -> TableIterator<'static, (name!(series_id, Uuid), name!(created, bool))> {
     let run = || {
         let tenant = writable_tenant("timedb.create_series()")?;
         let series = SeriesRef::Named(NamedSeries {
             name: name.unwrap_or_default(),
-            labels: labels
-                .map(|l| Labels::from_json(l.0))
-                .transpose()?
-                .unwrap_or_default(),
+            labels: Labels::parse(&labels.map(|l| jsonb_text(l.datum())).unwrap_or_default())?,
             unit: unit.filter(|unit| !unit.is_empty()),
             description,
         });
@@ -175,7 +173,8 @@ pub struct ReadArguments<'a> {
     pub mode: Option<&'a str>,
     pub series_id: Option<Array<'a, Uuid>>,
     pub name: Option<String>,
-    pub labels: Option<JsonB>,
+    /// jsonb as text.
+    pub labels: Option<String>,
     /// start_valid, end_valid, start_known, end_known.
     pub range: [Option<i64>; 4],
 }
@@ -194,7 +193,7 @@ pub fn open_read(
     let [start_valid, end_valid, start_known, end_known] = arguments.range;
     ReadCursor::open(Request {
         mode: mode_named(arguments.mode.unwrap_or("flat"))?,
-        series: series_filter(ids, arguments.name, arguments.labels.map(|l| l.0))?,
+        series: series_filter(ids, arguments.name, arguments.labels.as_deref())?,
         range: Filter {
             start_valid: time::lower(start_valid),
             end_valid: time::upper(end_valid),
@@ -213,7 +212,7 @@ fn read_packed(
     mode: Option<&str>,
     series_id: Option<Array<'_, Uuid>>,
     name: Option<String>,
-    labels: Option<JsonB>,
+    labels: Option<AnyElement>,
     start_valid: Option<i64>,
     end_valid: Option<i64>,
     start_known: Option<i64>,
@@ -223,7 +222,7 @@ fn read_packed(
         mode,
         series_id,
         name,
-        labels,
+        labels: labels.map(|labels| jsonb_text(labels.datum())),
         range: [start_valid, end_valid, start_known, end_known],
     };
     let mut read = or_raise(open_read(arguments, WIRE_CHUNK_POINTS, true));
@@ -239,7 +238,7 @@ fn read_chunks(
     mode: Option<&str>,
     series_id: Option<Array<'_, Uuid>>,
     name: Option<String>,
-    labels: Option<JsonB>,
+    labels: Option<AnyElement>,
     start_valid: Option<i64>,
     end_valid: Option<i64>,
     start_known: Option<i64>,
@@ -259,7 +258,7 @@ fn read_chunks(
         mode,
         series_id,
         name,
-        labels,
+        labels: labels.map(|labels| jsonb_text(labels.datum())),
         range: [start_valid, end_valid, start_known, end_known],
     };
     let mut read = or_raise(open_read(arguments, SQL_CHUNK_POINTS, false));
@@ -275,4 +274,35 @@ fn read_chunks(
             )
         })
     }))
+}
+
+/// The text of a `jsonb`. Not through pgrx's JsonB: what serde refuses (deep nesting, numbers out of
+/// range) would be an internal error there, and digits would get lost.
+pub fn jsonb_text(json: Datum) -> String {
+    // SAFETY: the argument is declared as jsonb, and jsonb_out returns a C string.
+    let text =
+        unsafe { pgrx::direct_function_call::<&std::ffi::CStr>(pg_sys::jsonb_out, &[Some(json)]) };
+    text.map(|text| text.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// The texts of a `jsonb[]`.
+fn jsonb_texts(array: Datum) -> Vec<Option<String>> {
+    let (mut elements, mut nulls, mut n) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
+    // SAFETY: the argument is declared as jsonb[]; both arrays get n entries.
+    unsafe {
+        pg_sys::deconstruct_array(
+            pg_sys::pg_detoast_datum(array.cast_mut_ptr()).cast(),
+            pg_sys::JSONBOID,
+            -1,
+            false,
+            b'i' as _,
+            &mut elements,
+            &mut nulls,
+            &mut n,
+        );
+        (0..n as usize)
+            .map(|i| (!*nulls.add(i)).then(|| jsonb_text(*elements.add(i))))
+            .collect()
+    }
 }

@@ -11,12 +11,12 @@ pub const MAX_LABEL_BYTES: usize = 256;
 /// Most bytes of all labels of one series together, as JSON.
 pub const MAX_LABELS_BYTES: usize = 128 * 1024;
 
-/// Labels in canonical order (by name), each with its value as JSON scalar.
+/// Labels in canonical order: by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Labels(Vec<(String, Value)>);
+pub struct Labels(Vec<(String, String)>);
 
 impl Labels {
-    /// Parses a JSON object of strings, numbers and booleans; an empty text means no labels.
+    /// Parses a JSON object of strings; an empty text means no labels.
     ///
     /// # Errors
     /// 22023 for anything else, naming the label.
@@ -25,61 +25,55 @@ impl Labels {
             return Ok(Self::default());
         }
         let value = serde_json::from_str(json)
-            .map_err(|e| Error::invalid(format!("labels are not valid JSON: {e}")))?;
-        Self::from_json(value)
-    }
-
-    /// See [`Labels::parse`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn from_json(value: Value) -> Result<Self> {
+            .map_err(|e| Error::invalid(format!("labels cannot be read: {e}")))?;
         let Value::Object(map) = value else {
             return Err(Error::invalid("labels must be a JSON object")
-                .hint("Pass an object of scalars, for instance {\"site\": \"north\"}."));
+                .hint("Pass an object of strings, for instance {\"site\": \"north\"}."));
         };
-        let mut labels: Vec<(String, Value)> = map.into_iter().collect();
-        labels.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut labels = Vec::with_capacity(map.len());
         let mut bytes = 0;
-        for (label, value) in &labels {
+        for (label, value) in map {
             if label.is_empty() || label.len() > MAX_LABEL_BYTES {
                 return Err(Error::invalid(format!(
                     "the name of a label must have 1 to {MAX_LABEL_BYTES} bytes"
                 )));
             }
-            if matches!(value, Value::Null | Value::Array(_) | Value::Object(_)) {
+            let Value::String(value) = value else {
                 return Err(Error::invalid(format!(
-                    "label \"{label}\" must be a string, a number or a boolean"
+                    "label \"{label}\" must be a string"
                 )));
-            }
-            refuse_nul(label, "the name of a label")?;
-            refuse_nul(&text_of(value), "the value of a label")?;
-            bytes += label.len() + text_of(value).len();
+            };
+            refuse_nul(&label, "the name of a label")?;
+            refuse_nul(&value, "the value of a label")?;
+            bytes += label.len() + value.len();
+            labels.push((label, value));
         }
         if bytes > MAX_LABELS_BYTES {
             return Err(Error::invalid(format!(
                 "the labels of a series may have at most {MAX_LABELS_BYTES} bytes together"
             )));
         }
+        labels.sort();
         Ok(Self(labels))
     }
 
     /// The labels as compact JSON.
     pub fn json(&self) -> String {
-        let map: Map<String, Value> = self.0.iter().cloned().collect();
+        let strings = self.0.iter().cloned();
+        let map: Map<String, Value> = strings.map(|(l, v)| (l, Value::String(v))).collect();
         Value::Object(map).to_string()
     }
 
-    /// Name and value, as text, of each label.
-    pub fn pairs(&self) -> impl Iterator<Item = (&str, String)> {
+    /// Name and value of each label.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
-            .map(|(label, value)| (label.as_str(), text_of(value)))
+            .map(|(label, value)| (label.as_str(), value.as_str()))
     }
 }
 
-/// SHA-256 over the name and the canonical labels, each part with its length and each value with
-/// its JSON type: what makes a series one within its tenant.
+/// SHA-256 over the name and the canonical labels, each part with its length: what makes a series
+/// one within its tenant.
 pub fn identity(name: &str, labels: &Labels) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut part = |tag: u8, bytes: &[u8]| {
@@ -88,14 +82,9 @@ pub fn identity(name: &str, labels: &Labels) -> [u8; 32] {
         hash.update(bytes);
     };
     part(b'n', name.as_bytes());
-    for (label, value) in &labels.0 {
-        let tag = match value {
-            Value::String(_) => b's',
-            Value::Number(_) => b'f',
-            _ => b'b',
-        };
+    for (label, value) in labels.pairs() {
         part(b'l', label.as_bytes());
-        part(tag, text_of(value).as_bytes());
+        part(b'v', value.as_bytes());
     }
     hash.finalize().into()
 }
@@ -137,11 +126,4 @@ pub fn refuse_nul(text: &str, what: &str) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }

@@ -327,15 +327,15 @@ pub fn mode_named(name: &str) -> Result<Mode> {
 /// A filter of series from the arguments of a read function.
 ///
 /// # Errors
-/// 22023 for labels that are no object of scalars.
+/// 22023 for labels that are no object of strings.
 pub fn series_filter(
     ids: Option<Vec<[u8; 16]>>,
     name: Option<String>,
-    labels: Option<serde_json::Value>,
+    labels: Option<&str>,
 ) -> Result<SeriesFilter> {
     Ok(SeriesFilter {
         ids,
         name,
-        labels: labels.map(Labels::from_json).transpose()?,
+        labels: labels.map(Labels::parse).transpose()?,
     })
 }

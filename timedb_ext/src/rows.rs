@@ -5,13 +5,13 @@
 //! converting each column.
 
 use crate::error::or_raise;
-use crate::functions::{ReadArguments, SQL_CHUNK_POINTS, open_read};
+use crate::functions::{ReadArguments, SQL_CHUNK_POINTS, jsonb_text, open_read};
 use crate::pack::parse_chunk;
 use crate::read::OutChunk;
 use crate::scan::{COLUMNS, point_column};
 use crate::series::SeriesInfo;
 use crate::spi::Arg;
-use pgrx::fcinfo::pg_getarg;
+use pgrx::fcinfo::{pg_getarg, pg_getarg_datum};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
 
@@ -37,7 +37,7 @@ pub unsafe extern "C-unwind" fn timedb_read_rows(fcinfo: pg_sys::FunctionCallInf
                 mode: pg_getarg(fcinfo, 0),
                 series_id: pg_getarg(fcinfo, 1),
                 name: pg_getarg(fcinfo, 2),
-                labels: pg_getarg(fcinfo, 3),
+                labels: pg_getarg_datum(fcinfo, 3).map(jsonb_text),
                 range: [4, 5, 6, 7].map(|number| pg_getarg(fcinfo, number)),
             },
             SQL_CHUNK_POINTS,

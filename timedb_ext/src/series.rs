@@ -104,7 +104,7 @@ pub fn find(filter: &SeriesFilter) -> Result<Vec<SeriesInfo>> {
     let mut ids = filter.ids.clone();
     if let Some(labels) = &filter.labels {
         for (label, value) in labels.pairs() {
-            let with_label = ids_by_label(label, &value)?;
+            let with_label = ids_by_label(label, value)?;
             ids = Some(match ids {
                 None => with_label,
                 Some(mut ids) => {
@@ -298,30 +298,40 @@ fn collect(row: &Row, found: &mut ByIdentity) -> Result<()> {
     Ok(())
 }
 
-type Missing<'a> = Vec<([u8; 32], &'a NamedSeries)>;
+type Missing = Vec<([u8; 32], NamedSeries)>;
 
-fn missing<'a>(
-    wanted: &'a [SeriesRef],
+/// The named series that do not exist yet, by identity. Of several mentions of one the first that
+/// says something gives unit and description; the others must agree on the unit.
+fn missing(
+    wanted: &[SeriesRef],
     identities: &[Option<[u8; 32]>],
     existing: &ByIdentity,
-) -> Missing<'a> {
+) -> Missing {
     let mut missing: Missing = wanted
         .iter()
         .zip(identities)
         .filter_map(|(series, identity)| match (series, identity) {
-            (SeriesRef::Named(named), Some(i)) if !existing.contains_key(i) => Some((*i, named)),
+            (SeriesRef::Named(named), Some(i)) if !existing.contains_key(i) => {
+                Some((*i, named.clone()))
+            }
             _ => None,
         })
         .collect();
-    // Stable: of several mentions of a new series the first one gives unit and description.
     missing.sort_by_key(|(identity, _)| *identity);
-    missing.dedup_by_key(|(identity, _)| *identity);
+    missing.dedup_by(|(identity, later), (first_identity, first)| {
+        let same = identity == first_identity;
+        if same {
+            first.unit = first.unit.take().or(later.unit.take());
+            first.description = first.description.take().or(later.description.take());
+        }
+        same
+    });
     missing
 }
 
 fn create(tenant: &[u8; 16], missing: &Missing, created: &mut ByIdentity) -> Result<()> {
     let ids: Vec<[u8; 16]> = missing.iter().map(|_| uuid7()).collect();
-    let series = || missing.iter().map(|(_, named)| *named);
+    let series = || missing.iter().map(|(_, named)| named);
     let labels: Vec<String> = series().map(|named| named.labels.json()).collect();
     let unit = |named: &'_ NamedSeries| named.unit.clone().unwrap_or(DEFAULT_UNIT.to_owned());
     let units: Vec<String> = series().map(unit).collect();
@@ -344,7 +354,7 @@ fn create(tenant: &[u8; 16], missing: &Missing, created: &mut ByIdentity) -> Res
         for (label, value) in named.labels.pairs() {
             owners.push(*id);
             names.push(label);
-            hashes.push(value_hash(&value));
+            hashes.push(value_hash(value));
             values.push(value);
         }
     }
@@ -355,7 +365,7 @@ fn create(tenant: &[u8; 16], missing: &Missing, created: &mut ByIdentity) -> Res
         Arg::uuid(tenant),
         Arg::uuids(owners.iter()),
         Arg::texts(names.into_iter()),
-        Arg::texts(values.iter().map(String::as_str)),
+        Arg::texts(values.into_iter()),
         Arg::byteas(hashes.iter().map(|hash| hash.as_slice())),
     ];
     CREATE_LABELS.with(|s| s.run(false, &args, |_| Ok(())))?;

@@ -18,10 +18,14 @@ pub const PG_MINUS_INFINITY: i64 = i64::MIN;
 /// See [`PG_MINUS_INFINITY`].
 pub const PG_INFINITY: i64 = i64::MAX;
 
-/// Unix microseconds of a `timestamptz` that is known to be in range.
+/// Unix microseconds of a `timestamptz`. Its last years have none: they come out as far in the
+/// future as can be, short of infinity.
 #[inline]
 pub fn from_pg(timestamp: i64) -> i64 {
-    timestamp.saturating_add(EPOCH_OFFSET)
+    if timestamp == PG_INFINITY {
+        return PG_INFINITY;
+    }
+    timestamp.saturating_add(EPOCH_OFFSET).min(PG_INFINITY - 1)
 }
 
 /// The `timestamptz` of Unix microseconds in range.

@@ -5,7 +5,8 @@ use crate::pack::UploadColumns;
 use crate::series::{Resolved, describe, get_or_create, uuid7};
 use crate::spi::{Arg, Statement};
 use crate::{settings, time};
-use pgrx::{PgSqlErrorCode, pg_sys};
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::{self, Datum};
 use std::collections::HashMap;
 use timedb_segment::group::{Duplicate, Group, group_points};
 use timedb_segment::{Column, NO_END, Points, Segment, SegmentKey, encode, split};
@@ -18,14 +19,14 @@ const INSERT_ROWS: usize = 2_000;
 const INSERT_BYTES: usize = 4 << 20;
 
 /// What a batch says about itself; instants in Unix microseconds.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct BatchInfo {
     pub known_time: Option<i64>,
     pub workflow_id: Option<String>,
     pub batch_start_time: Option<i64>,
     pub batch_finish_time: Option<i64>,
-    /// JSON object as text.
-    pub batch_params: Option<String>,
+    /// A jsonb, stored as it came.
+    pub batch_params: Option<Datum>,
 }
 
 /// What an upload answers.
@@ -41,11 +42,11 @@ thread_local! {
         c"INSERT INTO timedb.batches \
               (tenant_id, batch_id, user_id, workflow_id, batch_start_time, batch_finish_time, \
                known_time, change_time, batch_params, points) \
-          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10)",
+          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         &[
             pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::TEXTOID,
             pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
-            pg_sys::TIMESTAMPTZOID, pg_sys::TEXTOID, pg_sys::INT8OID,
+            pg_sys::TIMESTAMPTZOID, pg_sys::JSONBOID, pg_sys::INT8OID,
         ],
     ) };
     static INSERT_SEGMENTS: Statement = const { Statement::new(
@@ -297,7 +298,7 @@ fn insert_batch(
         instant(info.batch_finish_time),
         instant(Some(known_time)),
         instant(Some(change_time)),
-        text(&info.batch_params),
+        Arg(info.batch_params),
         Arg::int8(points as i64),
     ];
     INSERT_BATCH.with(|s| s.run(false, &args, |_| Ok(())))?;

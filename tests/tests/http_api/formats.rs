@@ -199,7 +199,7 @@ async fn list_timeseries_is_an_object_by_id_in_the_order_of_names() {
     let api = Api::start().await;
     let mut ids = Vec::new();
     for body in [
-        json!({"name": "wind", "labels": {"site": "south", "height": 80}, "unit": "m/s", "description": "Wind \"speed\""}),
+        json!({"name": "wind", "labels": {"site": "south", "height": "80"}, "unit": "m/s", "description": "Wind \"speed\""}),
         json!({"name": "load"}),
         json!({"name": "Ärger"}),
     ] {
@@ -220,7 +220,7 @@ async fn list_timeseries_is_an_object_by_id_in_the_order_of_names() {
         ("name", json!("wind")),
         ("description", json!("Wind \"speed\"")),
         ("unit", json!("m/s")),
-        ("labels", json!({"height": 80, "site": "south"})),
+        ("labels", json!({"height": "80", "site": "south"})),
     ] {
         assert_eq!(wind[field], value, "{field}");
     }

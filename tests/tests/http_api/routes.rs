@@ -107,10 +107,11 @@ async fn a_series_is_created_once_and_given_back_after_that() {
     ] {
         assert_eq!(create(again.clone()).await, first, "{again}");
     }
-    let labelled = create(json!({"name": "wind", "labels": {"site": "north", "height": 80}})).await;
+    let labelled =
+        create(json!({"name": "wind", "labels": {"site": "north", "height": "80"}})).await;
     assert_ne!(labelled, first);
     assert_eq!(
-        create(json!({"labels": {"height": 80, "site": "north"}, "name": "wind"})).await,
+        create(json!({"labels": {"height": "80", "site": "north"}, "name": "wind"})).await,
         labelled
     );
     assert_eq!(

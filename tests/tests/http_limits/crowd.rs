@@ -1,9 +1,12 @@
 //! Many requests of both tenants at once, good and bad ones mixed: nobody ever sees a foreign row.
 
+use std::time::{Duration, Instant};
+
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use timedb_tests::{Db, Server, Tenant};
 
+use crate::wire::{Wire, request};
 use crate::{start_with, upload_body};
 
 /// What each tenant writes, so that a row tells whose it is.
@@ -101,5 +104,48 @@ async fn among_hundreds_of_mixed_requests_nobody_sees_a_foreign_row() {
                 .iter()
                 .all(|row| row["value"] == value_of(who))
         );
+    }
+}
+
+#[tokio::test]
+async fn a_large_read_keeps_nobody_waiting() {
+    let db = Db::new().await;
+    let server = start_with(&db, &[("TIMEDB_POOL_SIZE", "3")]);
+    let client = db.begin(db.a()).await;
+    let upload = "SELECT points FROM timedb.upload(
+        ARRAY(SELECT timestamptz '2020-01-01Z' + i * interval '1 minute' FROM generate_series(0, 599999) AS i ORDER BY i),
+        ARRAY(SELECT i FROM generate_series(0, 599999) AS i ORDER BY i)::float8[], '{many}')";
+    client.batch_execute(upload).await.unwrap();
+    client.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(
+        server
+            .post("/upload", Some(&db.b().key), &upload_body("x", 2.0))
+            .await
+            .status,
+        200
+    );
+    // Two readers that take their time over some 80 MB each.
+    let header = format!("X-API-Key: {}", db.a().key);
+    let mut slow = Vec::new();
+    for _ in 0..2 {
+        let mut wire = Wire::send_to(&server, request("GET /values", &[&header], "")).await;
+        wire.read_some(100_000).await;
+        slow.push(wire);
+    }
+    let start = Instant::now();
+    for _ in 0..20 {
+        let reply = server.get("/values", Some(&db.b().key)).await;
+        assert_eq!(
+            (reply.status.as_u16(), &reply.json()["count"]),
+            (200, &json!(1))
+        );
+    }
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+    for wire in &mut slow {
+        wire.read_some(1_000_000).await;
     }
 }

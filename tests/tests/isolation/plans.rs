@@ -207,7 +207,7 @@ async fn parallel_workers_see_the_rows_of_the_tenant_and_no_others() {
             "SELECT * FROM timedb.upload(array_fill('2025-01-01'::timestamptz, ARRAY[{number}]),
                  array_fill({number}::float8, ARRAY[{number}]),
                  ARRAY(SELECT 'series ' || i FROM generate_series(1, {number}) AS i),
-                 labels => ARRAY['{{\"n\": {number}}}']::jsonb[])"
+                 labels => ARRAY['{{\"n\": \"{number}\"}}']::jsonb[])"
         );
         run(&client, &many).await;
         run(&client, "COMMIT").await;

@@ -114,11 +114,11 @@ async fn infinite_bounds_are_open_bounds() {
 
 /// Series that differ in name and labels; the values are their numbers.
 const LABELLED: [(&str, &str); 5] = [
-    ("wind", r#"{"site": "north", "height": 80}"#),
-    ("wind", r#"{"site": "south", "height": 80}"#),
+    ("wind", r#"{"site": "north", "height": "80"}"#),
+    ("wind", r#"{"site": "south", "height": "80"}"#),
     (
         "wind",
-        r#"{"site": "north", "height": 120, "offshore": true}"#,
+        r#"{"site": "north", "height": "120", "offshore": "true"}"#,
     ),
     ("load", r#"{"site": "north"}"#),
     ("load", "{}"),
@@ -158,10 +158,10 @@ async fn series_are_found_by_name_labels_and_id() {
         [0.0, 2.0, 3.0]
     );
     assert_eq!(
-        found(r#"labels => '{"site": "north", "height": 80}'"#).await,
+        found(r#"labels => '{"site": "north", "height": "80"}'"#).await,
         [0.0]
     );
-    assert_eq!(found(r#"labels => '{"offshore": true}'"#).await, [2.0]);
+    assert_eq!(found(r#"labels => '{"offshore": "true"}'"#).await, [2.0]);
     assert_eq!(found(r#"labels => '{"site": "west"}'"#).await, none);
     assert_eq!(found(r#"labels => '{}'"#).await, [0.0, 1.0, 2.0, 3.0, 4.0]);
     assert_eq!(

@@ -292,7 +292,7 @@ async fn an_upload_that_fails_late_leaves_nothing_of_what_came_before() {
         &[
             // New series and labels first, then something wrong.
             (
-                r#"'{2025-01-01Z,2025-01-01Z}', '{1,2}', '{new,new}', labels => ARRAY['{"a": 1}']::jsonb[]"#,
+                r#"'{2025-01-01Z,2025-01-01Z}', '{1,2}', '{new,new}', labels => ARRAY['{"a": "1"}']::jsonb[]"#,
                 "21000",
                 &["new"],
             ),

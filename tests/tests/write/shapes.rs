@@ -85,12 +85,12 @@ async fn labels_and_units_given_once_hold_for_all_names() {
         &client,
         &format!(
             r#"{THREE_HOURS}, ARRAY[1, 2, 3], ARRAY['a', 'b', 'a'],
-               labels => ARRAY['{{"run": 7}}'::jsonb], unit => ARRAY['MW'], description => ARRAY['of a run']"#
+               labels => ARRAY['{{"run": "7"}}'::jsonb], unit => ARRAY['MW'], description => ARRAY['of a run']"#
         ),
     )
     .await;
     let query = r#"SELECT count(*) FROM timedb.series
-                   WHERE unit = 'MW' AND description = 'of a run' AND labels = '{"run": 7}'"#;
+                   WHERE unit = 'MW' AND description = 'of a run' AND labels = '{"run": "7"}'"#;
     assert_eq!(count(&client, query, &[]).await, 2);
     let query = "SELECT count(*) FROM timedb.series_labels WHERE label = 'run' AND value = '7'";
     assert_eq!(count(&client, query, &[]).await, 2);

@@ -7,7 +7,7 @@ use crate::encode::{ABSOLUTE_ENDS, BATCHES, ONE_BATCH};
 use crate::format::{ColumnId, Columns, Reader, unknown_codec};
 use crate::ints::Ints;
 use crate::nulls::{self, Marks};
-use crate::{Bounds, Column, MAX_COUNT, NO_END, Points, SegmentError, SegmentKey, floats};
+use crate::{Bounds, Column, MAX_COUNT, NO_END, Points, SegmentError, SegmentKey, floats, ints};
 
 /// Reads the points of a segment.
 ///
@@ -36,11 +36,8 @@ pub fn decode_range(
     }
     let n = bounds.count as usize;
     let columns = Columns::open(key, bounds, blob)?;
-    let integers = |id: ColumnId, base: i64| {
-        let (codec, reader) = columns.required(id)?;
-        Ints::open(codec, base, n, reader)
-    };
-    let times = integers(ColumnId::ValidTime, bounds.min_valid)?;
+    let (codec, reader) = columns.required(ColumnId::ValidTime)?;
+    let times = Ints::open(codec, bounds.min_valid, n, reader)?;
     let (from, valid_time) = decode_times(&times, n, bounds, start_valid, end_valid)?;
     let range = from..from + valid_time.len();
     let marks = match columns.optional(ColumnId::Nulls) {
@@ -55,15 +52,19 @@ pub fn decode_range(
         }
         None => None,
     };
+    let integers = |id: ColumnId, base: i64| {
+        let (codec, reader) = columns.required(id)?;
+        ints::decode(codec, base, n, range.clone(), reader)
+    };
     let (codec, reader) = columns.required(ColumnId::Batch)?;
     Ok(Points {
         valid_time_end,
         value,
         nulls: marks.map(|marks| marks.nulls),
-        known_time: integers(ColumnId::KnownTime, bounds.min_known)?.read(range.clone())?,
-        change_time: integers(ColumnId::ChangeTime, bounds.min_change)?.read(range.clone())?,
-        version: integers(ColumnId::Version, 0)?.read(range.clone())?,
-        batch: decode_batches(codec, n, range, reader)?,
+        known_time: integers(ColumnId::KnownTime, bounds.min_known)?,
+        change_time: integers(ColumnId::ChangeTime, bounds.min_change)?,
+        version: integers(ColumnId::Version, 0)?,
+        batch: decode_batches(codec, n, range.clone(), reader)?,
         valid_time,
     })
 }
@@ -133,8 +134,8 @@ fn decode_ends(
 ) -> Result<Vec<i64>, SegmentError> {
     let range = from..from + starts.len();
     if codec & ABSOLUTE_ENDS != 0 {
-        let ends = Ints::open(codec & !ABSOLUTE_ENDS, base, n, reader)?;
-        return Ok(ends.read(range)?.into_vec(starts.len()));
+        let ends = ints::decode(codec & !ABSOLUTE_ENDS, base, n, range, reader)?;
+        return Ok(ends.into_vec(starts.len()));
     }
     let end = |start: i64, length: i64| {
         if length == 0 {
@@ -143,7 +144,7 @@ fn decode_ends(
             start.wrapping_add(length)
         }
     };
-    Ok(match Ints::open(codec, 0, n, reader)?.read(range)? {
+    Ok(match ints::decode(codec, 0, n, range, reader)? {
         Column::Constant(length) => starts.iter().map(|&start| end(start, length)).collect(),
         Column::Each(mut ends) => {
             for (length, &start) in ends.iter_mut().zip(starts) {

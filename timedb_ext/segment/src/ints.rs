@@ -8,7 +8,7 @@ use crate::bits::{pack, packed_len, width_of};
 use crate::format::{put_varint, put_zigzag};
 use crate::pcodec::{self, Modes, Outlook};
 
-pub(crate) use decode::Ints;
+pub(crate) use decode::{Ints, decode};
 
 const CONSTANT: u8 = 0;
 const REGULAR: u8 = 1;

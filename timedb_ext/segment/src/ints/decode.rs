@@ -47,6 +47,7 @@ impl<'a> Packed<'a> {
     }
 
     /// Hands over the numbers at these positions, times the unit.
+    #[inline]
     fn each(&self, range: Range<usize>, mut each: impl FnMut(i64)) {
         unpack(self.bytes, self.width, range, |x| {
             each(self.unit.wrapping_mul(x) as i64);
@@ -149,6 +150,24 @@ impl<T: Number + Default + Into<u64> + Into<f64>> Scaled<'_, T> {
     }
 }
 
+/// The numbers at these positions of a column of `n` with this codec.
+#[inline]
+pub(crate) fn decode(
+    codec: u8,
+    base: i64,
+    n: usize,
+    range: Range<usize>,
+    mut reader: Reader<'_>,
+) -> Result<Column<i64>, SegmentError> {
+    // Most columns are: in short segments the way over [`Ints`] would show.
+    if codec == CONSTANT {
+        let a = reader.zigzag()?;
+        reader.finish()?;
+        return Ok(Column::Constant(base.wrapping_add(a)));
+    }
+    Ints::open(codec, base, n, reader)?.read(range)
+}
+
 impl<'a> Ints<'a> {
     /// The column of `n` numbers with this codec.
     pub(crate) fn open(
@@ -201,13 +220,9 @@ impl<'a> Ints<'a> {
                 out.reserve_exact(range.len());
                 packed.each(range, |x| out.push(f(self.a.wrapping_add(x))));
             }
-            Form::Deltas { .. } => {
+            Form::Deltas { b, deltas } => {
                 out.reserve_exact(range.len());
-                self.each_sum(range.end, |i, number| {
-                    if i >= range.start {
-                        out.push(f(number));
-                    }
-                });
+                sums(self.a, *b, deltas, range, |number| out.push(f(number)));
             }
             Form::Pco16(scaled) => out = scaled.map(range, f)?,
             Form::Pco32(scaled) => out = scaled.map(range, f)?,
@@ -228,10 +243,16 @@ impl<'a> Ints<'a> {
             Form::Pco32(scaled) => scaled.divide(range.clone(), power),
             _ => None,
         };
-        match exact {
-            Some(values) => values.map(Column::Each),
-            None => self.map(range, |number| number as f64 / power),
+        if let Some(values) = exact {
+            return values.map(Column::Each);
         }
+        let mut numbers = self.map(range, |number| number as f64)?;
+        // A loop of its own divides several at a time.
+        match &mut numbers {
+            Column::Constant(one) => *one /= power,
+            Column::Each(each) => each.iter_mut().for_each(|number| *number /= power),
+        }
+        Ok(numbers)
     }
 
     /// The numbers at these positions.
@@ -252,18 +273,16 @@ impl<'a> Ints<'a> {
                 let found = self.read(from..to)?.into_vec(to - from);
                 Ok((from, found))
             }
-            Form::Deltas { .. } => {
+            Form::Deltas { b, deltas } => {
                 let mut from = 0;
                 let mut found = Vec::new();
-                self.each_sum(self.n, |i, number| {
-                    if start.is_some_and(|start| number < start) {
-                        from = i + 1;
+                sums(self.a, *b, deltas, 0..self.n, |number| {
+                    if found.is_empty() && start.is_some_and(|start| number < start) {
+                        from += 1;
                     } else if end.is_none_or(|end| number < end) {
                         found.push(number);
                     }
                 });
-                // Only numbers that don't ascend can leave too few behind the last one before.
-                found.truncate(self.n - from);
                 Ok((from, found))
             }
             Form::Pco16(scaled) => scaled.between(self.n, start, end),
@@ -298,21 +317,22 @@ impl<'a> Ints<'a> {
             _ => self.a,
         }
     }
+}
 
-    /// Hands over the first numbers of packed deltas with their positions.
-    fn each_sum(&self, to: usize, mut each: impl FnMut(usize, i64)) {
-        let Form::Deltas { b, deltas } = &self.form else {
-            return;
-        };
-        if to == 0 {
-            return;
-        }
-        each(0, self.a);
-        let (mut i, mut at) = (0, self.a);
-        deltas.each(0..to - 1, |x| {
-            i += 1;
-            at = at.wrapping_add(*b).wrapping_add(x);
-            each(i, at);
-        });
+/// Hands over the numbers at these positions, of which the first of all is `a` and each next one
+/// adds `b` and a delta.
+#[inline]
+fn sums(a: i64, b: i64, deltas: &Packed<'_>, range: Range<usize>, mut each: impl FnMut(i64)) {
+    if range.is_empty() {
+        return;
     }
+    let mut at = a;
+    let mut add = |x: i64| {
+        at = at.wrapping_add(b).wrapping_add(x);
+        at
+    };
+    let mut first = a;
+    deltas.each(0..range.start, |x| first = add(x));
+    each(first);
+    deltas.each(range.start..range.end - 1, |x| each(add(x)));
 }

@@ -71,7 +71,7 @@ proptest! {
     }
 }
 
-/// Pages of every column, of every length that a page has.
+/// Columns of several pages, and of pages of different lengths.
 fn paged(n: usize, seed: u64) -> Points {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut at = START;
