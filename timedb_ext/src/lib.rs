@@ -13,6 +13,7 @@ mod pack;
 mod read;
 mod rows;
 mod scan;
+mod segments;
 mod series;
 mod settings;
 mod spi;
