@@ -45,4 +45,4 @@ export TIMEDB_TEST_PG_BIN=$TREE_BIN
 export TIMEDB_TEST_ROOT=$ROOT
 export RUST_BACKTRACE=0
 say "Running the behaviour tests"
-cargo test -p timedb_tests "$@"
+cargo test -p timedb_tests --no-fail-fast "$@"

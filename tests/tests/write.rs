@@ -82,13 +82,13 @@ async fn a_series_is_created_once_and_found_by_name_and_labels() {
     assert_eq!(create("'wind', 'dimensionless'").await, (first, false));
     let (labelled, created) = create(r#"'wind', labels => '{"b": "1", "a": "x"}'"#).await;
     assert!(created && labelled != first);
-    // The order of labels and the way a number is written do not matter; its type does.
+    // The order of labels does not matter; their texts do.
     assert_eq!(
         create(r#"'wind', labels => '{"a": "x", "b": "1"}'"#).await,
         (labelled, false)
     );
     assert!(
-        create(r#"'wind', labels => '{"a": "x", "b": "1"}'"#)
+        create(r#"'wind', labels => '{"a": "x", "b": "1.0"}'"#)
             .await
             .1
     );
