@@ -36,14 +36,17 @@ $$;
 DO $$
 DECLARE
     keepers constant name[] := '{authenticate, login, create_tenant, create_user, list_users, activate_user,
-        deactivate_user, regenerate_key, set_auth_required, _generate_key, _key_hash, _issue_key,
-        _normal_email, _find_user, _set_user_active}';
-    identity constant name[] := '{authenticate, whoami, current_tenant, hide_parameters, auth_required, version}';
+        deactivate_user, create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events,
+        set_auth_required, _generate_key, _key_hash, _key_name, _store_key, _holder_of_new_key, _find_key,
+        _normal_email, _find_user, _set_user_active, _record_event}';
+    identity constant name[] := '{authenticate, whoami, current_tenant, hide_parameters, check_key, auth_required,
+        isolation_problems, version}';
     session constant name[] := '{login, logout}';
     administration constant name[] := '{create_tenant, create_user, list_users, activate_user, deactivate_user,
-        regenerate_key, set_auth_required, auth_required, version}';
-    data constant name[] := '{create_series, upload, _upload_packed, read_flat, read_overlapping, read_versions, _read_packed,
-        _read_chunks, _read_rows}';
+        create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events, set_auth_required,
+        hide_parameters, check_key, auth_required, isolation_problems, version}';
+    data constant name[] := '{create_series, upload, _upload_packed, report_key_use, read_flat, read_overlapping,
+        read_versions, _read_packed, _read_chunks, _read_rows}';
     function record;
     grantees text[];
     grantee name;
@@ -84,21 +87,43 @@ BEGIN
 END
 $$;
 
+-- Statistics of columns are about the rows of all tenants, and EXPLAIN shows estimates made from them to
+-- whoever may read the table. So what tenants read has none.
+DO $$
+DECLARE
+    readable record;
+BEGIN
+    FOR readable IN
+        SELECT c.oid::pg_catalog.regclass AS name, a.attname
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+        WHERE c.relnamespace = 'timedb'::pg_catalog.regnamespace AND c.relkind = 'r'
+          AND c.relname IN ('series', 'series_labels', 'batches', 'audit_events')
+          AND a.attnum > 0 AND NOT a.attisdropped
+    LOOP
+        EXECUTE pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS 0', readable.name, readable.attname);
+    END LOOP;
+END
+$$;
+
 GRANT USAGE ON SCHEMA timedb TO PUBLIC;
 
 -- Policies and functions call these in the name of the two function owners.
 GRANT EXECUTE ON FUNCTION timedb.current_tenant() TO timedb_keeper;
-GRANT EXECUTE ON FUNCTION timedb._uuid7() TO timedb_keeper;
+GRANT EXECUTE ON FUNCTION timedb._uuid7(), timedb.whoami(), timedb.check_key(text) TO timedb_keeper;
 
 -- Administration and authentication.
 GRANT SELECT, INSERT ON timedb.tenants TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE (active) ON timedb.users TO timedb_keeper;
-GRANT SELECT, INSERT, UPDATE (revoked_at) ON timedb.api_keys TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (expires_at, revoked_at, replaced_by) ON timedb.api_keys TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (last_used_at) ON timedb.key_usage TO timedb_keeper;
+GRANT SELECT, INSERT ON timedb.audit_events TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE, DELETE ON timedb.settings TO timedb_keeper;
 GRANT SELECT ON timedb.settings TO timedb_definer;
 
--- Data functions: writing appends.
+-- Data functions: writing appends. What a tenant does is a use of its key.
 GRANT SELECT, INSERT ON timedb.series, timedb.series_labels, timedb.batches, timedb.segments TO timedb_definer;
+GRANT SELECT, UPDATE (last_used_at) ON timedb.key_usage TO timedb_definer;
 
 -- Tenants read, under row security. Everything else goes through functions.
-GRANT SELECT ON timedb.series, timedb.series_labels, timedb.batches, timedb."values" TO timedb_user, timedb_session;
+GRANT SELECT ON timedb.series, timedb.series_labels, timedb.batches, timedb."values", timedb.audit_events
+    TO timedb_user, timedb_session;

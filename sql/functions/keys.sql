@@ -1,5 +1,5 @@
--- Making keys. What touches key material in clear is in Rust (key.rs), and callable by
--- timedb_keeper's functions only.
+-- Making and listing keys. What touches key material in clear is in Rust (the crate timedb_key), and
+-- but for check_key() callable by timedb_keeper's functions only.
 
 -- A fresh key: tdb_, 43 base62 characters of 256 random bits, 6 of checksum.
 CREATE FUNCTION timedb._generate_key() RETURNS text
@@ -7,48 +7,181 @@ CREATE FUNCTION timedb._generate_key() RETURNS text
     AS 'MODULE_PATHNAME', '_generate_key_wrapper';
 COMMENT ON FUNCTION timedb._generate_key() IS 'Makes a key. Private.';
 
+-- Needs no table: also what is no key of this store can be looked at.
+CREATE FUNCTION timedb.check_key(key text) RETURNS TABLE (format text, problem text)
+    LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 1
+    AS 'MODULE_PATHNAME', 'check_key_wrapper';
+COMMENT ON FUNCTION timedb.check_key(text) IS
+    'Whether a text can be an API key, by its form and checksum alone: its format (timedb or legacy), or the problem. Whether the key is valid, only timedb.authenticate() tells.';
+
 -- SHA-256, as it stands in api_keys.
 CREATE FUNCTION timedb._key_hash(key text) RETURNS bytea
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', '_key_hash_wrapper';
 COMMENT ON FUNCTION timedb._key_hash(text) IS 'Hashes a key as it is stored. Private.';
 
--- Ids are UUIDv7: new rows stand together in every index, and ids sort by their time.
-CREATE FUNCTION timedb._uuid7() RETURNS uuid
-    LANGUAGE c VOLATILE PARALLEL RESTRICTED
-    AS 'MODULE_PATHNAME', '_uuid7_wrapper';
-COMMENT ON FUNCTION timedb._uuid7() IS 'Makes an id. Private.';
+-- Names are for people: trimmed, and nothing that a terminal would obey.
+CREATE FUNCTION timedb._key_name(name text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    _key_name.name := pg_catalog.btrim(_key_name.name, E' \t\r\n');
+    IF _key_name.name IS NULL OR pg_catalog.length(_key_name.name) NOT BETWEEN 1 AND 100 OR _key_name.name ~ '[[:cntrl:]]' THEN
+        RAISE EXCEPTION 'invalid key name "%"', COALESCE(_key_name.name, '')
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'A name has 1 to 100 characters, none of them a control character.';
+    END IF;
+    RETURN _key_name.name;
+END
+$$;
+COMMENT ON FUNCTION timedb._key_name(text) IS 'Checks and trims the name of a key. Private.';
 
--- Stores the hash of a fresh key and returns the key, the only time that anyone sees it.
-CREATE FUNCTION timedb._issue_key(tenant_id uuid, user_id uuid, name text) RETURNS text
+-- Stores what is kept of a key, notes the event and returns the key's id; NULL when the store has the
+-- key already. The caller has locked the user's row.
+CREATE FUNCTION timedb._store_key(tenant_id uuid, user_id uuid, key text, name text, access text,
+                                  not_before timestamptz, expires_at timestamptz, event text, details jsonb DEFAULT '{}') RETURNS uuid
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    key text := timedb._generate_key();
+    id uuid := timedb._uuid7();
 BEGIN
-    INSERT INTO timedb.api_keys (tenant_id, key_id, user_id, name, key_hash, key_prefix)
-    VALUES (_issue_key.tenant_id, timedb._uuid7(), _issue_key.user_id, _issue_key.name,
-            timedb._key_hash(key), pg_catalog.left(key, 12));
-    RETURN key;
+    INSERT INTO timedb.api_keys (tenant_id, key_id, user_id, name, key_hash, key_prefix, access, legacy, not_before, expires_at)
+    VALUES (_store_key.tenant_id, id, _store_key.user_id, _store_key.name, timedb._key_hash(_store_key.key),
+            pg_catalog.left(_store_key.key, 12), _store_key.access,
+            (SELECT c.format = 'legacy' FROM timedb.check_key(_store_key.key) c),
+            _store_key.not_before, _store_key.expires_at)
+    ON CONFLICT ON CONSTRAINT api_keys_hash_key DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO timedb.key_usage (tenant_id, key_id) VALUES (_store_key.tenant_id, id);
+    PERFORM timedb._record_event(_store_key.tenant_id, _store_key.event, _store_key.user_id, id,
+        pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('name', _store_key.name, 'access', _store_key.access,
+            'not_before', _store_key.not_before, 'expires_at', _store_key.expires_at)) || _store_key.details);
+    RETURN id;
 END
 $$;
-COMMENT ON FUNCTION timedb._issue_key(uuid, uuid, text) IS 'Makes and stores a key for a user. Private.';
+COMMENT ON FUNCTION timedb._store_key(uuid, uuid, text, text, text, timestamptz, timestamptz, text, jsonb) IS
+    'Stores the hash of a key of a user. Private.';
 
--- Definer (timedb_keeper): sees users and keys of every tenant. The user's row is locked, so that
--- of two calls at once the later one revokes the earlier one's key.
-CREATE FUNCTION timedb.regenerate_key(email text, tenant_id uuid DEFAULT NULL) RETURNS text
+-- What create_key() and import_key() have in common: finds the user, locks its row, and checks what
+-- the new key is to be.
+CREATE FUNCTION timedb._holder_of_new_key(email text, INOUT tenant_id uuid, name text, access text,
+                                          not_before timestamptz, expires_at timestamptz, OUT user_id uuid)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF _holder_of_new_key.access IS NULL OR _holder_of_new_key.access NOT IN ('read_write', 'read_only') THEN
+        RAISE EXCEPTION 'invalid access "%"', COALESCE(_holder_of_new_key.access, '')
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Access is read_write or read_only.';
+    END IF;
+    IF _holder_of_new_key.expires_at <= pg_catalog.clock_timestamp() THEN
+        RAISE EXCEPTION 'expires_at % is past', _holder_of_new_key.expires_at
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'NULL means that the key never expires.';
+    END IF;
+    IF _holder_of_new_key.expires_at <= _holder_of_new_key.not_before THEN
+        RAISE EXCEPTION 'expires_at % is not after not_before %', _holder_of_new_key.expires_at, _holder_of_new_key.not_before
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
+    SELECT f.tenant_id, f.user_id INTO STRICT _holder_of_new_key.tenant_id, _holder_of_new_key.user_id
+    FROM timedb._find_user(_holder_of_new_key.email, _holder_of_new_key.tenant_id) f;
+    IF NOT (SELECT u.active FROM timedb.users u
+            WHERE u.tenant_id = _holder_of_new_key.tenant_id AND u.user_id = _holder_of_new_key.user_id) THEN
+        RAISE EXCEPTION 'user "%" is deactivated', _holder_of_new_key.email
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'timedb.activate_user() comes first.';
+    END IF;
+    IF EXISTS (SELECT FROM timedb.api_keys k
+               WHERE k.tenant_id = _holder_of_new_key.tenant_id AND k.user_id = _holder_of_new_key.user_id
+                 AND k.name = _holder_of_new_key.name AND k.revoked_at IS NULL AND k.replaced_by IS NULL
+                 AND (k.expires_at IS NULL OR k.expires_at > pg_catalog.clock_timestamp())) THEN
+        RAISE EXCEPTION 'user "%" already has a key named "%"', _holder_of_new_key.email, _holder_of_new_key.name
+            USING ERRCODE = 'unique_violation',
+                  HINT = 'Choose another name, or timedb.rotate_key() or timedb.revoke_key() the old key.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION timedb._holder_of_new_key(text, uuid, text, text, timestamptz, timestamptz) IS
+    'Checks what a new key is to be, and finds its user. Private.';
+
+-- Definer (timedb_keeper): sees users and keys of every tenant.
+CREATE FUNCTION timedb.create_key(email text, name text, access text DEFAULT 'read_write', expires_at timestamptz DEFAULT NULL,
+                                  not_before timestamptz DEFAULT NULL, tenant_id uuid DEFAULT NULL)
+    RETURNS TABLE (key_id uuid, api_key text)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     holder record;
 BEGIN
-    SELECT * INTO STRICT holder FROM timedb._find_user(regenerate_key.email, regenerate_key.tenant_id);
-    UPDATE timedb.api_keys k SET revoked_at = pg_catalog.clock_timestamp()
-    WHERE k.tenant_id = holder.tenant_id AND k.user_id = holder.user_id AND k.revoked_at IS NULL;
-    RETURN timedb._issue_key(holder.tenant_id, holder.user_id, 'default');
+    create_key.name := timedb._key_name(create_key.name);
+    create_key.expires_at := NULLIF(create_key.expires_at, 'infinity');
+    SELECT * INTO STRICT holder FROM timedb._holder_of_new_key(create_key.email, create_key.tenant_id, create_key.name,
+        create_key.access, create_key.not_before, create_key.expires_at);
+    create_key.api_key := timedb._generate_key();
+    create_key.key_id := timedb._store_key(holder.tenant_id, holder.user_id, create_key.api_key, create_key.name,
+        create_key.access, create_key.not_before, create_key.expires_at, 'key_created');
+    RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION timedb.regenerate_key(text, uuid) IS
-    'Gives a user a new API key and revokes every older one at once. The key is shown this once. tenant_id is needed when the email stands in several tenants.';
+COMMENT ON FUNCTION timedb.create_key(text, text, text, timestamptz, timestamptz, uuid) IS
+    'Gives a user one more API key: read_write or read_only, valid from not_before until expires_at (NULL: from now, for ever). The key is shown this once. tenant_id is needed when the email stands in several tenants.';
+
+-- Definer (timedb_keeper), as create_key. Errors never quote the key.
+CREATE FUNCTION timedb.import_key(email text, key text, name text DEFAULT 'imported', access text DEFAULT 'read_write',
+                                  expires_at timestamptz DEFAULT NULL, not_before timestamptz DEFAULT NULL, tenant_id uuid DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder record;
+    problem text := (SELECT c.problem FROM timedb.check_key(import_key.key) c);
+    id uuid;
+BEGIN
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION 'not an API key: %', problem USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    import_key.name := timedb._key_name(import_key.name);
+    import_key.expires_at := NULLIF(import_key.expires_at, 'infinity');
+    SELECT * INTO STRICT holder FROM timedb._holder_of_new_key(import_key.email, import_key.tenant_id, import_key.name,
+        import_key.access, import_key.not_before, import_key.expires_at);
+    id := timedb._store_key(holder.tenant_id, holder.user_id, import_key.key, import_key.name,
+        import_key.access, import_key.not_before, import_key.expires_at, 'key_imported');
+    IF id IS NULL THEN
+        RAISE EXCEPTION 'the store has this key already' USING ERRCODE = 'unique_violation';
+    END IF;
+    RETURN id;
+END
+$$;
+COMMENT ON FUNCTION timedb.import_key(text, text, text, text, timestamptz, timestamptz, uuid) IS
+    'Gives a user a key that exists already, in the format of timedb or of the Python project (43 URL-safe characters, flagged legacy), and returns its id.';
+
+CREATE FUNCTION timedb.list_keys(email text DEFAULT NULL, tenant_id uuid DEFAULT NULL, include_dead boolean DEFAULT false)
+    RETURNS TABLE (key_id uuid, name text, email text, status text, access text, key_prefix text, legacy boolean,
+                   created_at timestamptz, not_before timestamptz, expires_at timestamptz, revoked_at timestamptz,
+                   last_used_at timestamptz, replaced_by uuid, user_id uuid, tenant_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT k.key_id, k.name, u.email, s.status, k.access, k.key_prefix, k.legacy,
+           k.created_at, k.not_before, k.expires_at, k.revoked_at, g.last_used_at, k.replaced_by, k.user_id, k.tenant_id
+    FROM timedb.api_keys k
+    JOIN timedb.users u ON u.tenant_id = k.tenant_id AND u.user_id = k.user_id
+    LEFT JOIN timedb.key_usage g ON g.tenant_id = k.tenant_id AND g.key_id = k.key_id
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN k.revoked_at IS NOT NULL THEN 'revoked'
+        WHEN k.expires_at <= pg_catalog.clock_timestamp() THEN 'expired'
+        WHEN NOT u.active THEN 'inactive'
+        WHEN k.not_before > pg_catalog.clock_timestamp() THEN 'pending'
+        ELSE 'active' END) AS s (status)
+    WHERE (list_keys.email IS NULL OR u.email = timedb._normal_email(list_keys.email))
+      AND (list_keys.tenant_id IS NULL OR k.tenant_id = list_keys.tenant_id)
+      AND (list_keys.include_dead OR s.status NOT IN ('revoked', 'expired'))
+    ORDER BY k.created_at DESC, k.key_id DESC
+$$;
+COMMENT ON FUNCTION timedb.list_keys(text, uuid, boolean) IS
+    'Keys, newest first: of one user, one tenant or all; with include_dead also revoked and expired ones. status is active, pending (not_before is to come), inactive (the user is deactivated), expired or revoked. last_used_at is true to the minute.';

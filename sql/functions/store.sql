@@ -28,11 +28,17 @@ BEGIN
     END IF;
     IF set_auth_required.required THEN
         DELETE FROM timedb.settings s WHERE s.name = 'auth_required';
+        IF FOUND THEN
+            PERFORM timedb._record_event('00000000-0000-0000-0000-000000000000', 'store_closed', NULL, NULL);
+        END IF;
         RETURN;
     END IF;
     PERFORM timedb.create_tenant('default', '00000000-0000-0000-0000-000000000000', true);
-    INSERT INTO timedb.settings (name, value) VALUES ('auth_required', 'false')
-    ON CONFLICT ON CONSTRAINT settings_name_key DO UPDATE SET value = excluded.value;
+    INSERT INTO timedb.settings AS s (name, value) VALUES ('auth_required', 'false')
+    ON CONFLICT ON CONSTRAINT settings_name_key DO UPDATE SET value = excluded.value WHERE s.value <> excluded.value;
+    IF FOUND THEN
+        PERFORM timedb._record_event('00000000-0000-0000-0000-000000000000', 'store_opened', NULL, NULL);
+    END IF;
     RAISE NOTICE 'authentication is not required any more'
         USING DETAIL = 'Whoever reaches the server without a key reads and writes the data of tenant 00000000-0000-0000-0000-000000000000.';
 END

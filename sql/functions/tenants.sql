@@ -8,7 +8,10 @@ DECLARE
 BEGIN
     INSERT INTO timedb.tenants (tenant_id, name) VALUES (id, create_tenant.name)
     ON CONFLICT ON CONSTRAINT tenants_tenant_key DO NOTHING;
-    IF NOT FOUND AND create_tenant.if_not_exists IS NOT TRUE THEN
+    IF FOUND THEN
+        PERFORM timedb._record_event(id, 'tenant_created', NULL, NULL,
+            pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('name', create_tenant.name)));
+    ELSIF create_tenant.if_not_exists IS NOT TRUE THEN
         RAISE EXCEPTION 'tenant "%" already exists', id
             USING ERRCODE = 'unique_violation',
                   HINT = 'Pass if_not_exists => true to use the tenant as it is.';

@@ -70,7 +70,11 @@ BEGIN
             USING ERRCODE = 'unique_violation',
                   HINT = 'timedb.regenerate_key() gives an existing user a new key.';
     END IF;
-    create_user.api_key := timedb._issue_key(create_user.tenant_id, create_user.user_id, 'default');
+    PERFORM timedb._record_event(create_user.tenant_id, 'user_created', create_user.user_id, NULL,
+        pg_catalog.jsonb_build_object('email', create_user.email));
+    create_user.api_key := timedb._generate_key();
+    PERFORM timedb._store_key(create_user.tenant_id, create_user.user_id, create_user.api_key, 'default', 'read_write',
+        NULL, NULL, 'key_created');
 END
 $$;
 COMMENT ON FUNCTION timedb.create_user(uuid, text) IS
@@ -99,7 +103,11 @@ DECLARE
 BEGIN
     SELECT * INTO STRICT holder FROM timedb._find_user(_set_user_active.email, _set_user_active.tenant_id);
     UPDATE timedb.users u SET active = _set_user_active.active
-    WHERE u.tenant_id = holder.tenant_id AND u.user_id = holder.user_id;
+    WHERE u.tenant_id = holder.tenant_id AND u.user_id = holder.user_id AND u.active <> _set_user_active.active;
+    IF FOUND THEN
+        PERFORM timedb._record_event(holder.tenant_id, CASE WHEN _set_user_active.active THEN 'user_activated' ELSE 'user_deactivated' END,
+            holder.user_id, NULL);
+    END IF;
     RETURN holder.user_id;
 END
 $$;

@@ -1,6 +1,6 @@
--- Tenants, users and keys: as in tenant_isolation.sql, and open to timedb_keeper. It owns
--- authenticate (which looks a key up before there is a tenant) and the functions of administrators,
--- has no member, and cannot log in.
+-- Tenants, users, keys and what is known about them: as in tenant_isolation.sql, and open to
+-- timedb_keeper. It owns authenticate (which looks a key up before there is a tenant) and the functions
+-- of administrators, has no member, and cannot log in.
 
 ALTER TABLE timedb.tenants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE timedb.tenants FORCE ROW LEVEL SECURITY;
@@ -35,5 +35,29 @@ CREATE POLICY api_keys_keeper_access ON timedb.api_keys TO timedb_keeper
     USING (true)
     WITH CHECK (true);
 CREATE POLICY api_keys_tenant_isolation ON timedb.api_keys AS RESTRICTIVE
+    USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
+    WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
+
+ALTER TABLE timedb.key_usage ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb.key_usage FORCE ROW LEVEL SECURITY;
+CREATE POLICY key_usage_tenant_access ON timedb.key_usage
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY key_usage_keeper_access ON timedb.key_usage TO timedb_keeper
+    USING (true)
+    WITH CHECK (true);
+CREATE POLICY key_usage_tenant_isolation ON timedb.key_usage AS RESTRICTIVE
+    USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
+    WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
+
+ALTER TABLE timedb.audit_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb.audit_events FORCE ROW LEVEL SECURITY;
+CREATE POLICY audit_events_tenant_access ON timedb.audit_events
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY audit_events_keeper_access ON timedb.audit_events TO timedb_keeper
+    USING (true)
+    WITH CHECK (true);
+CREATE POLICY audit_events_tenant_isolation ON timedb.audit_events AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
     WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');

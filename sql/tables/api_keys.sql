@@ -13,14 +13,16 @@ CREATE TABLE timedb.api_keys (
     not_before timestamptz,
     expires_at timestamptz,
     revoked_at timestamptz,
+    replaced_by uuid,
     CONSTRAINT api_keys_key_key PRIMARY KEY (tenant_id, key_id),
     CONSTRAINT api_keys_hash_key UNIQUE (key_hash),
     CONSTRAINT api_keys_hash_check CHECK (pg_catalog.octet_length(key_hash) = 32),
     CONSTRAINT api_keys_access_check CHECK (access IN ('read_write', 'read_only'))
 );
 
--- All keys of one user, for regenerate_key.
+-- All keys of one user, and one key by its id: administrators name no tenant.
 CREATE INDEX api_keys_user_index ON timedb.api_keys (tenant_id, user_id);
+CREATE INDEX api_keys_id_index ON timedb.api_keys (key_id);
 
 COMMENT ON TABLE timedb.api_keys IS 'API keys of users: hash, rights and life span. The keys themselves are nowhere.';
 COMMENT ON COLUMN timedb.api_keys.key_hash IS 'SHA-256 of the key.';
@@ -28,4 +30,6 @@ COMMENT ON COLUMN timedb.api_keys.key_prefix IS 'The first characters of the key
 COMMENT ON COLUMN timedb.api_keys.access IS 'read_write, or read_only: writing functions refuse it.';
 COMMENT ON COLUMN timedb.api_keys.legacy IS 'The key has the format of the Python project (43 URL-safe characters).';
 COMMENT ON COLUMN timedb.api_keys.expires_at IS 'NULL: never.';
+COMMENT ON COLUMN timedb.api_keys.not_before IS 'NULL: from the start.';
 COMMENT ON COLUMN timedb.api_keys.revoked_at IS 'NULL: not revoked.';
+COMMENT ON COLUMN timedb.api_keys.replaced_by IS 'The key that timedb.rotate_key() made for this one.';

@@ -60,6 +60,18 @@ impl Run {
         self
     }
 
+    /// Reads standard input from a file.
+    ///
+    /// # Panics
+    /// When the file cannot be opened.
+    #[must_use]
+    pub fn stdin(mut self, file: &Path) -> Self {
+        let file = std::fs::File::open(file)
+            .unwrap_or_else(|error| panic!("cannot open {}: {error}", file.display()));
+        self.command.stdin(file);
+        self
+    }
+
     /// Sets the working folder.
     #[must_use]
     pub fn dir(mut self, folder: &Path) -> Self {

@@ -173,8 +173,7 @@ impl Db {
     /// Connects as `Session` and logs in for the whole session.
     pub async fn login(&self, tenant: &Tenant) -> Client {
         let client = self.connect(Role::Session).await;
-        client
-            .query_one("SELECT timedb.login($1)", &[&tenant.key])
+        crate::login(&client, &tenant.key)
             .await
             .unwrap_or_else(|error| panic!("cannot log in: {error:?}"));
         client

@@ -132,6 +132,7 @@ impl Server {
             .text()
             .await
             .unwrap_or_else(|error| panic!("half an answer: {error:?}"));
+        assert!(!holds_key(&text), "a key in an answer: {text}");
         Reply {
             status,
             headers,
@@ -181,7 +182,22 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        if !std::thread::panicking() {
+            assert!(
+                !holds_key(&self.log()),
+                "a key in the server's log: {}",
+                self.log()
+            );
+        }
     }
+}
+
+/// Whether something of the form of an API key is in a text: no route returns one, and no log tells one.
+fn holds_key(text: &str) -> bool {
+    text.match_indices("tdb_").any(|(at, prefix)| {
+        let rest = text[at + prefix.len()..].bytes();
+        rest.take_while(u8::is_ascii_alphanumeric).count() >= 49
+    })
 }
 
 /// Reads a stream to its end on a thread of its own, so that the server never blocks on a full pipe.

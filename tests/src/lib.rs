@@ -15,4 +15,4 @@ pub use command::{Output, Run, cli, pg_tool, psql, python};
 pub use config::Config;
 pub use db::{Db, Role, Tenant};
 pub use http::{Reply, Server};
-pub use sql::{authenticate, connect, count, refusal, upload};
+pub use sql::{authenticate, connect, count, login, refusal, upload};

@@ -14,15 +14,35 @@ pub async fn connect(dsn: &str) -> Client {
     client
 }
 
-/// Calls `timedb.authenticate` in the transaction that is open, and returns the tenant.
+/// Calls `timedb.authenticate` in the transaction that is open, and returns the tenant. The key stays out
+/// of the server's log.
 ///
 /// # Errors
 /// 28000 for a key that is not valid.
 pub async fn authenticate(client: &Client, key: &str) -> Result<Uuid, Error> {
+    client
+        .batch_execute("SELECT timedb.hide_parameters()")
+        .await?;
     let row = client
         .query_one("SELECT timedb.authenticate($1)", &[&key])
         .await?;
     Ok(row.get(0))
+}
+
+/// Calls `timedb.login` outside any transaction, and returns the tenant. The key stays out of the server's
+/// log.
+///
+/// # Errors
+/// 28000 for a key that is not valid.
+pub async fn login(client: &Client, key: &str) -> Result<Uuid, Error> {
+    let hidden = client
+        .batch_execute("BEGIN; SELECT timedb.hide_parameters()")
+        .await;
+    let answer = client.query_one("SELECT timedb.login($1)", &[&key]).await;
+    // After an error this is a rollback.
+    client.batch_execute("COMMIT").await?;
+    hidden?;
+    Ok(answer?.get(0))
 }
 
 /// Uploads hourly values of the series `name`, from 2025-01-01T00:00:00Z on, and returns the series' id.

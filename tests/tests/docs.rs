@@ -203,6 +203,12 @@ fn command_reference_names_every_command_and_flag() {
         "users activate",
         "users deactivate",
         "users regenerate-key",
+        "keys create",
+        "keys list",
+        "keys rotate",
+        "keys revoke",
+        "keys check",
+        "events",
         "api",
     ] {
         let section = section(&text, &format!("## timedb {command}"))

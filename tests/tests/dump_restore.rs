@@ -88,7 +88,7 @@ async fn a_dump_restored_by_four_jobs_into_a_fresh_cluster_gives_back_every_row(
     fill(&db).await;
     let source = db.connect(Role::Superuser).await;
     let before = fingerprint(&source).await;
-    assert_eq!(before.len(), 8, "{before:?}");
+    assert_eq!(before.len(), 10, "{before:?}");
     assert!(
         before.iter().all(|(_, rows, _)| *rows > 0),
         "a table without rows proves nothing: {before:?}"

@@ -1,7 +1,7 @@
 //! Reads in SQL through the streaming scan: the same rows as through the tuplestore, whatever the query
 //! around them, handed out as they are read, and never more than the caller may have.
 
-use timedb_tests::{Db, Role, refusal, upload};
+use timedb_tests::{Db, Role, login, refusal, upload};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// Revised points, nulls and intervals of several series; one of them longer than a segment.
@@ -194,8 +194,7 @@ async fn a_prepared_read_follows_the_tenant_and_the_arguments() {
         let client = db.login(tenant).await;
         upload(&client, "same", &[value, value]).await.unwrap();
     }
-    let login = "SELECT timedb.login($1)";
-    client.query_one(login, &[&db.a().key]).await.unwrap();
+    login(&client, &db.a().key).await.unwrap();
     let read = client
         .prepare("SELECT value FROM timedb.read_flat(name => $1, end_valid => '2025-01-01 01:00Z')")
         .await
@@ -206,7 +205,7 @@ async fn a_prepared_read_follows_the_tenant_and_the_arguments() {
         } else {
             (db.b(), 2.0)
         };
-        client.query_one(login, &[&tenant.key]).await.unwrap();
+        login(&client, &tenant.key).await.unwrap();
         let found = client.query(&read, &[&"same"]).await.unwrap();
         let found: Vec<f64> = found.iter().map(|row| row.get(0)).collect();
         assert_eq!(found, [value]);

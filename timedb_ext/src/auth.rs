@@ -4,7 +4,7 @@
 //! and nothing written: it works in READ ONLY transactions and on a standby.
 
 use crate::error::{Error, Result, or_raise};
-use crate::key;
+use crate::key_use;
 use crate::settings::{self, Access, Identity, Span};
 use crate::spi::{self, Arg, Statement};
 use pgrx::pg_sys::{self, panic::ErrorReport};
@@ -56,7 +56,9 @@ fn authenticate(key: Option<&str>) -> Option<Uuid> {
 /// SQL `timedb.login(key)`.
 #[pg_extern(sql = false)]
 fn login(key: Option<&str>) -> Option<Uuid> {
-    or_raise(enter(key, Span::Session))
+    let tenant = or_raise(enter(key, Span::Session));
+    or_raise(key_use::report());
+    tenant
 }
 
 /// SQL `timedb.logout()`.
@@ -109,13 +111,30 @@ fn hide_parameters() {
 /// SQL `timedb._generate_key()`.
 #[pg_extern(sql = false)]
 fn _generate_key() -> String {
-    or_raise(random().map(key::from_random))
+    or_raise(random().map(timedb_key::from_random))
+}
+
+/// SQL `timedb.check_key(key)`. NULL is no key either.
+#[pg_extern(sql = false)]
+fn check_key(
+    key: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(format, Option<&'static str>),
+        name!(problem, Option<String>),
+    ),
+> {
+    TableIterator::once(match timedb_key::check(key.unwrap_or_default()) {
+        Ok(format) => (Some(format.name()), None),
+        Err(problem) => (None, Some(problem.to_string())),
+    })
 }
 
 /// SQL `timedb._key_hash(key)`.
 #[pg_extern(sql = false)]
 fn _key_hash(key: &str) -> Vec<u8> {
-    key::hash(key).to_vec()
+    timedb_key::hash(key).to_vec()
 }
 
 /// SQL `timedb._uuid7()`.
@@ -137,8 +156,8 @@ fn enter(key: Option<&str>, span: Span) -> Result<Option<Uuid>> {
 /// nothing from it.
 fn owner_of(key: &str) -> Result<Identity> {
     let mut found = None;
-    if key::is_well_formed(key) {
-        let hash = key::hash(key);
+    if timedb_key::check(key).is_ok() {
+        let hash = timedb_key::hash(key);
         spi::connected(|| {
             FIND_KEY.with(|find| {
                 find.run(true, &[Arg::bytea(&hash)], |row| {

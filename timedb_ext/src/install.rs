@@ -29,9 +29,19 @@ extension_sql_file!(
     requires = ["users_table"]
 );
 extension_sql_file!(
+    "../../sql/tables/key_usage.sql",
+    name = "key_usage",
+    requires = ["api_keys"]
+);
+extension_sql_file!(
+    "../../sql/tables/audit_events.sql",
+    name = "audit_events",
+    requires = ["key_usage"]
+);
+extension_sql_file!(
     "../../sql/tables/series.sql",
     name = "series_table",
-    requires = ["api_keys"]
+    requires = ["audit_events"]
 );
 extension_sql_file!(
     "../../sql/tables/series_labels.sql",
@@ -66,17 +76,27 @@ extension_sql_file!(
     requires = ["tenant_isolation"]
 );
 
+// Bodies in SQL are checked when they are created, so what they call comes first.
+extension_sql_file!(
+    "../../sql/functions/ids.sql",
+    name = "ids",
+    requires = ["keeper_access"]
+);
+extension_sql_file!(
+    "../../sql/functions/audit.sql",
+    name = "audit",
+    requires = ["ids"]
+);
 extension_sql_file!(
     "../../sql/functions/store.sql",
     name = "store",
-    requires = ["keeper_access"]
+    requires = ["audit"]
 );
 extension_sql_file!(
     "../../sql/functions/tenants.sql",
     name = "tenants",
     requires = ["store"]
 );
-// Bodies in SQL are checked when they are created, so what they call comes first.
 extension_sql_file!(
     "../../sql/functions/users.sql",
     name = "users",
@@ -88,9 +108,24 @@ extension_sql_file!(
     requires = ["users"]
 );
 extension_sql_file!(
+    "../../sql/functions/key_changes.sql",
+    name = "key_changes",
+    requires = ["keys"]
+);
+extension_sql_file!(
+    "../../sql/functions/key_use.sql",
+    name = "key_use",
+    requires = ["key_changes"]
+);
+extension_sql_file!(
+    "../../sql/functions/isolation.sql",
+    name = "isolation",
+    requires = ["key_use"]
+);
+extension_sql_file!(
     "../../sql/functions/series.sql",
     name = "series",
-    requires = ["keys"]
+    requires = ["isolation"]
 );
 extension_sql_file!(
     "../../sql/functions/upload.sql",

@@ -7,7 +7,7 @@ mod columns;
 mod error;
 mod functions;
 mod install;
-mod key;
+mod key_use;
 mod labels;
 mod pack;
 mod read;

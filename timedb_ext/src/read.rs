@@ -164,8 +164,12 @@ impl ReadCursor {
     /// The next chunk, or `None` at the end.
     ///
     /// # Errors
-    /// XX001 for a damaged segment.
+    /// XX001 for a damaged segment; 55000 when the tenant has changed.
     pub fn next_chunk(&mut self) -> Result<Option<OutChunk>> {
+        let has_more = self.cursor.is_some() || !self.ready.is_empty();
+        if has_more && settings::tenant() != Some(self.tenant) {
+            return Err(settings::refuse_changed_tenant());
+        }
         if self.cursor.is_some() && !self.chunk_is_full() {
             connected(|| {
                 while self.cursor.is_some() && !self.chunk_is_full() {

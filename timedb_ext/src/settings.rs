@@ -5,7 +5,7 @@
 //! PGOPTIONS, ALTER ROLE ... SET) was never checked by anyone.
 
 use crate::error::{Error, Result, uuid_text};
-use pgrx::pg_sys;
+use pgrx::{PgSqlErrorCode, pg_sys};
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
@@ -29,6 +29,8 @@ static ACCESS_TEXT: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 thread_local! {
     // Parsed by the assign hooks, so that policies pay nanoseconds for the tenant.
     static IDENTITY: Cell<Identity> = const { Cell::new(Identity::NOBODY) };
+    // Counts the changes of the tenant, so that a scan notices one by looking at a single number.
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Who the caller is.
@@ -97,6 +99,21 @@ pub fn identity() -> Identity {
 /// The current tenant.
 pub fn tenant() -> Option<[u8; 16]> {
     IDENTITY.get().tenant
+}
+
+/// A number that is another one after each change of the tenant.
+pub fn tenant_changes() -> u64 {
+    CHANGES.get()
+}
+
+/// What becomes of a read that was begun as one tenant and goes on as another: its rows are the
+/// former tenant's.
+pub fn refuse_changed_tenant() -> Error {
+    Error::new(
+        PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "the tenant changed while this read was open",
+    )
+    .hint("Close the cursor before the session authenticates as another tenant.")
 }
 
 /// The authenticated user, if the tenant has come from a user's key.
@@ -265,6 +282,9 @@ fn accept(text: &CStr, source: pg_sys::GucSource::Type, well_formed: bool) -> bo
 unsafe extern "C-unwind" fn assign_tenant(value: *const c_char, _extra: *mut c_void) {
     // SAFETY: PostgreSQL passes a C string that the check hook has accepted.
     let tenant = parse_uuid(unsafe { c_text(value) });
+    if tenant != IDENTITY.get().tenant {
+        CHANGES.set(CHANGES.get().wrapping_add(1));
+    }
     IDENTITY.set(Identity {
         tenant,
         ..IDENTITY.get()

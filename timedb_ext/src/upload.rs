@@ -5,7 +5,7 @@ use crate::pack::UploadColumns;
 use crate::segments::SegmentWriter;
 use crate::series::{Resolved, describe, get_or_create, uuid7};
 use crate::spi::{Arg, Statement};
-use crate::{settings, time};
+use crate::{key_use, settings, time};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, Datum};
 use std::collections::HashMap;
@@ -48,7 +48,7 @@ thread_local! {
     ) };
 }
 
-/// The tenant that this transaction may write for.
+/// The tenant that this transaction may write for; its key is noted as in use.
 ///
 /// # Errors
 /// 25006 in a read-only transaction or on a standby, 28000 without a tenant, 42501 with a
@@ -76,6 +76,7 @@ pub fn writable_tenant(what: &str) -> Result<[u8; 16]> {
         )
         .hint("Use a key with read_write access."));
     }
+    key_use::report()?;
     Ok(tenant)
 }
 

@@ -40,6 +40,12 @@ pub enum Command {
     /// Manage users and their API keys
     #[command(subcommand)]
     Users(Users),
+    /// Manage API keys: several per user, read-only ones, rotation
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Show what was done to tenants, users and keys, newest first
+    #[command(after_help = EXIT_CODES)]
+    Events(Events),
     /// Serve the HTTP API
     #[command(after_help = EXIT_CODES)]
     Api(ApiArgs),
@@ -76,6 +82,25 @@ pub enum Users {
     /// Replace all keys of a user by a new one and print it, once
     #[command(after_help = EXIT_CODES)]
     RegenerateKey(OneUser),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Give a user one more key and print it, once
+    #[command(after_help = EXIT_CODES)]
+    Create(CreateKey),
+    /// List keys, newest first
+    #[command(after_help = EXIT_CODES)]
+    List(ListKeys),
+    /// End a key at once
+    #[command(after_help = EXIT_CODES)]
+    Revoke(RevokeKey),
+    /// Replace a key by a new one and print that, once; both work for a while
+    #[command(after_help = EXIT_CODES)]
+    Rotate(RotateKey),
+    /// Tell whether a text has the form of a key: without a database, read from standard input
+    #[command(after_help = EXIT_CODES)]
+    Check(CheckKey),
 }
 
 /// What every command that works on the database takes.
@@ -150,6 +175,88 @@ pub struct OneUser {
     pub tenant_id: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub struct CreateKey {
+    #[command(flatten)]
+    pub common: Common,
+    /// The user's email address
+    #[arg(short, long)]
+    pub email: String,
+    /// What the key is for, to tell it from the user's other keys
+    #[arg(short, long)]
+    pub name: String,
+    /// The key can read and not write
+    #[arg(long)]
+    pub read_only: bool,
+    /// When the key ends, such as 2027-01-01 or 2027-01-01T12:00:00Z [default: never]
+    #[arg(long, value_name = "TIME", conflicts_with = "expires_in")]
+    pub expires_at: Option<String>,
+    /// How long the key lives, such as 12h or 90d
+    #[arg(long, value_name = "TIME")]
+    pub expires_in: Option<String>,
+    /// When the key begins to work [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub not_before: Option<String>,
+    /// The user's tenant; needed when several tenants have a user with this email address
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ListKeys {
+    #[command(flatten)]
+    pub common: Common,
+    /// Only the keys of this user
+    #[arg(short, long)]
+    pub email: Option<String>,
+    /// Only the keys of this tenant
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+    /// Revoked and expired keys too
+    #[arg(short, long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RevokeKey {
+    #[command(flatten)]
+    pub common: Common,
+    /// The key's id (not the key), as `timedb keys list` shows it
+    #[arg(value_name = "KEY_ID")]
+    pub key_id: String,
+}
+
+#[derive(Debug, Args)]
+pub struct RotateKey {
+    #[command(flatten)]
+    pub common: Common,
+    /// The key's id (not the key), as `timedb keys list` shows it
+    #[arg(value_name = "KEY_ID")]
+    pub key_id: String,
+    /// How long the old key still works; 0s ends it at once
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    pub overlap: String,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckKey {
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Events {
+    #[command(flatten)]
+    pub common: Common,
+    /// Only the events of this tenant
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+    /// How many, at most
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: u32,
+}
+
 /// What clap has to say instead of a command: help, the version or a mistake.
 #[derive(Debug)]
 pub struct Message {
@@ -157,8 +264,8 @@ pub struct Message {
     pub is_mistake: bool,
 }
 
-/// Parses the arguments. Clap repeats an argument that is in a wrong place, and that may be a DSN:
-/// its password is taken out of the message.
+/// Parses the arguments. Clap repeats an argument that is in a wrong place, and that may be a DSN or a
+/// key: the secret is taken out of the message.
 pub fn parse(arguments: &[OsString]) -> Result<Cli, Message> {
     let parsed = Cli::command()
         .try_get_matches_from(arguments)
@@ -174,10 +281,20 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, Message> {
             text: arguments
                 .iter()
                 .filter_map(|argument| argument.to_str())
-                .fold(text, |text, argument| redact(&text, argument)),
+                .fold(text, |text, argument| {
+                    redact(&hide_key(text, argument), argument)
+                }),
             is_mistake: error.use_stderr(),
         }
     })
+}
+
+fn hide_key(text: String, argument: &str) -> String {
+    if timedb_key::check(argument).is_ok() {
+        text.replace(argument, "***")
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]
@@ -246,5 +363,12 @@ mod tests {
             let message = parse(&words(line)).unwrap_err();
             assert!(message.text.contains("u:***@h"), "{}", message.text);
         }
+    }
+
+    #[test]
+    fn message_about_a_key_among_the_arguments_hides_the_key() {
+        let key = "tdb_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf1Yo7hP";
+        let message = parse(&words(&format!("timedb keys check {key}"))).unwrap_err();
+        assert!(!message.text.contains("tdb_"), "{}", message.text);
     }
 }

@@ -3,12 +3,13 @@
 
 pub mod check;
 pub mod key;
+mod key_use;
 mod lease;
 mod params;
 mod tls;
 mod transaction;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use deadpool::managed::{Pool, PoolError, Timeouts};
 use tokio::task::JoinHandle;
@@ -21,6 +22,7 @@ pub use params::PgInstant;
 pub use transaction::Access;
 pub(crate) use transaction::StreamFault;
 
+use key_use::KeyUse;
 use lease::{Lease, Manager};
 
 /// Connects once, outside any pool: TLS as the configuration's `sslmode` says. The task drives the connection
@@ -46,6 +48,7 @@ pub(crate) struct Database {
     pool: Pool<Manager>,
     begin_read: String,
     begin_write: String,
+    key_use: Arc<KeyUse>,
 }
 
 impl Database {
@@ -79,6 +82,7 @@ impl Database {
             pool,
             begin_read: begin(" READ ONLY"),
             begin_write: begin(""),
+            key_use: Arc::default(),
         }
     }
 

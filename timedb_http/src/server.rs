@@ -46,9 +46,15 @@ pub enum ServeError {
     NotAMember(String),
     /// Row security would not hold.
     #[error(
-        "refusing to serve: {0}, so tenants would not be kept apart; repair the role or the table first"
+        "refusing to serve: {problem}, so tenants might not be kept apart. Remedy: {remedy} \
+         SELECT * FROM timedb.isolation_problems() shows all there is to repair"
     )]
-    Unbound(&'static str),
+    Unbound {
+        /// What is not as it has to be.
+        problem: String,
+        /// What repairs it: a statement, or a sentence.
+        remedy: String,
+    },
     /// The listener failed.
     #[error("the listener failed: {0}")]
     Listener(#[from] io::Error),
@@ -61,7 +67,7 @@ impl ServeError {
             Self::Unreachable(_) => "The database is not reachable.",
             Self::NoExtension(_) => "The extension timedb is not in the database.",
             Self::NotAMember(_) => "The server may not act as timedb_user.",
-            Self::Unbound(_) => "Row security does not bind the server.",
+            Self::Unbound { .. } => "Row security does not bind the server.",
             Self::CheckFailed(_) | Self::Listener(_) => "The database could not be checked.",
         }
     }

@@ -7,6 +7,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::failure::Failure;
 
@@ -161,6 +162,25 @@ impl Output {
     /// Sends it all to stdout at once.
     pub fn send(self) -> io::Result<()> {
         print(&self.text)
+    }
+}
+
+/// A list that was sent, or not: a reader such as `head` may have seen enough.
+pub fn unless_gone(printed: io::Result<()>) -> Result<(), Failure> {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// An id for a table. The end of it when space is short, because ids made at about the same time
+/// begin alike.
+pub fn id(id: Uuid, short: bool) -> String {
+    let text = id.to_string();
+    if short {
+        format!("…{}", &text[text.len() - 8..])
+    } else {
+        text
     }
 }
 

@@ -58,6 +58,8 @@ impl Session {
         let mut child = command
             .envs(variables.iter().cloned())
             .env("DRIVER", PYTHON_DRIVER)
+            // Tells the look for leaked keys that psql types them as literals here.
+            .env("PGAPPNAME", "types_keys")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,9 +1,9 @@
 //! The role that the server connects as, and what is set for it, make no difference to what is served.
 
 use serde_json::json;
-use timedb_tests::{Role, Server};
+use timedb_tests::{Role, Server, ThrowawayCluster, cli};
 
-use crate::{Api, batch, row};
+use crate::{Api, batch};
 
 #[tokio::test]
 async fn the_role_and_its_settings_do_not_change_answers() {
@@ -78,21 +78,152 @@ async fn the_role_and_its_settings_do_not_change_answers() {
     assert_eq!(ask_all(&server).await, expected, "as a superuser");
 }
 
+/// What `timedb api` says when it does not start.
+fn refused_to_start(dsn: &str) -> String {
+    let output = cli(&["api", "--port", "0"]).env("TIMEDB_DSN", dsn).run();
+    assert_eq!(output.code, 1, "{output:?}");
+    output.stderr
+}
+
 #[tokio::test]
-async fn a_role_with_row_security_off_is_served_nothing_rather_than_everything() {
+async fn a_role_with_row_security_off_is_refused_with_the_remedy() {
     let api = Api::start().await;
-    api.upload(json!([row("2025-01-01T00:00:00Z", "x", 1.0)]))
-        .await;
     let superuser = api.db.connect(Role::Superuser).await;
-    let alter = format!(
-        "ALTER ROLE {} SET row_security = off",
-        api.db.role_name(Role::User)
-    );
+    let role = api.db.role_name(Role::User);
+    let alter = format!("ALTER ROLE {role} SET row_security = off");
     superuser.batch_execute(&alter).await.unwrap();
-    let server = Server::start(&api.db);
-    for path in ["/values", "/list_timeseries"] {
-        let reply = server.get(path, Some(&api.db.b().key)).await;
-        assert!(!reply.text.contains("\"x\""), "{reply:?}");
-        assert!(!reply.text.contains("policy"), "{reply:?}");
+    let told = refused_to_start(&api.db.dsn(Role::User));
+    assert!(
+        told.contains("refusing to serve: row_security is off"),
+        "{told}"
+    );
+    let (_, remedy) = told.split_once("Remedy: ").unwrap();
+    let (remedy, _) = remedy.split_once(';').unwrap();
+    superuser.batch_execute(remedy).await.unwrap();
+    Server::start(&api.db);
+}
+
+/// What weakens isolation in one database, and what the server says to it.
+const WEAKENED: [(&str, &str); 10] = [
+    (
+        "ALTER TABLE timedb.segments DISABLE ROW LEVEL SECURITY",
+        "row security is not enabled on timedb.segments",
+    ),
+    (
+        "ALTER TABLE timedb.users NO FORCE ROW LEVEL SECURITY",
+        "row security is not forced on timedb.users",
+    ),
+    (
+        "DROP POLICY series_tenant_isolation ON timedb.series",
+        "timedb.series has no restrictive policy for its tenant",
+    ),
+    (
+        "ALTER POLICY series_tenant_isolation ON timedb.series USING (true)",
+        "timedb.series has no restrictive policy for its tenant",
+    ),
+    (
+        "ALTER TABLE timedb.series OWNER TO CURRENT_USER",
+        "timedb.series belongs to",
+    ),
+    (
+        "ALTER VIEW timedb.values RESET (security_invoker)",
+        "timedb.\"values\" is a view that runs with its owner's rights",
+    ),
+    (
+        "ALTER FUNCTION timedb.report_key_use() OWNER TO CURRENT_USER",
+        "function timedb.report_key_use() belongs to",
+    ),
+    (
+        "ALTER FUNCTION timedb.report_key_use() RESET search_path",
+        "function timedb.report_key_use() runs with its owner's rights and its caller's search_path",
+    ),
+    (
+        "GRANT EXECUTE ON FUNCTION timedb.list_users(uuid, boolean) TO PUBLIC",
+        "everybody may call function timedb.list_users(uuid,boolean)",
+    ),
+    (
+        "GRANT CREATE ON SCHEMA timedb TO PUBLIC",
+        "PUBLIC may create objects in schema timedb",
+    ),
+];
+
+#[tokio::test]
+async fn a_database_with_weakened_isolation_is_not_served_and_readiness_tells_it() {
+    let api = Api::start().await;
+    let superuser = api.db.connect(Role::Superuser).await;
+    assert_eq!(api.server.get("/ready", None).await.status, 200);
+    for (weaken, problem) in WEAKENED {
+        superuser.batch_execute("BEGIN").await.unwrap();
+        superuser.batch_execute(weaken).await.unwrap();
+        let found = superuser
+            .query("SELECT problem FROM timedb.isolation_problems()", &[])
+            .await
+            .unwrap();
+        assert_eq!(found.len(), 1, "{weaken}");
+        let found: &str = found[0].get(0);
+        assert!(found.starts_with(problem), "{weaken}: {found}");
+        superuser.batch_execute("ROLLBACK").await.unwrap();
     }
+    let (weaken, problem) = WEAKENED[1];
+    superuser.batch_execute(weaken).await.unwrap();
+    let told = refused_to_start(&api.db.dsn(Role::User));
+    assert!(told.contains(problem), "{told}");
+    let ready = api.server.get("/ready", None).await;
+    assert_eq!(ready.status, 503);
+    assert_eq!(
+        ready.json()["detail"],
+        "Row security does not bind the server."
+    );
+    let (_, remedy) = told.split_once("Remedy: ").unwrap();
+    let (remedy, _) = remedy.split_once(';').unwrap();
+    superuser.batch_execute(remedy).await.unwrap();
+    assert_eq!(api.server.get("/ready", None).await.status, 200);
+    Server::start(&api.db);
+}
+
+#[tokio::test]
+async fn a_cluster_whose_roles_stand_above_row_security_is_not_served() {
+    let cluster = ThrowawayCluster::start(&[]);
+    let superuser = cluster.connect("postgres").await;
+    superuser
+        .batch_execute(
+            "CREATE EXTENSION timedb; CREATE ROLE app LOGIN; GRANT timedb_user TO app; CREATE ROLE guest",
+        )
+        .await
+        .unwrap();
+    let dsn = cluster.dsn_as("postgres", "app");
+    for (weaken, problem) in [
+        (
+            "ALTER ROLE timedb_user BYPASSRLS",
+            "row security is not active on timedb.series for timedb_user",
+        ),
+        (
+            "ALTER ROLE timedb_definer BYPASSRLS",
+            "role timedb_definer bypasses row security",
+        ),
+        (
+            "ALTER ROLE timedb_keeper SUPERUSER",
+            "role timedb_keeper is a superuser",
+        ),
+        (
+            "ALTER ROLE timedb_owner LOGIN",
+            "role timedb_owner can log in",
+        ),
+        (
+            "GRANT timedb_keeper TO guest",
+            "role timedb_keeper has guest as a member",
+        ),
+        (
+            "GRANT guest TO timedb_user",
+            "role timedb_user is a member of guest",
+        ),
+    ] {
+        superuser.batch_execute(weaken).await.unwrap();
+        let told = refused_to_start(&dsn);
+        assert!(told.contains(problem), "{weaken}: {told}");
+        let (_, remedy) = told.split_once("Remedy: ").unwrap();
+        let (remedy, _) = remedy.split_once(';').unwrap();
+        superuser.batch_execute(remedy).await.unwrap();
+    }
+    Server::start_with(&dsn, &[], &[]);
 }

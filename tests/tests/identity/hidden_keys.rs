@@ -4,7 +4,7 @@
 use super::run;
 use serde_json::json;
 use std::time::{Duration, Instant};
-use timedb_tests::{Db, Role, Server, ThrowawayCluster};
+use timedb_tests::{Db, Role, Server, ThrowawayCluster, pg_tool, psql};
 
 const TALKATIVE: [&str; 6] = [
     "log_statement = all",
@@ -32,7 +32,13 @@ async fn no_key_of_a_request_reaches_the_databases_log_or_the_servers() {
         .await
         .unwrap();
     let key: String = row.get(0);
-    let wrong = "tdb_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG000000";
+    // Well-formed, so that the database is asked; in no store.
+    let wrong: String = superuser
+        .query_one("SELECT timedb._generate_key()", &[])
+        .await
+        .unwrap()
+        .get(0);
+    let wrong = wrong.as_str();
     let server = Server::start_with(&cluster.dsn_as("postgres", "app"), &[], &[]);
 
     let upload = json!({"batch_start_time": "2025-01-01T00:00:00Z", "value_rows":
@@ -52,7 +58,10 @@ async fn no_key_of_a_request_reaches_the_databases_log_or_the_servers() {
     // The log does repeat parameters where nobody asked it not to.
     let bare = "tdb_a_key_that_is_sent_without_hide_parameters";
     let client = timedb_tests::connect(&cluster.dsn_as("postgres", "app")).await;
-    timedb_tests::authenticate(&client, bare).await.unwrap_err();
+    client
+        .query_one("SELECT timedb.authenticate($1)", &[&bare])
+        .await
+        .unwrap_err();
     let log = cluster.log();
     assert!(log.contains(bare), "the control key is not in the log");
     assert!(
@@ -136,4 +145,52 @@ async fn hide_parameters_holds_for_the_transaction_only() {
         run(&client, "COMMIT").await;
         assert_eq!(settings().await, before);
     }
+}
+
+#[tokio::test]
+async fn a_key_that_psql_copies_stays_out_of_the_log_and_a_typed_one_does_not() {
+    let cluster = ThrowawayCluster::start(&TALKATIVE);
+    let superuser = cluster.connect("postgres").await;
+    run(
+        &superuser,
+        "CREATE EXTENSION timedb; CREATE ROLE person LOGIN; GRANT timedb_session TO person",
+    )
+    .await;
+    let mut keys = Vec::new();
+    for email in ["copied@a.example", "typed@a.example"] {
+        let row = superuser
+            .query_one(
+                "SELECT api_key FROM timedb.create_user(timedb.create_tenant(), $1)",
+                &[&email],
+            )
+            .await
+            .unwrap();
+        keys.push(row.get::<_, String>(0));
+    }
+    let dsn = cluster.dsn_as("postgres", "person");
+    // As docs/security.md has it.
+    let script = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(
+        script.path(),
+        "BEGIN;
+         CREATE TEMPORARY TABLE my_key (key text) ON COMMIT DROP;
+         \\copy my_key FROM PROGRAM 'printenv MY_KEY'
+         SELECT timedb.login(key) IS NOT NULL FROM my_key;
+         COMMIT;",
+    )
+    .unwrap();
+    let copied = pg_tool("psql")
+        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &dsn])
+        .stdin(script.path())
+        .env("MY_KEY", &keys[0])
+        .ok();
+    assert_eq!(copied.trim(), "t");
+    let typed = format!("SELECT timedb.login('{}') IS NOT NULL", keys[1]);
+    assert_eq!(psql(&dsn, &typed).ok().trim(), "t");
+    let log = cluster.log();
+    assert!(!log.contains(&keys[0]), "a copied key is in the log");
+    assert!(
+        log.contains(&keys[1]),
+        "docs/security.md says that a typed key may be in the log"
+    );
 }

@@ -49,7 +49,9 @@ async fn every_table_with_tenants_forces_row_security_with_both_kinds_of_policie
         tables,
         [
             "api_keys",
+            "audit_events",
             "batches",
+            "key_usage",
             "segments",
             "series",
             "series_labels",

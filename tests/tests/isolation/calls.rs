@@ -43,6 +43,18 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
         "SELECT timedb.current_tenant()".to_owned(),
     ));
     calls.push((
+        "check_key",
+        "SELECT * FROM timedb.check_key('tdb_')".to_owned(),
+    ));
+    calls.push((
+        "report_key_use",
+        "SELECT timedb.report_key_use()".to_owned(),
+    ));
+    calls.push((
+        "isolation_problems",
+        "SELECT * FROM timedb.isolation_problems()".to_owned(),
+    ));
+    calls.push((
         "create_series",
         r#"SELECT * FROM timedb.create_series('wind', labels => '{"site": "north"}')"#.to_owned(),
     ));

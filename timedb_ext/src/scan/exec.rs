@@ -3,7 +3,7 @@
 use super::COLUMNS;
 use crate::error::or_raise;
 use crate::pack::{Chunk, parse_chunk};
-use crate::time;
+use crate::{settings, time};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
 use timedb_segment::NO_END;
@@ -47,6 +47,9 @@ struct Rows {
     points: Option<Chunk>,
     at: usize,
     done: bool,
+    /// The tenant when the chunk came, and what [`settings::tenant_changes`] said then.
+    tenant: Option<[u8; 16]>,
+    tenant_changes: u64,
 }
 
 #[pg_guard]
@@ -92,6 +95,8 @@ unsafe extern "C-unwind" fn begin(
             points: None,
             at: 0,
             done: false,
+            tenant: settings::tenant(),
+            tenant_changes: settings::tenant_changes(),
         };
         scan.rows =
             pgrx::PgMemoryContexts::For((*estate).es_query_cxt).leak_and_drop_on_delete(rows);
@@ -164,6 +169,9 @@ unsafe fn next_row(state: *mut pg_sys::ScanState) -> *mut pg_sys::TupleTableSlot
                 return pg_sys::ExecClearTuple(slot);
             }
         }
+        if rows.tenant_changes != settings::tenant_changes() && rows.tenant != settings::tenant() {
+            or_raise(Err(settings::refuse_changed_tenant()))
+        }
         if let Some(points) = &rows.points {
             for (place, &column) in rows.columns.iter().enumerate() {
                 let value = match column {
@@ -230,6 +238,8 @@ unsafe fn next_chunk(scan: *mut ReadScan, rows: &mut Rows) -> bool {
             let packed = pg_sys::pg_detoast_datum_packed(attribute(tuple, 6).cast_mut_ptr());
             let bytes = pgrx::varlena::varlena_to_byte_slice(packed);
             rows.points = Some(or_raise(parse_chunk(bytes)));
+            rows.tenant = settings::tenant();
+            rows.tenant_changes = settings::tenant_changes();
         }
         pg_sys::MemoryContextSwitchTo(before);
         !rows.done

@@ -9,13 +9,12 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
+use super::{show_key, tenant_id};
 use crate::cli::{CreateUser, OneUser};
 use crate::config::Environment;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::terminal::{self, Output, print_json};
-
-const SAVE_IT: &str = "Save the API key - it will not be shown again.";
 
 #[derive(Serialize)]
 struct NewUser {
@@ -210,40 +209,9 @@ fn show_switched(
     Ok(out.send()?)
 }
 
-/// The key stands alone on its line without box or colour: people and programs copy it from there.
-fn show_key(out: &mut Output, label: &str, key: &str) {
-    out.line("");
-    out.line(&format!("{label}: {key}"));
-    out.line("");
-    out.warning(SAVE_IT);
-}
-
 fn key_is_lost(email: &str, error: &std::io::Error) -> Failure {
     Failure::new(format!(
         "The new API key of '{email}' is stored, but the output cannot be written ({error}), so \
          nobody has seen it. Run: timedb users regenerate-key"
     ))
-}
-
-fn tenant_id(text: Option<&str>) -> Result<Option<Uuid>, Failure> {
-    let parse = |text: &str| {
-        Uuid::try_parse(text.trim())
-            .map_err(|_| Failure::new(format!("Invalid tenant-id UUID: {text}")))
-    };
-    text.map(parse).transpose()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tenant_id_is_a_uuid_or_a_known_text() {
-        assert_eq!(tenant_id(None).unwrap(), None);
-        let id = "adbe46ce-04e5-4352-8aa9-6accf88a9aeb";
-        assert_eq!(tenant_id(Some(id)).unwrap().unwrap().to_string(), id);
-        let failure = tenant_id(Some("not-one")).unwrap_err();
-        assert_eq!(failure.to_string(), "Invalid tenant-id UUID: not-one");
-        assert_eq!(failure.code(), 1);
-    }
 }

@@ -46,6 +46,20 @@ pub async fn check_database(config: &ServerConfig) -> Result<DatabaseStatus, Ser
     }
 }
 
+/// Why tenants would not be kept apart, asked as timedb_user: a problem of the session, or one that the
+/// extension finds. A superuser's `row_security = off` would go unnoticed; anybody else's is an error in
+/// each request.
+const PROBLEM: &str = "\
+    SELECT 'row_security is off for this connection', \
+           pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET row_security = on;', session_user, pg_catalog.current_database()) \
+    WHERE pg_catalog.current_setting('row_security') <> 'on' \
+    UNION ALL \
+    SELECT 'row security is not active on timedb.series for timedb_user', 'ALTER ROLE timedb_user NOSUPERUSER NOBYPASSRLS;' \
+    WHERE NOT pg_catalog.row_security_active('timedb.series') \
+    UNION ALL \
+    SELECT problem, remedy FROM timedb.isolation_problems() \
+    LIMIT 1";
+
 /// The checks, one after the other, each with its own remedy.
 pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeError> {
     let failed = |error: Error| ServeError::CheckFailed(chain(&error));
@@ -82,28 +96,22 @@ pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeErro
             _ => failed(error),
         });
     }
-    let row = client
-        .query_typed(
-            "SELECT r.rolsuper OR r.rolbypassrls, \
-             pg_catalog.row_security_active('timedb.series'), timedb.auth_required() \
-             FROM pg_catalog.pg_roles r WHERE r.rolname = current_user",
-            &[],
-        )
+    let problem = client
+        .query_typed(PROBLEM, &[])
         .await
         .map_err(failed)?
-        .pop()
-        .ok_or_else(|| ServeError::CheckFailed("no answer".to_owned()))?;
-    if row.get::<_, bool>(0) {
-        return Err(ServeError::Unbound(
-            "the role timedb_user is superuser or has BYPASSRLS",
-        ));
+        .pop();
+    if let Some(row) = problem {
+        return Err(ServeError::Unbound {
+            problem: row.get(0),
+            remedy: row.get(1),
+        });
     }
-    if !row.get::<_, bool>(1) {
-        return Err(ServeError::Unbound(
-            "row security is not active on timedb.series",
-        ));
-    }
-    let auth_required = row.get(2);
+    let auth_required = client
+        .query_typed_one("SELECT timedb.auth_required()", &[])
+        .await
+        .map_err(failed)?
+        .get(0);
     client.batch_execute("ROLLBACK").await.map_err(failed)?;
     Ok(DatabaseStatus {
         extension_version,

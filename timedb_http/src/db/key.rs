@@ -7,14 +7,20 @@ use std::fmt;
 pub struct ApiKey(String);
 
 impl ApiKey {
-    /// Takes a key as it came; whether it is one, the database decides.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    /// Takes a key as it came, if it has the form of one; whether it is valid, the database decides.
+    pub fn parse(text: &str) -> Option<Self> {
+        let well_formed = timedb_key::check(text).is_ok();
+        well_formed.then(|| Self(text.to_owned()))
     }
 
     /// The secret itself, for the wire only.
     pub(crate) fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// What tells keys apart without being one.
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        timedb_key::hash(&self.0)
     }
 }
 
@@ -30,7 +36,19 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing_of_a_key() {
-        let shown = format!("{:?}", Some(ApiKey::new("tdb_secret")));
-        assert_eq!(shown, "Some(ApiKey(redacted))");
+        let key = ApiKey::parse("tdb_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf1Yo7hP");
+        assert_eq!(format!("{key:?}"), "Some(ApiKey(redacted))");
+    }
+
+    #[test]
+    fn text_that_no_store_can_know_is_no_key() {
+        for text in [
+            "",
+            "tdb_",
+            "x",
+            "tdb_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf1Yo7hp",
+        ] {
+            assert!(ApiKey::parse(text).is_none(), "{text}");
+        }
     }
 }

@@ -27,6 +27,18 @@ impl Database {
         key: Option<&ApiKey>,
         statement: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, ApiError> {
+        let result = self.transact(access, key, statement).await?;
+        self.note_use(key, access);
+        Ok(result)
+    }
+
+    /// [`Database::run`] without taking note of the key's use.
+    pub(super) async fn transact<T>(
+        &self,
+        access: Access,
+        key: Option<&ApiKey>,
+        statement: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+    ) -> Result<T, ApiError> {
         let mut lease = self.lease().await?;
         let begin = match access {
             Access::Read => &self.begin_read,
@@ -111,6 +123,7 @@ impl Database {
         let commit = async { Ok(client.batch_execute("COMMIT").await) };
         let ((begun, authenticated, result), committed) = try_join(rows, commit).await?;
         let value = conclude(&mut lease, key, begun, authenticated, result, committed)?;
+        self.note_use(key, Access::Read);
         Ok(value)
     }
 }

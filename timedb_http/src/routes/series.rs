@@ -9,7 +9,7 @@ use super::json_response;
 use crate::{
     db::Access,
     error::ApiError,
-    extract::{api_key, read_body},
+    extract::{key_and_body, read_body},
     intake::read_series,
     router::AppState,
 };
@@ -22,7 +22,7 @@ pub(crate) async fn create_series(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let key = api_key(&headers)?;
+    let (key, body) = key_and_body(&headers, body)?;
     let key = key.as_ref();
     let body = read_body(&state.db, key, &headers, body, state.max_body_bytes).await?;
     let work = async {

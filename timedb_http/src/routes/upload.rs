@@ -9,7 +9,7 @@ use super::{BLOCKING_FROM_BYTES, json_response};
 use crate::{
     db::{Access, PgInstant},
     error::{ApiError, FieldError},
-    extract::{Received, api_key, read_body},
+    extract::{Received, key_and_body, read_body},
     intake::{Upload, read_upload},
     router::AppState,
 };
@@ -22,7 +22,7 @@ pub(crate) async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let key = api_key(&headers)?;
+    let (key, body) = key_and_body(&headers, body)?;
     let key = key.as_ref();
     let body = read_body(&state.db, key, &headers, body, state.max_body_bytes).await?;
     let work = async {

@@ -1,17 +1,16 @@
 //! `timedb users list`, and the same list where another command has to name a user's tenants.
 
-use std::io;
-
 use serde::Serialize;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
 use crate::cli::ListUsers;
+use crate::commands::{iso, moment, tenant_id};
 use crate::config::Environment;
 use crate::failure::Failure;
 use crate::session::Session;
-use crate::terminal::{self, Output, print_json};
+use crate::terminal::{self, Output, print_json, unless_gone};
 
 #[derive(Serialize)]
 pub(super) struct User {
@@ -20,20 +19,18 @@ pub(super) struct User {
     pub tenant_id: Uuid,
     status: &'static str,
     created_at: String,
-    #[serde(skip)]
-    created: String,
 }
 
 /// `timedb users list`
 pub async fn run(arguments: &ListUsers, environment: &Environment) -> Result<(), Failure> {
-    let tenant = super::tenant_id(arguments.tenant_id.as_deref())?;
+    let tenant = tenant_id(arguments.tenant_id.as_deref())?;
     let config = environment.database(arguments.common.dsn.as_ref())?;
     let session = Session::open(&config).await?;
     let users = match fetch(&session, tenant, arguments.include_inactive).await {
         Ok(users) => users,
         Err(error) => return Err(session.explain(error).await),
     };
-    let printed = if arguments.common.json {
+    unless_gone(if arguments.common.json {
         print_json(&users)
     } else if users.is_empty() {
         terminal::print("No users found.\n")
@@ -45,31 +42,17 @@ pub async fn run(arguments: &ListUsers, environment: &Environment) -> Result<(),
             |short| users.iter().map(|user| user.cells(short)).collect(),
         );
         out.send()
-    };
-    // A reader such as `head` may have seen enough.
-    match printed {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    })
 }
 
 impl User {
     fn cells(&self, short: bool) -> Vec<String> {
-        let id = |id: Uuid| {
-            let text = id.to_string();
-            // The end, because ids made at about the same time begin alike.
-            if short {
-                format!("…{}", &text[text.len() - 8..])
-            } else {
-                text
-            }
-        };
         vec![
             self.email.clone(),
-            id(self.user_id),
-            id(self.tenant_id),
+            terminal::id(self.user_id, short),
+            terminal::id(self.tenant_id, short),
             self.status.to_owned(),
-            self.created.clone(),
+            moment(Some(&self.created_at)),
         ]
     }
 }
@@ -82,11 +65,11 @@ pub(super) async fn fetch(
     let rows = session
         .client
         .query_typed(
-            "SELECT email, user_id, tenant_id, active, \
-                 pg_catalog.to_char(created_at AT TIME ZONE 'UTC', \
-                     'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"'), \
-                 pg_catalog.to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI \"UTC\"') \
-             FROM timedb.list_users(tenant_id => $1, include_inactive => $2)",
+            &format!(
+                "SELECT email, user_id, tenant_id, active, {} \
+                 FROM timedb.list_users(tenant_id => $1, include_inactive => $2)",
+                iso("created_at")
+            ),
             &[(&tenant, Type::UUID), (&include_inactive, Type::BOOL)],
         )
         .await?;
@@ -96,7 +79,6 @@ pub(super) async fn fetch(
         tenant_id: row.get(2),
         status: if row.get(3) { "active" } else { "inactive" },
         created_at: row.get(4),
-        created: row.get(5),
     };
     Ok(rows.into_iter().map(user).collect())
 }
@@ -115,7 +97,6 @@ mod tests {
             tenant_id: Uuid::nil(),
             status: "active",
             created_at: String::new(),
-            created: String::new(),
         };
         assert_eq!(user("0000000a").cells(true)[1], "…0000000a");
         assert_ne!(user("0000000a").cells(true), user("0000000b").cells(true));

@@ -1,0 +1,5 @@
+-- Ids are UUIDv7: new rows stand together in every index, and ids sort by their time.
+CREATE FUNCTION timedb._uuid7() RETURNS uuid
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', '_uuid7_wrapper';
+COMMENT ON FUNCTION timedb._uuid7() IS 'Makes an id. Private.';

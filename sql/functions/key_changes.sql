@@ -1,0 +1,109 @@
+-- The ends of keys. All definers here belong to timedb_keeper, which alone sees keys across tenants.
+
+-- Finds a key by its id, and locks its row until the transaction ends.
+CREATE FUNCTION timedb._find_key(key_id uuid) RETURNS timedb.api_keys
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_key timedb.api_keys%ROWTYPE;
+BEGIN
+    SELECT k.* INTO found_key FROM timedb.api_keys k WHERE k.key_id = _find_key.key_id FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'API key with id "%" not found', _find_key.key_id
+            USING ERRCODE = 'undefined_object', HINT = 'timedb.list_keys() shows the keys with their ids.';
+    END IF;
+    RETURN found_key;
+END
+$$;
+COMMENT ON FUNCTION timedb._find_key(uuid) IS 'Finds a key by its id. Private.';
+
+CREATE FUNCTION timedb.revoke_key(key_id uuid) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    old_key timedb.api_keys%ROWTYPE := timedb._find_key(revoke_key.key_id);
+BEGIN
+    IF old_key.revoked_at IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    UPDATE timedb.api_keys k SET revoked_at = pg_catalog.clock_timestamp()
+    WHERE k.tenant_id = old_key.tenant_id AND k.key_id = old_key.key_id;
+    PERFORM timedb._record_event(old_key.tenant_id, 'key_revoked', old_key.user_id, old_key.key_id,
+        pg_catalog.jsonb_build_object('name', old_key.name));
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION timedb.revoke_key(uuid) IS
+    'Ends one key from the next statement on. False when it was revoked before.';
+
+-- The new key is what the old one was: name, access, and a life as long as the old one was given. An
+-- old key is rotated once, so that no chain of overlaps keeps it alive.
+CREATE FUNCTION timedb.rotate_key(key_id uuid, overlap interval DEFAULT '24 hours')
+    RETURNS TABLE (new_key_id uuid, api_key text, old_key_until timestamptz)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    old_key timedb.api_keys%ROWTYPE := timedb._find_key(rotate_key.key_id);
+    now constant timestamptz := pg_catalog.clock_timestamp();
+BEGIN
+    IF rotate_key.overlap IS NULL OR rotate_key.overlap < '0'::interval THEN
+        RAISE EXCEPTION 'invalid overlap "%"', COALESCE(rotate_key.overlap::text, '')
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'The overlap is how long the old key still works: an interval from 0 on.';
+    END IF;
+    IF old_key.revoked_at IS NOT NULL OR old_key.expires_at <= now THEN
+        RAISE EXCEPTION 'API key with id "%" is %', old_key.key_id,
+                CASE WHEN old_key.revoked_at IS NULL THEN 'expired' ELSE 'revoked' END
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'timedb.create_key() makes a new key.';
+    END IF;
+    IF old_key.replaced_by IS NOT NULL THEN
+        RAISE EXCEPTION 'API key with id "%" has been rotated already', old_key.key_id
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = pg_catalog.format('Rotate its successor, %s.', old_key.replaced_by);
+    END IF;
+
+    rotate_key.api_key := timedb._generate_key();
+    rotate_key.new_key_id := timedb._store_key(old_key.tenant_id, old_key.user_id, rotate_key.api_key, old_key.name, old_key.access,
+        NULL, now + (old_key.expires_at - GREATEST(old_key.created_at, old_key.not_before)), 'key_created',
+        pg_catalog.jsonb_build_object('replaces', old_key.key_id));
+    rotate_key.old_key_until := LEAST(old_key.expires_at, now + rotate_key.overlap);
+    UPDATE timedb.api_keys k
+    SET replaced_by = rotate_key.new_key_id, expires_at = rotate_key.old_key_until,
+        revoked_at = CASE WHEN rotate_key.overlap = '0'::interval THEN now END
+    WHERE k.tenant_id = old_key.tenant_id AND k.key_id = old_key.key_id;
+    PERFORM timedb._record_event(old_key.tenant_id, 'key_rotated', old_key.user_id, old_key.key_id,
+        pg_catalog.jsonb_build_object('name', old_key.name, 'replaced_by', rotate_key.new_key_id, 'until', rotate_key.old_key_until));
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION timedb.rotate_key(uuid, interval) IS
+    'Makes a successor of a key, with its name, access and length of life, and returns it, the only time it is shown. Both keys work until the overlap ends; an overlap of 0 ends the old one at once.';
+
+-- The user's row is locked, so that of two calls at once the later one revokes the earlier one's key.
+CREATE FUNCTION timedb.regenerate_key(email text, tenant_id uuid DEFAULT NULL) RETURNS text
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder record;
+    old_key record;
+    api_key text := timedb._generate_key();
+BEGIN
+    SELECT * INTO STRICT holder FROM timedb._find_user(regenerate_key.email, regenerate_key.tenant_id);
+    FOR old_key IN
+        UPDATE timedb.api_keys k SET revoked_at = pg_catalog.clock_timestamp()
+        WHERE k.tenant_id = holder.tenant_id AND k.user_id = holder.user_id AND k.revoked_at IS NULL
+        RETURNING k.key_id, k.name
+    LOOP
+        PERFORM timedb._record_event(holder.tenant_id, 'key_revoked', holder.user_id, old_key.key_id,
+            pg_catalog.jsonb_build_object('name', old_key.name));
+    END LOOP;
+    PERFORM timedb._store_key(holder.tenant_id, holder.user_id, api_key, 'default', 'read_write', NULL, NULL, 'key_created');
+    RETURN api_key;
+END
+$$;
+COMMENT ON FUNCTION timedb.regenerate_key(text, uuid) IS
+    'Gives a user a new API key and revokes every older one at once. The key is shown this once. tenant_id is needed when the email stands in several tenants.';
