@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Measures timedb against a plain table, in the cluster that scripts/bench_env.sh provides:
 # `make bench`, or scripts/bench_env.sh scripts/bench.sh. Prints the numbers on stdout, and on stderr
-# what it is doing. TIMEDB_BENCH_RUNS (5) and TIMEDB_BENCH_SECONDS (4) make it longer or shorter.
+# what it is doing. TIMEDB_BENCH_RUNS (5) and TIMEDB_BENCH_SECONDS (4) make it longer or shorter;
+# TIMEDB_BENCH_ONLY (read, bulk, small or guard) leaves out all but the uploads and that.
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"

@@ -6,6 +6,7 @@
 mod bulk;
 mod data;
 mod encode;
+mod guard;
 mod http;
 mod packed;
 mod pgbench;
@@ -38,17 +39,29 @@ async fn main() -> ExitCode {
 async fn run() -> Result<()> {
     let runs = number("TIMEDB_BENCH_RUNS", 5)?;
     let seconds = number("TIMEDB_BENCH_SECONDS", 4)?;
+    let only = std::env::var("TIMEDB_BENCH_ONLY").ok();
+    let is_wanted = |part: &str| only.as_ref().is_none_or(|only| only == part);
     for kind in [Kind::Decimals, Kind::Noise] {
+        if only.is_some() && kind == Kind::Noise {
+            continue;
+        }
         report::progress(&format!("data set: {kind:?}"));
         let stage = Stage::new(Data::generate(kind), runs).await?;
         if kind == Kind::Decimals {
             report::print_machine(&stage.admin, runs, seconds as u64).await?;
         }
         upload::measure(&stage).await?;
-        read::measure(&stage).await?;
-        bulk::measure(&stage).await?;
-        if kind == Kind::Decimals {
+        if is_wanted("read") {
+            read::measure(&stage).await?;
+        }
+        if is_wanted("bulk") {
+            bulk::measure(&stage).await?;
+        }
+        if is_wanted("small") && kind == Kind::Decimals {
             small::measure(&stage, seconds as u64).await?;
+        }
+        if is_wanted("guard") && kind == Kind::Decimals {
+            guard::measure(&stage).await?;
         }
     }
     Ok(())
