@@ -1,6 +1,9 @@
 # shellcheck shell=bash disable=SC2034
 # What cargo makes: the extension's package tree and the binary. Sourced after common.sh.
 
+# shellcheck source=scripts/lib/deltas.sh
+. "$ROOT/scripts/lib/deltas.sh"
+
 # Builds the extension; sets PACKAGE, a tree with the files under the paths they are installed at.
 build_extension() {
     PACKAGE=$TARGET_DIR/release/timedb-pg$PG_MAJOR
@@ -12,6 +15,7 @@ build_extension() {
         tail -n 60 "$TARGET_DIR/package.log" >&2
         die "the extension does not build"
     }
+    complete_deltas "$PACKAGE$("$PG_CONFIG" --sharedir)/extension"
 }
 
 # Builds the binary; sets TIMEDB_BIN.

@@ -39,7 +39,7 @@ const PARTS: &[(&str, &str)] = &[
     (
         "relation",
         "SELECT format('%s kind %s, owner %s, rights %s, options %s, toast %s, method %s, persistence %s, row security %s, forced %s, identity %s, tablespace %s',
-                       c.oid::regclass, c.relkind, c.relowner::regrole, acl(c.relacl), c.reloptions, t.reloptions, m.amname,
+                       c.oid::regclass, c.relkind, c.relowner::regrole, acl(c.relacl), sorted(c.reloptions), sorted(t.reloptions), m.amname,
                        c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.reltablespace)
          FROM pg_class AS c LEFT JOIN pg_class AS t ON t.oid = c.reltoastrelid LEFT JOIN pg_am AS m ON m.oid = c.relam
          WHERE c.relnamespace = $here",
@@ -134,21 +134,24 @@ const ROLES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The entries of an ACL in an order that does not depend on when each was made.
-const SORTED_ACL: &str = "CREATE FUNCTION pg_temp.acl(entries aclitem[]) RETURNS text LANGUAGE sql AS
+/// Lists in an order that does not depend on when each entry was made.
+const SORTED: &str = "CREATE FUNCTION pg_temp.sorted(entries text[]) RETURNS text LANGUAGE sql AS
+    'SELECT string_agg(e, '' '' ORDER BY e) FROM unnest(entries) AS e';
+    CREATE FUNCTION pg_temp.acl(entries aclitem[]) RETURNS text LANGUAGE sql AS
     'SELECT CASE WHEN entries IS NULL THEN ''default'' ELSE (SELECT coalesce(string_agg(e::text, '' '' ORDER BY e::text), ''none'') FROM unnest(entries) AS e) END'";
 
 /// Everything that the catalog says about the extension and its roles, sorted. Superuser only.
 pub async fn snapshot(client: &Client) -> Vec<String> {
     client
-        .batch_execute(&format!("BEGIN; {SORTED_ACL}"))
+        .batch_execute(&format!("BEGIN; {SORTED}"))
         .await
         .expect("the helper is created");
     let mut lines = Vec::new();
     for (what, query) in PARTS.iter().chain(ROLES) {
         let query = query
             .replace("$here", "'timedb'::regnamespace")
-            .replace("acl(", "pg_temp.acl(");
+            .replace("acl(", "pg_temp.acl(")
+            .replace("sorted(", "pg_temp.sorted(");
         let rows = client
             .query(&query, &[])
             .await
