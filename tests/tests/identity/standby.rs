@@ -1,116 +1,214 @@
-//! A standby: authentication and reads work there, writes are refused as on any read-only server.
+//! A standby: authentication and reads work there and follow the primary, writes are refused as on any
+//! read-only server.
 
-use std::path::PathBuf;
-use std::process::Command;
-use std::time::{Duration, Instant};
+#[path = "standby/pair.rs"]
+mod pair;
+#[path = "../common/programs.rs"]
+mod programs;
+#[path = "standby/server.rs"]
+mod server;
 
-use serde_json::json;
-use timedb_tests::{
-    Config, Run, Server, ThrowawayCluster, authenticate, connect, count, refusal, upload,
-};
+use timedb_tests::{authenticate, connect, count, refusal, upload};
+use tokio_postgres::Client;
 
-use crate::run;
+use crate::{NOBODY, run, whoami};
+use pair::Pair;
 
-/// Runs one of PostgreSQL's programs as the user that the servers run as.
-fn as_server(program: &str) -> Run {
-    let program = Config::get().pg_bin.join(program);
-    let me = Command::new("id").arg("-u").output().expect("id runs");
-    if me.stdout.trim_ascii() == b"0" {
-        Run::new("runuser")
-            .args(["-u", "postgres", "--"])
-            .args([program])
-    } else {
-        Run::new(program)
-    }
+/// Statements that only read, and how many rows the tenant with two values gets.
+const READS: &[(&str, i64)] = &[
+    ("SELECT * FROM timedb.read_flat()", 2),
+    ("SELECT * FROM timedb.read_overlapping()", 2),
+    ("SELECT * FROM timedb.read_versions()", 2),
+    (
+        "SELECT * FROM timedb.read_flat(name => 'wind', start_valid => '2025-01-01 01:00Z')",
+        1,
+    ),
+    ("SELECT * FROM timedb.values", 2),
+    ("SELECT * FROM timedb.series", 1),
+    ("SELECT * FROM timedb.batches", 1),
+    ("SELECT timedb._read_packed('flat')", 1),
+    ("SELECT timedb.whoami()", 1),
+    ("SELECT timedb.current_tenant()", 1),
+    ("SELECT timedb.auth_required()", 1),
+    ("SELECT timedb.version()", 1),
+    ("SELECT timedb.hide_parameters()", 1),
+];
+
+/// Whom a writing statement is called by.
+#[derive(Clone, Copy, Debug)]
+enum As {
+    Tenant,
+    Administrator,
 }
 
-/// A copy of a cluster that follows it.
-struct Standby {
-    data: PathBuf,
+/// timedb._upload_packed() is what the HTTP server calls (server.rs).
+const WRITES: &[(As, &str)] = &[
+    (
+        As::Tenant,
+        "SELECT timedb.upload(valid_time => ARRAY[now()], value => ARRAY[1.0], name => ARRAY['wind'])",
+    ),
+    (
+        As::Tenant,
+        "SELECT timedb.upload(valid_time => '{}'::timestamptz[], value => '{}'::float8[], name => '{}'::text[])",
+    ),
+    (As::Tenant, "SELECT timedb.create_series('new')"),
+    (As::Tenant, "SELECT timedb.create_series('wind')"),
+    (As::Administrator, "SELECT timedb.create_tenant('new')"),
+    (
+        As::Administrator,
+        "SELECT timedb.create_user(tenant_id, 'new@a.example') FROM timedb.list_users()",
+    ),
+    (
+        As::Administrator,
+        "SELECT timedb.activate_user('a@a.example')",
+    ),
+    (
+        As::Administrator,
+        "SELECT timedb.deactivate_user('a@a.example')",
+    ),
+    (
+        As::Administrator,
+        "SELECT timedb.regenerate_key('a@a.example')",
+    ),
+    (As::Administrator, "SELECT timedb.set_auth_required(true)"),
+    (As::Administrator, "SELECT timedb.set_auth_required(false)"),
+];
+
+async fn rows(client: &Client, query: &str) -> i64 {
+    count(client, &format!("SELECT count(*) FROM ({query}) AS q"), &[]).await
 }
 
-impl Standby {
-    fn of(primary: &ThrowawayCluster, socket: &str) -> Self {
-        let data = PathBuf::from(format!("{socket}/standby"));
-        let source = primary.dsn("postgres");
-        as_server("pg_basebackup")
-            .args(["--checkpoint=fast", "--no-sync", "-R", "-d", &source, "-D"])
-            .args([&data])
-            .ok();
-        let standby = Self { data };
-        // Its own socket, beside the primary's.
-        standby.control(&["start", "-o", "-p 5433", "-l", "/dev/null"]);
-        standby
+#[tokio::test]
+async fn a_standby_authenticates_and_reads_for_one_transaction_or_one_session() {
+    let pair = Pair::start().await;
+    let app = connect(&pair.standby("app")).await;
+    run(&app, "BEGIN").await;
+    let tenant = authenticate(&app, &pair.key).await.unwrap();
+    let who = whoami(&app).await;
+    assert_eq!(who.0, Some(tenant));
+    assert_eq!(who.3.as_deref(), Some("read_write"));
+    for (query, expected) in READS {
+        assert_eq!(rows(&app, query).await, *expected, "{query}");
     }
+    run(&app, "COMMIT").await;
+    assert_eq!(whoami(&app).await, NOBODY);
+    // As on the primary: no key, no rows; another's key, that tenant's rows; no good key, one error.
+    assert_eq!(rows(&app, "SELECT * FROM timedb.values").await, 0);
+    run(&app, "BEGIN").await;
+    authenticate(&app, &pair.other_key).await.unwrap();
+    assert_eq!(rows(&app, "SELECT * FROM timedb.values").await, 0);
+    assert_eq!(rows(&app, "SELECT * FROM timedb.series").await, 0);
+    assert_eq!(refusal(authenticate(&app, "wrong").await).0, "28000");
+    run(&app, "ROLLBACK").await;
 
-    fn control(&self, action: &[&str]) {
-        as_server("pg_ctl")
-            .args(["-w", "-D"])
-            .args([&self.data])
-            .args(action)
-            .ok();
+    let session = connect(&pair.standby("analyst")).await;
+    let login = "SELECT timedb.login($1)";
+    session.query_one(login, &[&pair.key]).await.unwrap();
+    for (query, expected) in READS {
+        assert_eq!(rows(&session, query).await, *expected, "{query}");
     }
+    // A cursor reads on, as on the primary.
+    run(
+        &session,
+        "BEGIN; DECLARE c CURSOR FOR SELECT * FROM timedb.values",
+    )
+    .await;
+    for expected in [1, 1, 0] {
+        let fetched = session.query("FETCH 1 FROM c", &[]).await.unwrap();
+        assert_eq!(fetched.len(), expected);
+    }
+    run(&session, "COMMIT; SELECT timedb.logout()").await;
+    assert_eq!(rows(&session, "SELECT * FROM timedb.values").await, 0);
+
+    let admin = connect(&pair.standby("admin")).await;
+    assert_eq!(rows(&admin, "SELECT * FROM timedb.list_users()").await, 2);
+    assert_eq!(pair.complaints(), ["ERROR:  invalid or inactive API key"]);
 }
 
-impl Drop for Standby {
-    fn drop(&mut self) {
-        self.control(&["stop", "-m", "immediate"]);
+#[tokio::test]
+async fn every_function_that_writes_is_refused_as_on_a_read_only_server() {
+    let pair = Pair::start().await;
+    for (by, statement) in WRITES {
+        let client = match by {
+            As::Tenant => connect(&pair.standby("app")).await,
+            As::Administrator => connect(&pair.standby("admin")).await,
+        };
+        run(&client, "BEGIN").await;
+        if matches!(by, As::Tenant) {
+            authenticate(&client, &pair.key).await.unwrap();
+        }
+        let (code, message) = refusal(client.batch_execute(statement).await);
+        assert_eq!(code, "25006", "{statement}: {message}");
+        assert!(
+            message.starts_with("cannot execute ")
+                && message.ends_with(" in a read-only transaction"),
+            "{statement}: {message}"
+        );
+        run(&client, "ROLLBACK").await;
+    }
+    // That it cannot write is said before anything else, such as that nobody is authenticated.
+    let app = connect(&pair.standby("app")).await;
+    assert_eq!(refusal(upload(&app, "wind", &[1.0]).await).0, "25006");
+    // What a standby promises holds for a read-only transaction of the primary, too.
+    let primary = connect(&pair.primary.dsn_as("postgres", "app")).await;
+    run(&primary, "BEGIN READ ONLY").await;
+    authenticate(&primary, &pair.key).await.unwrap();
+    assert_eq!(refusal(upload(&primary, "wind", &[1.0]).await).0, "25006");
+}
+
+#[tokio::test]
+async fn no_function_breaks_on_a_standby() {
+    let pair = Pair::start().await;
+    let superuser = connect(&pair.standby("postgres")).await;
+    let functions = superuser
+        .query(
+            "SELECT format('SELECT timedb.%I(%s)', proname,
+                           (SELECT coalesce(string_agg('NULL::' || t::regtype, ', '), '') FROM unnest(proargtypes) AS t))
+             FROM pg_proc WHERE pronamespace = 'timedb'::regnamespace ORDER BY 1",
+            &[],
+        )
+        .await
+        .unwrap();
+    assert!(functions.len() > 25);
+    for function in functions {
+        let call: String = function.get(0);
+        // Whatever it says to NULLs is its own affair, unless it is an internal error.
+        if let Err(error) = superuser.batch_execute(&call).await {
+            let code = error.code().expect("an answer of the server").code();
+            assert!(
+                !code.starts_with("XX") && !code.starts_with("58"),
+                "{call}: {error:?}"
+            );
+        }
     }
 }
 
 #[tokio::test]
-async fn a_standby_authenticates_and_reads_and_writes_nothing() {
-    let primary = ThrowawayCluster::start(&["wal_level = replica"]);
-    let superuser = primary.connect("postgres").await;
-    run(
-        &superuser,
-        "CREATE EXTENSION timedb; CREATE ROLE app LOGIN IN ROLE timedb_user",
-    )
-    .await;
-    let create = "SELECT api_key FROM timedb.create_user(timedb.create_tenant(), 'a@b.example')";
-    let key: String = superuser.query_one(create, &[]).await.unwrap().get(0);
-    let row = superuser
-        .query_one("SHOW unix_socket_directories", &[])
-        .await
-        .unwrap();
-    let standby = Standby::of(&primary, row.get(0));
-
-    let writer = connect(&primary.dsn_as("postgres", "app")).await;
+async fn what_the_primary_writes_comes_to_the_standby() {
+    let pair = Pair::start().await;
+    let reader = connect(&pair.standby("app")).await;
+    let writer = connect(&pair.primary.dsn_as("postgres", "app")).await;
     run(&writer, "BEGIN").await;
-    authenticate(&writer, &key).await.unwrap();
-    upload(&writer, "wind", &[1.0, 2.0]).await.unwrap();
+    authenticate(&writer, &pair.key).await.unwrap();
+    upload(&writer, "sun", &[3.0, 4.0, 5.0]).await.unwrap();
     run(&writer, "COMMIT").await;
+    pair.catch_up().await;
+    run(&reader, "BEGIN").await;
+    authenticate(&reader, &pair.key).await.unwrap();
+    assert_eq!(rows(&reader, "SELECT * FROM timedb.values").await, 5);
+    run(&reader, "COMMIT").await;
 
-    let dsn = format!("{}&port=5433", primary.dsn_as("postgres", "app"));
-    let reader = connect(&dsn).await;
-    let start = Instant::now();
-    loop {
-        run(&reader, "BEGIN").await;
-        authenticate(&reader, &key).await.unwrap();
-        if count(&reader, "SELECT count(*) FROM timedb.values", &[]).await == 2 {
-            break;
-        }
-        run(&reader, "COMMIT").await;
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "the standby does not follow"
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert_eq!(
-        count(&reader, "SELECT count(*) FROM timedb.read_versions()", &[]).await,
-        2
-    );
-    assert_eq!(refusal(upload(&reader, "wind", &[3.0]).await).0, "25006");
+    // So does a revocation: nothing is cached.
+    let superuser = pair.primary.connect("postgres").await;
+    run(&superuser, "SELECT timedb.deactivate_user('a@a.example')").await;
+    pair.catch_up().await;
+    run(&reader, "BEGIN").await;
+    assert_eq!(refusal(authenticate(&reader, &pair.key).await).0, "28000");
     run(&reader, "ROLLBACK").await;
-    assert_eq!(refusal(authenticate(&reader, "wrong").await).0, "28000");
-
-    let server = Server::start_with(&dsn, &[], &[]);
-    assert_eq!(server.get("/values", Some(&key)).await.json()["count"], 2);
-    assert_eq!(server.get("/values", Some("wrong")).await.status, 401);
-    let refused = server
-        .post("/series", Some(&key), &json!({"name": "new"}))
-        .await;
-    assert_eq!(refused.status, 503, "{refused:?}");
-    drop(standby);
+    let create = "SELECT api_key FROM timedb.create_user(timedb.create_tenant(), 'new@a.example')";
+    let key: String = superuser.query_one(create, &[]).await.unwrap().get(0);
+    pair.catch_up().await;
+    run(&reader, "BEGIN").await;
+    authenticate(&reader, &key).await.unwrap();
+    run(&reader, "COMMIT").await;
 }
