@@ -7,7 +7,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test fmt lint doc bench install package audit clean distclean
+.PHONY: help setup build run test fmt lint doc bench install package release audit clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ install: setup ## Install the extension into the PostgreSQL of PG_CONFIG
 
 package: setup ## Leave an installable tree in target/package
 	@scripts/package.sh
+
+release: setup ## Keep what a release needs for later updates: make release VERSION=1.2.3
+	@scripts/release.sh "$(VERSION)"
 
 audit: ## Check the dependencies' licences, sources and known vulnerabilities
 	@scripts/audit.sh

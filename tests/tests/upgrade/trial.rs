@@ -201,7 +201,8 @@ fn statement(script: &str, start: &str) -> String {
     for piece in rest.split_inclusive(';') {
         end += piece.len();
         let text = &rest[..end];
-        if text.matches("$$").count() % 2 == 0 && text.matches('\'').count() % 2 == 0 {
+        let closed = |mark| text.matches(mark).count().is_multiple_of(2);
+        if closed("$$") && closed("'") {
             break;
         }
     }
