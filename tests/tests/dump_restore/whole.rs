@@ -3,7 +3,7 @@
 use timedb_tests::{Db, Role, ThrowawayCluster, authenticate, count, pg_tool, refusal, upload};
 
 use crate::catalog::{differences, rows, snapshot};
-use crate::{Dumps, SERIES, app, backup_dsn, fill, new_database, run, versions_read};
+use crate::{Dumps, ROWS, SERIES, app, backup_dsn, fill, new_database, run, versions_read};
 
 /// The source's rows and catalog.
 struct Source {
@@ -23,7 +23,7 @@ impl Source {
                 "segments" => 2 * i64::from(SERIES),
                 "series" | "series_labels" => 2 * i64::from(SERIES),
                 "settings" => 1,
-                _ => 30,
+                _ => ROWS,
             };
             assert!(*rows >= enough, "{table} with {rows} rows proves little");
         }

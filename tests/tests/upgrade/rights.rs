@@ -5,7 +5,7 @@ use timedb_tests::pg_tool;
 
 use crate::catalog::{differences, rows, snapshot};
 use crate::installation::Installation;
-use crate::trial::{delta, put_delta, put_older};
+use crate::trial::{complete, delta, put_delta, put_older};
 use crate::{fill, fresh, install, run};
 
 /// On objects that the update replaces, changes and leaves alone. `passed` got it from `report`.
@@ -124,6 +124,29 @@ async fn default_privileges_give_nobody_a_right_on_what_an_update_creates() {
     let fresh = fresh(&installation, "fresh").await;
     assert_eq!(
         differences(&fresh, &snapshot(&updated).await),
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test]
+async fn rights_survive_a_chain_of_updates() {
+    let installation = Installation::start();
+    put_older(&installation, "0.0.1");
+    let first = complete(&delta(&installation, None));
+    installation.put("timedb--0.0.1--0.0.2.sql", &first);
+    put_delta(
+        &installation,
+        "0.0.2",
+        "COMMENT ON SCHEMA timedb IS NULL;\n",
+    );
+    let updated = install(&installation, "updated", "0.0.1").await;
+    run(&updated, "CREATE ROLE report; CREATE ROLE passed").await;
+    run(&updated, RIGHTS).await;
+    run(&updated, "ALTER EXTENSION timedb UPDATE").await;
+    let fresh = install(&installation, "fresh", crate::CURRENT).await;
+    run(&fresh, &RIGHTS.replace("SET ROLE report;", "")).await;
+    assert_eq!(
+        differences(&snapshot(&fresh).await, &snapshot(&updated).await),
         Vec::<String>::new()
     );
 }

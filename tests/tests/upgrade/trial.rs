@@ -161,18 +161,22 @@ pub fn put_raw(installation: &Installation, from: &str, delta: &str) {
 
 /// Completes a delta as the build does, and puts it into an installation.
 pub fn put_delta(installation: &Installation, from: &str, delta: &str) {
+    put_raw(installation, from, &complete(delta));
+}
+
+/// What the build makes of a delta.
+pub fn complete(delta: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder for the delta");
-    let file = folder.path().join(format!("timedb--{from}--{CURRENT}.sql"));
+    let file = folder.path().join("delta.sql");
     std::fs::write(&file, delta).expect("the delta is written");
-    let complete = Run::new("bash")
+    Run::new("bash")
         .args([
             "-euc",
             ". scripts/lib/common.sh; . scripts/lib/deltas.sh; complete_delta \"$0\"",
         ])
         .args([&file])
         .dir(&Config::get().root)
-        .ok();
-    put_raw(installation, from, &complete);
+        .ok()
 }
 
 /// Replaces each `{start}` by the script's statement that starts so.
