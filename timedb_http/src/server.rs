@@ -39,6 +39,17 @@ pub enum ServeError {
         "the extension timedb is not in database \"{0}\"; run `timedb create tables` or CREATE EXTENSION timedb"
     )]
     NoExtension(String),
+    /// The extension's scripts don't fit this server.
+    #[error(
+        "the extension in this database has version {extension_version} and no function {missing}, which this server ({}) \
+         needs; run ALTER EXTENSION timedb UPDATE, or the server of that version", env!("CARGO_PKG_VERSION")
+    )]
+    OtherVersion {
+        /// The first function that is missing.
+        missing: String,
+        /// The version of the scripts.
+        extension_version: String,
+    },
     /// The role can't become `timedb_user`.
     #[error(
         "role \"{0}\" may not SET ROLE timedb_user; run GRANT timedb_user TO \"{0}\" as an administrator"
@@ -66,6 +77,9 @@ impl ServeError {
         match self {
             Self::Unreachable(_) => "The database is not reachable.",
             Self::NoExtension(_) => "The extension timedb is not in the database.",
+            Self::OtherVersion { .. } => {
+                "The extension timedb has another version than the server."
+            }
             Self::NotAMember(_) => "The server may not act as timedb_user.",
             Self::Unbound { .. } => "Row security does not bind the server.",
             Self::CheckFailed(_) | Self::Listener(_) => "The database could not be checked.",

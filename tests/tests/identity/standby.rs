@@ -32,6 +32,10 @@ const READS: &[(&str, i64)] = &[
     ("SELECT timedb.auth_required()", 1),
     ("SELECT timedb.version()", 1),
     ("SELECT timedb.hide_parameters()", 1),
+    ("SELECT timedb.report_key_use()", 1),
+    ("SELECT * FROM timedb.check_key('x')", 1),
+    ("SELECT * FROM timedb.isolation_problems()", 0),
+    ("SELECT * FROM timedb.audit_events", 3),
 ];
 
 /// Whom a writing statement is called by.
@@ -69,6 +73,22 @@ const WRITES: &[(As, &str)] = &[
     (
         As::Administrator,
         "SELECT timedb.regenerate_key('a@a.example')",
+    ),
+    (
+        As::Administrator,
+        "SELECT timedb.create_key('a@a.example', 'new')",
+    ),
+    (
+        As::Administrator,
+        "SELECT timedb.import_key('a@a.example', repeat('k', 43))",
+    ),
+    (
+        As::Administrator,
+        "SELECT timedb.revoke_key(key_id) FROM timedb.list_keys('a@a.example')",
+    ),
+    (
+        As::Administrator,
+        "SELECT timedb.rotate_key(key_id) FROM timedb.list_keys('a@a.example')",
     ),
     (As::Administrator, "SELECT timedb.set_auth_required(true)"),
     (As::Administrator, "SELECT timedb.set_auth_required(false)"),
@@ -122,6 +142,8 @@ async fn a_standby_authenticates_and_reads_for_one_transaction_or_one_session() 
 
     let admin = connect(&pair.standby("admin")).await;
     assert_eq!(rows(&admin, "SELECT * FROM timedb.list_users()").await, 2);
+    assert_eq!(rows(&admin, "SELECT * FROM timedb.list_keys()").await, 2);
+    assert_eq!(rows(&admin, "SELECT * FROM timedb.list_events()").await, 6);
     assert_eq!(pair.complaints(), ["ERROR:  invalid or inactive API key"]);
 }
 

@@ -1,7 +1,7 @@
 //! The state between the package's upgrade and ALTER EXTENSION UPDATE: the library is newer than the
 //! SQL. What both know works; what only the newer one knows is an error that says what is missing.
 
-use timedb_tests::{Server, authenticate, cli, connect, refusal};
+use timedb_tests::{cli, connect, refusal};
 
 use crate::installation::{CURRENT, Installation};
 use crate::trial::put_older;
@@ -48,6 +48,8 @@ async fn what_the_older_sql_lacks_is_an_error_that_names_it_and_no_crash() {
         "SELECT api_key FROM timedb.create_user(timedb.create_tenant('a'), 'a@a.example')";
     let key: String = superuser.query_one(created, &[]).await.unwrap().get(0);
     let app = connect(&installation.dsn("store", "app")).await;
+    // Without hide_parameters(), which the older SQL here does not have.
+    let authenticate = "SELECT timedb.authenticate($1)";
     let upload =
         "SELECT timedb.upload(valid_time => ARRAY[now()], value => ARRAY[1.0], name => ARRAY['a'])";
     for (statement, code, message) in [
@@ -73,7 +75,7 @@ async fn what_the_older_sql_lacks_is_an_error_that_names_it_and_no_crash() {
         ),
     ] {
         run(&app, "BEGIN").await;
-        authenticate(&app, &key).await.unwrap();
+        app.query_one(authenticate, &[&key]).await.unwrap();
         let refused = refusal(app.batch_execute(statement).await);
         assert_eq!(refused.0, code, "{statement}: {refused:?}");
         assert!(refused.1.contains(message), "{statement}: {refused:?}");
@@ -81,21 +83,26 @@ async fn what_the_older_sql_lacks_is_an_error_that_names_it_and_no_crash() {
     }
     // The same session reads on.
     run(&app, "BEGIN").await;
-    authenticate(&app, &key).await.unwrap();
+    app.query_one(authenticate, &[&key]).await.unwrap();
     run(&app, "SELECT * FROM timedb.read_flat(); COMMIT").await;
 
-    // The server tells its operator what is missing, and its clients nothing but that it is not their fault.
-    let server = Server::start_with(&installation.dsn("store", "app"), &[], &[]);
-    let reply = server.get("/values", Some(&key)).await;
-    assert!(reply.status.is_server_error(), "{reply:?}");
-    assert!(!reply.text.contains("hide_parameters"), "{reply:?}");
-    let log = server.log();
+    // The server says so at once, instead of an error for each request.
+    let refused = cli(&[
+        "api",
+        "--port",
+        "0",
+        "--dsn",
+        &installation.dsn("store", "app"),
+    ])
+    .run();
+    assert_eq!(refused.code, 1, "{refused:?}");
+    let reason = "has version 0.0.1 and no function timedb.hide_parameters()";
+    assert!(refused.stderr.contains(reason), "{refused:?}");
     assert!(
-        log.contains("function timedb.hide_parameters() does not exist"),
-        "{log}"
+        refused.stderr.contains("ALTER EXTENSION timedb UPDATE"),
+        "{refused:?}"
     );
-    assert!(!log.contains(&key) && !installation.log().contains(&key));
-    assert_eq!(server.get("/health", None).await.status, 200);
+    assert!(!installation.log().contains(&key));
     assert!(!installation.log().contains("terminated by signal"));
 }
 

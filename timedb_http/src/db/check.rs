@@ -46,6 +46,16 @@ pub async fn check_database(config: &ServerConfig) -> Result<DatabaseStatus, Ser
     }
 }
 
+/// What requests call and the extension does not have: its scripts are of another version than this server.
+const MISSING: &str = "\
+    SELECT f FROM pg_catalog.unnest(ARRAY[ \
+        'timedb.hide_parameters()', 'timedb.authenticate(text)', 'timedb.report_key_use()', \
+        'timedb.auth_required()', 'timedb.isolation_problems()', \
+        'timedb._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb)', \
+        'timedb._read_packed(text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,timestamptz)', \
+        'timedb.create_series(text,text,jsonb,text)' \
+    ]) AS f WHERE pg_catalog.to_regprocedure(f) IS NULL";
+
 /// Why tenants would not be kept apart, asked as timedb_user: a problem of the session, or one that the
 /// extension finds. A superuser's `row_security = off` would go unnoticed; anybody else's is an error in
 /// each request.
@@ -94,6 +104,13 @@ pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeErro
         return Err(match error.code() {
             Some(code) if code.code() == "42501" => ServeError::NotAMember(session_user),
             _ => failed(error),
+        });
+    }
+    let missing = client.query_typed(MISSING, &[]).await.map_err(failed)?;
+    if let Some(row) = missing.first() {
+        return Err(ServeError::OtherVersion {
+            missing: row.get(0),
+            extension_version,
         });
     }
     let problem = client
