@@ -1,0 +1,94 @@
+//! The grammar of `timedb keys`.
+
+use clap::{Args, Subcommand};
+
+use super::{Common, EXIT_CODES};
+
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Give a user one more key and print it, once
+    #[command(after_help = EXIT_CODES)]
+    Create(CreateKey),
+    /// List keys, newest first
+    #[command(after_help = EXIT_CODES)]
+    List(ListKeys),
+    /// End a key at once
+    #[command(after_help = EXIT_CODES)]
+    Revoke(RevokeKey),
+    /// Replace a key by a new one and print that, once; both work for a while
+    #[command(after_help = EXIT_CODES)]
+    Rotate(RotateKey),
+    /// Tell whether a text has the form of a key: without a database, read from standard input
+    #[command(after_help = EXIT_CODES)]
+    Check(CheckKey),
+}
+
+#[derive(Debug, Args)]
+pub struct CreateKey {
+    #[command(flatten)]
+    pub common: Common,
+    /// The user's email address
+    #[arg(short, long)]
+    pub email: String,
+    /// What the key is for, to tell it from the user's other keys
+    #[arg(short, long)]
+    pub name: String,
+    /// The key can read and not write
+    #[arg(long)]
+    pub read_only: bool,
+    /// When the key ends, such as 2027-01-01 or 2027-01-01T12:00:00Z [default: never]
+    #[arg(long, value_name = "TIME", conflicts_with = "expires_in")]
+    pub expires_at: Option<String>,
+    /// How long the key lives, such as 12h or 90d
+    #[arg(long, value_name = "TIME")]
+    pub expires_in: Option<String>,
+    /// When the key begins to work [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub not_before: Option<String>,
+    /// The user's tenant; needed when several tenants have a user with this email address
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ListKeys {
+    #[command(flatten)]
+    pub common: Common,
+    /// Only the keys of this user
+    #[arg(short, long)]
+    pub email: Option<String>,
+    /// Only the keys of this tenant
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+    /// Revoked and expired keys too
+    #[arg(short, long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RevokeKey {
+    #[command(flatten)]
+    pub common: Common,
+    /// The key's id (not the key), as `timedb keys list` shows it
+    #[arg(value_name = "KEY_ID")]
+    pub key_id: String,
+}
+
+#[derive(Debug, Args)]
+pub struct RotateKey {
+    #[command(flatten)]
+    pub common: Common,
+    /// The key's id (not the key), as `timedb keys list` shows it
+    #[arg(value_name = "KEY_ID")]
+    pub key_id: String,
+    /// How long the old key still works; 0s ends it at once
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    pub overlap: String,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckKey {
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
