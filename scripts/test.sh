@@ -7,7 +7,7 @@
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-for part in tree cluster artefacts python; do
+for part in tree cluster artefacts python judges; do
     # shellcheck disable=SC1090
     . "$ROOT/scripts/lib/$part.sh"
 done
@@ -29,6 +29,7 @@ build_binary
 use_tree
 install_into_tree "$PACKAGE"
 use_python
+if (($# == 0)) || [[ " $* " == *" judges "* ]]; then use_judges; fi
 
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -46,7 +47,7 @@ cluster_start test 'fsync = off' 'full_page_writes = off' 'max_connections = 200
     'pg_stat_statements.track = all'
 cluster_sql postgres 'CREATE EXTENSION pg_stat_statements'
 
-export TIMEDB_BIN TIMEDB_TEST_PYTHON
+export TIMEDB_BIN TIMEDB_TEST_PYTHON TIMEDB_TEST_LINTER=${TIMEDB_TEST_LINTER:-}
 export TIMEDB_TEST_ADMIN_DSN=$CLUSTER_ADMIN_DSN
 export TIMEDB_TEST_PG_BIN=$TREE_BIN
 export TIMEDB_TEST_ROOT=$ROOT

@@ -1,5 +1,9 @@
 -- Runs first: the schema is ours alone, and the roles are what row security counts on.
 
+-- PostgreSQL runs this script with schema timedb on the search path, and until the second block below
+-- has looked nobody knows whose objects stand there: names and operators mean PostgreSQL's own.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- Text goes through Rust, which knows UTF-8 only.
 DO $$
 BEGIN

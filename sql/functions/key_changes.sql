@@ -65,11 +65,11 @@ BEGIN
                   HINT = pg_catalog.format('Rotate its successor, %s.', old_key.replaced_by);
     END IF;
 
-    rotate_key.api_key := timedb._generate_key();
-    rotate_key.new_key_id := timedb._store_key(old_key.tenant_id, old_key.user_id, rotate_key.api_key, old_key.name, old_key.access,
+    api_key := timedb._generate_key();
+    new_key_id := timedb._store_key(old_key.tenant_id, old_key.user_id, rotate_key.api_key, old_key.name, old_key.access,
         NULL, now + (old_key.expires_at - GREATEST(old_key.created_at, old_key.not_before)), 'key_created',
         pg_catalog.jsonb_build_object('replaces', old_key.key_id));
-    rotate_key.old_key_until := LEAST(old_key.expires_at, now + rotate_key.overlap);
+    old_key_until := LEAST(old_key.expires_at, now + rotate_key.overlap);
     UPDATE timedb.api_keys k
     SET replaced_by = rotate_key.new_key_id, expires_at = rotate_key.old_key_until,
         revoked_at = CASE WHEN rotate_key.overlap = '0'::interval THEN now END

@@ -26,7 +26,7 @@ CREATE FUNCTION timedb._key_name(name text) RETURNS text
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    _key_name.name := pg_catalog.btrim(_key_name.name, E' \t\r\n');
+    name := pg_catalog.btrim(_key_name.name, E' \t\r\n');
     IF _key_name.name IS NULL OR pg_catalog.length(_key_name.name) NOT BETWEEN 1 AND 100 OR _key_name.name ~ '[[:cntrl:]]' THEN
         RAISE EXCEPTION 'invalid key name "%"', COALESCE(_key_name.name, '')
             USING ERRCODE = 'invalid_parameter_value',
@@ -87,7 +87,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
-    SELECT f.tenant_id, f.user_id INTO STRICT _holder_of_new_key.tenant_id, _holder_of_new_key.user_id
+    SELECT f.tenant_id, f.user_id INTO STRICT tenant_id, user_id
     FROM timedb._find_user(_holder_of_new_key.email, _holder_of_new_key.tenant_id) f;
     IF NOT (SELECT u.active FROM timedb.users u
             WHERE u.tenant_id = _holder_of_new_key.tenant_id AND u.user_id = _holder_of_new_key.user_id) THEN
@@ -117,12 +117,12 @@ AS $$
 DECLARE
     holder record;
 BEGIN
-    create_key.name := timedb._key_name(create_key.name);
-    create_key.expires_at := NULLIF(create_key.expires_at, 'infinity');
+    name := timedb._key_name(create_key.name);
+    expires_at := NULLIF(create_key.expires_at, 'infinity');
     SELECT * INTO STRICT holder FROM timedb._holder_of_new_key(create_key.email, create_key.tenant_id, create_key.name,
         create_key.access, create_key.not_before, create_key.expires_at);
-    create_key.api_key := timedb._generate_key();
-    create_key.key_id := timedb._store_key(holder.tenant_id, holder.user_id, create_key.api_key, create_key.name,
+    api_key := timedb._generate_key();
+    key_id := timedb._store_key(holder.tenant_id, holder.user_id, create_key.api_key, create_key.name,
         create_key.access, create_key.not_before, create_key.expires_at, 'key_created');
     RETURN NEXT;
 END
@@ -145,8 +145,8 @@ BEGIN
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION 'not an API key: %', problem USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    import_key.name := timedb._key_name(import_key.name);
-    import_key.expires_at := NULLIF(import_key.expires_at, 'infinity');
+    name := timedb._key_name(import_key.name);
+    expires_at := NULLIF(import_key.expires_at, 'infinity');
     SELECT * INTO STRICT holder FROM timedb._holder_of_new_key(import_key.email, import_key.tenant_id, import_key.name,
         import_key.access, import_key.not_before, import_key.expires_at);
     id := timedb._store_key(holder.tenant_id, holder.user_id, import_key.key, import_key.name,

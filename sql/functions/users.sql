@@ -26,7 +26,7 @@ BEGIN
         FOR UPDATE
     LOOP
         matches := matches + 1;
-        _find_user.user_id := candidate.user_id;
+        user_id := candidate.user_id;
         IF matches = 2 THEN
             RAISE EXCEPTION 'user with email "%" exists in several tenants', _find_user.email
                 USING ERRCODE = 'invalid_parameter_value',
@@ -37,7 +37,7 @@ BEGIN
         RAISE EXCEPTION 'user with email "%" not found', COALESCE(_find_user.email, '')
             USING ERRCODE = 'undefined_object';
     END IF;
-    _find_user.tenant_id := candidate.tenant_id;
+    tenant_id := candidate.tenant_id;
 END
 $$;
 COMMENT ON FUNCTION timedb._find_user(text, uuid) IS 'Finds a user by email, in one tenant or in all. Private.';
@@ -48,7 +48,7 @@ CREATE FUNCTION timedb.create_user(OUT user_id uuid, INOUT tenant_id uuid, INOUT
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    create_user.email := timedb._normal_email(create_user.email);
+    email := timedb._normal_email(create_user.email);
     IF create_user.email IS NULL OR create_user.email !~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$'
        OR pg_catalog.length(create_user.email) > 254 THEN
         RAISE EXCEPTION 'invalid email "%"', COALESCE(create_user.email, '')
@@ -61,7 +61,7 @@ BEGIN
                   HINT = 'Create it with timedb.create_tenant().';
     END IF;
 
-    create_user.user_id := timedb._uuid7();
+    user_id := timedb._uuid7();
     INSERT INTO timedb.users (tenant_id, user_id, email)
     VALUES (create_user.tenant_id, create_user.user_id, create_user.email)
     ON CONFLICT ON CONSTRAINT users_email_key DO NOTHING;
@@ -72,7 +72,7 @@ BEGIN
     END IF;
     PERFORM timedb._record_event(create_user.tenant_id, 'user_created', create_user.user_id, NULL,
         pg_catalog.jsonb_build_object('email', create_user.email));
-    create_user.api_key := timedb._generate_key();
+    api_key := timedb._generate_key();
     PERFORM timedb._store_key(create_user.tenant_id, create_user.user_id, create_user.api_key, 'default', 'read_write',
         NULL, NULL, 'key_created');
 END
