@@ -1,0 +1,247 @@
+//! A real PgBouncer of a test's own, with the configuration that docs/pooling.md prints.
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use timedb_tests::Config;
+use tokio_postgres::config::Host;
+
+/// A running PgBouncer; killed with the value.
+pub struct Bouncer {
+    child: Child,
+    folder: TempDir,
+    upstream: String,
+    port: u16,
+    user: Option<(u32, u32)>,
+}
+
+/// What a PgBouncer is started with.
+pub struct Pool<'a> {
+    /// Superuser's connection URI of the database behind it, on TCP.
+    pub database: &'a str,
+    /// The database's name, for clients and behind.
+    pub name: &'a str,
+    /// `userlist.txt`.
+    pub users: &'a str,
+    /// More lines; a setting of theirs wins over the document's.
+    pub settings: &'a [&'a str],
+}
+
+/// The block of docs/pooling.md that is a configuration.
+pub fn documented() -> String {
+    let path = Config::get().root.join("docs/pooling.md");
+    let document = fs::read_to_string(path).expect("docs/pooling.md is there");
+    let block = document
+        .split("```text\n")
+        .map(|part| part.split("```").next().unwrap_or_default())
+        .find(|block| block.contains("[pgbouncer]"));
+    block
+        .expect("docs/pooling.md prints a configuration")
+        .to_owned()
+}
+
+impl Bouncer {
+    /// Starts it, in front of the database and the roles of `pool`.
+    ///
+    /// # Panics
+    /// When it does not listen within ten seconds.
+    pub fn start(pool: &Pool) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let user = server_user();
+        let upstream = address(pool.database);
+        let port = free_port();
+        let bouncer_file = |name: &str| folder.path().join(name);
+        write(&bouncer_file("userlist.txt"), pool.users);
+        let (host, upstream_port) = upstream.rsplit_once(':').expect("host:port");
+        let mut lines = Vec::new();
+        for line in documented().lines() {
+            let name = line.split('=').next().unwrap_or_default().trim();
+            lines.push(match name {
+                "mydb" => format!(
+                    "{} = host={host} port={upstream_port} dbname={}",
+                    pool.name, pool.name
+                ),
+                "listen_port" => format!("listen_port = {port}"),
+                "auth_file" => format!("auth_file = {}", bouncer_file("userlist.txt").display()),
+                "logfile" => format!("logfile = {}", bouncer_file("log").display()),
+                "pidfile" => format!("pidfile = {}", bouncer_file("pid").display()),
+                _ => line.to_owned(),
+            });
+        }
+        lines.extend(pool.settings.iter().map(|line| (*line).to_owned()));
+        write(&bouncer_file("pgbouncer.ini"), &(lines.join("\n") + "\n"));
+        // It refuses to run as root.
+        if let Some((uid, gid)) = user {
+            let files = [bouncer_file("userlist.txt"), bouncer_file("pgbouncer.ini")];
+            for path in files.iter().map(PathBuf::as_path).chain([folder.path()]) {
+                chown(path, Some(uid), Some(gid)).expect("root gives files away");
+            }
+        }
+        let child = spawn(&bouncer_file("pgbouncer.ini"), user);
+        let mut bouncer = Self {
+            child,
+            folder,
+            upstream,
+            port,
+            user,
+        };
+        bouncer.until_it_listens();
+        bouncer
+    }
+
+    fn until_it_listens(&mut self) {
+        let start = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(
+                start.elapsed() < Duration::from_secs(10)
+                    && !matches!(self.child.try_wait(), Ok(Some(_))),
+                "PgBouncer does not start: {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// A role's connection URI through PgBouncer.
+    pub fn dsn(&self, direct: &str) -> String {
+        let through = direct.replace(
+            &format!("@{}/", self.upstream),
+            &format!("@127.0.0.1:{}/", self.port),
+        );
+        assert_ne!(through, direct, "the URI names host and port");
+        through
+    }
+
+    /// Everything that it logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Changes a setting while it runs.
+    pub fn reload(&self, setting: &str) {
+        let path = self.folder.path().join("pgbouncer.ini");
+        let text = fs::read_to_string(&path).expect("the configuration is there");
+        fs::write(&path, format!("{text}{setting}\n")).expect("it can be changed");
+        let reloads = |log: String| log.matches("got SIGHUP").count();
+        let before = reloads(self.log());
+        self.signal("HUP");
+        let start = Instant::now();
+        while reloads(self.log()) == before {
+            assert!(
+                start.elapsed() < Duration::from_secs(5),
+                "no reload: {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Sends it a signal such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "PgBouncer takes {name}"
+        );
+    }
+
+    /// Kills it, and starts it again on the same port.
+    pub fn restart(&mut self) {
+        self.stop();
+        drop(fs::remove_file(self.folder.path().join("pid")));
+        self.child = spawn(&self.folder.path().join("pgbouncer.ini"), self.user);
+        self.until_it_listens();
+    }
+
+    /// Kills it.
+    pub fn stop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+}
+
+impl Drop for Bouncer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("PgBouncer:\n{}", self.log());
+        }
+        self.stop();
+    }
+}
+
+fn spawn(configuration: &Path, user: Option<(u32, u32)>) -> Child {
+    let mut command = Command::new(program());
+    command
+        .arg("-q")
+        .arg(configuration)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if let Some((uid, gid)) = user {
+        command.uid(uid).gid(gid);
+    }
+    command
+        .spawn()
+        .expect("pgbouncer runs: `make test` installs it")
+}
+
+/// Debian puts it where only root looks.
+fn program() -> PathBuf {
+    ["/usr/sbin/pgbouncer", "/usr/local/sbin/pgbouncer"]
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|path| path.exists())
+        .unwrap_or_else(|| "pgbouncer".into())
+}
+
+/// Whom to run it as: the user postgres for root, nobody else otherwise.
+fn server_user() -> Option<(u32, u32)> {
+    let number = |arguments: &[&str]| {
+        let output = Command::new("id").args(arguments).output().ok()?;
+        String::from_utf8_lossy(&output.stdout)
+            .trim()
+            .parse::<u32>()
+            .ok()
+    };
+    if number(&["-u"])? != 0 {
+        return None;
+    }
+    Some((number(&["-u", "postgres"])?, number(&["-g", "postgres"])?))
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).expect("the folder can be written to");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("the file is ours");
+}
+
+/// Host and port of a connection URI.
+///
+/// # Panics
+/// When it names none.
+pub fn address(dsn: &str) -> String {
+    let config: tokio_postgres::Config = dsn.parse().expect("a connection URI");
+    match (config.get_hosts().first(), config.get_ports().first()) {
+        (Some(Host::Tcp(host)), Some(port)) => format!("{host}:{port}"),
+        _ => panic!("PgBouncer reaches the database over TCP"),
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("the port").port()
+}
