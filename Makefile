@@ -7,7 +7,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test fmt lint doc bench install package release audit clean distclean
+.PHONY: help setup build run test soak fmt lint doc bench install package release audit clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,8 +21,13 @@ build: setup ## Build the extension and the binary
 run: setup ## Serve the API on 127.0.0.1:8000 with a private PostgreSQL, until Ctrl-C
 	@scripts/run.sh
 
-test: setup ## Run everything: format, lints, docs, all tests (T=cli: only tests/tests/cli.rs)
+test: ## Run everything: format, lints, docs, all tests (T=cli: only tests/tests/cli.rs)
+	@scripts/setup.sh test
 	@scripts/test.sh $(if $(T),--test $(T))
+
+soak: ## Send random queries as one tenant for SOAK_SECONDS (300), and look for another's rows
+	@scripts/setup.sh soak
+	@scripts/soak.sh
 
 fmt: ## Format the Rust sources
 	@cargo fmt --all

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what is missing for building, running and testing timedb, and nothing else. Quick when
-# nothing is missing. Starts and creates no cluster of the system's PostgreSQL.
+# Installs what is missing for building and running timedb, and nothing else; with the argument `test`
+# also what only the tests need, with `soak` what the soak needs. Quick when nothing is missing.
+# Starts and creates no cluster of the system's PostgreSQL, and no PgBouncer.
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -27,6 +28,10 @@ have curl || need curl
 "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null || need python3-venv
 have flock || need util-linux
 if is_root && ! have runuser; then need util-linux; fi
+case ${1:-} in
+test | soak) [[ -x /usr/sbin/pgbouncer ]] || have pgbouncer || need pgbouncer ;;&
+soak) have sqlsmith || need sqlsmith ;;
+esac
 
 # Prints the newest supported version that the package lists offer.
 offered_postgres() {
@@ -84,8 +89,19 @@ if ((${#missing[@]})) || [[ -n $major ]]; then
         # shellcheck disable=SC2064
         trap "${sudo[*]} rm -f $no_cluster" EXIT
     fi
+    # PgBouncer's package would start a service and have it start with the system.
+    quiet=/usr/sbin/policy-rc.d
+    if [[ " ${missing[*]} " == *" pgbouncer "* && ! -e $quiet ]]; then
+        printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$quiet" >/dev/null
+        "${sudo[@]}" chmod 755 "$quiet"
+        # shellcheck disable=SC2064
+        trap "${sudo[*]} rm -f $no_cluster $quiet" EXIT
+    fi
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null ||
         die "apt-get could not install: ${missing[*]}"
+    if [[ " ${missing[*]} " == *" pgbouncer "* ]] && have systemctl; then
+        "${sudo[@]}" systemctl disable --quiet pgbouncer 2>/dev/null || note "pgbouncer's service could not be disabled"
+    fi
 fi
 
 use_postgres

@@ -66,6 +66,7 @@ impl Pooled {
         let bouncer = Bouncer::start(&Pool {
             database: &db.dsn(Role::Superuser),
             name: &db.name,
+            options: "",
             users: &users,
             settings,
         });

@@ -24,10 +24,12 @@ pub struct Bouncer {
 
 /// What a PgBouncer is started with.
 pub struct Pool<'a> {
-    /// Superuser's connection URI of the database behind it, on TCP.
+    /// A connection URI of the database behind it; only host and port count.
     pub database: &'a str,
     /// The database's name, for clients and behind.
     pub name: &'a str,
+    /// More of the database's line, such as `connect_query='...'`.
+    pub options: &'a str,
     /// `userlist.txt`.
     pub users: &'a str,
     /// More lines; a setting of theirs wins over the document's.
@@ -60,14 +62,14 @@ impl Bouncer {
         let bouncer_file = |name: &str| folder.path().join(name);
         write(&bouncer_file("userlist.txt"), pool.users);
         let (host, upstream_port) = upstream.rsplit_once(':').expect("host:port");
+        let (name, options) = (pool.name, pool.options);
         let mut lines = Vec::new();
         for line in documented().lines() {
-            let name = line.split('=').next().unwrap_or_default().trim();
-            lines.push(match name {
-                "mydb" => format!(
-                    "{} = host={host} port={upstream_port} dbname={}",
-                    pool.name, pool.name
-                ),
+            let setting = line.split('=').next().unwrap_or_default().trim();
+            lines.push(match setting {
+                "mydb" => {
+                    format!("{name} = host={host} port={upstream_port} dbname={name} {options}")
+                }
                 "listen_port" => format!("listen_port = {port}"),
                 "auth_file" => format!("auth_file = {}", bouncer_file("userlist.txt").display()),
                 "logfile" => format!("logfile = {}", bouncer_file("log").display()),
@@ -117,6 +119,11 @@ impl Bouncer {
         );
         assert_ne!(through, direct, "the URI names host and port");
         through
+    }
+
+    /// Where it listens on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Everything that it logged so far.
@@ -235,9 +242,11 @@ fn write(path: &Path, text: &str) {
 /// When it names none.
 pub fn address(dsn: &str) -> String {
     let config: tokio_postgres::Config = dsn.parse().expect("a connection URI");
-    match (config.get_hosts().first(), config.get_ports().first()) {
-        (Some(Host::Tcp(host)), Some(port)) => format!("{host}:{port}"),
-        _ => panic!("PgBouncer reaches the database over TCP"),
+    let port = config.get_ports().first().unwrap_or(&5432);
+    match config.get_hosts().first() {
+        Some(Host::Tcp(host)) => format!("{host}:{port}"),
+        Some(Host::Unix(folder)) => format!("{}:{port}", folder.display()),
+        None => panic!("the URI names no host"),
     }
 }
 

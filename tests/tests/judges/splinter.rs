@@ -109,7 +109,6 @@ async fn objections(cluster: &ThrowawayCluster) -> Vec<Finding> {
     found
 }
 
-/// Tests of one cluster run one after the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn splinter_finds_nothing_and_would_find_what_is_wrong() {
     let cluster = cluster().await;
