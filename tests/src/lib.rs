@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod db;
 mod http;
+mod recorder;
 mod sql;
 
 pub use cluster::ThrowawayCluster;
@@ -15,4 +16,5 @@ pub use command::{Output, Run, cli, pg_tool, psql, python};
 pub use config::Config;
 pub use db::{Db, Role, Tenant};
 pub use http::{Reply, Server};
+pub use recorder::{Recorded, Recorder};
 pub use sql::{authenticate, connect, count, login, refusal, upload};

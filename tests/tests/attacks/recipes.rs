@@ -1,0 +1,142 @@
+//! How to call each function of the schema in an attack: who may, and with what. A new function gets a line
+//! in `FUNCTIONS`; a type of argument that never was before gets one in `argument`.
+
+/// Who may call a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callers {
+    /// Everybody with a role of timedb, administrators too.
+    Everybody,
+    /// Members of `timedb_user` and `timedb_session`.
+    Tenants,
+    /// Members of `timedb_session`.
+    Sessions,
+    /// Administrators.
+    Administrators,
+    /// Functions of the extension.
+    Nobody,
+}
+
+use Callers::{Administrators, Everybody, Nobody, Sessions, Tenants};
+
+/// A packed upload of one point of one series, which is named by its id. The comment says what the
+/// attacker typed there.
+const PACKED: &str = "'\\x01000000010000000100000001{SERIESHEX}0000000000000000000000000000000000000000'::bytea /* {SERIES} */";
+
+/// Each function: who may call it, and calls beyond those that its arguments give.
+pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
+    ("version", Everybody, &[]),
+    ("auth_required", Everybody, &[]),
+    ("current_tenant", Tenants, &[]),
+    ("whoami", Tenants, &[]),
+    ("hide_parameters", Tenants, &[]),
+    ("authenticate", Tenants, KEYS),
+    ("login", Sessions, KEYS),
+    ("logout", Sessions, &[]),
+    (
+        "create_series",
+        Tenants,
+        &[
+            "'{NAME}', labels => '{LABELS}'",
+            "'{NAME}', 'other unit', '{LABELS}'",
+            "'{EMPTY}'",
+            "'{EMPTY}', 'other unit'",
+        ],
+    ),
+    (
+        "upload",
+        Tenants,
+        &[
+            "'{2025-01-01}', '{1}', series_id => '{{SERIES}}'",
+            "'{2025-01-01,2025-01-02}', '{1,2}', series_id => '{{SERIES},{SERIES}}'",
+            "'{2025-01-01}', '{NaN}', series_id => '{{SERIES}}'",
+            "'{2025-01-01,2025-01-01}', '{1,2}', series_id => '{{SERIES}}'",
+            "'{}', '{}', series_id => '{{SERIES}}', series_index => '{}'",
+            "'{2025-01-01}', '{1}', name => '{{NAME}}', labels => ARRAY['{LABELS}'::jsonb /* {IN_ARRAY} */], unit => '{other}'",
+            "'{2025-01-01}', '{1}', name => '{{EMPTY}}', unit => '{other}'",
+        ],
+    ),
+    ("_upload_packed", Tenants, &[]),
+    ("read_flat", Tenants, READS),
+    ("read_overlapping", Tenants, READS),
+    ("read_versions", Tenants, READS),
+    ("_read_rows", Tenants, MODES),
+    ("_read_chunks", Tenants, MODES),
+    ("_read_packed", Tenants, MODES),
+    (
+        "create_tenant",
+        Administrators,
+        &["tenant_id => '{TENANT}', if_not_exists => true"],
+    ),
+    ("create_user", Administrators, &[]),
+    ("list_users", Administrators, &[]),
+    ("activate_user", Administrators, &[]),
+    ("deactivate_user", Administrators, &[]),
+    ("regenerate_key", Administrators, &[]),
+    ("set_auth_required", Administrators, &["true"]),
+    ("_generate_key", Nobody, &[]),
+    ("_key_hash", Nobody, &[]),
+    ("_uuid7", Nobody, &[]),
+    ("_issue_key", Nobody, &[]),
+    ("_normal_email", Nobody, &[]),
+    ("_find_user", Nobody, &[]),
+    ("_set_user_active", Nobody, &[]),
+];
+
+/// What somebody without a key of A could try instead.
+const KEYS: &[&str] = &[
+    "'{PREFIX}'",
+    "'{KEYHASH}'",
+    "'{EMAIL}'",
+    "'{TENANT}'",
+    "'{KEYID}'",
+];
+
+const READS: &[&str] = &[
+    "ARRAY['{SERIES}', '{SERIES}']::uuid[], '{NAME}'",
+    "labels => '{\"{LABEL}\": null}'",
+    "name => '{NAME}', start_known => '{DAY}', end_known => '{DAY} 23:00Z'",
+    "name => '{EMPTY}'",
+];
+
+const MODES: &[&str] = &[
+    "'flat', ARRAY['{SERIES}']::uuid[]",
+    "'overlapping', name => '{NAME}'",
+    "'versions', labels => '{LABELS}'",
+    "'{NAME}'",
+];
+
+/// A value of A, as SQL, for an argument with this name and type; `None` where nobody has said one.
+pub fn argument(name: &str, kind: &str) -> Option<&'static str> {
+    Some(match (name, kind) {
+        ("tenant_id", "uuid") => "'{TENANT}'::uuid",
+        ("user_id", "uuid") => "'{USER}'::uuid",
+        ("key_id", "uuid") => "'{KEYID}'::uuid",
+        ("batch_id", "uuid") => "'{BATCH}'::uuid",
+        (_, "uuid") => "'{SERIES}'::uuid",
+        (_, "uuid[]") => "ARRAY['{SERIES}']::uuid[]",
+        ("email", "text") => "'{EMAIL}'",
+        ("key", "text") => "'{NOKEY}'",
+        ("mode", "text") => "'versions'",
+        ("unit", "text") => "'{UNIT}'",
+        ("description", "text") => "'{DESCRIPTION}'",
+        ("workflow_id", "text") => "'{WORKFLOW}'",
+        (_, "text") => "'{NAME}'",
+        ("unit", "text[]") => "ARRAY['{UNIT}']",
+        ("description", "text[]") => "ARRAY['{DESCRIPTION}']",
+        (_, "text[]") => "ARRAY['{NAME}']",
+        ("batch_params", "jsonb") => "'{PARAMS}'::jsonb",
+        (_, "jsonb") => "'{LABELS}'::jsonb",
+        (_, "jsonb[]") => "ARRAY['{LABELS}']::jsonb[]",
+        (_, "timestamp with time zone") => "'{DAY}'::timestamptz",
+        (_, "timestamp with time zone[]") => "ARRAY['{DAY}']::timestamptz[]",
+        (_, "double precision") => "{NUMBER}::float8",
+        (_, "double precision[]") => "ARRAY[{NUMBER}]::float8[]",
+        ("data", "bytea") => PACKED,
+        (_, "bytea") => "'\\x{KEYHASH}'::bytea",
+        (_, "boolean") => "false",
+        (_, "smallint" | "integer" | "bigint") => "1",
+        (_, "integer[]") => "ARRAY[1]",
+        (_, "interval") => "interval '1 day'",
+        _ => return None,
+    })
+}
