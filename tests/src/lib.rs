@@ -9,6 +9,7 @@ mod config;
 mod db;
 mod http;
 mod recorder;
+mod schema;
 mod sql;
 
 pub use cluster::ThrowawayCluster;
@@ -17,4 +18,5 @@ pub use config::Config;
 pub use db::{Db, Role, Tenant};
 pub use http::{Reply, Server};
 pub use recorder::{Recorded, Recorder};
+pub use schema::schema_problems;
 pub use sql::{authenticate, connect, count, login, refusal, upload};

@@ -2,12 +2,20 @@
 //! can do to it, as tenant B, as somebody without a key and as administrators. Tenant A's data are
 //! canaries; none may come back, in rows, messages, plans or COPY, and nothing may change.
 
+#[path = "attacks/becoming.rs"]
+mod becoming;
 #[path = "attacks/canaries.rs"]
 mod canaries;
 #[path = "attacks/controls.rs"]
 mod controls;
 #[path = "attacks/functions.rs"]
 mod functions;
+#[path = "attacks/known.rs"]
+mod known;
+#[path = "attacks/owners.rs"]
+mod owners;
+#[path = "attacks/policies.rs"]
+mod policies;
 #[path = "attacks/recipes.rs"]
 mod recipes;
 #[path = "attacks/relations.rs"]
@@ -22,3 +30,5 @@ mod store;
 mod transcript;
 #[path = "attacks/watch.rs"]
 mod watch;
+#[path = "attacks/weakened.rs"]
+mod weakened;

@@ -1,6 +1,6 @@
 -- What can be done with one column: {COL}, its type {TYPE}, and {PROBE}, a value that A has there.
 -- A line is a statement; an empty line and `-- name` begin an attack. {R} is the relation, {N} its bare name,
--- {C} its first column. The other words in braces stand in scripts.rs and store.rs.
+-- {C} its first column. The other words in braces stand in scripts.rs and canaries.rs.
 
 -- is
 SELECT * FROM {R} WHERE {COL} = '{PROBE}'::{TYPE}

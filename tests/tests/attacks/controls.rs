@@ -92,20 +92,29 @@ async fn row_security_switched_off_is_found_as_leaks_and_as_differences() {
 }
 
 #[tokio::test]
-async fn a_view_that_reads_as_its_owner_is_found() {
-    let store = weakened(
-        "CREATE VIEW timedb.all_batches AS SELECT * FROM timedb.batches;
-         GRANT SELECT ON timedb.all_batches TO timedb_user",
-    )
-    .await;
-    let mut siege = Siege::new(&store, false).await;
-    let readable = readable(&store).await;
-    let view = readable.iter().find(|view| view.name == "all_batches");
-    for attack in attacks(READS, view.expect("it is enumerated"), None) {
-        siege.run(Attacker::NoKey, &attack).await;
+async fn a_view_that_reads_as_its_owner_and_a_missing_policy_are_found() {
+    for (statement, name) in [
+        (
+            "CREATE VIEW timedb.all_batches AS SELECT * FROM timedb.batches;
+             GRANT SELECT ON timedb.all_batches TO timedb_user",
+            "all_batches",
+        ),
+        (
+            "CREATE POLICY wide ON timedb.batches USING (true);
+             DROP POLICY batches_tenant_isolation ON timedb.batches",
+            "batches",
+        ),
+    ] {
+        let store = weakened(statement).await;
+        let mut siege = Siege::new(&store, false).await;
+        let readable = readable(&store).await;
+        let relation = readable.iter().find(|relation| relation.name == name);
+        for attack in attacks(READS, relation.expect("it is enumerated"), None) {
+            siege.run(Attacker::NoKey, &attack).await;
+        }
+        let (cases, found) = siege.end().await;
+        assert_eq!(leaks(&found).len(), cases, "{name}: {:#?}", leaks(&found));
     }
-    let (cases, found) = siege.end().await;
-    assert_eq!(leaks(&found).len(), cases, "{:#?}", leaks(&found));
 }
 
 #[tokio::test]

@@ -162,13 +162,21 @@ const ATTACKERS: [Attacker; 6] = [
     Attacker::Owner,
 ];
 
-#[tokio::test]
-async fn no_function_tells_or_changes_anything_of_another_tenant() {
-    let store = Store::new().await;
-    let superuser = store.db.connect(Role::Superuser).await;
-    let mut siege = Siege::new(&store, true).await;
-    let mut kept = Vec::new();
-    for function in functions(&superuser).await {
+/// A call in one of the ways that it may stand in SQL.
+pub struct Call {
+    pub callers: Callers,
+    pub way: &'static str,
+    /// Not committed.
+    pub attack: Attack,
+}
+
+/// Every function, with every list of arguments, in every way.
+///
+/// # Panics
+/// When a function has no recipe.
+pub async fn calls(superuser: &Client) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for function in functions(superuser).await {
         let recipe = FUNCTIONS.iter().find(|(name, _, _)| *name == function.name);
         let Some(&(_, callers, more)) = recipe else {
             panic!(
@@ -179,25 +187,43 @@ async fn no_function_tells_or_changes_anything_of_another_tenant() {
         for arguments in argument_lists(&function, more) {
             let call = format!("timedb.{}({arguments})", function.name);
             for (way, script) in ways(&call) {
-                for attacker in ATTACKERS {
-                    let administers = matches!(attacker, Attacker::Admin | Attacker::Owner);
-                    if administers && callers == Callers::Administrators {
-                        // What it may see and change is in `identity`.
-                        continue;
-                    }
-                    let mut attack = Attack::new(format!("{call} {way}"), script.clone());
-                    attack.commits = false;
-                    let answer = siege.run(attacker, &attack).await;
-                    if !may(attacker, callers) && answer.code.as_deref() != Some("42501") {
-                        siege.report(format!(
-                            "NOT REFUSED {attacker:?}: {call} {way}: {answer:?}"
-                        ));
-                    }
-                    if may(attacker, callers) && way == "in FROM" {
-                        (attack.commits, attack.compared) = (true, false);
-                        kept.push((attacker, attack));
-                    }
-                }
+                let mut attack = Attack::new(format!("{call} {way}"), script);
+                attack.commits = false;
+                calls.push(Call {
+                    callers,
+                    way,
+                    attack,
+                });
+            }
+        }
+    }
+    calls
+}
+
+#[tokio::test]
+async fn no_function_tells_or_changes_anything_of_another_tenant() {
+    let store = Store::new().await;
+    let mut siege = Siege::new(&store, true).await;
+    let mut kept = Vec::new();
+    for call in calls(&store.db.connect(Role::Superuser).await).await {
+        for attacker in ATTACKERS {
+            let administers = matches!(attacker, Attacker::Admin | Attacker::Owner);
+            if administers && call.callers == Callers::Administrators {
+                // What it may see and change is in `identity`.
+                continue;
+            }
+            let answer = siege.run(attacker, &call.attack).await;
+            if !may(attacker, call.callers) && answer.code.as_deref() != Some("42501") {
+                siege.report(format!(
+                    "NOT REFUSED {attacker:?}: {}: {}",
+                    call.attack.name,
+                    answer.text()
+                ));
+            }
+            if may(attacker, call.callers) && call.way == "in FROM" {
+                let mut attack = call.attack.clone();
+                (attack.commits, attack.compared) = (true, false);
+                kept.push((attacker, attack));
             }
         }
     }

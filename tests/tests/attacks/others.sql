@@ -1,6 +1,6 @@
 -- Everything else that can be done to a relation: what changes, locks, describes or owns it.
 -- A line is a statement; an empty line and `-- name` begin an attack. {R} is the relation, {N} its bare name,
--- {C} its first column. The other words in braces stand in scripts.rs and store.rs.
+-- {C} its first column. The other words in braces stand in scripts.rs and canaries.rs.
 
 -- copy
 COPY {R} TO STDOUT

@@ -1,7 +1,7 @@
 -- Ways to see rows. As tenant A each of them shows canaries in every relation that A may read, so
 -- a way that shows nothing does not belong here.
 -- A line is a statement; an empty line and `-- name` begin an attack. {R} is the relation, {N} its bare name,
--- {C} its first column. The other words in braces stand in scripts.rs and store.rs.
+-- {C} its first column. The other words in braces stand in scripts.rs and canaries.rs.
 
 -- select
 SELECT * FROM {R}

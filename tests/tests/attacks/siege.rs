@@ -116,6 +116,12 @@ impl<'a> Siege<'a> {
         siege
     }
 
+    /// Attacks with this connection instead of the attacker's own.
+    pub async fn connect(&mut self, attacker: Attacker, dsn: &str) {
+        let recorder = Recorder::connect(dsn).await;
+        self.recorders.insert(attacker, recorder);
+    }
+
     /// Runs an attack, twice if it types something of A, and judges it. Returns the first answer.
     pub async fn run(&mut self, attacker: Attacker, attack: &Attack) -> Recorded {
         let case = format!("{attacker:?}: {}", attack.name);
