@@ -1,6 +1,7 @@
 //! Attempts that come with the connection, or are stored in the catalog for it.
 
-use timedb_tests::{Role, connect, count, refusal};
+use timedb_tests::{Role, ThrowawayCluster, authenticate, connect, count, refusal, upload};
+use uuid::Uuid;
 
 use crate::smuggling::{forgeries, is_nobody, is_nobody_at_first_sight, with_secret};
 use crate::{run, whoami};
@@ -132,4 +133,74 @@ async fn roles_with_more_rights_cannot_be_taken_on() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_granted_parameter_is_its_holders_alone_and_only_with_the_library_loaded() {
+    // Such a grant holds in the whole cluster, so it is one of its own.
+    let cluster = ThrowawayCluster::start(&[]);
+    let superuser = cluster.connect("postgres").await;
+    run(
+        &superuser,
+        "CREATE EXTENSION timedb; CREATE ROLE backend LOGIN IN ROLE timedb_user;
+         CREATE ROLE other LOGIN IN ROLE timedb_user",
+    )
+    .await;
+    let create = "SELECT * FROM timedb.create_user(timedb.create_tenant(), 'a@a.example')";
+    let row = superuser.query_one(create, &[]).await.unwrap();
+    let (tenant_id, key): (Uuid, String) = (row.get("tenant_id"), row.get("api_key"));
+    let client = connect(&cluster.dsn_as("postgres", "backend")).await;
+    run(&client, "BEGIN").await;
+    authenticate(&client, &key).await.unwrap();
+    upload(&client, "of a", &[1.0]).await.unwrap();
+    run(&client, "COMMIT").await;
+
+    let choose = format!("SET timedb.tenant_id = '{tenant_id}'");
+    let seen = "SELECT count(*) FROM timedb.values";
+    assert_eq!(refusal(client.batch_execute(&choose).await).0, "42501");
+    run(
+        &superuser,
+        "GRANT SET ON PARAMETER timedb.tenant_id TO backend",
+    )
+    .await;
+
+    // Before the library is loaded a value is dropped, whoever gave it.
+    let client = connect(&cluster.dsn_as("postgres", "backend")).await;
+    run(&client, &choose).await;
+    assert_eq!(count(&client, seen, &[]).await, 0);
+    // It is loaded now.
+    run(
+        &client,
+        &format!("BEGIN; {}", choose.replace("SET", "SET LOCAL")),
+    )
+    .await;
+    assert_eq!(count(&client, seen, &[]).await, 1);
+    assert_eq!(whoami(&client).await.0, Some(tenant_id));
+    run(&client, "COMMIT").await;
+    assert_eq!(count(&client, seen, &[]).await, 0);
+    run(&client, &choose).await;
+    assert_eq!(count(&client, seen, &[]).await, 1);
+    run(&client, "DISCARD ALL").await;
+    assert_eq!(count(&client, seen, &[]).await, 0);
+    // One setting is not the others.
+    let access = "SET timedb.access = 'read_write'";
+    assert_eq!(refusal(client.batch_execute(access).await).0, "42501");
+
+    // The library lets nobody store one; what was stored without it is dropped.
+    let store = choose.replace("SET", "ALTER ROLE backend SET");
+    assert_eq!(refusal(superuser.batch_execute(&store).await).0, "22023");
+    run(&cluster.connect("postgres").await, &store).await;
+    let client = connect(&cluster.dsn_as("postgres", "backend")).await;
+    assert_eq!(count(&client, seen, &[]).await, 0);
+    run(&superuser, "ALTER ROLE backend RESET ALL").await;
+
+    let other = connect(&cluster.dsn_as("postgres", "other")).await;
+    assert_eq!(count(&other, seen, &[]).await, 0);
+    assert_eq!(refusal(other.batch_execute(&choose).await).0, "42501");
+    run(
+        &superuser,
+        "REVOKE SET ON PARAMETER timedb.tenant_id FROM backend",
+    )
+    .await;
+    assert_eq!(refusal(client.batch_execute(&choose).await).0, "42501");
 }
