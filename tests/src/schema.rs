@@ -10,7 +10,7 @@ const WITHOUT_TENANTS: &str = "'settings'";
 const FOR_PUBLIC: &str = "''";
 
 /// A problem, and the query that names the objects that have it.
-const CHECKS: [(&str, &str); 19] = [
+const CHECKS: [(&str, &str); 20] = [
     (
         "table without tenant_id",
         "SELECT relname FROM tenant_tables AS t WHERE NOT EXISTS
@@ -66,6 +66,13 @@ const CHECKS: [(&str, &str); 19] = [
          WHERE grantee NOT IN (relowner, 'timedb_definer'::regrole, 'timedb_keeper'::regrole)
            AND NOT (privilege_type = 'SELECT'
                     AND grantee IN ('timedb_user'::regrole, 'timedb_session'::regrole))",
+    ),
+    (
+        // EXPLAIN would tell tenants what stands in rows of others.
+        "statistics of a column that tenants may read",
+        "SELECT relname || '.' || attname FROM relations AS r JOIN pg_attribute AS a ON a.attrelid = r.oid
+         WHERE relkind IN ('r', 'p', 'm') AND attnum > 0 AND NOT attisdropped AND attstattarget IS DISTINCT FROM 0
+           AND has_column_privilege('timedb_user', r.oid, attnum, 'SELECT')",
     ),
     (
         "right of a function owner to more than rows",

@@ -95,3 +95,15 @@ EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM {R} WHERE {C
 -- sequential scan
 SET enable_bitmapscan = off; SET enable_indexscan = off
 EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM {R} WHERE {COL} = '{PROBE}'::{TYPE}
+
+-- estimate
+EXPLAIN SELECT * FROM {R} WHERE {COL} = '{PROBE}'::{TYPE}
+
+-- estimate of a range
+EXPLAIN SELECT * FROM {R} WHERE {COL} < '{PROBE}'::{TYPE}
+
+-- estimate of an alternative
+EXPLAIN SELECT * FROM {R} WHERE {COL} = '{PROBE}'::{TYPE} OR {COL} IS NULL
+
+-- estimate of a join
+EXPLAIN SELECT * FROM {R} AS l JOIN {R} AS r USING ({COL}) WHERE l.{COL} = '{PROBE}'::{TYPE}

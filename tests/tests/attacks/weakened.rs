@@ -228,6 +228,10 @@ async fn new_objects_are_looked_at_too() {
             "trigger, rule, foreign key or child table: f.t_x_fkey",
         ),
         (
+            "ALTER TABLE timedb.series ALTER name SET STATISTICS -1",
+            "statistics of a column that tenants may read: series.name",
+        ),
+        (
             "GRANT CREATE ON SCHEMA timedb TO timedb_definer",
             "right on the schema: timedb_definer CREATE",
         ),

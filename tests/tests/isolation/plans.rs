@@ -196,7 +196,8 @@ async fn a_cursor_of_nobody_stays_empty() {
 
 const PARALLEL: &str = "SET max_parallel_workers_per_gather = 4; SET parallel_setup_cost = 0;
     SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET min_parallel_index_scan_size = 0;
-    SET parallel_leader_participation = off";
+    SET parallel_leader_participation = off;
+    SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off";
 
 #[tokio::test]
 async fn parallel_workers_see_the_rows_of_the_tenant_and_no_others() {
