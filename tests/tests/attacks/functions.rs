@@ -1,6 +1,6 @@
 //! Every function of the schema, as the catalog lists them, called with what A has and with what nobody has.
 
-use timedb_tests::Role;
+use timedb_tests::{Db, Role};
 use tokio_postgres::Client;
 
 use crate::recipes::{Callers, FUNCTIONS, argument};
@@ -267,4 +267,25 @@ async fn a_tenant_may_call_what_the_recipes_say() {
             );
         }
     }
+}
+
+/// The attacks on a schema that has one more function.
+async fn calls_with(function: &str) {
+    let db = Db::new().await;
+    let superuser = db.connect(Role::Superuser).await;
+    superuser.batch_execute(function).await.unwrap();
+    calls(&superuser).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "timedb.new(): no recipe; add a line to FUNCTIONS")]
+async fn a_function_without_a_recipe_fails_the_suite() {
+    calls_with("CREATE FUNCTION timedb.new() RETURNS int LANGUAGE sql AS 'SELECT 1'").await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "no value for `area box`; add one to argument()")]
+async fn an_argument_without_a_value_fails_the_suite() {
+    calls_with("CREATE FUNCTION timedb.version(area box) RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        .await;
 }

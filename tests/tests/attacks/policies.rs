@@ -66,7 +66,8 @@ async fn a_policy_that_opens_everything_shows_a_tenant_nothing_more() {
         }
     }
     for call in calls(&superuser).await {
-        if call.callers == Callers::Tenants {
+        let told = ["in FROM", "with a leaky function", "explained"].contains(&call.way);
+        if call.callers == Callers::Tenants && told {
             for attacker in attackers {
                 siege.run(attacker, &call.attack).await;
             }
