@@ -15,7 +15,7 @@ mod wire;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use timedb_tests::{Db, Reply, Role, Server, Tenant, count};
+use timedb_tests::{Db, Reply, Role, Server, Tenant, UNKNOWN_KEY, count};
 use tokio_postgres::Client;
 use wire::{Wire, request};
 
@@ -147,7 +147,7 @@ impl Narrow {
             "{story}"
         );
         assert_eq!(
-            self.server.get("/values", Some("wrong")).await.status,
+            self.server.get("/values", Some(UNKNOWN_KEY)).await.status,
             401,
             "{story}"
         );
@@ -225,7 +225,11 @@ async fn a_refused_request_gives_its_connection_back_clean() {
                 "round {round}: {reply:?}"
             );
             assert_eq!(
-                narrow.server.post(path, Some("wrong"), body).await.status,
+                narrow
+                    .server
+                    .post(path, Some(UNKNOWN_KEY), body)
+                    .await
+                    .status,
                 401
             );
             narrow.until_clean(path).await;

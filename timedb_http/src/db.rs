@@ -1,6 +1,7 @@
 //! The database: a bounded pool of connections and, per request, one transaction in one pipelined round trip.
 //! Row security, tenants and time are the extension's; this only speaks to it.
 
+mod cancel;
 pub mod check;
 pub mod key;
 mod key_use;

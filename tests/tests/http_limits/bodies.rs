@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use timedb_tests::{Db, Server};
+use timedb_tests::{Db, Server, UNKNOWN_KEY};
 
 use crate::wire::{Wire, request};
 use crate::{is_error, start_with, upload_body};
@@ -55,7 +55,7 @@ async fn a_body_over_the_limit_is_a_413_whether_its_length_is_told_or_not() {
 async fn who_has_no_good_key_is_told_so_before_the_body_has_come() {
     let db = Db::new().await;
     let server = Server::start(&db);
-    for key in [None, Some("wrong")] {
+    for key in [None, Some(UNKNOWN_KEY)] {
         for headers in [
             &["Content-Length: 10000000000"][..],
             &["Content-Length: 70000"],
@@ -122,7 +122,7 @@ async fn bodies_of_strangers_take_no_memory() {
     let strangers = (0..8).map(|number| {
         let (server, part) = (&server, &part);
         async move {
-            let key = (number % 2 == 0).then_some("wrong");
+            let key = (number % 2 == 0).then_some(UNKNOWN_KEY);
             let mut wire = begin(server, key, &["Transfer-Encoding: chunked"], "").await;
             for _ in 0..30 {
                 if !wire.try_send(part).await {

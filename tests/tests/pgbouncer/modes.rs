@@ -1,7 +1,7 @@
 //! The document's configuration as it is printed, and the two other modes of a pool.
 
 use serde_json::json;
-use timedb_tests::{Role, Server, cli, psql};
+use timedb_tests::{Role, Server, UNKNOWN_KEY, cli, psql};
 
 use crate::{Link, NARROW, NO_RESET, Pooled};
 
@@ -95,7 +95,7 @@ async fn a_pool_that_becomes_one_of_statements_makes_requests_fail() {
         for reply in [
             server.get("/values", key).await,
             server.get("/list_timeseries", key).await,
-            server.get("/values", Some("wrong")).await,
+            server.get("/values", Some(UNKNOWN_KEY)).await,
             server.post("/upload", key, &body).await,
             server.get("/ready", None).await,
         ] {

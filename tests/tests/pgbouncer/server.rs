@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
-use timedb_tests::{Reply, Role, Server, Tenant};
+use timedb_tests::{Reply, Role, Server, Tenant, UNKNOWN_KEY};
 
 use crate::wire::{Wire, request};
 use crate::{NARROW, NO_RESET, Pooled};
@@ -77,7 +77,7 @@ async fn ask(server: &Server, tenant: Option<&Tenant>, own: &str, choice: u64, s
             server.post("/series", key, &body).await
         }
         5 => server.post("/upload", key, &json!({})).await,
-        6 => server.get("/values", Some("wrong")).await,
+        6 => server.get("/values", Some(UNKNOWN_KEY)).await,
         _ => server.get("/values", key).await,
     };
     let expected = match (choice % 8, tenant) {

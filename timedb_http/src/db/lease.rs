@@ -1,25 +1,28 @@
 //! A pooled connection held by one request. Unless the request ends cleanly, dropping it cancels what runs
 //! and throws the connection away: what a half-done request leaves behind must never meet the next one.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
-use super::tls;
+use super::cancel::cancel;
 
-/// How long a cancel request may take before the socket is simply closed.
-const CANCEL_LIMIT: Duration = Duration::from_secs(2);
+/// How long a cancel request may take before the socket is simply closed: longer than PgBouncer lets one wait
+/// (its `cancel_wait_timeout`, 10 seconds).
+const CANCEL_LIMIT: Duration = Duration::from_secs(15);
 
 /// Opens connections for the pool. Nothing is ever set for a session, so nothing needs resetting.
 pub(super) struct Manager {
-    config: tokio_postgres::Config,
+    config: Arc<tokio_postgres::Config>,
 }
 
 impl Manager {
     pub(super) fn new(config: tokio_postgres::Config) -> Self {
-        Self { config }
+        Self {
+            config: Arc::new(config),
+        }
     }
 }
 
@@ -27,6 +30,7 @@ impl Manager {
 pub(super) struct Connection {
     client: Client,
     task: JoinHandle<()>,
+    config: Arc<tokio_postgres::Config>,
 }
 
 impl Drop for Connection {
@@ -43,7 +47,11 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
         let (client, task) = super::connect(&self.config).await?;
-        Ok(Connection { client, task })
+        Ok(Connection {
+            client,
+            task,
+            config: Arc::clone(&self.config),
+        })
     }
 
     async fn recycle(
@@ -107,8 +115,8 @@ impl Drop for Lease {
         // Without a runtime the process is ending, and closing the socket is all there is.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                let cancelled =
-                    tokio::time::timeout(CANCEL_LIMIT, token.cancel_query(tls::connector())).await;
+                let request = cancel(&token, &connection.config);
+                let cancelled = tokio::time::timeout(CANCEL_LIMIT, request).await;
                 if !matches!(cancelled, Ok(Ok(()))) {
                     tracing::warn!("an abandoned statement could not be cancelled");
                 }
