@@ -102,7 +102,7 @@ async fn with_the_documented_reset_nothing_is_left_to_the_next_client() {
     first.begin(pooled.db.a()).await;
     first
         .run(
-            "SET search_path = pg_temp, public; SET statement_timeout = 1; SET ROLE timedb_user; SET TIME ZONE 'Asia/Tokyo'; LISTEN news;
+            "SET search_path = pg_temp, public; SET statement_timeout = 12345; SET ROLE timedb_user; SET TIME ZONE 'Asia/Tokyo'; LISTEN news;
              SELECT pg_advisory_lock(1); PREPARE kept AS SELECT * FROM timedb.values;
              SET row_security = off; COMMIT",
         )

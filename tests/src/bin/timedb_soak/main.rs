@@ -11,6 +11,7 @@ mod surface;
 mod verdict;
 mod watch;
 
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use smith::Smith;
@@ -24,7 +25,7 @@ const ROUND: Duration = Duration::from_secs(60);
 const LEAST_PER_SECOND: u64 = 5;
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     let seconds = number("SOAK_SECONDS", 300);
     let first_seed = number("SOAK_SEED", 1);
     let store = Store::create().await;
@@ -56,7 +57,12 @@ async fn main() {
         least: LEAST_PER_SECOND * spent,
         seeds: (first_seed, seed - 1),
     };
-    std::process::exit(i32::from(!verdict.print(&watch, &store)));
+    // Not exit(): the cluster and the pool go with the store.
+    if verdict.print(&watch, &store) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn number(name: &str, default: u64) -> u64 {
