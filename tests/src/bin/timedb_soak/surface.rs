@@ -108,11 +108,14 @@ const SAMPLES: &str = "
     FROM generate_series(0, 12) AS n;
     GRANT SELECT ON soak.samples TO tenant_b;";
 
-/// Of PostgreSQL's own functions sqlsmith gets to know one in ten: it looks for pg_proc on the search path.
+/// Of PostgreSQL's own functions sqlsmith gets to know one in ten, and none whose arguments it cannot make
+/// up: it looks for pg_proc on the search path.
 const FEWER_FUNCTIONS: &str = "
     CREATE SCHEMA fewer; GRANT USAGE ON SCHEMA fewer TO tenant_b;
-    CREATE VIEW fewer.pg_proc AS SELECT * FROM pg_catalog.pg_proc
-        WHERE pronamespace IN ('timedb'::regnamespace, 'soak'::regnamespace) OR oid::bigint % 10 = 0;
+    CREATE VIEW fewer.pg_proc AS SELECT * FROM pg_catalog.pg_proc AS p
+        WHERE pronamespace IN ('timedb'::regnamespace, 'soak'::regnamespace)
+           OR oid::bigint % 10 = 0 AND has_function_privilege('tenant_b', oid, 'EXECUTE')
+              AND NOT EXISTS (SELECT FROM pg_type AS t WHERE t.typtype = 'p' AND t.oid IN (SELECT unnest(p.proargtypes)));
     GRANT SELECT ON fewer.pg_proc TO tenant_b;
     ALTER ROLE tenant_b SET search_path = fewer, pg_catalog;";
 

@@ -19,7 +19,6 @@ struct Seen {
     errors: u64,
     bytes: u64,
     own: u64,
-    own_since_mark: u64,
     codes: BTreeMap<String, u64>,
     alarms: Vec<String>,
     internal: BTreeMap<String, String>,
@@ -80,9 +79,9 @@ impl Watch {
         self.with(|seen| seen.of_timedb)
     }
 
-    /// Whether tenant b's own rows came back since the last question.
-    pub fn own_rows_came(&self) -> bool {
-        self.with(|seen| std::mem::take(&mut seen.own_since_mark) > 0)
+    /// How many messages held something of tenant b's.
+    pub fn own(&self) -> u64 {
+        self.with(|seen| seen.own)
     }
 
     /// Starts anew.
@@ -197,7 +196,6 @@ fn received(kind: u8, message: &[u8], current: &Current, canaries: &Canaries, se
     seen.bytes += message.len() as u64;
     seen.rows += u64::from(kind == b'D');
     seen.own += u64::from(own);
-    seen.own_since_mark += u64::from(own);
     if let Some(canary) = foreign {
         let shown = String::from_utf8_lossy(message)
             .chars()
