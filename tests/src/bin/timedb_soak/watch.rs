@@ -196,7 +196,8 @@ fn received(kind: u8, message: &[u8], current: &Current, canaries: &Canaries, se
     seen.bytes += message.len() as u64;
     seen.rows += u64::from(kind == b'D');
     seen.own += u64::from(own);
-    if let Some(canary) = foreign {
+    // Some are enough to know.
+    if let Some(canary) = foreign.filter(|_| seen.alarms.len() < 20) {
         let shown = String::from_utf8_lossy(message)
             .chars()
             .take(500)
