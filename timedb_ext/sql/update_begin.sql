@@ -1,6 +1,8 @@
--- Runs before a delta: rights that an administrator has given or taken in this database, which
--- finalize.sql would level, are remembered for update_end.sql. What the extension itself has given
--- stands in pg_init_privs.
+-- Runs before a delta. Names and operators mean PostgreSQL's own, as in sql/bootstrap.sql.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- Rights that an administrator has given or taken in this database, which finalize.sql would level, are
+-- remembered for update_end.sql. What the extension itself has given stands in pg_init_privs.
 DO $$
 DECLARE
     -- What these may do with objects is the extension's matter alone.

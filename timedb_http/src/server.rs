@@ -30,9 +30,7 @@ pub enum ServeError {
     #[error("the database is not reachable: {0}; check the DSN and that PostgreSQL is running")]
     Unreachable(String),
     /// The database answered, but not as expected.
-    #[error(
-        "the database could not be checked: {0}; run `timedb create tables`, or update the extension"
-    )]
+    #[error("the database could not be checked: {0}")]
     CheckFailed(String),
     /// The extension is missing.
     #[error(

@@ -45,22 +45,37 @@ fn judge(script: &str) -> Output {
     python(&["-m", "pgspot", file.to_str().unwrap()]).run()
 }
 
+/// Fails unless pgspot has read the whole script and has nothing to say about it.
+fn assert_nothing_found(name: &str, script: &str) {
+    let verdict = judge(script);
+    // It counts no error of its own when it cannot read the script, but ends with another code.
+    assert!(
+        verdict.code == 0 && verdict.stdout.contains("Errors: 0 Warnings: 0 Unknown: 0"),
+        "{name}:\n{}\n{}",
+        verdict.stdout,
+        verdict.stderr
+    );
+}
+
 #[tokio::test]
 async fn pgspot_finds_nothing_in_the_extensions_scripts() {
     let scripts = scripts().await;
     assert!(!scripts.is_empty(), "no script is installed");
     for path in scripts {
         let script = std::fs::read_to_string(&path).unwrap();
-        let verdict = judge(&script);
-        // It counts no error of its own when it cannot read the script, but ends with another code.
-        assert!(
-            verdict.code == 0 && verdict.stdout.contains("Errors: 0 Warnings: 0 Unknown: 0"),
-            "{}:\n{}\n{}",
-            path.display(),
-            verdict.stdout,
-            verdict.stderr
-        );
+        assert_nothing_found(&path.display().to_string(), &script);
     }
+}
+
+#[test]
+fn pgspot_finds_nothing_in_what_the_build_puts_around_each_update() {
+    let parts = [
+        "timedb_ext/sql/update_begin.sql",
+        "sql/finalize.sql",
+        "timedb_ext/sql/update_end.sql",
+    ];
+    let part = |path| std::fs::read_to_string(Config::get().root.join(path)).unwrap();
+    assert_nothing_found("an update", &parts.map(part).concat());
 }
 
 #[tokio::test]

@@ -114,7 +114,11 @@ impl Key {
         vec![
             self.name.clone(),
             self.email.clone(),
-            format!("{}…", self.key_prefix),
+            format!(
+                "{}…{}",
+                self.key_prefix,
+                if self.legacy { " (legacy)" } else { "" }
+            ),
             self.access.clone(),
             self.status.clone(),
             moment(self.expires_at.as_deref()),
