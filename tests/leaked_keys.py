@@ -43,13 +43,14 @@ def query(psql, dsn, sql):
 
 
 def arguments():
-    """The arguments of all processes but curl's: its caller chose to put a key there."""
+    """The arguments of all processes but those whose caller said that keys are typed there."""
     for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().split(b"\0")
+            said = f"PGAPPNAME={TYPES_KEYS}".encode() in path.with_name("environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if not words[0].endswith(b"curl"):
+        if not said:
             yield b" ".join(words).decode(errors="replace")
 
 
@@ -74,9 +75,10 @@ def report(folder, log, psql, dsn):
     def note(place, app, text):
         found = keys(text)
         if found:
-            (expected if app == TYPES_KEYS else leaks)[f"{place}, application {app or '(none)'}: {text.strip()[:300]}"] += len(found)
+            told = KEY.sub("tdb_...", " ".join(text.split()))[:300]
+            (expected if app == TYPES_KEYS else leaks)[f"{place}, application {app or '(none)'}: {told}"] += len(found)
 
-    app, lines, size = "", 0, 0
+    app, before, lines, size = "", "", 0, 0
     with open(log, errors="replace") as stream:
         for line in stream:
             lines, size = lines + 1, size + len(line)
@@ -84,7 +86,9 @@ def report(folder, log, psql, dsn):
             if start:
                 app = start[1]
             if "tdb_" in line:
-                note("log", app, line)
+                note("log", app, f"{ENTRY.sub('', line)[:200]} after {ENTRY.sub('', before)[:100]}")
+            elif start:
+                before = line
     samples = 0
     for line in (folder / "activity").read_text(errors="replace").splitlines():
         samples += 1

@@ -64,6 +64,8 @@ impl Recorder {
             ("database", database.expect("the URI names a database")),
             ("client_encoding", "UTF8"),
             ("TimeZone", "UTC"),
+            // What it sends it sends as text, keys too.
+            ("application_name", "types_keys"),
         ];
         recorder
             .send(|buffer| frontend::startup_message(parameters, buffer))

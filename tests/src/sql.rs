@@ -29,6 +29,17 @@ pub async fn authenticate(client: &Client, key: &str) -> Result<Uuid, Error> {
     Ok(row.get(0))
 }
 
+/// The tenant that a key opens, asked in a transaction of its own.
+///
+/// # Errors
+/// 28000 for a key that is not valid.
+pub async fn tenant_of(client: &Client, key: &str) -> Result<Uuid, Error> {
+    client.batch_execute("BEGIN").await?;
+    let answer = authenticate(client, key).await;
+    client.batch_execute("ROLLBACK").await?;
+    answer
+}
+
 /// Calls `timedb.login` outside any transaction, and returns the tenant. The key stays out of the server's
 /// log.
 ///

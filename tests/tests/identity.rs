@@ -152,6 +152,7 @@ async fn rolling_back_to_a_savepoint_restores_the_tenant_it_had() {
 async fn an_exception_block_restores_the_tenant_it_began_with() {
     let db = Db::new().await;
     let client = db.begin(db.a()).await;
+    run(&client, "SET LOCAL application_name = 'types_keys'").await;
     run(
         &client,
         &format!(
@@ -172,7 +173,7 @@ async fn outside_a_transaction_block_authenticate_warns_and_lasts_for_the_statem
     let db = Db::new().await;
     let dsn = db.dsn(Role::User);
     let call = format!("SELECT timedb.authenticate('{}')", db.a().key);
-    let alone = psql(&dsn, &call).run();
+    let alone = psql(&dsn, &call).env("PGAPPNAME", "types_keys").run();
     assert_eq!(alone.code, 0);
     assert_eq!(alone.stdout.trim(), db.a().tenant_id.to_string());
     assert!(
@@ -183,7 +184,9 @@ async fn outside_a_transaction_block_authenticate_warns_and_lasts_for_the_statem
     );
     assert!(!alone.stderr.contains(&db.a().key), "{alone:?}");
 
-    let inside = psql(&dsn, &format!("BEGIN; {call}; COMMIT")).run();
+    let inside = psql(&dsn, &format!("BEGIN; {call}; COMMIT"))
+        .env("PGAPPNAME", "types_keys")
+        .run();
     assert_eq!((inside.code, inside.stderr.as_str()), (0, ""), "{inside:?}");
 
     let client = db.connect(Role::User).await;

@@ -1,7 +1,7 @@
 //! `timedb users`: the life of a user, and what programs read from its texts.
 
 use serde_json::Value;
-use timedb_tests::{Db, Output, Role, authenticate, cli, refusal};
+use timedb_tests::{Db, Output, Role, cli, refusal, tenant_of};
 
 use crate::users_command;
 
@@ -42,7 +42,7 @@ async fn users_are_created_listed_deactivated_activated_and_given_a_new_key() {
         .expect("the user's id is a UUID");
     let first_key = field(&created, "API Key:");
     assert_eq!(
-        authenticate(&client, &first_key).await.unwrap().to_string(),
+        tenant_of(&client, &first_key).await.unwrap().to_string(),
         tenant
     );
 
@@ -68,7 +68,7 @@ async fn users_are_created_listed_deactivated_activated_and_given_a_new_key() {
             .contains(&format!("✓ User '{carol}' deactivated")),
         "{deactivated:?}"
     );
-    assert_eq!(refusal(authenticate(&client, &first_key).await).0, "28000");
+    assert_eq!(refusal(tenant_of(&client, &first_key).await).0, "28000");
     let active = users_command(&db, &["list", "--tenant-id", &tenant]);
     assert!(active.stdout.contains("No users found."), "{active:?}");
     let all = users_command(&db, &["list", "--tenant-id", &tenant, "--include-inactive"]);
@@ -85,7 +85,7 @@ async fn users_are_created_listed_deactivated_activated_and_given_a_new_key() {
         "{activated:?}"
     );
     assert_eq!(
-        authenticate(&client, &first_key).await.unwrap().to_string(),
+        tenant_of(&client, &first_key).await.unwrap().to_string(),
         tenant
     );
 
@@ -96,12 +96,9 @@ async fn users_are_created_listed_deactivated_activated_and_given_a_new_key() {
     );
     assert_eq!(field(&regenerated, "Email:"), carol);
     let second_key = field(&regenerated, "New API Key:");
-    assert_eq!(refusal(authenticate(&client, &first_key).await).0, "28000");
+    assert_eq!(refusal(tenant_of(&client, &first_key).await).0, "28000");
     assert_eq!(
-        authenticate(&client, &second_key)
-            .await
-            .unwrap()
-            .to_string(),
+        tenant_of(&client, &second_key).await.unwrap().to_string(),
         tenant
     );
 }
@@ -180,9 +177,9 @@ async fn an_email_in_two_tenants_asks_for_the_tenant() {
         ],
     );
     assert_eq!(one.code, 0, "{one:?}");
-    assert_eq!(refusal(authenticate(&client, &key_in_b).await).0, "28000");
+    assert_eq!(refusal(tenant_of(&client, &key_in_b).await).0, "28000");
     assert_eq!(
-        authenticate(&client, &db.a().key).await.unwrap(),
+        tenant_of(&client, &db.a().key).await.unwrap(),
         db.a().tenant_id
     );
 }

@@ -1,11 +1,11 @@
 //! Tenants and users as administrators make them in SQL: what is refused, what an email means, and that
 //! of a key nothing but its hash is kept.
 
-use timedb_tests::{Db, Role, authenticate, count, refusal};
+use timedb_tests::{Db, Role, authenticate, connect, count, refusal};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::{administer, run};
+use crate::run;
 
 /// The SQLSTATE and the message of a refused call.
 async fn refused(client: &Client, call: &str) -> (String, String) {
@@ -201,14 +201,16 @@ async fn of_a_key_only_the_hash_and_the_first_characters_are_kept() {
         "{key}"
     );
     assert_ne!(key, &db.b().key);
-    let rows = administer(
-        &db,
-        Role::Superuser,
-        "SELECT key_hash = sha256(convert_to($1, 'UTF8')), key_prefix, to_jsonb(k)::text
-         FROM timedb.api_keys AS k WHERE user_id = $2",
-        &[key, &db.a().user_id],
-    )
-    .await;
+    let dsn = format!("{}?application_name=types_keys", db.dsn(Role::Superuser));
+    let rows = connect(&dsn)
+        .await
+        .query(
+            "SELECT key_hash = sha256(convert_to($1, 'UTF8')), key_prefix, to_jsonb(k)::text
+             FROM timedb.api_keys AS k WHERE user_id = $2",
+            &[key, &db.a().user_id],
+        )
+        .await
+        .unwrap();
     assert_eq!(rows.len(), 1);
     assert!(rows[0].get::<_, bool>(0));
     let prefix: &str = rows[0].get(1);

@@ -1,6 +1,6 @@
 //! Keys that are refused: whatever the reason, the answer is the same to the last word.
 
-use timedb_tests::{Db, Role, authenticate, refusal};
+use timedb_tests::{Db, Role, authenticate, refusal, tenant_of};
 use tokio_postgres::Error;
 
 use super::{NOBODY, administer, run, whoami};
@@ -126,7 +126,7 @@ async fn activation_and_a_new_key_act_on_the_next_authenticate() {
         &[email],
     )
     .await;
-    assert_eq!(refusal(authenticate(&client, &db.b().key).await).0, "28000");
+    assert_eq!(refusal(tenant_of(&client, &db.b().key).await).0, "28000");
     administer(
         &db,
         Role::Admin,
@@ -134,7 +134,7 @@ async fn activation_and_a_new_key_act_on_the_next_authenticate() {
         &[email],
     )
     .await;
-    authenticate(&client, &db.b().key).await.unwrap();
+    tenant_of(&client, &db.b().key).await.unwrap();
     let new: String = administer(
         &db,
         Role::Admin,
@@ -143,8 +143,8 @@ async fn activation_and_a_new_key_act_on_the_next_authenticate() {
     )
     .await[0]
         .get(0);
-    assert_eq!(refusal(authenticate(&client, &db.b().key).await).0, "28000");
-    assert_eq!(authenticate(&client, &new).await.unwrap(), db.b().tenant_id);
+    assert_eq!(refusal(tenant_of(&client, &db.b().key).await).0, "28000");
+    assert_eq!(tenant_of(&client, &new).await.unwrap(), db.b().tenant_id);
     // Not even inside a transaction that began, and authenticated, before.
     run(&client, "BEGIN").await;
     authenticate(&client, &new).await.unwrap();

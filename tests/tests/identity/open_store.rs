@@ -1,7 +1,7 @@
 //! The store without authentication: no key means the zero UUID's tenant, and nobody else's.
 
 use super::{administer, run, whoami};
-use timedb_tests::{Db, Role, authenticate, count, refusal, upload};
+use timedb_tests::{Db, Role, authenticate, count, refusal, tenant_of, upload};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -79,7 +79,7 @@ async fn in_an_open_store_no_key_means_the_zero_tenant_and_a_key_its_own() {
         &[&db.b().email],
     )
     .await;
-    assert_eq!(refusal(authenticate(&client, &db.b().key).await).0, "28000");
+    assert_eq!(refusal(tenant_of(&client, &db.b().key).await).0, "28000");
 
     set_auth_required(&db, Role::Admin, true).await;
     let (code, message) = refusal(without_key(&client).await);

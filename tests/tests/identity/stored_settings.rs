@@ -1,6 +1,6 @@
 //! Attempts that come with the connection, or are stored in the catalog for it.
 
-use timedb_tests::{Role, ThrowawayCluster, authenticate, connect, count, refusal, upload};
+use timedb_tests::{Role, ThrowawayCluster, authenticate, connect, count, login, refusal, upload};
 use uuid::Uuid;
 
 use crate::smuggling::{forgeries, is_nobody, is_nobody_at_first_sight, with_secret};
@@ -30,7 +30,7 @@ async fn start_up_options_are_dropped_and_no_reset_brings_them_back() {
     }
     // After a login and its end the session is nobody again, not what its options said.
     let client = connect(&format!("{}?options={encoded}", db.dsn(Role::Session))).await;
-    run(&client, &format!("SELECT timedb.login('{}')", db.b().key)).await;
+    login(&client, &db.b().key).await.unwrap();
     assert_eq!(whoami(&client).await.0, Some(db.b().tenant_id));
     assert_eq!(
         count(&client, "SELECT count(*) FROM timedb.values", &[]).await,
@@ -38,7 +38,7 @@ async fn start_up_options_are_dropped_and_no_reset_brings_them_back() {
     );
     run(&client, "SELECT timedb.logout()").await;
     is_nobody(&client, "PGOPTIONS, login, logout").await;
-    run(&client, &format!("SELECT timedb.login('{}')", db.b().key)).await;
+    login(&client, &db.b().key).await.unwrap();
     run(&client, "DISCARD ALL").await;
     is_nobody(&client, "PGOPTIONS, login, DISCARD ALL").await;
 }

@@ -125,7 +125,9 @@ async fn copy_gives_the_tenants_rows_only() {
          COPY (SELECT * FROM timedb.values) TO STDOUT; COMMIT",
         shared.db.b().key
     );
-    let copied = psql(&shared.db.dsn(Role::User), &script).ok();
+    let copied = psql(&shared.db.dsn(Role::User), &script)
+        .env("PGAPPNAME", "types_keys")
+        .ok();
     assert!(
         copied.contains(&shared.series[1][0].to_string()),
         "{copied}"

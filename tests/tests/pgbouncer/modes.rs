@@ -12,7 +12,8 @@ async fn the_configuration_works_as_it_is_printed() {
         "BEGIN; SELECT count(*) FROM (SELECT timedb.authenticate('{}')) AS t; SELECT count(*) FROM timedb.values; COMMIT",
         pooled.db.a().key
     );
-    assert_eq!(psql(&pooled.dsn(Role::User), &one).ok(), "1\n3\n");
+    let psql_types = |sql| psql(&pooled.dsn(Role::User), sql).env("PGAPPNAME", "types_keys");
+    assert_eq!(psql_types(&one).ok(), "1\n3\n");
     let server = Server::start_with(&pooled.dsn(Role::User), &[], &[]);
     let reply = server.get("/values", Some(&pooled.db.b().key)).await;
     assert_eq!(reply.json()["count"], 3, "{reply:?}");
