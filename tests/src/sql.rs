@@ -19,10 +19,21 @@ pub async fn connect(dsn: &str) -> Client {
 ///
 /// # Errors
 /// 28000 for a key that is not valid.
+///
+/// # Panics
+/// Outside a transaction, where the key would get into the log: see [`tenant_of`].
 pub async fn authenticate(client: &Client, key: &str) -> Result<Uuid, Error> {
     client
         .batch_execute("SELECT timedb.hide_parameters()")
         .await?;
+    let logged: String = client
+        .query_one("SELECT current_setting('log_parameter_max_length')", &[])
+        .await?
+        .get(0);
+    assert_eq!(
+        logged, "0",
+        "authenticate() is called outside a transaction"
+    );
     let row = client
         .query_one("SELECT timedb.authenticate($1)", &[&key])
         .await?;

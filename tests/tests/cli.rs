@@ -4,7 +4,7 @@
 #[path = "cli/users.rs"]
 mod users;
 
-use timedb_tests::{Db, Output, Role, authenticate, cli, count, refusal};
+use timedb_tests::{Db, Output, Role, cli, count, refusal, tenant_of};
 
 const NO_DSN: &str = "ERROR: No DSN provided. Use --dsn or set TIMEDB_DSN / DATABASE_URL";
 const NOWHERE: &str = "postgresql://nobody:s3cret-nowhere@127.0.0.1:1/nowhere";
@@ -97,7 +97,7 @@ async fn a_store_without_users_is_open_for_the_default_tenant() {
         .await
         .unwrap();
     assert!(row.get::<_, uuid::Uuid>(0).is_nil());
-    assert_eq!(refusal(authenticate(&client, "no-key").await).0, "28000");
+    assert_eq!(refusal(tenant_of(&client, "no-key").await).0, "28000");
 }
 
 #[tokio::test]

@@ -190,7 +190,8 @@ async fn outside_a_transaction_block_authenticate_warns_and_lasts_for_the_statem
     assert_eq!((inside.code, inside.stderr.as_str()), (0, ""), "{inside:?}");
 
     let client = db.connect(Role::User).await;
-    authenticate(&client, &db.a().key).await.unwrap();
+    run(&client, "SET application_name = 'types_keys'").await;
+    run(&client, &call).await;
     assert_eq!(whoami(&client).await, NOBODY);
 }
 

@@ -3,7 +3,7 @@
 #[path = "install/catalog.rs"]
 mod catalog;
 
-use timedb_tests::{Db, Role, ThrowawayCluster, authenticate, count, refusal, upload};
+use timedb_tests::{Db, Role, ThrowawayCluster, count, refusal, tenant_of, upload};
 use tokio_postgres::Client;
 
 const ROLES: [&str; 6] = [
@@ -36,7 +36,7 @@ async fn two_databases_of_one_cluster_have_the_extension_each_for_itself() {
     client.batch_execute("COMMIT").await.unwrap();
     let elsewhere = two.connect(Role::User).await;
     assert_eq!(
-        refusal(authenticate(&elsewhere, &one.a().key).await).0,
+        refusal(tenant_of(&elsewhere, &one.a().key).await).0,
         "28000"
     );
     let superuser = two.connect(Role::Superuser).await;
@@ -73,7 +73,7 @@ async fn the_extension_can_be_dropped_and_created_again_beside_another_database(
     );
     let client = stays.connect(Role::User).await;
     assert_eq!(
-        authenticate(&client, &stays.a().key).await.unwrap(),
+        tenant_of(&client, &stays.a().key).await.unwrap(),
         stays.a().tenant_id
     );
 }

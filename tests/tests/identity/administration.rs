@@ -1,7 +1,7 @@
 //! Tenants and users as administrators make them in SQL: what is refused, what an email means, and that
 //! of a key nothing but its hash is kept.
 
-use timedb_tests::{Db, Role, authenticate, connect, count, refusal};
+use timedb_tests::{Db, Role, connect, count, refusal, tenant_of};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -115,7 +115,7 @@ async fn an_email_in_two_tenants_is_two_users() {
     let works = async || {
         let mut works = Vec::new();
         for key in &keys {
-            works.push(authenticate(&client, key).await.is_ok());
+            works.push(tenant_of(&client, key).await.is_ok());
         }
         works
     };
@@ -140,7 +140,7 @@ async fn an_email_in_two_tenants_is_two_users() {
         .unwrap()
         .get(0);
     assert_eq!(works().await, [false, true]);
-    assert_eq!(authenticate(&client, &new).await.unwrap(), db.a().tenant_id);
+    assert_eq!(tenant_of(&client, &new).await.unwrap(), db.a().tenant_id);
     for (call, arguments) in [
         ("deactivate_user", "'nobody@y.example'".to_owned()),
         (
@@ -223,7 +223,7 @@ async fn of_a_key_only_the_hash_and_the_first_characters_are_kept() {
         changed[at] = if changed[at] == b'x' { b'y' } else { b'x' };
         let changed = String::from_utf8(changed).unwrap();
         assert_eq!(
-            refusal(authenticate(&client, &changed).await).0,
+            refusal(tenant_of(&client, &changed).await).0,
             "28000",
             "{at}"
         );

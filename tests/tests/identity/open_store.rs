@@ -71,7 +71,7 @@ async fn in_an_open_store_no_key_means_the_zero_tenant_and_a_key_its_own() {
         1
     );
     run(&client, "COMMIT").await;
-    assert_eq!(refusal(authenticate(&client, "wrong").await).0, "28000");
+    assert_eq!(refusal(tenant_of(&client, "wrong").await).0, "28000");
     administer(
         &db,
         Role::Owner,

@@ -1,6 +1,6 @@
 //! Who may not write: a read-only key, nobody.
 
-use timedb_tests::{Db, Role, Tenant, authenticate, count, refusal, upload};
+use timedb_tests::{Db, Role, Tenant, count, refusal, upload};
 use tokio_postgres::Client;
 
 use crate::refused::rows_of_all_kinds;
@@ -63,7 +63,10 @@ async fn without_a_tenant_every_write_is_refused() {
             );
         }
         // Outside a transaction block the authentication is over before the upload.
-        authenticate(&client, &db.a().key).await.unwrap();
+        let typed = format!("SELECT timedb.authenticate('{}')", db.a().key);
+        for statement in ["SET application_name = 'types_keys'", &typed] {
+            client.batch_execute(statement).await.unwrap();
+        }
         assert_eq!(refusal(upload(&client, "wind", &[1.0]).await).0, "28000");
     }
     assert_eq!(rows_of_all_kinds(&db).await, [0, 0, 0, 0]);
