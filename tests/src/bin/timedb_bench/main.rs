@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ERROR: {error}");
+            eprintln!("ERROR: {error} ({error:?})");
             ExitCode::FAILURE
         }
     }
@@ -54,6 +54,9 @@ async fn run() -> Result<()> {
         if is_wanted("read") {
             read::measure(&stage).await?;
         }
+        if is_wanted("guard") && kind == Kind::Decimals {
+            guard::row_security(&stage).await?;
+        }
         if is_wanted("bulk") {
             bulk::measure(&stage).await?;
         }
@@ -61,7 +64,7 @@ async fn run() -> Result<()> {
             small::measure(&stage, seconds as u64).await?;
         }
         if is_wanted("guard") && kind == Kind::Decimals {
-            guard::measure(&stage).await?;
+            guard::authentication(&stage).await?;
         }
     }
     Ok(())
