@@ -70,11 +70,13 @@ def watch(folder, psql, dsn):
 
 
 def report(folder, log, psql, dsn):
-    leaks, expected = collections.Counter(), collections.Counter()
+    leaks, expected, typed = collections.Counter(), collections.Counter(), set()
 
     def note(place, app, text):
         found = keys(text)
         if found:
+            if app == TYPES_KEYS:
+                typed.update(found)
             told = KEY.sub("tdb_...", " ".join(text.split()))[:300]
             (expected if app == TYPES_KEYS else leaks)[f"{place}, application {app or '(none)'}: {told}"] += len(found)
 
@@ -98,7 +100,8 @@ def report(folder, log, psql, dsn):
         note("arguments of a program", "", line)
     statements = query(psql, dsn, "SELECT query FROM pg_stat_statements").splitlines()
     for line in statements:
-        note("pg_stat_statements", "", line)
+        # It does not say whose they are. DO blocks and other commands stand there as they were typed.
+        note("pg_stat_statements", TYPES_KEYS if keys(line) <= typed else "", line)
 
     print(f"    keys looked for in {lines} lines of the log ({size >> 20} MB), {samples} samples of sessions, "
           f"{len(statements)} lines of statements; {sum(expected.values())} were typed by sessions that said so")

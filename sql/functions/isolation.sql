@@ -31,7 +31,15 @@ AS $$
     UNION ALL
     SELECT pg_catalog.format('role %I is a member of %I', r.rolname, pg_catalog.pg_get_userbyid(m.roleid)),
            pg_catalog.format('REVOKE %I FROM %I;', pg_catalog.pg_get_userbyid(m.roleid), r.rolname)
+    FROM own_roles r JOIN pg_catalog.pg_auth_members m ON m.member = r.oid WHERE r.is_private
+    UNION ALL
+    -- Other memberships of the grantable roles are the administrator's matter, but for those that lead to
+    -- somebody whom row security does not bind.
+    SELECT pg_catalog.format('role %I may become %I, which row security does not bind', r.rolname, o.rolname),
+           pg_catalog.format('REVOKE %I FROM %I;', pg_catalog.pg_get_userbyid(m.roleid), r.rolname)
     FROM own_roles r JOIN pg_catalog.pg_auth_members m ON m.member = r.oid
+    JOIN pg_catalog.pg_roles o ON (o.rolsuper OR o.rolbypassrls) AND pg_catalog.pg_has_role(m.roleid, o.oid, 'MEMBER')
+    WHERE NOT r.is_private
     UNION ALL
     SELECT pg_catalog.format('%s belongs to %I', r.name, pg_catalog.pg_get_userbyid(r.relowner)),
            pg_catalog.format('ALTER TABLE %s OWNER TO timedb_owner;', r.name)

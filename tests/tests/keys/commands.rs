@@ -8,7 +8,11 @@ use timedb_tests::{Db, Output, Role, Server, cli};
 use crate::works;
 
 fn timedb(db: &Db, arguments: &[&str]) -> Output {
-    cli(arguments).env("TIMEDB_DSN", db.dsn(Role::Owner)).run()
+    cli(arguments)
+        .env("TIMEDB_DSN", db.dsn(Role::Owner))
+        // Among the wrong arguments are keys.
+        .env("PGAPPNAME", "types_keys")
+        .run()
 }
 
 fn json(output: &Output) -> Value {

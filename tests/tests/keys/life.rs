@@ -237,6 +237,10 @@ async fn what_a_new_key_is_to_be_is_checked() {
 async fn what_can_be_a_key_is_told_without_any_table() {
     let db = Db::new().await;
     let client = db.connect(Role::User).await;
+    client
+        .batch_execute("SET application_name = 'types_keys'")
+        .await
+        .unwrap();
     for (text, format, problem) in [
         (Some(db.a().key.clone()), Some("timedb"), None),
         (Some("x".repeat(43)), Some("legacy"), None),
