@@ -10,6 +10,8 @@ build_extension() {
     say "Building the extension for PostgreSQL $PG_MAJOR (some minutes the first time)"
     # A file of an earlier version that is still there would be installed too.
     rm -rf "$PACKAGE"
+    # In a fresh clone cargo has not made it yet, and the log goes there.
+    mkdir -p "$TARGET_DIR"
     (cd "$ROOT" && cargo pgrx package --package timedb_ext --pg-config "$PG_CONFIG" --out-dir "$PACKAGE" \
         --no-default-features --features "pg$PG_MAJOR" >"$TARGET_DIR/package.log" 2>&1) || {
         tail -n 60 "$TARGET_DIR/package.log" >&2

@@ -10,7 +10,7 @@ AS $$
         (tenant_id, event_id, occurred_at, event, user_id, key_id, actor_role, actor_user_id, actor_key_id, details)
     SELECT _record_event.tenant_id, timedb._uuid7(), pg_catalog.clock_timestamp(), _record_event.event,
            _record_event.user_id, _record_event.key_id, session_user, w.user_id, w.key_id,
-           COALESCE(_record_event.details, '{}')
+           _record_event.details
     FROM timedb.whoami() w
 $$;
 COMMENT ON FUNCTION timedb._record_event(uuid, text, uuid, uuid, jsonb) IS 'Adds a row to timedb.audit_events. Private.';

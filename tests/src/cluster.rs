@@ -114,8 +114,9 @@ fn pg_ctl(folder: &Path, action: &[&str]) -> Output {
         .run()
 }
 
-/// PostgreSQL refuses to run as root: then its programs run as the user `postgres`.
-fn as_server(program: impl AsRef<std::ffi::OsStr>) -> Run {
+/// A program that runs as the user that the private servers run as: PostgreSQL refuses to run as root, and
+/// then it is the user `postgres`.
+pub fn as_server(program: impl AsRef<std::ffi::OsStr>) -> Run {
     let me = Command::new("id").arg("-u").output().expect("id runs");
     if me.stdout.trim_ascii() == b"0" {
         Run::new("runuser")

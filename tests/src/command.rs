@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::Config;
 
@@ -114,6 +114,22 @@ impl Run {
         assert_eq!(output.code, 0, "{name} failed: {output:?}");
         output.stdout
     }
+}
+
+/// Sends a running program a signal such as `TERM`.
+///
+/// # Panics
+/// When it does not take it.
+#[track_caller]
+pub fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill")
+        .args(["-s", name, &child.id().to_string()])
+        .status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "process {} takes the signal {name}",
+        child.id()
+    );
 }
 
 /// The binary `timedb` with these arguments.

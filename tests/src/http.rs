@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
-use crate::{Config, Db, Role};
+use crate::{Config, Db, Role, signal};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 
@@ -153,13 +153,7 @@ impl Server {
 
     /// Sends the process a signal such as `TERM`.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args(["-s", name, &self.child.id().to_string()])
-            .status();
-        assert!(
-            status.is_ok_and(|status| status.success()),
-            "the server takes the signal {name}"
-        );
+        signal(&self.child, name);
     }
 
     /// Waits for the process to end by itself.

@@ -12,8 +12,8 @@ mod recorder;
 mod schema;
 mod sql;
 
-pub use cluster::ThrowawayCluster;
-pub use command::{Output, Run, cli, pg_tool, psql, python};
+pub use cluster::{ThrowawayCluster, as_server};
+pub use command::{Output, Run, cli, pg_tool, psql, python, signal};
 pub use config::Config;
 pub use db::{Db, Role, Tenant};
 pub use http::{Reply, Server};

@@ -155,6 +155,13 @@ async fn backup_dsn(db: &Db) -> String {
     db.dsn(Role::Nobody)
 }
 
+/// A custom dump by the backup role.
+async fn dump(db: &Db, file: &str) {
+    pg_tool("pg_dump")
+        .args(["-Fc", "-f", file, "-d", &backup_dsn(db).await])
+        .ok();
+}
+
 /// A new database in a cluster; its superuser's connection URI.
 async fn new_database(cluster: &ThrowawayCluster, name: &str) -> String {
     let superuser = cluster.connect("postgres").await;

@@ -12,8 +12,6 @@ mod kept;
 mod newer_library;
 #[path = "upgrade/older_dumps.rs"]
 mod older_dumps;
-#[path = "common/programs.rs"]
-mod programs;
 #[path = "upgrade/release.rs"]
 mod release;
 #[path = "upgrade/rights.rs"]

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    ServerConfig, check_database,
+    DatabaseStatus, ServerConfig,
     router::{self, AppState},
 };
 
@@ -85,16 +85,17 @@ impl ServeError {
     }
 }
 
-/// Checks the database, then serves until `shutdown` resolves; running requests get `shutdown_grace` to end.
+/// Serves a database that [`check_database`](crate::check_database) has found to keep tenants apart, until
+/// `shutdown` resolves; running requests get `shutdown_grace` to end.
 ///
 /// # Errors
-/// When the database is unreachable, isn't ready, or would not keep tenants apart.
+/// When the listener has no address.
 pub async fn serve(
     listener: TcpListener,
     config: ServerConfig,
+    status: &DatabaseStatus,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let status = check_database(&config).await?;
     tracing::info!(
         address = %listener.local_addr()?,
         extension = status.extension_version,

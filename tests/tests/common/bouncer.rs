@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use timedb_tests::Config;
+use timedb_tests::{Config, signal};
 use tokio_postgres::config::Host;
 
 /// A running PgBouncer; killed with the value.
@@ -152,13 +152,7 @@ impl Bouncer {
 
     /// Sends it a signal such as `TERM`.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args(["-s", name, &self.child.id().to_string()])
-            .status();
-        assert!(
-            status.is_ok_and(|status| status.success()),
-            "PgBouncer takes {name}"
-        );
+        signal(&self.child, name);
     }
 
     /// Kills it, and starts it again on the same port.
@@ -173,11 +167,6 @@ impl Bouncer {
     pub fn stop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
-    }
-
-    /// Whether it has ended by itself.
-    pub fn has_ended(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(Some(_)))
     }
 }
 

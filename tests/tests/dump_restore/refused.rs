@@ -3,14 +3,7 @@
 use timedb_tests::{Db, Output, Role, ThrowawayCluster, pg_tool};
 
 use crate::catalog::rows;
-use crate::{Dumps, backup_dsn, fill, new_database, run};
-
-/// A dump by the backup role.
-async fn dump(db: &Db, file: &str) {
-    pg_tool("pg_dump")
-        .args(["-Fc", "-f", file, "-d", &backup_dsn(db).await])
-        .ok();
-}
+use crate::{Dumps, dump, fill, new_database, run};
 
 fn restore(dsn: &str, file: &str) -> Output {
     pg_tool("pg_restore")

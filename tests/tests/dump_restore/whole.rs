@@ -3,7 +3,7 @@
 use timedb_tests::{Db, Role, ThrowawayCluster, authenticate, count, pg_tool, refusal, upload};
 
 use crate::catalog::{differences, rows, snapshot};
-use crate::{Dumps, ROWS, SERIES, app, backup_dsn, fill, new_database, run, versions_read};
+use crate::{Dumps, ROWS, SERIES, app, backup_dsn, dump, fill, new_database, run, versions_read};
 
 /// The source's rows and catalog.
 struct Source {
@@ -45,9 +45,7 @@ async fn a_custom_dump_of_the_backup_role_gives_back_rows_and_catalog_and_a_stor
     let source = Source::of(&db).await;
     let dumps = Dumps::new();
     let file = dumps.path("store.dump");
-    pg_tool("pg_dump")
-        .args(["-Fc", "-f", &file, "-d", &backup_dsn(&db).await])
-        .ok();
+    dump(&db, &file).await;
     let cluster = ThrowawayCluster::start(&[]);
     let dsn = new_database(&cluster, "restored").await;
     pg_tool("pg_restore")
@@ -173,9 +171,7 @@ async fn rows_alone_go_into_a_store_that_was_just_created() {
     let source = Source::of(&db).await;
     let dumps = Dumps::new();
     let file = dumps.path("store.dump");
-    pg_tool("pg_dump")
-        .args(["-Fc", "-f", &file, "-d", &backup_dsn(&db).await])
-        .ok();
+    dump(&db, &file).await;
     let cluster = ThrowawayCluster::start(&[]);
     let dsn = new_database(&cluster, "restored").await;
     run(

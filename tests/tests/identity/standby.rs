@@ -3,8 +3,6 @@
 
 #[path = "standby/pair.rs"]
 mod pair;
-#[path = "../common/programs.rs"]
-mod programs;
 #[path = "standby/server.rs"]
 mod server;
 

@@ -37,6 +37,12 @@ async fn until_used(db: &Db, key: &str) -> f64 {
     }
 }
 
+/// Reports the use of the key that the session has authenticated with; whether that wrote.
+async fn report(client: &Client) -> bool {
+    let report = "SELECT timedb.report_key_use()";
+    client.query_one(report, &[]).await.unwrap().get(0)
+}
+
 /// Writes to `timedb.key_usage` beyond the rows' making.
 async fn updates(client: &Client) -> i64 {
     let query =
@@ -130,11 +136,7 @@ async fn sql_notes_logins_and_writes_and_what_is_asked_for() {
     client.batch_execute("BEGIN").await.unwrap();
     authenticate(&client, &db.a().key).await.unwrap();
     for expected in [true, false] {
-        let row = client
-            .query_one("SELECT timedb.report_key_use()", &[])
-            .await
-            .unwrap();
-        assert_eq!(row.get::<_, bool>(0), expected);
+        assert_eq!(report(&client).await, expected);
     }
     client.batch_execute("COMMIT").await.unwrap();
     assert!(last_used(&db, &db.a().key).await.unwrap() < 10.0);
@@ -152,11 +154,7 @@ async fn a_use_after_a_minute_is_noted_by_a_session_that_noted_one_before() {
         for expected in [true, false, false] {
             client.batch_execute("BEGIN").await.unwrap();
             authenticate(&client, &db.a().key).await.unwrap();
-            let row = client
-                .query_one("SELECT timedb.report_key_use()", &[])
-                .await
-                .unwrap();
-            assert_eq!(row.get::<_, bool>(0), expected);
+            assert_eq!(report(&client).await, expected);
             client.batch_execute("COMMIT").await.unwrap();
         }
         if round == 0 {
@@ -196,18 +194,10 @@ async fn a_transaction_that_cannot_write_notes_nothing_and_does_not_fail() {
     let client = db.connect(Role::User).await;
     client.batch_execute("BEGIN READ ONLY").await.unwrap();
     authenticate(&client, &db.a().key).await.unwrap();
-    let row = client
-        .query_one("SELECT timedb.report_key_use()", &[])
-        .await
-        .unwrap();
-    assert!(!row.get::<_, bool>(0));
+    assert!(!report(&client).await);
     client.batch_execute("COMMIT").await.unwrap();
     // Nobody has no key.
-    let row = client
-        .query_one("SELECT timedb.report_key_use()", &[])
-        .await
-        .unwrap();
-    assert!(!row.get::<_, bool>(0));
+    assert!(!report(&client).await);
     let nobody: Option<Uuid> = client
         .query_one("SELECT timedb.current_tenant()", &[])
         .await

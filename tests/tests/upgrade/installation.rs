@@ -5,10 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use timedb_tests::{Config, Run, connect};
+use timedb_tests::{Config, Run, as_server, connect};
 use tokio_postgres::Client;
-
-use crate::programs::as_server;
 
 /// The installation and its running cluster; gone with the value.
 pub struct Installation {

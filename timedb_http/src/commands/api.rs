@@ -121,7 +121,7 @@ pub async fn serve(arguments: &ApiArgs, environment: &Environment) -> Result<(),
         &status.extension_version,
         status.auth_required,
     );
-    timedb_http::serve(listener, config, stop.requested())
+    timedb_http::serve(listener, config, &status, stop.requested())
         .await
         .map_err(|error| Failure::new(error.to_string()))?;
     terminal::complain("Stopped");

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use timedb_tests::{Config, Run, ThrowawayCluster, authenticate, connect, upload};
+use timedb_tests::{Config, Run, ThrowawayCluster, as_server, authenticate, connect, upload};
 
-use super::programs::as_server;
 use crate::run;
 
 /// Beside the primary's socket, with another number.
