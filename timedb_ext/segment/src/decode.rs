@@ -7,7 +7,9 @@ use crate::encode::{ABSOLUTE_ENDS, BATCHES, ONE_BATCH};
 use crate::format::{ColumnId, Columns, Reader, unknown_codec};
 use crate::ints::Ints;
 use crate::nulls::{self, Marks};
-use crate::{Bounds, Column, MAX_COUNT, NO_END, Points, SegmentError, SegmentKey, floats, ints};
+use crate::{
+    Bounds, Column, MAX_COUNT, NO_END, Points, SegmentError, SegmentKey, floats, ints, notes,
+};
 
 /// Reads the points of a segment.
 ///
@@ -65,6 +67,7 @@ pub fn decode_range(
         change_time: integers(ColumnId::ChangeTime, bounds.min_change)?,
         version: integers(ColumnId::Version, 0)?,
         batch: decode_batches(codec, n, range.clone(), reader)?,
+        notes: notes::decode(&columns, n, range)?,
         valid_time,
     })
 }

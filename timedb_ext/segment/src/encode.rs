@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::format::{ColumnId, Frame, put_varint};
 use crate::{
-    Bounds, Column, NO_END, Points, Segment, SegmentError, SegmentKey, floats, ints, nulls,
+    Bounds, Column, NO_END, Points, Segment, SegmentError, SegmentKey, floats, ints, notes, nulls,
     span_class,
 };
 
@@ -51,6 +51,9 @@ pub fn encode(key: &SegmentKey, points: &Points) -> Result<Segment, SegmentError
     }
     if let Some(marks) = &points.nulls {
         frame.column(ColumnId::Nulls, |out| Ok(nulls::encode(marks, out)))?;
+    }
+    if let Some(notes) = &points.notes {
+        notes::encode(notes, &mut frame)?;
     }
     Ok(Segment {
         bounds,

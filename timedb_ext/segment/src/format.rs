@@ -32,7 +32,10 @@
 //! | 6 | batch | batches | never |
 //! | 7 | valid_time_end | ends | no point has an end |
 //! | 8 | nulls | nulls | no value is null |
-//! | 9 to 12 | annotation, tags, metadata, changed_by | reserved | none given |
+//! | 9 | annotation | dictionary of texts | no point has one |
+//! | 10 | tags | dictionary of lists: each tag its length as varint and UTF-8 | no point has any |
+//! | 11 | metadata | dictionary of texts, JSON objects | no point has any |
+//! | 12 | changed_by | dictionary of ids, 16 bytes each | no point was corrected |
 //!
 //! **Integers**: `count` numbers of i64, relative to the base named above (of the values: as many as
 //! are not null).
@@ -68,6 +71,9 @@
 //!
 //! **Batches**: codec 0 is the 16 bytes of the one batch; codec 1 is a varint k, k times 16 bytes,
 //! u8 codec of integers, and integers with base 0, indexes into the k.
+//!
+//! **Dictionary**: codec 0 is a varint k; k times a varint length and as many bytes; u8 codec of integers; and
+//! integers with base 0: 0 for none, else the place among the k, counted from 1.
 //!
 //! **Ends**: codecs 0 to 6 are integers with base 0: valid_time_end - valid_time, 0 for no end.
 //! Codecs 8 to 14 are the codecs 0 to 6 of valid_time_end itself, base min_valid, i64::MIN for no
@@ -105,7 +111,7 @@ pub enum ColumnId {
 }
 
 /// Columns this version writes and reads have ids up to this one.
-const LAST_ID: usize = ColumnId::Nulls as usize;
+const LAST_ID: usize = ColumnId::ChangedBy as usize;
 
 /// A codec that this version doesn't know.
 pub(crate) fn unknown_codec(what: &str, codec: u8) -> SegmentError {
@@ -170,6 +176,12 @@ impl<'a> Reader<'a> {
             count if count <= u64::from(MAX_COUNT) => Ok(count as usize),
             _ => Err(SegmentError::Damaged("a count is too large")),
         }
+    }
+
+    /// Bytes behind their length.
+    pub(crate) fn sized(&mut self) -> Result<&'a [u8], SegmentError> {
+        let length = usize::try_from(self.varint()?).map_err(|_| SHORT)?;
+        self.bytes(length)
     }
 
     pub(crate) fn finish(self) -> Result<(), SegmentError> {

@@ -12,6 +12,7 @@ pub mod format;
 pub mod group;
 mod ints;
 mod merge;
+mod notes;
 mod nulls;
 mod pcodec;
 mod points;
@@ -21,6 +22,7 @@ pub use decode::{decode, decode_range};
 pub use encode::encode;
 pub use error::SegmentError;
 pub use merge::{Filter, Merged, Merger, Mode};
+pub use notes::{Note, Notes};
 pub use points::{
     Bounds, Column, MAX_COUNT, MAX_POINTS, NO_END, Points, Segment, SegmentKey, Stamp,
 };

@@ -1,16 +1,18 @@
 //! Merging the segments of one series: which version of a point is answered, in a stream whose
 //! memory is bounded by what overlaps. Owns what is held back; `fold` and `rows` do the merging.
 
+mod filter;
 mod fold;
 mod output;
 mod rows;
 #[cfg(test)]
 mod tests;
 
-use crate::{Column, Points, Stamp};
+use crate::{Points, Stamp};
 
+pub use filter::Filter;
 pub use output::Merged;
-use output::Output;
+use output::{Output, Wanted};
 
 /// Fewer fresh points than this are not worth a merge of their own.
 const HOLD: usize = 1024;
@@ -30,56 +32,6 @@ pub enum Mode {
     Overlapping,
     /// All of them.
     Versions,
-}
-
-/// Half-open ranges that a point has to lie in, applied before the newest version is chosen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// The least valid_time.
-    pub start_valid: Option<i64>,
-    /// The valid_time that is too late.
-    pub end_valid: Option<i64>,
-    /// The least known_time.
-    pub start_known: Option<i64>,
-    /// The known_time that is too late.
-    pub end_known: Option<i64>,
-}
-
-impl Filter {
-    fn keeps_known(&self, known_time: i64) -> bool {
-        self.start_known.is_none_or(|start| known_time >= start)
-            && self.end_known.is_none_or(|end| known_time < end)
-    }
-
-    /// What is left of the points, and where it starts.
-    fn apply(&self, mut points: Points) -> (Points, usize) {
-        if points.is_empty() {
-            return (points, 0);
-        }
-        let from = self
-            .start_valid
-            .map_or(0, |start| points.valid_time.partition_point(|&t| t < start));
-        let to = self.end_valid.map_or(points.len(), |end| {
-            points.valid_time.partition_point(|&t| t < end)
-        });
-        let any = from < to
-            && match &points.known_time {
-                Column::Constant(known) => self.keeps_known(*known),
-                Column::Each(_) => true,
-            };
-        if !any {
-            points.truncate(0);
-            return (points, 0);
-        }
-        if let Column::Each(known) = &points.known_time
-            && !known[from..to].iter().all(|&known| self.keeps_known(known))
-        {
-            let kept: Vec<usize> = (from..to).filter(|&i| self.keeps_known(known[i])).collect();
-            return (points.select(&kept), 0);
-        }
-        points.truncate(to);
-        (points, from)
-    }
 }
 
 /// Points that are held, of which those before `from` have left.
@@ -134,6 +86,7 @@ impl<'a> Slice<'a> {
 /// Merges the segments of one series, pushed by ascending least valid_time.
 pub struct Merger {
     mode: Mode,
+    wanted: Wanted,
     filter: Filter,
     held: Vec<Held>,
     /// Points pushed since the last ones left, and how many of them to wait for.
@@ -151,6 +104,7 @@ impl Merger {
     pub fn new(mode: Mode, filter: Filter) -> Merger {
         Merger {
             mode,
+            wanted: Wanted::of(mode),
             filter,
             held: Vec::new(),
             fresh: 0,
@@ -159,6 +113,12 @@ impl Merger {
             compact_at: COMPACT,
             compact_from: COMPACT,
         }
+    }
+
+    /// Answers [`Mode::Flat`] with the known_time of each version too.
+    pub fn with_known_time(mut self) -> Merger {
+        self.wanted.known_time = true;
+        self
     }
 
     /// Sets how many fresh points [`Merger::take_before`] waits for (a quarter of them if they come
@@ -221,11 +181,11 @@ impl Merger {
         {
             let Held { points, from, .. } = self.held.remove(only);
             self.size -= points.len();
-            return output::whole(points, from, self.mode);
+            return output::whole(points, from, self.wanted);
         }
         let merged = {
             let slices = self.slices(&ends);
-            let mut output = Output::new(self.mode, &slices);
+            let mut output = Output::new(self.wanted, &slices);
             merge(&slices, self.mode, &mut output);
             output.finish()
         };

@@ -1,6 +1,8 @@
 //! The columns of one series in memory, and what stands beside a segment's blob in its row.
 
-use crate::SegmentError;
+use std::rc::Rc;
+
+use crate::{Note, Notes, SegmentError};
 
 /// The `valid_time_end` of a point that has none.
 pub const NO_END: i64 = i64::MIN;
@@ -110,6 +112,8 @@ pub struct Points {
     pub version: Column<i64>,
     /// The batch that each point was written by.
     pub batch: Column<[u8; 16]>,
+    /// What versions say beside their value; None if none says anything.
+    pub notes: Option<Notes>,
 }
 
 /// What decides which of two versions of a point is newer: the greater stamp is.
@@ -146,6 +150,12 @@ impl Points {
         self.nulls.as_ref().is_some_and(|nulls| nulls[i])
     }
 
+    /// What version `i` says beside its value.
+    #[inline]
+    pub fn note(&self, i: usize) -> Option<&Rc<Note>> {
+        self.notes.as_ref()?[i].as_ref()
+    }
+
     /// The stamp of point `i`.
     #[inline]
     pub fn stamp(&self, i: usize) -> Stamp {
@@ -179,6 +189,10 @@ impl Points {
             change_time: self.change_time.select(positions),
             version: self.version.select(positions),
             batch: self.batch.select(positions),
+            notes: self
+                .notes
+                .as_ref()
+                .map(|notes| positions.iter().map(|&i| notes[i].clone()).collect()),
         }
     }
 
@@ -200,6 +214,9 @@ impl Points {
             column.truncate(n);
         }
         self.batch.truncate(n);
+        if let Some(notes) = &mut self.notes {
+            notes.truncate(n);
+        }
     }
 
     /// Whether every column has one entry a point.
@@ -212,6 +229,7 @@ impl Points {
             && self.change_time.fits(n)
             && self.version.fits(n)
             && self.batch.fits(n)
+            && self.notes.as_ref().is_none_or(|c| c.len() == n)
     }
 
     /// Whether the points stand in the order of a segment.

@@ -1,10 +1,11 @@
 //! Damaged bytes, foreign rows and newer formats are errors; never a panic, never a wrong value.
 
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use timedb_segment::{
-    Bounds, Column, Points, Segment, SegmentError, SegmentKey, decode, decode_range, encode,
+    Bounds, Column, Note, Points, Segment, SegmentError, SegmentKey, decode, decode_range, encode,
 };
 
 const KEY: SegmentKey = SegmentKey {
@@ -47,12 +48,24 @@ fn segments() -> Vec<Segment> {
                     true => Column::Each((0..n).map(|i| [(i / 7 % 50) as u8; 16]).collect()),
                     false => Column::Constant([9; 16]),
                 },
+                notes: rich.then(|| (0..n).map(note).collect()),
                 valid_time,
             };
             segments.push(encode(&KEY, &points).expect("encodes"));
         }
     }
     segments
+}
+
+fn note(i: usize) -> Option<Rc<Note>> {
+    i.is_multiple_of(3).then(|| {
+        Rc::new(Note {
+            annotation: Some(format!("remark {}", i % 40)),
+            tags: vec!["checked".to_owned(); i % 3],
+            metadata: (i % 2 == 0).then(|| "{}".to_owned()),
+            changed_by: Some([i as u8 % 5; 16]),
+        })
+    })
 }
 
 /// A range in the middle, of a tenth of the points.
@@ -77,6 +90,7 @@ fn fits(points: &Points) -> bool {
         && points.change_time.fits(n)
         && points.version.fits(n)
         && points.batch.fits(n)
+        && points.notes.as_ref().is_none_or(|c| c.len() == n)
 }
 
 #[test]
@@ -226,14 +240,14 @@ fn what_a_newer_version_wrote_is_called_so() {
         text.contains("newer version") && text.contains("format 2"),
         "{text}"
     );
-    // One more column, annotation, of no bytes, after the six that stand in the directory.
+    // One more column, the thirteenth, of no bytes, after the six that stand in the directory.
     let text = newer(|blob| {
         assert_eq!(blob[5], 6);
         blob[5] = 7;
         let end = 6 + 6 * 2;
-        blob.splice(end..end, [0x90, 0x01, 0x00]);
+        blob.splice(end..end, [0xd0, 0x01, 0x00]);
     });
-    assert!(text.contains("column 9"), "{text}");
+    assert!(text.contains("column 13"), "{text}");
     let text = newer(|blob| blob[6] |= 15);
     assert!(text.contains("codec 15"), "{text}");
 }

@@ -1,8 +1,10 @@
 //! The columns that a merge answers with.
 
+use std::ops::Range;
+
 use super::rows::Rows;
 use super::{Mode, Slice};
-use crate::{Column, Points};
+use crate::{Column, Notes, Points};
 
 /// Points of one series, in ascending order of (valid_time, valid_time_end, known_time,
 /// change_time, version).
@@ -16,10 +18,33 @@ pub struct Merged {
     pub value: Vec<f64>,
     /// Which values are null; None if none is.
     pub nulls: Option<Vec<bool>>,
-    /// When each value was known; empty in [`Mode::Flat`].
+    /// When each value was known; empty in [`Mode::Flat`], unless asked for.
     pub known_time: Vec<i64>,
     /// When each version was written; empty but in [`Mode::Versions`].
     pub change_time: Vec<i64>,
+    /// The id of each write; empty but in [`Mode::Versions`].
+    pub version: Vec<i64>,
+    /// The batch of each version; empty but in [`Mode::Versions`].
+    pub batch: Vec<[u8; 16]>,
+    /// What versions say beside their value; None but in [`Mode::Versions`], and if none says anything.
+    pub notes: Option<Notes>,
+}
+
+/// Which columns are answered beside the times and the value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) known_time: bool,
+    /// All that tells versions apart, and what they say.
+    pub(super) versions: bool,
+}
+
+impl Wanted {
+    pub(super) fn of(mode: Mode) -> Wanted {
+        Wanted {
+            known_time: mode != Mode::Flat,
+            versions: mode == Mode::Versions,
+        }
+    }
 }
 
 impl Merged {
@@ -38,25 +63,36 @@ impl Merged {
         self.valid_time_end
             .take_if(|ends| ends.iter().all(|&end| end == crate::NO_END));
         self.nulls.take_if(|nulls| !nulls.contains(&true));
+        self.notes
+            .take_if(|notes| notes.iter().all(Option::is_none));
         self
     }
 }
 
 /// All the points of a segment from a position on, without copying what can be moved.
-pub(super) fn whole(points: Points, from: usize, mode: Mode) -> Merged {
+pub(super) fn whole(points: Points, from: usize, wanted: Wanted) -> Merged {
     fn rest<T>(mut column: Vec<T>, from: usize) -> Vec<T> {
         column.drain(..from);
         column
     }
+    fn each<T: Copy>(wanted: bool, column: Column<T>, n: usize, from: usize) -> Vec<T> {
+        match column {
+            _ if !wanted => Vec::new(),
+            Column::Constant(one) => vec![one; n],
+            Column::Each(each) => rest(each, from),
+        }
+    }
     let n = points.len() - from;
-    let stamps = |wanted: bool, column: Column<i64>| match column {
-        _ if !wanted => Vec::new(),
-        Column::Constant(one) => vec![one; n],
-        Column::Each(each) => rest(each, from),
-    };
+    let versions = wanted.versions;
     Merged {
-        known_time: stamps(mode != Mode::Flat, points.known_time),
-        change_time: stamps(mode == Mode::Versions, points.change_time),
+        known_time: each(wanted.known_time, points.known_time, n, from),
+        change_time: each(versions, points.change_time, n, from),
+        version: each(versions, points.version, n, from),
+        batch: each(versions, points.batch, n, from),
+        notes: points
+            .notes
+            .filter(|_| versions)
+            .map(|notes| rest(notes, from)),
         valid_time: rest(points.valid_time, from),
         valid_time_end: points.valid_time_end.map(|ends| rest(ends, from)),
         value: rest(points.value, from),
@@ -67,23 +103,29 @@ pub(super) fn whole(points: Points, from: usize, mode: Mode) -> Merged {
 
 /// Collects points of several segments.
 pub(super) struct Output {
-    mode: Mode,
+    wanted: Wanted,
     merged: Merged,
 }
 
 impl Output {
-    pub(super) fn new(mode: Mode, slices: &[Slice<'_>]) -> Output {
-        let ends = slices.iter().any(|slice| slice.ends().is_some());
-        let nulls = slices.iter().any(|slice| slice.held.points.nulls.is_some());
+    pub(super) fn new(wanted: Wanted, slices: &[Slice<'_>]) -> Output {
+        let any = |has: fn(&Points) -> bool| slices.iter().any(|slice| has(&slice.held.points));
         let merged = Merged {
-            valid_time_end: ends.then(Vec::new),
-            nulls: nulls.then(Vec::new),
+            valid_time_end: any(|points| points.valid_time_end.is_some()).then(Vec::new),
+            nulls: any(|points| points.nulls.is_some()).then(Vec::new),
+            notes: (wanted.versions && any(|points| points.notes.is_some())).then(Vec::new),
             ..Merged::default()
         };
-        Output { mode, merged }
+        Output { wanted, merged }
     }
 
     pub(super) fn slice(&mut self, slice: &Slice<'_>) {
+        fn extend<T: Copy>(all: &mut Vec<T>, column: &Column<T>, range: Range<usize>) {
+            match column {
+                Column::Constant(one) => all.resize(all.len() + range.len(), *one),
+                Column::Each(each) => all.extend_from_slice(&each[range]),
+            }
+        }
         let points = &slice.held.points;
         let range = slice.from..slice.to;
         let merged = &mut self.merged;
@@ -102,15 +144,19 @@ impl Output {
                 None => all.resize(n, false),
             }
         }
-        let extend = |all: &mut Vec<i64>, column: &Column<i64>| match column {
-            Column::Constant(one) => all.resize(n, *one),
-            Column::Each(each) => all.extend_from_slice(&each[range.clone()]),
-        };
-        if self.mode != Mode::Flat {
-            extend(&mut merged.known_time, &points.known_time);
+        if self.wanted.known_time {
+            extend(&mut merged.known_time, &points.known_time, range.clone());
         }
-        if self.mode == Mode::Versions {
-            extend(&mut merged.change_time, &points.change_time);
+        if self.wanted.versions {
+            extend(&mut merged.change_time, &points.change_time, range.clone());
+            extend(&mut merged.version, &points.version, range.clone());
+            extend(&mut merged.batch, &points.batch, range.clone());
+        }
+        if let Some(all) = &mut merged.notes {
+            match &points.notes {
+                Some(notes) => all.extend_from_slice(&notes[range]),
+                None => all.resize(n, None),
+            }
         }
     }
 
@@ -128,15 +174,24 @@ impl Output {
         if let Some(all) = &mut merged.nulls {
             all.extend(rows.iter().map(|(points, i)| points.is_null(i)));
         }
-        if self.mode != Mode::Flat {
+        if self.wanted.known_time {
             merged
                 .known_time
                 .extend(rows.iter().map(|(points, i)| points.known_time.get(i)));
         }
-        if self.mode == Mode::Versions {
+        if self.wanted.versions {
             merged
                 .change_time
                 .extend(rows.iter().map(|(points, i)| points.change_time.get(i)));
+            merged
+                .version
+                .extend(rows.iter().map(|(points, i)| points.version.get(i)));
+            merged
+                .batch
+                .extend(rows.iter().map(|(points, i)| points.batch.get(i)));
+        }
+        if let Some(all) = &mut merged.notes {
+            all.extend(rows.iter().map(|(points, i)| points.note(i).cloned()));
         }
     }
 

@@ -168,7 +168,8 @@ fn scatter(cluster: &[Slice<'_>], by_rank: &[usize]) -> Option<Vec<Row>> {
     Some(rows)
 }
 
-/// The points of a cluster that are answered, with their stamps. Their batches are forgotten.
+/// The points of a cluster that are answered, with their stamps. Their batches and notes are
+/// forgotten: only [`Mode::Versions`] answers them, and loses no version.
 pub(super) fn survivors(cluster: &[Slice<'_>], mode: Mode) -> Points {
     let ends = cluster.iter().any(|slice| slice.ends().is_some());
     let nulls = cluster
@@ -204,6 +205,7 @@ pub(super) fn survivors(cluster: &[Slice<'_>], mode: Mode) -> Points {
                 .collect(),
         ),
         batch: Column::Constant([0; 16]),
+        notes: None,
     }
 }
 

@@ -1,11 +1,12 @@
 //! Merging against a model: a list of every version ever written.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Column, NO_END};
+use crate::{Column, NO_END, Note};
 
 /// (valid_time, valid_time_end, known_time, change_time, version, value or null).
 type Version = (i64, i64, i64, i64, i64, Option<i64>);
@@ -28,8 +29,23 @@ fn points(versions: &[Version], constant: bool) -> Points {
         known_time: stamp(|v| v.2),
         change_time: stamp(|v| v.3),
         version: stamp(|v| v.4),
-        batch: Column::Constant([0; 16]),
+        batch: Column::of(each(versions, |v| batch(v.4))),
+        notes: Some(each(versions, |v| note(v.4))),
     }
+}
+
+/// The batch and the note follow from the write, so that what comes out can be checked.
+fn batch(version: i64) -> [u8; 16] {
+    [version as u8; 16]
+}
+
+fn note(version: i64) -> Option<Rc<Note>> {
+    (version % 3 == 0).then(|| {
+        Rc::new(Note {
+            annotation: Some(version.to_string()),
+            ..Note::default()
+        })
+    })
 }
 
 fn model(versions: &[Version], mode: Mode, filter: &Filter) -> Vec<Version> {
@@ -42,6 +58,9 @@ fn model(versions: &[Version], mode: Mode, filter: &Filter) -> Vec<Version> {
     for v in sorted {
         if !inside(v.0, filter.start_valid, filter.end_valid)
             || !inside(v.2, filter.start_known, filter.end_known)
+            || !inside(v.3, None, filter.end_change)
+            || filter.min_lead.is_some_and(|min| v.0 - v.2 < min)
+            || filter.max_lead.is_some_and(|max| v.0 - v.2 > max)
         {
             continue;
         }
@@ -59,6 +78,11 @@ fn model(versions: &[Version], mode: Mode, filter: &Filter) -> Vec<Version> {
 fn rows(merged: &Merged) -> Vec<Version> {
     (0..merged.len())
         .map(|i| {
+            if let Some(&version) = merged.version.get(i) {
+                assert_eq!(merged.batch[i], batch(version));
+                let note_of = |notes: &crate::Notes| notes[i].clone();
+                assert_eq!(merged.notes.as_ref().and_then(note_of), note(version));
+            }
             let null = merged.nulls.as_ref().is_some_and(|nulls| nulls[i]);
             (
                 merged.valid_time[i],
@@ -68,7 +92,7 @@ fn rows(merged: &Merged) -> Vec<Version> {
                     .map_or(NO_END, |ends| ends[i]),
                 merged.known_time.get(i).copied().unwrap_or(0),
                 merged.change_time.get(i).copied().unwrap_or(0),
-                0,
+                merged.version.get(i).copied().unwrap_or(0),
                 (!null).then_some(merged.value[i] as i64),
             )
         })
@@ -111,9 +135,9 @@ fn check(
     for mode in [Mode::Flat, Mode::Overlapping, Mode::Versions] {
         let mut expected = model(versions, mode, &filter);
         for v in &mut expected {
-            v.4 = 0;
             if mode != Mode::Versions {
                 v.3 = 0;
+                v.4 = 0;
             }
             if mode == Mode::Flat {
                 v.2 = 0;
@@ -131,12 +155,18 @@ fn check(
 
 fn filters() -> impl Strategy<Value = Filter> {
     let bound = || prop::option::weighted(0.3, -2i64..22);
-    (bound(), bound(), bound(), bound()).prop_map(
-        |(start_valid, end_valid, start_known, end_known)| Filter {
+    let lead = || prop::option::weighted(0.2, -20i64..20);
+    let change = prop::option::weighted(0.3, -1i64..7);
+    let bounds = (bound(), bound(), bound(), bound(), change, lead(), lead());
+    bounds.prop_map(
+        |(start_valid, end_valid, start_known, end_known, end_change, min_lead, max_lead)| Filter {
             start_valid,
             end_valid,
             start_known,
             end_known,
+            end_change,
+            min_lead,
+            max_lead,
         },
     )
 }

@@ -1,7 +1,9 @@
 //! Arbitrary points: every kind of column, in the order of a segment.
 
+use std::rc::Rc;
+
 use proptest::prelude::*;
-use timedb_segment::{Column, NO_END, Points};
+use timedb_segment::{Column, NO_END, Note, Notes, Points};
 
 use super::HOUR;
 
@@ -25,6 +27,30 @@ fn stamps(n: usize) -> BoxedStrategy<Column<i64>> {
         prop::collection::vec(0i64..3, n).prop_map(Column::Each),
     ]
     .boxed()
+}
+
+fn note() -> impl Strategy<Value = Note> {
+    let text = || prop::option::of(".{0,12}");
+    let tags = prop::collection::vec("[a-z\u{e9}]{1,6}", 0..3);
+    let id = prop::option::of((0u8..3).prop_map(|id| [id; 16]));
+    (text(), tags, text(), id).prop_map(|(annotation, tags, metadata, changed_by)| Note {
+        annotation,
+        tags,
+        metadata,
+        changed_by,
+    })
+}
+
+/// Notes of some points, of which none is empty.
+fn notes(n: usize) -> impl Strategy<Value = Option<Notes>> {
+    let each = prop::collection::vec(prop::option::weighted(0.3, note()), n);
+    prop::option::weighted(0.3, each).prop_map(|notes| {
+        let notes = notes.unwrap_or_default().into_iter();
+        let notes: Notes = notes
+            .map(|note| note.filter(|note| !note.is_empty()).map(Rc::new))
+            .collect();
+        notes.iter().any(Option::is_some).then_some(notes)
+    })
 }
 
 /// That many points.
@@ -61,8 +87,8 @@ pub fn columns(n: usize) -> impl Strategy<Value = Points> {
         prop::collection::vec((0u8..4).prop_map(|b| [b; 16]), n).prop_map(Column::Each),
     ];
     let stamps = (stamps(n), stamps(n), stamps(n));
-    (starts, ends, values, nulls, stamps, batch).prop_map(
-        move |(starts, ends, value, nulls, (known_time, change_time, version), batch)| {
+    (starts, ends, values, nulls, stamps, batch, notes(n)).prop_map(
+        move |(starts, ends, value, nulls, (known_time, change_time, version), batch, notes)| {
             let ends = match ends {
                 Column::Constant(NO_END) => None,
                 // A constant is a length here.
@@ -83,6 +109,7 @@ pub fn columns(n: usize) -> impl Strategy<Value = Points> {
                 change_time,
                 version,
                 batch,
+                notes,
             };
             let mut order: Vec<usize> = (0..n).collect();
             order.sort_by_key(|&i| (points.valid_time[i], points.end(i), points.stamp(i)));

@@ -3,8 +3,10 @@
 mod columns;
 mod ranges;
 
+use std::rc::Rc;
+
 use proptest::prelude::*;
-use timedb_segment::{Column, MAX_POINTS, Points, SegmentError, SegmentKey, decode, encode};
+use timedb_segment::{Column, MAX_POINTS, Note, Points, SegmentError, SegmentKey, decode, encode};
 
 use columns::columns;
 
@@ -25,6 +27,7 @@ fn plain(valid_time: Vec<i64>, value: Vec<f64>) -> Points {
         change_time: Column::Constant(START + 1_234_567),
         version: Column::Constant(1),
         batch: Column::Constant([3; 16]),
+        notes: None,
     }
 }
 
@@ -49,6 +52,7 @@ fn round_trip(points: &Points) -> usize {
     assert_eq!(back.change_time.to_vec(n), points.change_time.to_vec(n));
     assert_eq!(back.version.to_vec(n), points.version.to_vec(n));
     assert_eq!(back.batch.to_vec(n), points.batch.to_vec(n));
+    assert_eq!(back.notes, points.notes);
     for (column, (min, max)) in [
         (
             &points.known_time,
@@ -151,6 +155,19 @@ fn optional_columns_cost_little() {
     holes.value[100..150].fill(0.0);
     let with_holes = round_trip(&holes);
     assert!(with_holes < size + 10, "{with_holes} instead of {size}");
+    let note = Rc::new(Note {
+        annotation: Some("sensor replaced".to_owned()),
+        tags: vec!["checked".to_owned()],
+        metadata: Some(r#"{"by":"hand"}"#.to_owned()),
+        changed_by: Some([7; 16]),
+    });
+    let mut notes = vec![None; 500];
+    notes[100..200].fill(Some(note));
+    let remarks = Points {
+        notes: Some(notes),
+        ..base.clone()
+    };
+    assert!(round_trip(&remarks) < size + 360);
     let mut patched = base;
     patched.value[77] = -0.0;
     patched.value[78] = 0.1 + 0.2;
@@ -183,6 +200,10 @@ fn unsound_points_are_refused() {
         ..good.clone()
     };
     assert!(refused(short_nulls));
+    assert!(refused(Points {
+        notes: Some(vec![None; 9]),
+        ..good.clone()
+    }));
     assert!(refused(Points {
         version: Column::Each(vec![1; 11]),
         ..good
