@@ -4,10 +4,11 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use timedb_segment::aggregate::{Aggregator, Fill, Range};
 use timedb_segment::group::group_points;
 use timedb_segment::{
-    Column, Filter, MAX_POINTS, Merger, Mode, Points, Segment, SegmentKey, decode, decode_range,
-    encode,
+    Column, Filter, MAX_POINTS, Merged, Merger, Mode, Points, Segment, SegmentKey, decode,
+    decode_range, encode,
 };
 
 const KEY: SegmentKey = SegmentKey {
@@ -228,9 +229,51 @@ fn groups() {
     }
 }
 
+/// Minutes, in chunks of a segment's size.
+fn aggregates(random: &mut fastrand::Rng) {
+    let (chunks, each) = (256, MAX_POINTS as i64);
+    println!("\naggregating {} points", chunks * each);
+    let chunk = |c: i64, random: &mut fastrand::Rng| Merged {
+        valid_time: (c * each..(c + 1) * each)
+            .map(|i| START + i * MINUTE)
+            .collect(),
+        value: load(MAX_POINTS, random),
+        ..Merged::default()
+    };
+    let plain: Vec<Merged> = (0..chunks).map(|c| chunk(c, random)).collect();
+    let mut rich = plain.clone();
+    for merged in &mut rich {
+        let ends = merged.valid_time.iter().map(|start| start + MINUTE);
+        merged.valid_time_end = Some(ends.collect());
+        merged.nulls = Some((0..merged.len()).map(|_| random.u8(..) == 0).collect());
+    }
+    for (kind, points) in [("instants", &plain), ("intervals with nulls", &rich)] {
+        for minutes in [1, 60, 1440] {
+            let length = minutes * MINUTE;
+            let bucket_of = |t: i64| {
+                let start = t - t.rem_euclid(length);
+                (start, start + length)
+            };
+            let took = time(|| {
+                let mut aggregator =
+                    Aggregator::new(bucket_of, Range::default(), Fill::None, usize::MAX);
+                let mut count = 0;
+                for merged in points {
+                    aggregator.push(merged).expect("few buckets");
+                    count += aggregator.take().len();
+                }
+                count + aggregator.finish().expect("few buckets").len()
+            });
+            let rate = (chunks * each) as f64 / took.as_secs_f64() / 1e6;
+            println!("{kind}, buckets of {minutes} points: {took:?}, {rate:.0} million points/s");
+        }
+    }
+}
+
 fn main() {
     let mut random = fastrand::Rng::with_seed(42);
     codecs(&mut random);
     merges(&mut random);
     groups();
+    aggregates(&mut random);
 }

@@ -3,6 +3,7 @@
 //! PostgreSQL nor tenants' rules. All times are microseconds since 1970-01-01T00:00:00Z.
 #![forbid(unsafe_code)]
 
+pub mod aggregate;
 mod bits;
 mod decode;
 mod encode;
