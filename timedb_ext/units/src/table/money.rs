@@ -1,0 +1,98 @@
+//! Currencies. Each is a dimension of its own: a rate of exchange is a time series, not a unit.
+
+use super::{Prefixes, Unit};
+use crate::dimension::{Dimension, Quantity};
+use crate::factor::{Factor, of};
+
+/// Lists the currencies: ISO 4217 code, other symbols, names.
+macro_rules! currencies {
+    ($($code:ident [$($symbol:literal),*] [$($name:literal),*];)*) => {
+        // The codes are upper case.
+        #[allow(clippy::upper_case_acronyms)]
+        enum Currency { $($code),* }
+
+        /// How many currencies there are.
+        pub(crate) const CURRENCIES: usize = [$(stringify!($code)),*].len();
+
+        pub(super) static UNITS: [Unit; CURRENCIES] = [$(Unit {
+            symbols: &[stringify!($code), $($symbol),*],
+            names: &[$($name),*],
+            prefixes: Prefixes::Money,
+            quantity: money(
+                concat!("money in ", stringify!($code)),
+                stringify!($code),
+                Currency::$code,
+            ),
+            factor: Factor::ONE,
+            zero_hundredths: 0,
+        }),*];
+    };
+}
+
+currencies! {
+    EUR ["€"] ["euro"];
+    USD [] [];
+    GBP ["£"] [];
+    CHF [] [];
+    SEK [] [];
+    NOK [] [];
+    DKK [] [];
+    ISK [] [];
+    PLN [] [];
+    CZK [] [];
+    HUF [] [];
+    RON [] [];
+    BGN [] [];
+    RSD [] [];
+    BAM [] [];
+    MKD [] [];
+    ALL [] [];
+    MDL [] [];
+    UAH [] [];
+    TRY [] [];
+    GEL [] [];
+    JPY [] [];
+    CNY [] [];
+    KRW [] [];
+    INR [] [];
+    SGD [] [];
+    HKD [] [];
+    AUD [] [];
+    NZD [] [];
+    CAD [] [];
+    MXN [] [];
+    BRL [] [];
+    CLP [] [];
+    ZAR [] [];
+    ILS [] [];
+    AED [] [];
+    SAR [] [];
+}
+
+/// What prices are quoted in besides.
+pub(super) static CENTS: [Unit; 2] = [
+    Unit {
+        symbols: &["EURct", "c€"],
+        names: &["eurocent"],
+        prefixes: Prefixes::None,
+        quantity: money("money in EUR", "EUR", Currency::EUR),
+        factor: of(1, 100),
+        zero_hundredths: 0,
+    },
+    Unit {
+        symbols: &["GBp"],
+        names: &["pence"],
+        prefixes: Prefixes::None,
+        quantity: money("money in GBP", "GBP", Currency::GBP),
+        factor: of(1, 100),
+        zero_hundredths: 0,
+    },
+];
+
+const fn money(name: &'static str, unit: &'static str, currency: Currency) -> Quantity {
+    Quantity {
+        name,
+        unit,
+        dimension: Dimension::money(currency as usize),
+    }
+}
