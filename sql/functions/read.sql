@@ -1,6 +1,7 @@
 -- Reading. The internal functions run as timedb_definer, bound by row-level security; called in
 -- a SELECT list they hand out one chunk at a time, so that a large result is never materialised.
 -- What users call are plain SQL functions around them, which the planner inlines.
+-- All three have the same arguments, which timedb_ext/src/read/arguments.rs takes by number.
 
 CREATE FUNCTION timedb._read_packed(
     mode text,
@@ -10,13 +11,24 @@ CREATE FUNCTION timedb._read_packed(
     start_valid timestamptz DEFAULT NULL,
     end_valid timestamptz DEFAULT NULL,
     start_known timestamptz DEFAULT NULL,
-    end_known timestamptz DEFAULT NULL
+    end_known timestamptz DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL,
+    as_of_change timestamptz DEFAULT NULL,
+    min_lead interval DEFAULT NULL,
+    max_lead interval DEFAULT NULL,
+    window_length interval DEFAULT NULL,
+    issue_offset interval DEFAULT NULL,
+    start_window timestamptz DEFAULT NULL,
+    days_ahead integer DEFAULT NULL,
+    time_of_day time DEFAULT NULL,
+    tz text DEFAULT NULL,
+    unit text DEFAULT NULL
 ) RETURNS SETOF bytea
 LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_packed_wrapper';
 
-COMMENT ON FUNCTION timedb._read_packed(text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION timedb._read_packed(text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, interval, interval, timestamptz, integer, time, text, text) IS
 'A read for the HTTP server: chunks of packed columns (layout: timedb_ext/src/pack.rs), series ascending by id. Call it in the SELECT list.';
 
 CREATE FUNCTION timedb._read_chunks(
@@ -27,13 +39,24 @@ CREATE FUNCTION timedb._read_chunks(
     start_valid timestamptz DEFAULT NULL,
     end_valid timestamptz DEFAULT NULL,
     start_known timestamptz DEFAULT NULL,
-    end_known timestamptz DEFAULT NULL
+    end_known timestamptz DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL,
+    as_of_change timestamptz DEFAULT NULL,
+    min_lead interval DEFAULT NULL,
+    max_lead interval DEFAULT NULL,
+    window_length interval DEFAULT NULL,
+    issue_offset interval DEFAULT NULL,
+    start_window timestamptz DEFAULT NULL,
+    days_ahead integer DEFAULT NULL,
+    time_of_day time DEFAULT NULL,
+    tz text DEFAULT NULL,
+    unit text DEFAULT NULL
 ) RETURNS TABLE (series_id uuid, name text, unit text, labels jsonb, points integer, packed bytea)
 LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_chunks_wrapper';
 
-COMMENT ON FUNCTION timedb._read_chunks(text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION timedb._read_chunks(text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, interval, interval, timestamptz, integer, time, text, text) IS
 'A read as chunks of one series each, packed, for the streaming scan behind timedb._read_rows().';
 
 -- A read as rows. The planner replaces a call in FROM by a scan that unpacks the chunks of
@@ -46,7 +69,18 @@ CREATE FUNCTION timedb._read_rows(
     start_valid timestamptz DEFAULT NULL,
     end_valid timestamptz DEFAULT NULL,
     start_known timestamptz DEFAULT NULL,
-    end_known timestamptz DEFAULT NULL
+    end_known timestamptz DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL,
+    as_of_change timestamptz DEFAULT NULL,
+    min_lead interval DEFAULT NULL,
+    max_lead interval DEFAULT NULL,
+    window_length interval DEFAULT NULL,
+    issue_offset interval DEFAULT NULL,
+    start_window timestamptz DEFAULT NULL,
+    days_ahead integer DEFAULT NULL,
+    time_of_day time DEFAULT NULL,
+    tz text DEFAULT NULL,
+    unit text DEFAULT NULL
 ) RETURNS TABLE (
     series_id uuid,
     name text,
@@ -56,13 +90,19 @@ CREATE FUNCTION timedb._read_rows(
     change_time timestamptz,
     valid_time timestamptz,
     valid_time_end timestamptz,
-    value double precision
+    value double precision,
+    batch_id uuid,
+    value_id bigint,
+    changed_by uuid,
+    annotation text,
+    tags text[],
+    metadata jsonb
 )
 LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 10000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'timedb_read_rows';
 
-COMMENT ON FUNCTION timedb._read_rows(text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION timedb._read_rows(text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, interval, interval, timestamptz, integer, time, text, text) IS
 'A read as rows of all columns, for the read functions and timedb.values.';
 
 CREATE FUNCTION timedb.read_flat(
@@ -72,7 +112,12 @@ CREATE FUNCTION timedb.read_flat(
     start_valid timestamptz DEFAULT NULL,
     end_valid timestamptz DEFAULT NULL,
     start_known timestamptz DEFAULT NULL,
-    end_known timestamptz DEFAULT NULL
+    end_known timestamptz DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL,
+    as_of_change timestamptz DEFAULT NULL,
+    min_lead interval DEFAULT NULL,
+    max_lead interval DEFAULT NULL,
+    unit text DEFAULT NULL
 ) RETURNS TABLE (
     valid_time timestamptz,
     valid_time_end timestamptz,
@@ -86,13 +131,14 @@ LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value
     FROM timedb._read_rows(
-        'flat', read_flat.series_id, read_flat.name, read_flat.labels,
-        read_flat.start_valid, read_flat.end_valid, read_flat.start_known, read_flat.end_known
+        'flat', read_flat.series_id, read_flat.name, read_flat.labels, read_flat.start_valid,
+        read_flat.end_valid, read_flat.start_known, read_flat.end_known, read_flat.as_of,
+        read_flat.as_of_change, read_flat.min_lead, read_flat.max_lead, unit => read_flat.unit
     ) AS r;
 END;
 
-COMMENT ON FUNCTION timedb.read_flat(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz) IS
-'The newest version of each point: per (series, valid_time, valid_time_end) the one with the greatest (known_time, change_time). Ranges include their start and exclude their end; NULL leaves a side open. labels keeps the series that have all of the given labels. Series by series, ascending by valid_time within each.';
+COMMENT ON FUNCTION timedb.read_flat(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, text) IS
+'The newest version of each point: per (series, valid_time, valid_time_end) the one with the greatest (known_time, change_time). Ranges include their start and exclude their end; NULL leaves a side open. labels keeps the series that have all of the given labels. as_of counts only what was known by then, as_of_change only what was written by then. min_lead and max_lead bound valid_time - known_time. unit converts values. Series by series, ascending by valid_time within each.';
 
 CREATE FUNCTION timedb.read_overlapping(
     series_id uuid[] DEFAULT NULL,
@@ -101,7 +147,98 @@ CREATE FUNCTION timedb.read_overlapping(
     start_valid timestamptz DEFAULT NULL,
     end_valid timestamptz DEFAULT NULL,
     start_known timestamptz DEFAULT NULL,
-    end_known timestamptz DEFAULT NULL
+    end_known timestamptz DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL,
+    as_of_change timestamptz DEFAULT NULL,
+    min_lead interval DEFAULT NULL,
+    max_lead interval DEFAULT NULL,
+    unit text DEFAULT NULL
+) RETURNS TABLE (
+    known_time timestamptz,
+    valid_time timestamptz,
+    valid_time_end timestamptz,
+    series_id uuid,
+    name text,
+    unit text,
+    labels jsonb,
+    value double precision,
+    lead_time interval
+)
+LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT r.known_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value,
+           r.valid_time - r.known_time
+    FROM timedb._read_rows(
+        'overlapping', read_overlapping.series_id, read_overlapping.name, read_overlapping.labels,
+        read_overlapping.start_valid, read_overlapping.end_valid, read_overlapping.start_known,
+        read_overlapping.end_known, read_overlapping.as_of, read_overlapping.as_of_change,
+        read_overlapping.min_lead, read_overlapping.max_lead, unit => read_overlapping.unit
+    ) AS r;
+END;
+
+COMMENT ON FUNCTION timedb.read_overlapping(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, text) IS
+'The newest version of each point for each known_time: per (series, known_time, valid_time, valid_time_end) the one with the greatest change_time. lead_time is valid_time - known_time. Ranges include their start and exclude their end; NULL leaves a side open. labels keeps the series that have all of the given labels. as_of counts only what was known by then, as_of_change only what was written by then. min_lead and max_lead bound valid_time - known_time. unit converts values. Series by series, ascending by valid_time within each.';
+
+CREATE FUNCTION timedb.read_versions(
+    series_id uuid[] DEFAULT NULL,
+    name text DEFAULT NULL,
+    labels jsonb DEFAULT NULL,
+    start_valid timestamptz DEFAULT NULL,
+    end_valid timestamptz DEFAULT NULL,
+    start_known timestamptz DEFAULT NULL,
+    end_known timestamptz DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL,
+    as_of_change timestamptz DEFAULT NULL,
+    min_lead interval DEFAULT NULL,
+    max_lead interval DEFAULT NULL,
+    unit text DEFAULT NULL
+) RETURNS TABLE (
+    known_time timestamptz,
+    change_time timestamptz,
+    valid_time timestamptz,
+    valid_time_end timestamptz,
+    series_id uuid,
+    name text,
+    unit text,
+    labels jsonb,
+    value double precision,
+    batch_id uuid,
+    value_id bigint,
+    changed_by uuid,
+    annotation text,
+    tags text[],
+    metadata jsonb
+)
+LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT r.known_time, r.change_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value,
+           r.batch_id, r.value_id, r.changed_by, r.annotation, r.tags, r.metadata
+    FROM timedb._read_rows(
+        'versions', read_versions.series_id, read_versions.name, read_versions.labels,
+        read_versions.start_valid, read_versions.end_valid, read_versions.start_known, read_versions.end_known,
+        read_versions.as_of, read_versions.as_of_change, read_versions.min_lead, read_versions.max_lead,
+        unit => read_versions.unit
+    ) AS r;
+END;
+
+COMMENT ON FUNCTION timedb.read_versions(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, text) IS
+'Every version of every point, with who wrote it and what it says. changed_by is the user who corrected the point, or else who uploaded its batch. value_id tells versions of one point apart. Ranges include their start and exclude their end; NULL leaves a side open. labels keeps the series that have all of the given labels. as_of counts only what was known by then, as_of_change only what was written by then. min_lead and max_lead bound valid_time - known_time. unit converts values. Series by series, ascending by valid_time within each.';
+
+CREATE FUNCTION timedb.read_relative(
+    series_id uuid[] DEFAULT NULL,
+    name text DEFAULT NULL,
+    labels jsonb DEFAULT NULL,
+    start_valid timestamptz DEFAULT NULL,
+    end_valid timestamptz DEFAULT NULL,
+    window_length interval DEFAULT NULL,
+    issue_offset interval DEFAULT NULL,
+    start_window timestamptz DEFAULT NULL,
+    days_ahead integer DEFAULT NULL,
+    time_of_day time DEFAULT NULL,
+    tz text DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL,
+    as_of_change timestamptz DEFAULT NULL,
+    unit text DEFAULT NULL
 ) RETURNS TABLE (
     known_time timestamptz,
     valid_time timestamptz,
@@ -116,44 +253,17 @@ LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT r.known_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value
     FROM timedb._read_rows(
-        'overlapping', read_overlapping.series_id, read_overlapping.name, read_overlapping.labels,
-        read_overlapping.start_valid, read_overlapping.end_valid, read_overlapping.start_known, read_overlapping.end_known
+        'relative', read_relative.series_id, read_relative.name, read_relative.labels,
+        read_relative.start_valid, read_relative.end_valid, as_of => read_relative.as_of,
+        as_of_change => read_relative.as_of_change, window_length => read_relative.window_length,
+        issue_offset => read_relative.issue_offset, start_window => read_relative.start_window,
+        days_ahead => read_relative.days_ahead, time_of_day => read_relative.time_of_day,
+        tz => read_relative.tz, unit => read_relative.unit
     ) AS r;
 END;
 
-COMMENT ON FUNCTION timedb.read_overlapping(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz) IS
-'The newest version of each point for each known_time: per (series, known_time, valid_time, valid_time_end) the one with the greatest change_time. Ranges include their start and exclude their end; NULL leaves a side open. labels keeps the series that have all of the given labels. Series by series, ascending by valid_time within each.';
-
-CREATE FUNCTION timedb.read_versions(
-    series_id uuid[] DEFAULT NULL,
-    name text DEFAULT NULL,
-    labels jsonb DEFAULT NULL,
-    start_valid timestamptz DEFAULT NULL,
-    end_valid timestamptz DEFAULT NULL,
-    start_known timestamptz DEFAULT NULL,
-    end_known timestamptz DEFAULT NULL
-) RETURNS TABLE (
-    known_time timestamptz,
-    change_time timestamptz,
-    valid_time timestamptz,
-    valid_time_end timestamptz,
-    series_id uuid,
-    name text,
-    unit text,
-    labels jsonb,
-    value double precision
-)
-LANGUAGE sql STABLE PARALLEL RESTRICTED
-BEGIN ATOMIC
-    SELECT r.known_time, r.change_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value
-    FROM timedb._read_rows(
-        'versions', read_versions.series_id, read_versions.name, read_versions.labels,
-        read_versions.start_valid, read_versions.end_valid, read_versions.start_known, read_versions.end_known
-    ) AS r;
-END;
-
-COMMENT ON FUNCTION timedb.read_versions(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz) IS
-'Every version of every point. Ranges include their start and exclude their end; NULL leaves a side open. labels keeps the series that have all of the given labels. Series by series, ascending by valid_time within each.';
+COMMENT ON FUNCTION timedb.read_relative(uuid[], text, jsonb, timestamptz, timestamptz, interval, interval, timestamptz, integer, time, text, timestamptz, timestamptz, text) IS
+'Of each point the newest version that was known by the cut-off of its window. Either windows of window_length from start_window (or start_valid) on, in both directions, with the cut-off issue_offset after the start of each; or days in the time zone tz (UTC), with the cut-off at time_of_day days_ahead days earlier. Ranges include their start and exclude their end; NULL leaves a side open. as_of counts only what was known by then, as_of_change only what was written by then. unit converts values. Series by series, ascending by valid_time within each.';
 
 -- All current values of the tenant. Conditions on columns of the series reach the scan of
 -- timedb.series; for ranges of time, read_flat() reads less.

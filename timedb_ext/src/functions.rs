@@ -3,19 +3,20 @@
 //! Their SQL declarations, owners and grants stand in `sql/functions/`; the symbol of `f` is
 //! `f_wrapper`. Instants come in as PostgreSQL's microseconds (`timestamptz` is an `i64`).
 
+use crate::batches::{BatchInfo, Retry};
 use crate::columns::{UploadArrays, from_arrays};
 use crate::error::{Error, Result, or_raise};
 use crate::labels::Labels;
 use crate::pack::parse_upload;
-use crate::read::{ReadCursor, Request, mode_named, series_filter};
+use crate::read::ReadArguments;
 use crate::series::{NamedSeries, SeriesRef, get_or_create};
 use crate::spi::connected;
 use crate::time;
-use crate::upload::{BatchInfo, Uploaded, upload, writable_tenant};
+use crate::upload::{Uploaded, upload};
+use crate::writer::writable_tenant;
 use pgrx::datum::{AnyArray, AnyElement, JsonB, Uuid};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
-use timedb_segment::Filter;
 
 /// Points of a chunk that becomes SQL rows: few enough to stay within work_mem.
 pub const SQL_CHUNK_POINTS: usize = 4_096;
@@ -31,17 +32,17 @@ fn upload_row(
         name!(batch_id, Uuid),
         name!(points, i64),
         name!(series_ids, Vec<Uuid>),
+        name!(skipped, i64),
+        name!(replayed, bool),
     ),
 > {
-    let ids = uploaded
-        .series
-        .iter()
-        .map(|s| Uuid::from_bytes(s.id))
-        .collect();
+    let ids = uploaded.series.into_iter().map(Uuid::from_bytes).collect();
     TableIterator::once((
         Uuid::from_bytes(uploaded.batch_id),
         uploaded.points as i64,
         ids,
+        uploaded.skipped as i64,
+        uploaded.replayed,
     ))
 }
 
@@ -80,12 +81,17 @@ fn upload_arrays<'a>(
     batch_start_time: Option<i64>,
     batch_finish_time: Option<i64>,
     batch_params: Option<AnyElement>,
+    batch_id: Option<Uuid>,
+    idempotency_key: Option<String>,
+    skip_unchanged: Option<bool>,
 ) -> TableIterator<
     'static,
     (
         name!(batch_id, Uuid),
         name!(points, i64),
         name!(series_ids, Vec<Uuid>),
+        name!(skipped, i64),
+        name!(replayed, bool),
     ),
 > {
     let run = || {
@@ -107,13 +113,18 @@ fn upload_arrays<'a>(
             series_index: series_index.as_ref(),
             valid_time_end: valid_time_end.as_ref(),
         })?;
-        connected(|| upload(columns, info))
+        let retry = Retry {
+            batch_id: batch_id.map(|id| *id.as_bytes()),
+            idempotency_key,
+        };
+        connected(|| upload(columns, info, &retry, skip_unchanged.unwrap_or(false)))
     };
     upload_row(or_raise(run()))
 }
 
 /// `timedb._upload_packed(...)`.
 #[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments, reason = "the SQL signature")]
 fn upload_packed(
     data: Option<&[u8]>,
     known_time: Option<i64>,
@@ -121,12 +132,17 @@ fn upload_packed(
     batch_start_time: Option<i64>,
     batch_finish_time: Option<i64>,
     batch_params: Option<AnyElement>,
+    batch_id: Option<Uuid>,
+    idempotency_key: Option<String>,
+    skip_unchanged: Option<bool>,
 ) -> TableIterator<
     'static,
     (
         name!(batch_id, Uuid),
         name!(points, i64),
         name!(series_ids, Vec<Uuid>),
+        name!(skipped, i64),
+        name!(replayed, bool),
     ),
 > {
     let run = || {
@@ -138,7 +154,11 @@ fn upload_packed(
             batch_params,
         )?;
         let columns = parse_upload(data.ok_or_else(|| Error::invalid("data must not be null"))?)?;
-        connected(|| upload(columns, info))
+        let retry = Retry {
+            batch_id: batch_id.map(|id| *id.as_bytes()),
+            idempotency_key,
+        };
+        connected(|| upload(columns, info, &retry, skip_unchanged.unwrap_or(false)))
     };
     upload_row(or_raise(run()))
 }
@@ -168,64 +188,12 @@ fn create_series(
     )
 }
 
-/// The arguments that all read functions share.
-pub struct ReadArguments<'a> {
-    pub mode: Option<&'a str>,
-    pub series_id: Option<Array<'a, Uuid>>,
-    pub name: Option<String>,
-    /// jsonb as text.
-    pub labels: Option<String>,
-    /// start_valid, end_valid, start_known, end_known.
-    pub range: [Option<i64>; 4],
-}
-
-/// Starts a read whose chunks have about `chunk_points` points, of several series or of one.
-///
-/// # Errors
-/// 22023 for an unknown mode or malformed labels.
-pub fn open_read(
-    arguments: ReadArguments,
-    chunk_points: usize,
-    mix_series: bool,
-) -> Result<ReadCursor> {
-    let ids = arguments.series_id;
-    let ids = ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect());
-    let [start_valid, end_valid, start_known, end_known] = arguments.range;
-    ReadCursor::open(Request {
-        mode: mode_named(arguments.mode.unwrap_or("flat"))?,
-        series: series_filter(ids, arguments.name, arguments.labels.as_deref())?,
-        range: Filter {
-            start_valid: time::lower(start_valid),
-            end_valid: time::upper(end_valid),
-            start_known: time::lower(start_known),
-            end_known: time::upper(end_known),
-        },
-        chunk_points,
-        mix_series,
-    })
-}
-
 /// `timedb._read_packed(...)`.
 #[pg_extern(sql = false)]
-#[allow(clippy::too_many_arguments, reason = "the SQL signature")]
-fn read_packed(
-    mode: Option<&str>,
-    series_id: Option<Array<'_, Uuid>>,
-    name: Option<String>,
-    labels: Option<AnyElement>,
-    start_valid: Option<i64>,
-    end_valid: Option<i64>,
-    start_known: Option<i64>,
-    end_known: Option<i64>,
-) -> SetOfIterator<'static, Vec<u8>> {
-    let arguments = ReadArguments {
-        mode,
-        series_id,
-        name,
-        labels: labels.map(|labels| jsonb_text(labels.datum())),
-        range: [start_valid, end_valid, start_known, end_known],
-    };
-    let mut read = or_raise(open_read(arguments, WIRE_CHUNK_POINTS, true));
+fn read_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u8>> {
+    // SAFETY: declared with the arguments of a read.
+    let arguments = unsafe { ReadArguments::of(fcinfo) };
+    let mut read = or_raise(arguments.open(WIRE_CHUNK_POINTS, true));
     SetOfIterator::new(std::iter::from_fn(move || {
         or_raise(read.next_chunk()).map(|chunk| chunk.packed)
     }))
@@ -233,16 +201,8 @@ fn read_packed(
 
 /// `timedb._read_chunks(...)`: a row for each stretch of one series.
 #[pg_extern(sql = false)]
-#[allow(clippy::too_many_arguments, reason = "the SQL signature")]
 fn read_chunks(
-    mode: Option<&str>,
-    series_id: Option<Array<'_, Uuid>>,
-    name: Option<String>,
-    labels: Option<AnyElement>,
-    start_valid: Option<i64>,
-    end_valid: Option<i64>,
-    start_known: Option<i64>,
-    end_known: Option<i64>,
+    fcinfo: pg_sys::FunctionCallInfo,
 ) -> TableIterator<
     'static,
     (
@@ -254,14 +214,9 @@ fn read_chunks(
         name!(packed, Vec<u8>),
     ),
 > {
-    let arguments = ReadArguments {
-        mode,
-        series_id,
-        name,
-        labels: labels.map(|labels| jsonb_text(labels.datum())),
-        range: [start_valid, end_valid, start_known, end_known],
-    };
-    let mut read = or_raise(open_read(arguments, SQL_CHUNK_POINTS, false));
+    // SAFETY: declared with the arguments of a read.
+    let arguments = unsafe { ReadArguments::of(fcinfo) };
+    let mut read = or_raise(arguments.open(SQL_CHUNK_POINTS, false));
     TableIterator::new(std::iter::from_fn(move || {
         or_raise(read.next_chunk()).map(|chunk| {
             (
@@ -274,6 +229,15 @@ fn read_chunks(
             )
         })
     }))
+}
+
+/// A `jsonb` of a JSON text, in the current memory context; `None` if there is no room for it.
+pub fn jsonb_datum(json: &str) -> Option<Datum> {
+    let text = std::ffi::CString::new(json).ok()?;
+    // SAFETY: jsonb_in takes a C string and returns a jsonb; malformed JSON raises an error.
+    unsafe {
+        pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(Datum::from(text.as_ptr()))])
+    }
 }
 
 /// The text of a `jsonb`. Not through pgrx's JsonB: what serde refuses (deep nesting, numbers out of

@@ -3,12 +3,14 @@
 use pgrx::prelude::*;
 
 mod auth;
+mod batches;
 mod columns;
 mod error;
 mod functions;
 mod install;
 mod key_use;
 mod labels;
+mod locks;
 mod pack;
 mod read;
 mod rows;
@@ -18,7 +20,9 @@ mod series;
 mod settings;
 mod spi;
 mod time;
+mod units;
 mod upload;
+mod writer;
 
 pgrx::pg_module_magic!(name, version);
 

@@ -8,11 +8,20 @@
 //!
 //! Chunk of a read (version 1): the same header with `u32 series, u32 points`, then each series
 //! (`uuid, str name, str unit, str labels`), `u32 run_length` for each, then the columns
-//! `i64 valid_time, [i64 valid_time_end], f64 value, [null bitmap], [i64 known_time],
-//! [i64 change_time]`. Points stand grouped by series.
+//! `i64 valid_time, [i64 valid_time_end], f64 value, [null bitmap], [i64 known_time], [versions]`. Points
+//! stand grouped by series.
 //!
-//! Flags: 1 valid_time_end, 2 nulls, 4 known_time, 8 change_time. An absent end is `i64::MIN`; null
+//! Versions: `i64 change_time, i64 value_id`, then the batches (`u32 n`, n times `uuid batch, u8 1 if
+//! known, uuid user`; `u32` place for each point) and, if any version has one, the notes (`u32 n`, n times
+//! `u8 bits` and what the bits 1, 2, 4, 8 say: `str annotation`, `u32 n` times `str tag`, `str metadata`,
+//! `uuid changed_by`; `u32` place for each point).
+//!
+//! Flags: 1 valid_time_end, 2 nulls, 4 known_time, 8 versions, 16 notes. An absent end is `i64::MIN`; null
 //! bitmaps are LSB first, 1 means null.
+
+mod versions;
+
+pub use versions::{Versions, Writers};
 
 use crate::error::{Error, Result};
 use crate::labels::Labels;
@@ -23,7 +32,8 @@ const VERSION: u8 = 1;
 const HAS_END: u8 = 1;
 const HAS_NULLS: u8 = 2;
 const HAS_KNOWN: u8 = 4;
-const HAS_CHANGE: u8 = 8;
+const HAS_VERSIONS: u8 = 8;
+const HAS_NOTES: u8 = 16;
 
 /// The columns of an upload, however they came in.
 pub struct UploadColumns {
@@ -34,6 +44,28 @@ pub struct UploadColumns {
     pub valid_time_end: Option<Vec<i64>>,
     pub value: Vec<f64>,
     pub nulls: Option<Vec<bool>>,
+}
+
+impl UploadColumns {
+    /// Keeps the points at the positions that `keep` accepts.
+    pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        fn pick<T: Copy>(column: &mut Vec<T>, keep: &impl Fn(usize) -> bool) {
+            let mut i = 0;
+            column.retain(|_| {
+                i += 1;
+                keep(i - 1)
+            });
+        }
+        pick(&mut self.series_index, &keep);
+        pick(&mut self.valid_time, &keep);
+        pick(&mut self.value, &keep);
+        if let Some(ends) = &mut self.valid_time_end {
+            pick(ends, &keep);
+        }
+        if let Some(nulls) = &mut self.nulls {
+            pick(nulls, &keep);
+        }
+    }
 }
 
 /// Reads a packed upload.
@@ -109,8 +141,8 @@ pub struct Run<'a> {
     pub points: Merged,
 }
 
-/// Packs runs into one chunk. `with_known` and `with_change` say which columns the mode has.
-pub fn pack_chunk(runs: &[Run], with_known: bool, with_change: bool) -> Vec<u8> {
+/// Packs runs into one chunk, with the columns of versions if `writers` are given.
+pub fn pack_chunk(runs: &[Run], with_known: bool, writers: Option<&Writers>) -> Vec<u8> {
     let points: usize = runs.iter().map(|run| run.points.valid_time.len()).sum();
     let has_end = runs.iter().any(|run| run.points.valid_time_end.is_some());
     let has_nulls = runs.iter().any(|run| run.points.nulls.is_some());
@@ -119,7 +151,8 @@ pub fn pack_chunk(runs: &[Run], with_known: bool, with_change: bool) -> Vec<u8> 
         (HAS_END, has_end),
         (HAS_NULLS, has_nulls),
         (HAS_KNOWN, with_known),
-        (HAS_CHANGE, with_change),
+        (HAS_VERSIONS, writers.is_some()),
+        (HAS_NOTES, writers.is_some() && versions::has_notes(runs)),
     ] {
         flags |= if set { bit } else { 0 };
     }
@@ -159,9 +192,8 @@ pub fn pack_chunk(runs: &[Run], with_known: bool, with_change: bool) -> Vec<u8> 
         runs.iter()
             .for_each(|run| put_i64(&mut out, &run.points.known_time));
     }
-    if with_change {
-        runs.iter()
-            .for_each(|run| put_i64(&mut out, &run.points.change_time));
+    if let Some(writers) = writers {
+        versions::put(&mut out, runs, writers);
     }
     out
 }
@@ -196,7 +228,7 @@ pub struct Chunk {
     pub value: Vec<f64>,
     pub nulls: Option<Vec<bool>>,
     pub known_time: Option<Vec<i64>>,
-    pub change_time: Option<Vec<i64>>,
+    pub versions: Option<Versions>,
 }
 
 /// Reads a chunk that [`pack_chunk`] made; its series are skipped.
@@ -227,14 +259,21 @@ pub fn parse_chunk(bytes: &[u8]) -> Result<Chunk> {
         _ => Some(reader.bitmap(points)?),
     };
     let known_time = optional(&mut reader, HAS_KNOWN)?;
-    let change_time = optional(&mut reader, HAS_CHANGE)?;
+    let versions = match flags & HAS_VERSIONS {
+        0 => None,
+        _ => Some(Versions::parse(
+            &mut reader,
+            points,
+            flags & HAS_NOTES != 0,
+        )?),
+    };
     Ok(Chunk {
         valid_time,
         valid_time_end,
         value,
         nulls,
         known_time,
-        change_time,
+        versions,
     })
 }
 

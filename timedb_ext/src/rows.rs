@@ -5,13 +5,12 @@
 //! converting each column.
 
 use crate::error::or_raise;
-use crate::functions::{ReadArguments, SQL_CHUNK_POINTS, jsonb_text, open_read};
+use crate::functions::SQL_CHUNK_POINTS;
 use crate::pack::parse_chunk;
-use crate::read::OutChunk;
+use crate::read::{OutChunk, ReadArguments};
 use crate::scan::{COLUMNS, point_column};
 use crate::series::SeriesInfo;
 use crate::spi::Arg;
-use pgrx::fcinfo::{pg_getarg, pg_getarg_datum};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
 
@@ -32,17 +31,8 @@ pub unsafe extern "C-unwind" fn timedb_read_rows(fcinfo: pg_sys::FunctionCallInf
     // SAFETY: the declaration promises the types of the arguments and the columns of the rows.
     unsafe {
         pg_sys::InitMaterializedSRF(fcinfo, 0);
-        let mut read = or_raise(open_read(
-            ReadArguments {
-                mode: pg_getarg(fcinfo, 0),
-                series_id: pg_getarg(fcinfo, 1),
-                name: pg_getarg(fcinfo, 2),
-                labels: pg_getarg_datum(fcinfo, 3).map(jsonb_text),
-                range: [4, 5, 6, 7].map(|number| pg_getarg(fcinfo, number)),
-            },
-            SQL_CHUNK_POINTS,
-            false,
-        ));
+        let arguments = ReadArguments::of(fcinfo);
+        let mut read = or_raise(arguments.open(SQL_CHUNK_POINTS, false));
         let result = &*(*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
         while let Some(chunk) = or_raise(read.next_chunk()) {
             put_rows(&chunk, result.setResult, result.setDesc);

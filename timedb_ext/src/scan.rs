@@ -17,8 +17,8 @@ use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// Columns of `_read_rows`, in its order: four of the series, then five of the point.
-pub const COLUMNS: usize = 9;
+/// Columns of `_read_rows`, in its order: four of the series, five of the point, six of the version.
+pub const COLUMNS: usize = 15;
 
 const NAME: &CStr = c"timedb read";
 const ROWS_FUNCTION: &CStr = c"_read_rows";

@@ -317,6 +317,44 @@ impl Row {
         })
     }
 
+    /// A `bytea`, or `None` for NULL.
+    pub fn optional_bytea(&self, column: i32) -> Result<Option<Vec<u8>>> {
+        self.datum(column)
+            .map(|datum| with_varlena(datum, |bytes| Ok(bytes.to_vec())))
+            .transpose()
+    }
+
+    /// A `uuid`, or `None` for NULL.
+    pub fn optional_uuid(&self, column: i32) -> Result<Option<[u8; 16]>> {
+        match self.datum(column) {
+            Some(_) => self.uuid(column).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The elements of a `uuid[]` without nulls.
+    pub fn uuids(&self, column: i32) -> Result<Vec<[u8; 16]>> {
+        let array = self.required(column)?;
+        // SAFETY: the column is a uuid[]; deconstruct_array gives n datums that point to 16 bytes each.
+        unsafe {
+            let array = pg_sys::pg_detoast_datum(array.cast_mut_ptr()).cast();
+            let (mut elements, mut nulls, mut n) = (ptr::null_mut(), ptr::null_mut(), 0);
+            pg_sys::deconstruct_array(
+                array,
+                pg_sys::UUIDOID,
+                16,
+                false,
+                b'c' as _,
+                &mut elements,
+                &mut nulls,
+                &mut n,
+            );
+            Ok((0..n as usize)
+                .map(|i| *(*elements.add(i)).cast_mut_ptr::<[u8; 16]>())
+                .collect())
+        }
+    }
+
     /// A `bytea`, lent to `f` after detoasting.
     pub fn bytea<T>(&self, column: i32, f: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
         with_varlena(self.required(column)?, f)

@@ -1,128 +1,94 @@
-//! Writing points: validation, grouping by series, encoding into segments, one batch a call.
+//! Writing points: grouping by series, encoding into segments, one batch a call. `checks` says what an
+//! upload must be, `unchanged` what of it needs no writing.
 
+mod checks;
+mod unchanged;
+
+use crate::batches::{BatchInfo, Claim, NewBatch, Retry, version_of};
 use crate::error::{Error, Result};
+use crate::locks;
 use crate::pack::UploadColumns;
 use crate::segments::SegmentWriter;
-use crate::series::{Resolved, describe, get_or_create, uuid7};
-use crate::spi::{Arg, Statement};
-use crate::{key_use, settings, time};
-use pgrx::PgSqlErrorCode;
-use pgrx::pg_sys::{self, Datum};
+use crate::series::{Resolved, SeriesRef, get_or_create};
+use crate::writer::writable_tenant;
+use checks::{check_info, check_points, duplicate_point};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use timedb_segment::group::{Duplicate, Group, group_points};
+use timedb_segment::group::{Group, group_points};
 use timedb_segment::{Column, NO_END, Points, SegmentKey, encode, split};
-
-/// Most points one call takes: memory for them is needed several times over.
-pub const MAX_POINTS_PER_UPLOAD: usize = 50_000_000;
-
-/// What a batch says about itself; instants in Unix microseconds.
-#[derive(Default)]
-pub struct BatchInfo {
-    pub known_time: Option<i64>,
-    pub workflow_id: Option<String>,
-    pub batch_start_time: Option<i64>,
-    pub batch_finish_time: Option<i64>,
-    /// A jsonb, stored as it came.
-    pub batch_params: Option<Datum>,
-}
 
 /// What an upload answers.
 pub struct Uploaded {
     pub batch_id: [u8; 16],
     pub points: usize,
     /// One for each series of the upload, in its order.
-    pub series: Vec<Resolved>,
+    pub series: Vec<[u8; 16]>,
+    /// Points left out because they change nothing.
+    pub skipped: usize,
+    /// Whether the same request was answered before, and nothing was written now.
+    pub replayed: bool,
 }
 
-thread_local! {
-    static INSERT_BATCH: Statement = const { Statement::new(
-        c"INSERT INTO timedb.batches \
-              (tenant_id, batch_id, user_id, workflow_id, batch_start_time, batch_finish_time, \
-               known_time, change_time, batch_params, points) \
-          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        &[
-            pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::TEXTOID,
-            pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
-            pg_sys::TIMESTAMPTZOID, pg_sys::JSONBOID, pg_sys::INT8OID,
-        ],
-    ) };
-}
-
-/// The tenant that this transaction may write for; its key is noted as in use.
+/// Stores the points as one batch: all of them, or none. With `skip_unchanged` those are left out that
+/// no flat read as of the upload's known_time could tell from what is stored.
 ///
 /// # Errors
-/// 25006 in a read-only transaction or on a standby, 28000 without a tenant, 42501 with a
-/// read-only key.
-pub fn writable_tenant(what: &str) -> Result<[u8; 16]> {
-    // SAFETY: reads the backend's own state.
-    let read_only = unsafe { pg_sys::XactReadOnly || pg_sys::RecoveryInProgress() };
-    if read_only {
-        return Err(Error::new(
-            PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
-            format!("cannot execute {what} in a read-only transaction"),
-        ));
-    }
-    let tenant = settings::tenant().ok_or_else(|| {
-        Error::new(
-            PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
-            "no tenant: call timedb.authenticate(key) first",
-        )
-        .hint("authenticate() lasts for one transaction: call it between BEGIN and COMMIT.")
-    })?;
-    if settings::access_is_read_only() {
-        return Err(Error::new(
-            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-            "this API key is read-only",
-        )
-        .hint("Use a key with read_write access."));
-    }
-    key_use::report()?;
-    Ok(tenant)
-}
-
-/// Stores the points as one batch: all of them, or none.
-///
-/// # Errors
-/// As [`writable_tenant`] and [`get_or_create`]; 22008 and 22003 for instants and values that
-/// cannot be stored, 22023 for an interval that does not end after it starts, 21000 for a point
-/// that occurs twice.
-pub fn upload(mut columns: UploadColumns, info: BatchInfo) -> Result<Uploaded> {
+/// As [`writable_tenant`], [`Retry::claim`] and [`get_or_create`]; 22008 and 22003 for instants and
+/// values that cannot be stored, 22023 for an interval that does not end after it starts, 21000 for a
+/// point that occurs twice.
+pub fn upload(
+    mut columns: UploadColumns,
+    info: BatchInfo,
+    retry: &Retry,
+    skip_unchanged: bool,
+) -> Result<Uploaded> {
     let tenant = writable_tenant("timedb.upload()")?;
-    if let Some(nulls) = &columns.nulls {
-        // What stands where nothing is known must not matter.
-        for (value, _) in columns
-            .value
-            .iter_mut()
-            .zip(nulls)
-            .filter(|(_, null)| **null)
-        {
-            *value = 0.0;
-        }
-    }
+    clear_nulls(&mut columns);
     check_points(&columns)?;
     check_info(&info)?;
+    let request = match retry.claim(&tenant, || fingerprint(&columns, &info, skip_unchanged))? {
+        Claim::Answered(batch) => {
+            return Ok(Uploaded {
+                batch_id: batch.batch_id,
+                points: batch.points,
+                series: batch.series_ids,
+                skipped: batch.skipped,
+                replayed: true,
+            });
+        }
+        Claim::New(request) => request,
+    };
     let resolved = get_or_create(&tenant, &columns.series)?;
     let (ordinals, series_ids) = ordinals(&resolved);
-    let series_index: Vec<u32> = columns
-        .series_index
-        .iter()
-        .map(|&i| ordinals[i as usize])
-        .collect();
-    let ends = columns.valid_time_end.as_deref();
-    let groups = group_points(&series_index, series_ids.len(), &columns.valid_time, ends)
-        .map_err(|duplicate| duplicate_point(&columns, &duplicate))?;
+    let mut groups = groups_of(&columns, &ordinals, series_ids.len())?;
 
-    let change_time = time::change_time();
-    let batch_id = uuid7();
+    let change_time = locks::begin_write(&tenant);
     let known_time = info.known_time.unwrap_or(change_time);
-    insert_batch(
-        &tenant,
-        &batch_id,
-        &info,
-        known_time,
+    let given = columns.value.len();
+    if skip_unchanged {
+        let unchanged = unchanged::find(&columns, &groups, &series_ids, known_time)?;
+        if unchanged.contains(&true) {
+            columns.retain(|i| !unchanged[i]);
+            groups = groups_of(&columns, &ordinals, series_ids.len())?;
+        }
+    }
+    let batch_id = request.batch_id;
+    let answered: Vec<[u8; 16]> = resolved.iter().map(|series| series.id).collect();
+    let points = columns.value.len();
+    NewBatch {
+        tenant: &tenant,
+        request: &request,
+        kind: "upload",
+        info: &info,
+        known_time: Some(known_time),
         change_time,
-        columns.value.len(),
-    )?;
+        points,
+        skipped: given - points,
+        valid: extent(&columns.valid_time),
+        series_ids: &answered,
+        answer: None,
+    }
+    .insert()?;
     let mut writer = SegmentWriter::new(tenant);
     for group in &groups {
         let key = SegmentKey {
@@ -140,9 +106,88 @@ pub fn upload(mut columns: UploadColumns, info: BatchInfo) -> Result<Uploaded> {
     writer.flush()?;
     Ok(Uploaded {
         batch_id,
-        points: columns.value.len(),
-        series: resolved,
+        points,
+        series: answered,
+        skipped: given - points,
+        replayed: false,
     })
+}
+
+/// What stands where nothing is known must not matter.
+fn clear_nulls(columns: &mut UploadColumns) {
+    let Some(nulls) = &columns.nulls else { return };
+    for (value, null) in columns.value.iter_mut().zip(nulls) {
+        if *null {
+            *value = 0.0;
+        }
+    }
+}
+
+fn groups_of(columns: &UploadColumns, ordinals: &[u32], series: usize) -> Result<Vec<Group>> {
+    let index: Vec<u32> = columns
+        .series_index
+        .iter()
+        .map(|&i| ordinals[i as usize])
+        .collect();
+    let ends = columns.valid_time_end.as_deref();
+    group_points(&index, series, &columns.valid_time, ends)
+        .map_err(|duplicate| duplicate_point(columns, &duplicate))
+}
+
+/// The least and the greatest of the times.
+fn extent(times: &[i64]) -> Option<(i64, i64)> {
+    Some((*times.iter().min()?, *times.iter().max()?))
+}
+
+/// SHA-256 of everything that a request says, so that the same one can be told from another.
+fn fingerprint(columns: &UploadColumns, info: &BatchInfo, skip_unchanged: bool) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    part(b"upload");
+    for series in &columns.series {
+        match series {
+            SeriesRef::Id(id) => part(id),
+            SeriesRef::Named(named) => {
+                part(named.name.as_bytes());
+                part(named.labels.json().as_bytes());
+                part(named.unit.as_deref().unwrap_or_default().as_bytes());
+                part(named.description.as_deref().unwrap_or_default().as_bytes());
+            }
+        }
+    }
+    let of_i64 =
+        |column: &[i64]| -> Vec<u8> { column.iter().flat_map(|v| v.to_le_bytes()).collect() };
+    part(
+        &columns
+            .series_index
+            .iter()
+            .flat_map(|v| v.to_le_bytes())
+            .collect::<Vec<u8>>(),
+    );
+    part(&of_i64(&columns.valid_time));
+    part(&of_i64(
+        columns.valid_time_end.as_deref().unwrap_or_default(),
+    ));
+    part(
+        &columns
+            .value
+            .iter()
+            .flat_map(|v| v.to_bits().to_le_bytes())
+            .collect::<Vec<u8>>(),
+    );
+    let nulls = columns.nulls.as_deref().unwrap_or_default();
+    part(
+        &nulls
+            .iter()
+            .map(|null| u8::from(*null))
+            .collect::<Vec<u8>>(),
+    );
+    info.add_to(&mut part);
+    part(&[u8::from(skip_unchanged)]);
+    hash.finalize().into()
 }
 
 /// Several names may mean one series: points of both must not collide.
@@ -157,135 +202,6 @@ fn ordinals(resolved: &[Resolved]) -> (Vec<u32>, Vec<[u8; 16]>) {
     };
     let ordinals = resolved.iter().map(ordinal).collect();
     (ordinals, ids)
-}
-
-fn check_points(columns: &UploadColumns) -> Result<()> {
-    let n = columns.valid_time.len();
-    if n > MAX_POINTS_PER_UPLOAD {
-        return Err(Error::new(
-            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-            format!("an upload may have at most {MAX_POINTS_PER_UPLOAD} points, this one has {n}"),
-        )
-        .hint("Split it into several uploads."));
-    }
-    let at = |i: usize| {
-        let series = describe(&columns.series[columns.series_index[i] as usize]);
-        format!("Point {} of series {series}, counted from 1.", i + 1)
-    };
-    let in_range = |t: &i64| (time::MIN_TIME..=time::MAX_TIME).contains(t);
-    if let Some(i) = columns.valid_time.iter().position(|t| !in_range(t)) {
-        return Err(out_of_range("valid_time", columns.valid_time[i]).detail(at(i)));
-    }
-    if let Some(i) = columns.value.iter().position(|v| !v.is_finite()) {
-        return Err(Error::new(
-            PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-            format!("value must be finite, not {}", columns.value[i]),
-        )
-        .detail(at(i))
-        .hint("Use null for a missing value."));
-    }
-    let Some(ends) = &columns.valid_time_end else {
-        return Ok(());
-    };
-    for (i, (&start, &end)) in columns.valid_time.iter().zip(ends).enumerate() {
-        if end == NO_END {
-            continue;
-        }
-        if !in_range(&end) {
-            return Err(out_of_range("valid_time_end", end).detail(at(i)));
-        }
-        if end <= start {
-            return Err(Error::invalid(format!(
-                "valid_time_end {} is not after valid_time {}",
-                time::text(end),
-                time::text(start)
-            ))
-            .detail(at(i)));
-        }
-    }
-    Ok(())
-}
-
-fn out_of_range(what: &str, instant: i64) -> Error {
-    if instant == time::from_pg(time::PG_INFINITY)
-        || instant == time::from_pg(time::PG_MINUS_INFINITY)
-    {
-        return Error::time(format!("{what} must not be infinity"));
-    }
-    Error::time(format!("{what} is outside the years 1 to 9999"))
-}
-
-fn check_info(info: &BatchInfo) -> Result<()> {
-    for (what, instant) in [
-        ("known_time", info.known_time),
-        ("batch_start_time", info.batch_start_time),
-        ("batch_finish_time", info.batch_finish_time),
-    ] {
-        if let Some(instant) = instant {
-            time::check(instant, what)?;
-        }
-    }
-    if let (Some(start), Some(finish)) = (info.batch_start_time, info.batch_finish_time)
-        && finish < start
-    {
-        return Err(Error::invalid(
-            "batch_finish_time is before batch_start_time",
-        ));
-    }
-    Ok(())
-}
-
-fn duplicate_point(columns: &UploadColumns, duplicate: &Duplicate) -> Error {
-    let i = duplicate.first;
-    let series = describe(&columns.series[columns.series_index[i] as usize]);
-    let valid_time = time::text(columns.valid_time[i]);
-    let end = match columns.valid_time_end.as_ref().map(|ends| ends[i]) {
-        Some(end) if end != NO_END => format!(", valid_time_end {}", time::text(end)),
-        _ => String::new(),
-    };
-    Error::new(
-        PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION,
-        format!("point occurs twice in one upload: series {series}, valid_time {valid_time}{end}"),
-    )
-    .detail(format!(
-        "It is given at positions {} and {}, counted from 1.",
-        duplicate.first + 1,
-        duplicate.second + 1
-    ))
-    .hint("Send each point once; a later upload of the same point is a new version of it.")
-}
-
-/// The id of a write: the random part of its batch's id.
-fn version_of(batch_id: &[u8; 16]) -> i64 {
-    let mut tail = [0; 8];
-    tail.copy_from_slice(&batch_id[8..]);
-    i64::from_be_bytes(tail) & i64::MAX
-}
-
-fn insert_batch(
-    tenant: &[u8; 16],
-    batch_id: &[u8; 16],
-    info: &BatchInfo,
-    known_time: i64,
-    change_time: i64,
-    points: usize,
-) -> Result<()> {
-    let instant = |t: Option<i64>| t.map_or(Arg::NULL, |t| Arg::int8(time::to_pg(t)));
-    let text = |t: &Option<String>| t.as_deref().map_or(Arg::NULL, Arg::text);
-    let args = [
-        Arg::uuid(tenant),
-        Arg::uuid(batch_id),
-        settings::user().map_or(Arg::NULL, |user| Arg::uuid(&user)),
-        text(&info.workflow_id),
-        instant(Some(info.batch_start_time.unwrap_or(change_time))),
-        instant(info.batch_finish_time),
-        instant(Some(known_time)),
-        instant(Some(change_time)),
-        Arg(info.batch_params),
-        Arg::int8(points as i64),
-    ];
-    INSERT_BATCH.with(|s| s.run(false, &args, |_| Ok(())))?;
-    Ok(())
 }
 
 /// Encodes the points of one series, split into segments.
@@ -316,6 +232,7 @@ fn write_group(
             change_time: Column::Constant(0),
             version: Column::Constant(0),
             batch: Column::Constant([0; 16]),
+            notes: None,
         });
         let segment = encode(key, &points)
             .map_err(|e| Error::internal(format!("could not encode a segment: {e}")))?;

@@ -118,6 +118,14 @@ fn calendar(bytes: &[u8]) -> Result<i64, Malformed> {
     in_range(midnight + time_of_day - offset(rest)?)
 }
 
+/// Reads a time of day, in microseconds since midnight.
+pub(crate) fn time_of_day(text: &str) -> Result<i64, Malformed> {
+    match clock(text.trim().as_bytes())? {
+        (micros, []) => Ok(micros),
+        _ => Err(EXTRA),
+    }
+}
+
 /// `HH:MM[:SS[.fraction]]`; gives the microseconds since midnight and what follows.
 fn clock(bytes: &[u8]) -> Result<(i64, &[u8]), Malformed> {
     if bytes.len() < 5 {

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 pub mod db;
+mod duration;
 mod error;
 mod extract;
 mod instant;

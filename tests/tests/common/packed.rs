@@ -48,6 +48,13 @@ pub fn parse_chunk(bytes: &[u8]) -> Chunk {
     let nulls = (flags & 2 != 0).then(|| input.take(n.div_ceil(8)));
     let known = (flags & 4 != 0).then(|| input.column(n));
     let change = (flags & 8 != 0).then(|| input.column(n));
+    if flags & 8 != 0 {
+        input.column(n);
+        input.dictionary(n, |input| drop(input.take(33)));
+    }
+    if flags & 16 != 0 {
+        input.dictionary(n, Input::note);
+    }
     assert!(input.0.is_empty(), "nothing comes after the columns");
     let is_null = |i: usize| nulls.is_some_and(|bits| bits[i / 8] >> (i % 8) & 1 == 1);
     let point = |i: usize| Point {
@@ -81,6 +88,33 @@ impl<'a> Input<'a> {
     fn text(&mut self) -> String {
         let length = self.number();
         String::from_utf8(self.take(length).to_vec()).expect("texts are UTF-8")
+    }
+
+    /// Entries, and for each point its place among them.
+    fn dictionary(&mut self, points: usize, entry: impl Fn(&mut Self)) {
+        let entries = self.number();
+        (0..entries).for_each(|_| entry(self));
+        for _ in 0..points {
+            assert!(self.number() < entries, "a place in the dictionary");
+        }
+    }
+
+    /// Annotation, tags, metadata, changed_by: what of them the bits say.
+    fn note(&mut self) {
+        let bits = self.take(1)[0];
+        if bits & 1 != 0 {
+            self.text();
+        }
+        if bits & 2 != 0 {
+            let tags = self.number();
+            (0..tags).for_each(|_| drop(self.text()));
+        }
+        if bits & 4 != 0 {
+            self.text();
+        }
+        if bits & 8 != 0 {
+            self.take(16);
+        }
     }
 
     fn column(&mut self, points: usize) -> Vec<i64> {

@@ -37,6 +37,13 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
             ));
         }
     }
+    for rest in ["", "name => 'wind', ", &format!("{by_id}, ")] {
+        let cut_off = "days_ahead => 0, time_of_day => '00:00'";
+        calls.push((
+            "read_relative",
+            format!("SELECT * FROM timedb.read_relative({rest}{cut_off})"),
+        ));
+    }
     calls.push(("whoami", "SELECT * FROM timedb.whoami()".to_owned()));
     calls.push((
         "current_tenant",

@@ -40,6 +40,20 @@ impl Positions {
         self.len() == 0
     }
 
+    /// The position of the `i`-th of these points.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn at(&self, i: usize) -> usize {
+        match self {
+            Positions::Range(range) => {
+                assert!(i < range.len(), "a position beyond the range");
+                range.start + i
+            }
+            Positions::List(list) => list[i] as usize,
+        }
+    }
+
     /// The entries of a column for these points; borrowed if they stand together.
     pub fn pick<'a, T: Copy>(&self, column: &'a [T]) -> Cow<'a, [T]> {
         match self {

@@ -2,7 +2,7 @@
 
 use super::COLUMNS;
 use crate::error::or_raise;
-use crate::pack::{Chunk, parse_chunk};
+use crate::pack::{Chunk, Versions, parse_chunk};
 use crate::{settings, time};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
@@ -195,16 +195,31 @@ pub(crate) fn point_column(points: &Chunk, i: usize, column: usize) -> Option<Da
     let instant = |column: &Option<Vec<i64>>| column.as_ref().map(|times| times[i]);
     let time = match column {
         4 => instant(&points.known_time),
-        5 => instant(&points.change_time),
+        5 => points
+            .versions
+            .as_ref()
+            .map(|versions| versions.change_time[i]),
         6 => Some(points.valid_time[i]),
         7 => instant(&points.valid_time_end).filter(|&end| end != NO_END),
-        _ => {
+        8 => {
             let null = points.nulls.as_ref().is_some_and(|nulls| nulls[i]);
             // float8 is passed by value on all platforms that pgrx supports.
             return (!null).then(|| Datum::from(points.value[i].to_bits()));
         }
+        _ => return version_column(points.versions.as_ref()?, i, column),
     };
     time.map(|time| Datum::from(time::to_pg(time)))
+}
+
+fn version_column(versions: &Versions, i: usize, column: usize) -> Option<Datum> {
+    match column {
+        9 => Some(versions.batch(i)),
+        10 => Some(Datum::from(versions.value_id[i])),
+        11 => versions.changed_by(i),
+        12 => versions.note(i).annotation,
+        13 => versions.note(i).tags,
+        _ => versions.note(i).metadata,
+    }
 }
 
 /// Calls the function for its next chunk. False: there is none.
@@ -277,4 +292,4 @@ unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::CustomScanState) {
     }
 }
 
-const _: () = assert!(COLUMNS == 9, "point_column counts nine columns");
+const _: () = assert!(COLUMNS == 15, "point_column counts fifteen columns");

@@ -1,14 +1,19 @@
 //! One packed chunk of a read, version 1 (little-endian), as `timedb._read_packed` gives it. The bytes stay
 //! where the database put them; columns are views.
 
+mod versions;
+
 use std::fmt;
 
 use uuid::Uuid;
 
+pub(crate) use versions::Versions;
+
 const HAS_END: u8 = 1;
 const HAS_NULLS: u8 = 2;
 const HAS_KNOWN: u8 = 4;
-const HAS_CHANGE: u8 = 8;
+const HAS_VERSIONS: u8 = 8;
+const HAS_NOTES: u8 = 16;
 
 /// A chunk that is not what version 1 says: the extension and this server don't fit together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +54,7 @@ pub(crate) struct Chunk<'a> {
     value: &'a [[u8; 8]],
     nulls: Option<&'a [u8]>,
     pub known_time: Option<Column<'a>>,
-    pub change_time: Option<Column<'a>>,
+    pub versions: Option<Versions<'a>>,
 }
 
 impl<'a> Chunk<'a> {
@@ -57,7 +62,7 @@ impl<'a> Chunk<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, DamagedChunk> {
         let mut input = Input(bytes);
         let [version, flags, _, _] = input.array()?;
-        if version != 1 || flags > 15 {
+        if version != 1 || flags > 31 {
             return Err(DamagedChunk);
         }
         let n_series = input.length()?;
@@ -97,7 +102,10 @@ impl<'a> Chunk<'a> {
             _ => Some(input.take(points.div_ceil(8))?),
         };
         let known_time = optional(HAS_KNOWN, &mut input)?;
-        let change_time = optional(HAS_CHANGE, &mut input)?;
+        let versions = match flags & HAS_VERSIONS {
+            0 => None,
+            _ => Some(Versions::parse(&mut input, points, flags & HAS_NOTES != 0)?),
+        };
         if !input.0.is_empty() {
             return Err(DamagedChunk);
         }
@@ -109,7 +117,7 @@ impl<'a> Chunk<'a> {
             value,
             nulls,
             known_time,
-            change_time,
+            versions,
         })
     }
 
@@ -151,6 +159,26 @@ impl<'a> Input<'a> {
     fn text(&mut self) -> Result<&'a str, DamagedChunk> {
         let length = self.length()?;
         std::str::from_utf8(self.take(length)?).map_err(|_| DamagedChunk)
+    }
+
+    /// A count of things of which each takes at least `size` bytes.
+    fn count(&mut self, size: usize) -> Result<usize, DamagedChunk> {
+        let count = self.length()?;
+        match count <= self.0.len() / size {
+            true => Ok(count),
+            false => Err(DamagedChunk),
+        }
+    }
+
+    /// Places among so many entries.
+    fn places(&mut self, count: usize, entries: usize) -> Result<&'a [[u8; 4]], DamagedChunk> {
+        let bytes = self.take(count.checked_mul(4).ok_or(DamagedChunk)?)?;
+        let places = bytes.as_chunks::<4>().0;
+        let inside = |place: &[u8; 4]| (u32::from_le_bytes(*place) as usize) < entries;
+        match places.iter().all(inside) {
+            true => Ok(places),
+            false => Err(DamagedChunk),
+        }
     }
 
     fn words(&mut self, count: usize) -> Result<&'a [[u8; 8]], DamagedChunk> {

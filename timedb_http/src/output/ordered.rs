@@ -56,7 +56,7 @@ pub(crate) fn write_ordered<B: AsRef<[u8]>>(
     out.extend_from_slice(b"{\"count\":");
     out.extend_from_slice(itoa::Buffer::new().format(total).as_bytes());
     out.extend_from_slice(b",\"data\":[");
-    let mut writer = Writer::new();
+    let mut writer = Writer::new(mode);
     for (at, place) in places.iter().enumerate() {
         if at > 0 {
             out.push(b',');

@@ -1,18 +1,23 @@
 //! Writes rows as compact JSON. What a series' rows share is rendered once; the previous instant is kept,
 //! since in time order neighbours often share it.
 
-use super::chunk::{Chunk, ChunkSeries};
+use uuid::Uuid;
+
+use super::chunk::{Chunk, ChunkSeries, Versions};
 use crate::{instant::Formatter, json};
 
 /// Which read an answer is of; it decides the columns in front of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// The newest version of each point.
+    #[default]
     Flat,
     /// The newest version per known_time.
     Overlapping,
     /// Every version.
     Versions,
+    /// The newest version known by the cut-off of its window.
+    Relative,
 }
 
 impl Mode {
@@ -22,6 +27,7 @@ impl Mode {
             Self::Flat => "flat",
             Self::Overlapping => "overlapping",
             Self::Versions => "versions",
+            Self::Relative => "relative",
         }
     }
 }
@@ -30,7 +36,7 @@ impl Mode {
 pub(crate) struct Fragment {
     /// From the end of the times to the value.
     before: Vec<u8>,
-    /// From the value to the end of the row.
+    /// From the value to the end of what the series says.
     after: Vec<u8>,
 }
 
@@ -48,7 +54,6 @@ impl Fragment {
         json::write_str(series.unit, &mut after);
         after.extend_from_slice(b",\"labels\":");
         json::write_compact(series.labels, &mut after);
-        after.push(b'}');
         Self { before, after }
     }
 
@@ -60,6 +65,7 @@ impl Fragment {
 
 /// Writes the rows of one answer, one after the other.
 pub(crate) struct Writer {
+    mode: Mode,
     formatter: Formatter,
     last: i64,
     last_text: Vec<u8>,
@@ -67,8 +73,9 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(mode: Mode) -> Self {
         Self {
+            mode,
             formatter: Formatter::new(),
             last: i64::MIN,
             last_text: Vec::with_capacity(32),
@@ -90,9 +97,9 @@ impl Writer {
             self.formatter.write(known_time.at(index), out);
             out.extend_from_slice(b"\",");
         }
-        if let Some(change_time) = chunk.change_time {
+        if let Some(versions) = &chunk.versions {
             out.extend_from_slice(b"\"change_time\":\"");
-            self.formatter.write(change_time.at(index), out);
+            self.formatter.write(versions.change_time.at(index), out);
             out.extend_from_slice(b"\",");
         }
         out.extend_from_slice(b"\"valid_time\":\"");
@@ -110,6 +117,18 @@ impl Writer {
             _ => out.extend_from_slice(b"null"),
         }
         out.extend_from_slice(&series.after);
+        if let (Mode::Overlapping, Some(known_time)) = (self.mode, chunk.known_time) {
+            let lead = chunk
+                .valid_time
+                .at(index)
+                .wrapping_sub(known_time.at(index));
+            out.extend_from_slice(b",\"lead_time\":");
+            out.extend_from_slice(self.numbers.format_finite(lead as f64 / 1e6).as_bytes());
+        }
+        if let Some(versions) = &chunk.versions {
+            write_version(versions, index, out);
+        }
+        out.push(b'}');
     }
 
     fn valid_time(&mut self, micros: i64, out: &mut Vec<u8>) {
@@ -120,4 +139,25 @@ impl Writer {
         }
         out.extend_from_slice(&self.last_text);
     }
+}
+
+/// Who wrote a version in which batch, and what it says.
+fn write_version(versions: &Versions<'_>, index: usize, out: &mut Vec<u8>) {
+    let id = |id: Uuid, out: &mut Vec<u8>| {
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        out.push(b'"');
+        out.extend_from_slice(id.hyphenated().encode_lower(&mut text).as_bytes());
+        out.push(b'"');
+    };
+    out.extend_from_slice(b",\"batch_id\":");
+    id(versions.batch(index), out);
+    out.extend_from_slice(b",\"value_id\":");
+    let value_id = versions.value_id.at(index);
+    out.extend_from_slice(itoa::Buffer::new().format(value_id).as_bytes());
+    out.extend_from_slice(b",\"changed_by\":");
+    match versions.changed_by(index) {
+        Some(user) => id(user, out),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(versions.note(index));
 }

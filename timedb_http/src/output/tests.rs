@@ -71,6 +71,24 @@ pub(super) fn pack(series: &[(u128, &str, &str, Vec<Point>)], flags: u8) -> Vec<
     }
     if flags & 8 != 0 {
         out.extend(points.iter().flat_map(|p| p.change.to_le_bytes()));
+        out.extend(points.iter().flat_map(|_| 7i64.to_le_bytes()));
+        out.extend(1u32.to_le_bytes());
+        out.extend([1; 16]);
+        out.push(1);
+        out.extend([2; 16]);
+        out.extend(points.iter().flat_map(|_| 0u32.to_le_bytes()));
+    }
+    if flags & 16 != 0 {
+        out.extend(2u32.to_le_bytes());
+        out.push(0);
+        out.push(15);
+        text("checked \"twice\"", &mut out);
+        out.extend(2u32.to_le_bytes());
+        text("a", &mut out);
+        text("b", &mut out);
+        text("{\"k\": 1}", &mut out);
+        out.extend([3; 16]);
+        out.extend((0..points.len()).flat_map(|i| ((i as u32 + 1) % 2).to_le_bytes()));
     }
     out
 }
@@ -103,16 +121,46 @@ fn a_version_has_all_its_times_and_an_end_when_it_has_one() {
     let mut version = point(NEW_YEAR, 0.1);
     version.end = Some(NEW_YEAR + 1);
     version.value = None;
-    let series = [(1, "ü\"", r#"{"a": "b c"}"#, vec![version])];
-    assert_eq!(
-        json(&[pack(&series, 15)], Mode::Versions),
-        concat!(
+    let row = |flags: u8, said: &str| {
+        let series = [(1, "ü\"", r#"{"a": "b c"}"#, vec![version.clone()])];
+        let expected = [
             r#"{"count":1,"data":[{"known_time":"1970-01-01T00:00:00+00:00","#,
             r#""change_time":"1970-01-01T00:00:00+00:00","valid_time":"2025-01-01T00:00:00+00:00","#,
             r#""valid_time_end":"2025-01-01T00:00:00.000001+00:00","#,
             r#""series_id":"00000000-0000-0000-0000-000000000001","value":null,"#,
-            r#""name":"ü\"","unit":"dimensionless","labels":{"a":"b c"}}]}"#
-        )
+            r#""name":"ü\"","unit":"dimensionless","labels":{"a":"b c"},"#,
+            r#""batch_id":"01010101-0101-0101-0101-010101010101","value_id":7,"#,
+            said,
+            "}]}",
+        ];
+        assert_eq!(
+            json(&[pack(&series, flags)], Mode::Versions),
+            expected.concat()
+        );
+    };
+    row(
+        15,
+        r#""changed_by":"02020202-0202-0202-0202-020202020202","annotation":null,"tags":null,"metadata":null"#,
+    );
+    row(
+        31,
+        r#""changed_by":"03030303-0303-0303-0303-030303030303","annotation":"checked \"twice\"","tags":["a","b"],"metadata":{"k":1}"#,
+    );
+}
+
+#[test]
+fn an_overlapping_row_ends_with_its_lead_time_in_seconds() {
+    let early = Point {
+        known: NEW_YEAR - 5_400_500_000,
+        ..point(NEW_YEAR, 1.0)
+    };
+    let answer = json(
+        &[pack(&[(1, "a", "{}", vec![early])], 4)],
+        Mode::Overlapping,
+    );
+    assert!(
+        answer.ends_with(r#""labels":{},"lead_time":5400.5}]}"#),
+        "{answer}"
     );
 }
 
@@ -154,7 +202,7 @@ fn rows_stand_by_time_then_series_over_all_chunks() {
 fn a_damaged_chunk_is_an_error_at_every_length() {
     let mut version = point(NEW_YEAR, 1.0);
     version.value = None;
-    let whole = pack(&[(1, "a", "{}", vec![version])], 15);
+    let whole = pack(&[(1, "a", "{}", vec![version.clone(), version])], 31);
     assert!(Chunk::parse(&whole).is_ok());
     for end in 0..whole.len() {
         assert_eq!(

@@ -1,59 +1,110 @@
 //! The query string of `GET /values`: every parameter known by name, every value checked, since a typo that
 //! is ignored would return everything.
 
+mod values;
+
 use serde_json::{Value, json};
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use crate::{error::FieldError, instant, intake::Problem, output::Mode};
+use crate::{
+    db::PgInstant,
+    duration::{Interval, TimeOfDay},
+    error::FieldError,
+    output::Mode,
+};
 
-/// What to read.
-#[derive(Debug, PartialEq)]
+/// What to read, as the database's functions take it.
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Read {
     pub mode: Mode,
     pub series_id: Option<Vec<Uuid>>,
     pub name: Option<String>,
-    pub start_valid: Option<i64>,
-    pub end_valid: Option<i64>,
-    pub start_known: Option<i64>,
-    pub end_known: Option<i64>,
+    /// JSON of an object.
+    pub labels: Option<String>,
+    pub start_valid: Option<PgInstant>,
+    pub end_valid: Option<PgInstant>,
+    pub start_known: Option<PgInstant>,
+    pub end_known: Option<PgInstant>,
+    pub as_of: Option<PgInstant>,
+    pub as_of_change: Option<PgInstant>,
+    pub min_lead: Option<Interval>,
+    pub max_lead: Option<Interval>,
+    pub window_length: Option<Interval>,
+    pub issue_offset: Option<Interval>,
+    pub start_window: Option<PgInstant>,
+    pub days_ahead: Option<i32>,
+    pub time_of_day: Option<TimeOfDay>,
+    pub tz: Option<String>,
+    pub unit: Option<String>,
+}
+
+/// A read as a statement: a set of packed chunks.
+pub(super) const READ: &str = "SELECT timedb._read_packed($1, $2, $3, $4::pg_catalog.text::pg_catalog.jsonb, \
+                               $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+
+/// A parameter of a statement.
+pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+impl Read {
+    /// The parameters of [`READ`].
+    pub(super) fn parameters<'a>(&'a self, mode: &'a &'static str) -> [Parameter<'a>; 19] {
+        [
+            (mode, Type::TEXT),
+            (&self.series_id, Type::UUID_ARRAY),
+            (&self.name, Type::TEXT),
+            (&self.labels, Type::TEXT),
+            (&self.start_valid, Type::TIMESTAMPTZ),
+            (&self.end_valid, Type::TIMESTAMPTZ),
+            (&self.start_known, Type::TIMESTAMPTZ),
+            (&self.end_known, Type::TIMESTAMPTZ),
+            (&self.as_of, Type::TIMESTAMPTZ),
+            (&self.as_of_change, Type::TIMESTAMPTZ),
+            (&self.min_lead, Type::INTERVAL),
+            (&self.max_lead, Type::INTERVAL),
+            (&self.window_length, Type::INTERVAL),
+            (&self.issue_offset, Type::INTERVAL),
+            (&self.start_window, Type::TIMESTAMPTZ),
+            (&self.days_ahead, Type::INT4),
+            (&self.time_of_day, Type::TIME),
+            (&self.tz, Type::TEXT),
+            (&self.unit, Type::TEXT),
+        ]
+    }
 }
 
 /// Reads a raw query string, or says what is wrong with it.
 pub(super) fn parse(query: &str) -> Result<Read, Vec<FieldError>> {
-    let mut read = Read {
-        mode: Mode::Flat,
-        series_id: None,
-        name: None,
-        start_valid: None,
-        end_valid: None,
-        start_known: None,
-        end_known: None,
-    };
+    let mut read = Read::default();
     let mut all_versions = false;
     let mut errors = Vec::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let result = match name.as_ref() {
-            "start_valid" => time(&value).map(|time| read.start_valid = Some(time)),
-            "end_valid" => time(&value).map(|time| read.end_valid = Some(time)),
-            "start_known" => time(&value).map(|time| read.start_known = Some(time)),
-            "end_known" => time(&value).map(|time| read.end_known = Some(time)),
-            "mode" => mode(&value).map(|mode| read.mode = mode),
-            "all_versions" => truth(&value).map(|truth| all_versions = truth),
+            "start_valid" => values::instant(&value, &mut read.start_valid),
+            "end_valid" => values::instant(&value, &mut read.end_valid),
+            "start_known" => values::instant(&value, &mut read.start_known),
+            "end_known" => values::instant(&value, &mut read.end_known),
+            "as_of" => values::instant(&value, &mut read.as_of),
+            "as_of_change" => values::instant(&value, &mut read.as_of_change),
+            "min_lead" => values::length(&value, &mut read.min_lead),
+            "max_lead" => values::length(&value, &mut read.max_lead),
+            "window_length" => values::length(&value, &mut read.window_length),
+            "issue_offset" => values::length(&value, &mut read.issue_offset),
+            "start_window" => values::instant(&value, &mut read.start_window),
+            "days_ahead" => values::days(&value, &mut read.days_ahead),
+            "time_of_day" => values::time_of_day(&value, &mut read.time_of_day),
+            "tz" => values::text(&value, &mut read.tz),
+            "unit" => values::text(&value, &mut read.unit),
+            "mode" => values::mode(&value).map(|mode| read.mode = mode),
+            "all_versions" | "include_updates" => {
+                values::truth(&value).map(|truth| all_versions |= truth)
+            }
             "series_id" => {
-                ids(&value).map(|ids| read.series_id.get_or_insert_default().extend(ids))
+                values::ids(&value).map(|ids| read.series_id.get_or_insert_default().extend(ids))
             }
-            "name" if value.contains('\0') => Err(Problem::new(
-                "string_pattern_mismatch",
-                "Input should not contain the character U+0000",
-            )),
-            "name" => {
-                read.name = Some(value.to_string());
-                Ok(())
-            }
-            _ => Err(Problem::new(
-                "extra_forbidden",
-                "Extra inputs are not permitted",
-            )),
+            "name" => values::text(&value, &mut read.name),
+            "labels" => values::labels(&value, &mut read.labels),
+            _ => Err(values::unknown()),
         };
         if let Err(problem) = result {
             let place = vec![json!("query"), json!(name)];
@@ -73,38 +124,6 @@ pub(super) fn parse(query: &str) -> Result<Read, Vec<FieldError>> {
     }
 }
 
-fn time(value: &str) -> Result<i64, Problem> {
-    instant::parse(value).map_err(Problem::instant)
-}
-
-fn mode(value: &str) -> Result<Mode, Problem> {
-    match value {
-        "flat" => Ok(Mode::Flat),
-        "overlapping" => Ok(Mode::Overlapping),
-        _ => Err(Problem {
-            ctx: Some(json!({ "expected": "'flat' or 'overlapping'" })),
-            ..Problem::new("literal_error", "Input should be 'flat' or 'overlapping'")
-        }),
-    }
-}
-
-fn truth(value: &str) -> Result<bool, Problem> {
-    match value.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" | "t" | "y" => Ok(true),
-        "false" | "0" | "no" | "off" | "f" | "n" => Ok(false),
-        _ => Err(Problem::new(
-            "bool_parsing",
-            "Input should be a valid boolean, unable to interpret input",
-        )),
-    }
-}
-
-/// One id, or several with commas between.
-fn ids(value: &str) -> Result<Vec<Uuid>, Problem> {
-    let ids = value.split(',').map(|id| Uuid::try_parse(id.trim()));
-    ids.collect::<Result<_, _>>().map_err(|_| Problem::uuid())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,18 +137,44 @@ mod tests {
         let read = parse(
             "start_valid=2025-01-01T00%3A00%3A00%2B00%3A00&end_valid=2025-01-02&start_known=0&end_known=1\
              &mode=overlapping&name=a+b&series_id=00000000-0000-0000-0000-000000000001,\
-             00000000-0000-0000-0000-000000000002&series_id=00000000-0000-0000-0000-000000000003",
+             00000000-0000-0000-0000-000000000002&series_id=00000000-0000-0000-0000-000000000003\
+             &as_of=2&as_of_change=3&min_lead=1h&max_lead=PT48H&unit=MW&labels=%7B%22a%22:%22b%22%7D",
         )
         .unwrap();
         assert_eq!(read.mode, Mode::Overlapping);
-        assert_eq!(read.start_valid, Some(1_735_689_600_000_000));
-        assert_eq!(read.end_known, Some(1_000_000));
+        assert_eq!(read.start_valid, Some(PgInstant(1_735_689_600_000_000)));
+        assert_eq!(read.end_known, Some(PgInstant(1_000_000)));
+        assert_eq!(read.as_of, Some(PgInstant(2_000_000)));
+        assert_eq!(read.as_of_change, Some(PgInstant(3_000_000)));
+        assert_eq!(read.min_lead.map(|l| l.micros), Some(3_600_000_000));
+        assert_eq!(read.max_lead.map(|l| l.micros), Some(48 * 3_600_000_000));
+        assert_eq!(read.unit.as_deref(), Some("MW"));
+        assert_eq!(read.labels.as_deref(), Some(r#"{"a":"b"}"#));
         assert_eq!(read.name.as_deref(), Some("a b"));
         let ids: Vec<u128> = read.series_id.unwrap().iter().map(Uuid::as_u128).collect();
         assert_eq!(ids, [1, 2, 3]);
         assert_eq!(parse("").unwrap().mode, Mode::Flat);
-        assert_eq!(parse("all_versions=True").unwrap().mode, Mode::Versions);
+        for versions in [
+            "all_versions=True",
+            "include_updates=1",
+            "all_versions=1&include_updates=0",
+        ] {
+            assert_eq!(parse(versions).unwrap().mode, Mode::Versions);
+        }
         assert_eq!(parse("all_versions=0&mode=flat").unwrap().mode, Mode::Flat);
+        let read = parse(
+            "mode=relative&window_length=1+day&issue_offset=-12h&start_window=0&days_ahead=1&time_of_day=06:00&tz=UTC",
+        )
+        .unwrap();
+        assert_eq!(read.mode, Mode::Relative);
+        assert_eq!(read.window_length.map(|l| l.days), Some(1));
+        assert_eq!(
+            read.issue_offset.map(|l| l.micros),
+            Some(-12 * 3_600_000_000)
+        );
+        assert_eq!(read.days_ahead, Some(1));
+        assert_eq!(read.time_of_day, Some(TimeOfDay(6 * 3_600_000_000)));
+        assert_eq!(read.tz.as_deref(), Some("UTC"));
     }
 
     #[test]
@@ -140,7 +185,14 @@ mod tests {
             ("all_versions=maybe", "bool_parsing", "all_versions"),
             ("series_id=7", "uuid_parsing", "series_id"),
             ("name=%00", "string_pattern_mismatch", "name"),
+            ("tz=%00", "string_pattern_mismatch", "tz"),
             ("end_known=", "datetime_from_date_parsing", "end_known"),
+            ("as_of=yesterday", "datetime_from_date_parsing", "as_of"),
+            ("min_lead=long", "time_delta_parsing", "min_lead"),
+            ("days_ahead=one", "int_parsing", "days_ahead"),
+            ("time_of_day=25:00", "time_parsing", "time_of_day"),
+            ("labels=north", "dict_type", "labels"),
+            ("labels=[]", "dict_type", "labels"),
             (
                 "start_valid=2025-01-01T00:00:00+00:00",
                 "datetime_from_date_parsing",

@@ -7,11 +7,11 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
-use tokio_postgres::{Client, Row, RowStream, types::Type};
+use tokio_postgres::{Client, Row, RowStream};
 
-use super::query::Read;
+use super::query::{READ, Read};
 use crate::{
-    db::{ApiKey, PgInstant, StreamFault},
+    db::{ApiKey, StreamFault},
     error::ApiError,
     output::{Chunk, Fragment, ROW_ORDER_LIMIT, Writer},
     router::AppState,
@@ -21,8 +21,6 @@ use crate::{
 pub(super) const PIECES_AHEAD: usize = 4;
 /// Rows in a piece: little enough to render between two turns of a worker.
 const ROWS_PER_PIECE: usize = 2048;
-
-const READ: &str = "SELECT timedb._read_packed($1, $2, $3, NULL, $4, $5, $6, $7)";
 
 /// How an answer begins.
 pub(super) enum First {
@@ -86,7 +84,7 @@ async fn answer(
         head: Some(head),
         pieces,
         stall: state.request_timeout,
-        writer: Writer::new(),
+        writer: Writer::new(read.mode),
         rows: 0,
     };
     let result = state
@@ -113,23 +111,7 @@ async fn answer(
 
 async fn send(client: &Client, read: &Read) -> Result<RowStream, tokio_postgres::Error> {
     let mode = read.mode.name();
-    let times = [
-        read.start_valid,
-        read.end_valid,
-        read.start_known,
-        read.end_known,
-    ];
-    let [start_valid, end_valid, start_known, end_known] = times.map(|time| time.map(PgInstant));
-    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 7] = [
-        (&mode, Type::TEXT),
-        (&read.series_id, Type::UUID_ARRAY),
-        (&read.name, Type::TEXT),
-        (&start_valid, Type::TIMESTAMPTZ),
-        (&end_valid, Type::TIMESTAMPTZ),
-        (&start_known, Type::TIMESTAMPTZ),
-        (&end_known, Type::TIMESTAMPTZ),
-    ];
-    client.query_typed_raw(READ, parameters).await
+    client.query_typed_raw(READ, read.parameters(&mode)).await
 }
 
 /// Takes the chunks: all of them when they are few, else one by one into the stream.

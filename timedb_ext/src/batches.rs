@@ -1,0 +1,267 @@
+//! A write's row in timedb.batches, and what it gives: requests that can be sent again.
+
+use crate::error::{Error, Result, uuid_text};
+use crate::functions::jsonb_text;
+use crate::series::uuid7;
+use crate::spi::{Arg, Statement};
+use crate::{locks, settings, time};
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::{self, Datum};
+use sha2::{Digest, Sha256};
+
+/// Longest idempotency key, in bytes: it stands in an index.
+const MAX_KEY_BYTES: usize = 255;
+
+/// What a batch says about itself; instants in Unix microseconds.
+#[derive(Default)]
+pub struct BatchInfo {
+    pub known_time: Option<i64>,
+    pub workflow_id: Option<String>,
+    pub batch_start_time: Option<i64>,
+    pub batch_finish_time: Option<i64>,
+    /// A jsonb, stored as it came.
+    pub batch_params: Option<Datum>,
+}
+
+impl BatchInfo {
+    /// Hands its parts, one after the other and each with whether it is there, to a hash.
+    pub fn add_to(&self, part: &mut impl FnMut(&[u8])) {
+        for instant in [
+            self.known_time,
+            self.batch_start_time,
+            self.batch_finish_time,
+        ] {
+            part(&instant.map(i64::to_le_bytes).map_or(Vec::new(), Vec::from));
+        }
+        part(self.workflow_id.as_deref().unwrap_or_default().as_bytes());
+        part(
+            self.batch_params
+                .map(jsonb_text)
+                .unwrap_or_default()
+                .as_bytes(),
+        );
+    }
+}
+
+/// What makes a request one that can be sent again.
+#[derive(Default)]
+pub struct Retry {
+    /// The id that the batch gets.
+    pub batch_id: Option<[u8; 16]>,
+    /// The client's name for the request.
+    pub idempotency_key: Option<String>,
+}
+
+/// A request that nobody has answered yet.
+pub struct NewRequest {
+    pub batch_id: [u8; 16],
+    idempotency_key: Option<String>,
+    hash: Option<[u8; 32]>,
+}
+
+/// A batch that the same request has made before.
+pub struct Batch {
+    pub batch_id: [u8; 16],
+    pub points: usize,
+    pub skipped: usize,
+    pub series_ids: Vec<[u8; 16]>,
+    /// JSON.
+    pub answer: Option<String>,
+}
+
+/// What becomes of a request.
+pub enum Claim {
+    /// It is this transaction's to carry out.
+    New(NewRequest),
+    /// The same request was carried out before.
+    Answered(Batch),
+}
+
+thread_local! {
+    static FIND_BATCH: Statement = const { Statement::new(
+        c"SELECT batch_id, points, skipped, series_ids, answer::text, request_hash \
+          FROM timedb.batches WHERE idempotency_key = $1 \
+          UNION ALL \
+          SELECT batch_id, points, skipped, series_ids, answer::text, request_hash \
+          FROM timedb.batches WHERE batch_id = $2 AND idempotency_key IS DISTINCT FROM $1",
+        &[pg_sys::TEXTOID, pg_sys::UUIDOID],
+    ) };
+    static INSERT_BATCH: Statement = const { Statement::new(
+        c"INSERT INTO timedb.batches \
+              (tenant_id, batch_id, kind, user_id, workflow_id, batch_start_time, batch_finish_time, \
+               known_time, change_time, batch_params, points, skipped, min_valid, max_valid, \
+               settled_time, idempotency_key, request_hash, series_ids, answer) \
+          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
+                  $19::jsonb)",
+        &[
+            pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::UUIDOID, pg_sys::TEXTOID,
+            pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
+            pg_sys::TIMESTAMPTZOID, pg_sys::JSONBOID, pg_sys::INT8OID, pg_sys::INT8OID,
+            pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
+            pg_sys::TEXTOID, pg_sys::BYTEAOID, pg_sys::UUIDARRAYOID, pg_sys::TEXTOID,
+        ],
+    ) };
+}
+
+impl Retry {
+    /// Makes the request this transaction's, or finds what it was answered. `hash` tells it from another
+    /// one and is asked only where that can matter.
+    ///
+    /// # Errors
+    /// 22023 for a malformed key, 55006 while another transaction carries the request out, 22000 when the
+    /// key or the id belongs to another request.
+    pub fn claim(&self, tenant: &[u8; 16], hash: impl FnOnce() -> [u8; 32]) -> Result<Claim> {
+        if self.idempotency_key.is_none() && self.batch_id.is_none() {
+            return Ok(Claim::New(NewRequest {
+                batch_id: uuid7(),
+                idempotency_key: None,
+                hash: None,
+            }));
+        }
+        if let Some(key) = &self.idempotency_key {
+            check_key(key)?;
+            self.try_lock(tenant, key.as_bytes())?;
+        }
+        if let Some(batch_id) = &self.batch_id {
+            self.try_lock(tenant, batch_id)?;
+        }
+        let hash = hash();
+        // Not under the caller's snapshot: what counts is what was committed before the lock was taken.
+        let mut found = None;
+        let args = [
+            self.idempotency_key.as_deref().map_or(Arg::NULL, Arg::text),
+            self.batch_id.as_ref().map_or(Arg::NULL, Arg::uuid),
+        ];
+        FIND_BATCH.with(|s| {
+            s.run(false, &args, |row| {
+                if found.is_some() {
+                    // The key and the id belong to different requests.
+                    return Err(self.used_otherwise());
+                }
+                let stored = row.optional_bytea(6)?;
+                if stored.as_deref() != Some(hash.as_slice()) {
+                    return Err(self.used_otherwise());
+                }
+                found = Some(Batch {
+                    batch_id: row.uuid(1)?,
+                    points: row.int8(2)? as usize,
+                    skipped: row.int8(3)? as usize,
+                    series_ids: row.uuids(4)?,
+                    answer: row.text(5)?,
+                });
+                Ok(())
+            })
+        })?;
+        Ok(match found {
+            Some(batch) => Claim::Answered(batch),
+            None => Claim::New(NewRequest {
+                batch_id: self.batch_id.unwrap_or_else(uuid7),
+                idempotency_key: self.idempotency_key.clone(),
+                hash: Some(hash),
+            }),
+        })
+    }
+
+    fn try_lock(&self, tenant: &[u8; 16], request: &[u8]) -> Result<()> {
+        if locks::try_request(tenant, request) {
+            return Ok(());
+        }
+        Err(Error::new(
+            PgSqlErrorCode::ERRCODE_OBJECT_IN_USE,
+            format!("the request with {} is being carried out", self.name()),
+        )
+        .hint("Send it again when it has ended."))
+    }
+
+    fn used_otherwise(&self) -> Error {
+        Error::new(
+            PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+            format!("{} was used for a different request", self.name()),
+        )
+        .hint("Give a new request a key of its own; send a request again as it was.")
+    }
+
+    fn name(&self) -> String {
+        match (&self.idempotency_key, &self.batch_id) {
+            (Some(key), _) => format!("idempotency key \"{key}\""),
+            (None, Some(id)) => format!("batch_id {}", uuid_text(id)),
+            (None, None) => "no key".to_owned(),
+        }
+    }
+}
+
+fn check_key(key: &str) -> Result<()> {
+    if key.is_empty() || key.len() > MAX_KEY_BYTES || key.chars().any(char::is_control) {
+        return Err(Error::invalid(format!(
+            "an idempotency key has 1 to {MAX_KEY_BYTES} bytes and no control characters"
+        ))
+        .hint("A UUID of its own for each request is a good one."));
+    }
+    Ok(())
+}
+
+/// The row of a write.
+pub struct NewBatch<'a> {
+    pub tenant: &'a [u8; 16],
+    pub request: &'a NewRequest,
+    /// `upload` or `correction`.
+    pub kind: &'static str,
+    pub info: &'a BatchInfo,
+    pub known_time: Option<i64>,
+    pub change_time: i64,
+    pub points: usize,
+    pub skipped: usize,
+    /// The least and the greatest valid_time written.
+    pub valid: Option<(i64, i64)>,
+    pub series_ids: &'a [[u8; 16]],
+    /// JSON, for requests that can be sent again.
+    pub answer: Option<&'a str>,
+}
+
+impl NewBatch<'_> {
+    /// Inserts the row.
+    ///
+    /// # Errors
+    /// XX000; the INSERT's own errors are raised.
+    pub fn insert(&self) -> Result<()> {
+        let instant = |t: Option<i64>| t.map_or(Arg::NULL, |t| Arg::int8(time::to_pg(t)));
+        let text = |t: Option<&str>| t.map_or(Arg::NULL, Arg::text);
+        let info = self.info;
+        let settled = locks::settled(self.tenant).min(self.change_time - 1);
+        let request = self.request;
+        let args = [
+            Arg::uuid(self.tenant),
+            Arg::uuid(&request.batch_id),
+            Arg::text(self.kind),
+            settings::user().map_or(Arg::NULL, |user| Arg::uuid(&user)),
+            text(info.workflow_id.as_deref()),
+            instant(Some(info.batch_start_time.unwrap_or(self.change_time))),
+            instant(info.batch_finish_time),
+            instant(self.known_time),
+            instant(Some(self.change_time)),
+            Arg(info.batch_params),
+            Arg::int8(self.points as i64),
+            Arg::int8(self.skipped as i64),
+            instant(self.valid.map(|(least, _)| least)),
+            instant(self.valid.map(|(_, greatest)| greatest)),
+            instant(Some(settled)),
+            text(request.idempotency_key.as_deref()),
+            request
+                .hash
+                .as_ref()
+                .map_or(Arg::NULL, |hash| Arg::bytea(hash)),
+            Arg::uuids(self.series_ids.iter()),
+            text(self.answer.filter(|_| request.hash.is_some())),
+        ];
+        INSERT_BATCH.with(|s| s.run(false, &args, |_| Ok(())))?;
+        Ok(())
+    }
+}
+
+/// The id of a write, which its versions carry: 53 bits, so that every client can read it as a number.
+pub fn version_of(batch_id: &[u8; 16]) -> i64 {
+    let digest: [u8; 32] = Sha256::digest(batch_id).into();
+    let mut head = [0; 8];
+    head.copy_from_slice(&digest[..8]);
+    (u64::from_be_bytes(head) >> 11) as i64
+}

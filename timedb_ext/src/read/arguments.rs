@@ -1,0 +1,240 @@
+//! The arguments that all read functions share, in the order of their SQL declarations.
+
+use super::{ReadCursor, Request};
+use crate::error::{Error, Result};
+use crate::functions::jsonb_text;
+use crate::labels::Labels;
+use crate::series::SeriesFilter;
+use crate::time;
+use pgrx::datum::{Array, Uuid};
+use pgrx::fcinfo::{pg_getarg, pg_getarg_datum};
+use pgrx::pg_sys;
+use timedb_calendar::{Cutoffs, Zone};
+use timedb_segment::{Filter, Mode};
+
+/// What a read function was called with; instants are PostgreSQL's microseconds.
+pub struct ReadArguments {
+    mode: Option<String>,
+    series_id: Option<Vec<[u8; 16]>>,
+    name: Option<String>,
+    labels: Option<String>,
+    /// start_valid, end_valid, start_known, end_known, as_of, as_of_change.
+    instants: [Option<i64>; 6],
+    /// min_lead, max_lead, window_length, issue_offset.
+    lengths: [Option<pg_sys::Interval>; 4],
+    start_window: Option<i64>,
+    days_ahead: Option<i32>,
+    /// Microseconds since midnight.
+    time_of_day: Option<i64>,
+    tz: Option<String>,
+    unit: Option<String>,
+}
+
+impl ReadArguments {
+    /// Takes the arguments of a call of `_read_packed`, `_read_chunks` or `_read_rows`.
+    ///
+    /// # Safety
+    /// The call is one of a function that is declared with these arguments.
+    pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Self {
+        // SAFETY: the declarations promise the types.
+        unsafe {
+            let ids: Option<Array<Uuid>> = pg_getarg(fcinfo, 1);
+            let interval = |number| {
+                let datum = pg_getarg_datum(fcinfo, number)?;
+                Some(*datum.cast_mut_ptr::<pg_sys::Interval>())
+            };
+            Self {
+                mode: pg_getarg(fcinfo, 0),
+                series_id: ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect()),
+                name: pg_getarg(fcinfo, 2),
+                labels: pg_getarg_datum(fcinfo, 3).map(jsonb_text),
+                instants: [4, 5, 6, 7, 8, 9].map(|number| pg_getarg(fcinfo, number)),
+                lengths: [10, 11, 12, 13].map(interval),
+                start_window: pg_getarg(fcinfo, 14),
+                days_ahead: pg_getarg(fcinfo, 15),
+                time_of_day: pg_getarg(fcinfo, 16),
+                tz: pg_getarg(fcinfo, 17),
+                unit: pg_getarg(fcinfo, 18),
+            }
+        }
+    }
+
+    /// Starts the read, with chunks of about `chunk_points` points, of several series or of one.
+    ///
+    /// # Errors
+    /// 22023 for an unknown mode, malformed labels, arguments that do not go together; as
+    /// [`ReadCursor::open`].
+    pub fn open(self, chunk_points: usize, mix_series: bool) -> Result<ReadCursor> {
+        ReadCursor::open(Request {
+            chunk_points,
+            mix_series,
+            ..self.request()?
+        })
+    }
+
+    fn request(self) -> Result<Request> {
+        let mode = self.mode.as_deref().unwrap_or("flat");
+        let relative = mode == "relative";
+        let merging = match mode {
+            "flat" | "relative" => Mode::Flat,
+            "overlapping" => Mode::Overlapping,
+            "versions" => Mode::Versions,
+            other => {
+                return Err(Error::invalid(format!("unknown mode \"{other}\""))
+                    .hint("The modes are flat, overlapping, versions and relative."));
+            }
+        };
+        let [
+            start_valid,
+            end_valid,
+            start_known,
+            end_known,
+            as_of,
+            as_of_change,
+        ] = self.instants;
+        let as_of_change = instant_of_change(as_of_change)?;
+        let [min_lead, max_lead, ..] = self.lengths;
+        let range = Filter {
+            start_valid: time::lower(start_valid),
+            end_valid: time::upper(end_valid),
+            start_known: time::lower(start_known),
+            end_known: earlier(time::upper(end_known), after(time::upper(as_of))),
+            end_change: after(as_of_change),
+            min_lead: min_lead.map(|l| fixed(&l, "min_lead")).transpose()?,
+            max_lead: max_lead.map(|l| fixed(&l, "max_lead")).transpose()?,
+        };
+        let cutoffs = match relative {
+            true => Some(self.cutoffs()?),
+            false => {
+                self.refuse_cutoffs()?;
+                None
+            }
+        };
+        let labels = self.labels.as_deref().map(Labels::parse).transpose()?;
+        let series = SeriesFilter {
+            ids: self.series_id,
+            name: self.name,
+            labels,
+        };
+        Ok(Request {
+            range,
+            as_of_change,
+            cutoffs,
+            with_known_time: relative || merging != Mode::Flat,
+            unit: self.unit,
+            ..Request::new(merging, series)
+        })
+    }
+
+    fn cutoffs(&self) -> Result<Cutoffs> {
+        let [_, _, window_length, issue_offset] = &self.lengths;
+        let windows =
+            window_length.is_some() || issue_offset.is_some() || self.start_window.is_some();
+        let days = self.days_ahead.is_some() || self.time_of_day.is_some() || self.tz.is_some();
+        if windows && days {
+            return Err(Error::invalid(
+                "window_length, issue_offset and start_window do not go with days_ahead, time_of_day and tz",
+            )
+            .hint("Use one set or the other."));
+        }
+        if let (Some(length), Some(offset)) = (window_length, issue_offset) {
+            let start = self
+                .start_window
+                .or(time::lower(self.instants[0]).map(time::to_pg));
+            let Some(start) = start else {
+                return Err(Error::invalid("start_window is missing").hint(
+                    "Give start_window, or start_valid: then the first window starts there.",
+                ));
+            };
+            return Cutoffs::windows(
+                time::stored_from_pg(start, "start_window")?,
+                fixed(length, "window_length")?,
+                fixed(offset, "issue_offset")?,
+            )
+            .map_err(|e| Error::invalid(e.to_string()));
+        }
+        if let (Some(days_ahead), Some(time_of_day)) = (self.days_ahead, self.time_of_day) {
+            return Cutoffs::days(days_ahead, time_of_day, zone(self.tz.as_deref())?)
+                .map_err(|e| Error::invalid(e.to_string()));
+        }
+        let (missing, given) = match (
+            window_length,
+            issue_offset,
+            self.days_ahead,
+            self.time_of_day,
+        ) {
+            (Some(_), ..) => ("issue_offset", "window_length"),
+            (_, Some(_), ..) => ("window_length", "issue_offset"),
+            (.., Some(_), _) => ("time_of_day", "days_ahead"),
+            (.., Some(_)) => ("days_ahead", "time_of_day"),
+            _ => {
+                return Err(Error::invalid("a relative read needs a cut-off")
+                    .hint("Give window_length and issue_offset, or days_ahead and time_of_day."));
+            }
+        };
+        Err(Error::invalid(format!("{missing} is missing"))
+            .detail(format!("It goes with {given}.")))
+    }
+
+    fn refuse_cutoffs(&self) -> Result<()> {
+        let given = [
+            ("window_length", self.lengths[2].is_some()),
+            ("issue_offset", self.lengths[3].is_some()),
+            ("start_window", self.start_window.is_some()),
+            ("days_ahead", self.days_ahead.is_some()),
+            ("time_of_day", self.time_of_day.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((name, _)) => Err(Error::invalid(format!("{name} is for relative reads"))
+                .hint("Use the mode relative (timedb.read_relative in SQL).")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A time zone by its name; UTC where none is given.
+///
+/// # Errors
+/// 22023 for a name that is unknown.
+pub fn zone(name: Option<&str>) -> Result<Zone> {
+    match name {
+        None => Ok(Zone::utc()),
+        Some(name) => Zone::named(name).map_err(|e| Error::invalid(e.to_string())),
+    }
+}
+
+/// The microseconds of an interval that means the same everywhere: a day of it has 24 hours.
+///
+/// # Errors
+/// 22023 for months, 22008 for what is too long.
+pub fn fixed(interval: &pg_sys::Interval, what: &str) -> Result<i64> {
+    if interval.month != 0 {
+        return Err(
+            Error::invalid(format!("{what} must not have months or years"))
+                .hint("They have no fixed length: give days, hours or minutes."),
+        );
+    }
+    i64::from(interval.day)
+        .checked_mul(86_400_000_000)
+        .and_then(|days| days.checked_add(interval.time))
+        .ok_or_else(|| Error::time(format!("{what} is too long")))
+}
+
+/// An as_of_change, which has to be an instant: what the store says at the end of time cannot be known.
+fn instant_of_change(as_of_change: Option<i64>) -> Result<Option<i64>> {
+    as_of_change
+        .map(|t| time::stored_from_pg(t, "as_of_change"))
+        .transpose()
+}
+
+/// The end of what goes up to and including an instant.
+fn after(instant: Option<i64>) -> Option<i64> {
+    instant.map(|t| t.saturating_add(1))
+}
+
+fn earlier(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,97 @@
+//! Reading as of a change_time: the snapshot that has all writes up to then.
+
+use crate::error::{Error, Result};
+use crate::spi::Statement;
+use crate::{locks, time};
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys;
+
+thread_local! {
+    // The latest writes say most about what had ended. The index on change_time gives them.
+    static SETTLED: Statement = const { Statement::new(
+        c"SELECT settled_time FROM timedb.batches ORDER BY change_time DESC, batch_id DESC LIMIT 100",
+        &[],
+    ) };
+}
+
+/// The snapshot that a read is made under; [`Moment::leave`] gives the caller's back.
+#[must_use]
+pub struct Moment {
+    pushed: bool,
+}
+
+/// Goes to a snapshot that has every write up to `change_time`, now and for ever; stays where the caller
+/// is without one. Call with SPI connected.
+///
+/// In READ COMMITTED on a primary it waits for writes under way. Elsewhere the snapshot is what it is, and
+/// what it holds decides: each write has noted up to when all others had ended.
+///
+/// # Errors
+/// As [`locks::settle`]; 55P03 where the snapshot may lack a write from before `change_time`.
+pub fn reach(tenant: &[u8; 16], change_time: Option<i64>) -> Result<Moment> {
+    let Some(change_time) = change_time else {
+        return Ok(Moment { pushed: false });
+    };
+    // SAFETY: reads the backend's own state.
+    let (standby, fixed) = unsafe {
+        let fixed = pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32;
+        (pg_sys::RecoveryInProgress(), fixed)
+    };
+    if standby || fixed {
+        let settled = settled_by_writes()?;
+        if settled.is_some_and(|settled| change_time <= settled) {
+            return Ok(Moment { pushed: false });
+        }
+        return Err(not_settled(change_time, settled, standby));
+    }
+    locks::settle(tenant, change_time)?;
+    // SAFETY: in READ COMMITTED this is a new snapshot; it is popped by `leave`, or by PostgreSQL on errors.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+    Ok(Moment { pushed: true })
+}
+
+impl Moment {
+    /// Goes back to the caller's snapshot; what was opened under this one keeps it.
+    pub fn leave(self) {
+        if self.pushed {
+            // SAFETY: undoes the push of `reach`.
+            unsafe { pg_sys::PopActiveSnapshot() };
+        }
+    }
+}
+
+fn settled_by_writes() -> Result<Option<i64>> {
+    let mut latest = None;
+    SETTLED.with(|s| {
+        s.run(true, &[], |row| {
+            latest = latest.max(Some(time::from_pg(row.int8(1)?)));
+            Ok(())
+        })
+    })?;
+    Ok(latest)
+}
+
+fn not_settled(change_time: i64, settled: Option<i64>, standby: bool) -> Error {
+    let place = if standby {
+        "on this standby"
+    } else {
+        "in this transaction's snapshot"
+    };
+    let until = match settled {
+        Some(settled) => format!("What it has is complete up to {}.", time::text(settled)),
+        None => "It has no write from which that could be told.".to_owned(),
+    };
+    Error::new(
+        PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
+        format!(
+            "writes up to {} may be missing {place}",
+            time::text(change_time)
+        ),
+    )
+    .detail(until)
+    .hint(if standby {
+        "Ask as of an earlier change_time, or ask the primary."
+    } else {
+        "Ask as of an earlier change_time, or in a READ COMMITTED transaction: the answer is the same for ever."
+    })
+}

@@ -1,0 +1,152 @@
+//! Lengths of time as text: what clients write for `24h`, and the interval that the database gets.
+
+use std::error::Error;
+
+use bytes::{BufMut, BytesMut};
+use jiff::Span;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+
+/// A PostgreSQL `interval`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Interval {
+    pub months: i32,
+    pub days: i32,
+    pub micros: i64,
+}
+
+/// Reads `24h`, `-12 hours`, `1 day 6h`, `15 min`, `3 months`, ISO 8601 such as `PT15M`, `36:00:00`, or a
+/// number of seconds. `None` for what is no length of time.
+pub(crate) fn parse(text: &str) -> Option<Interval> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<f64>() {
+        let micros = (seconds * 1e6).round();
+        // A double holds microseconds to the digit for longer than any length that makes sense.
+        return (micros.abs() < 9e15).then_some(Interval {
+            micros: micros as i64,
+            ..Interval::default()
+        });
+    }
+    let span: Span = text
+        .parse()
+        .or_else(|_| text.to_ascii_lowercase().parse())
+        .ok()?;
+    interval(span)
+}
+
+fn interval(span: Span) -> Option<Interval> {
+    let months = i64::from(span.get_years()) * 12 + i64::from(span.get_months());
+    let days = i64::from(span.get_weeks()) * 7 + i64::from(span.get_days());
+    if span.get_nanoseconds() % 1000 != 0 {
+        return None;
+    }
+    let micros = i64::from(span.get_hours())
+        .checked_mul(3_600_000_000)?
+        .checked_add(span.get_minutes().checked_mul(60_000_000)?)?
+        .checked_add(span.get_seconds().checked_mul(1_000_000)?)?
+        .checked_add(span.get_milliseconds().checked_mul(1000)?)?
+        .checked_add(span.get_microseconds())?
+        .checked_add(span.get_nanoseconds() / 1000)?;
+    Some(Interval {
+        months: i32::try_from(months).ok()?,
+        days: i32::try_from(days).ok()?,
+        micros,
+    })
+}
+
+impl ToSql for Interval {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.put_i64(self.micros);
+        out.put_i32(self.days);
+        out.put_i32(self.months);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::INTERVAL
+    }
+
+    to_sql_checked!();
+}
+
+/// A time of day in microseconds since midnight, sent as `time`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimeOfDay(pub i64);
+
+impl ToSql for TimeOfDay {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.put_i64(self.0);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::TIME
+    }
+
+    to_sql_checked!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forms_that_clients_write_are_read() {
+        let hours = |hours: i64| Interval {
+            micros: hours * 3_600_000_000,
+            ..Interval::default()
+        };
+        for (text, expected) in [
+            ("24h", hours(24)),
+            ("-12 hours", hours(-12)),
+            ("-12h", hours(-12)),
+            ("PT24H", hours(24)),
+            ("-PT1H", hours(-1)),
+            ("36:00:00", hours(36)),
+            ("3600", hours(1)),
+            ("-3600.0", hours(-1)),
+            ("1H", hours(1)),
+            ("60 min", hours(1)),
+            ("0", hours(0)),
+        ] {
+            assert_eq!(parse(text), Some(expected), "{text}");
+        }
+        let days = |days| Interval {
+            days,
+            ..Interval::default()
+        };
+        assert_eq!(parse("1 day"), Some(days(1)));
+        assert_eq!(parse("1D"), Some(days(1)));
+        assert_eq!(parse("P1D"), Some(days(1)));
+        assert_eq!(parse("1 week"), Some(days(7)));
+        let mixed = Interval {
+            months: 14,
+            days: 3,
+            micros: 1_500_000,
+        };
+        assert_eq!(parse("1 year 2 months 3 days 1.5s"), Some(mixed));
+        assert_eq!(
+            parse("0.25"),
+            Some(Interval {
+                micros: 250_000,
+                ..Interval::default()
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_no_length_is_refused() {
+        for text in [
+            "",
+            "soon",
+            "h",
+            "1 fortnight",
+            "NaN",
+            "inf",
+            "1e300",
+            "2025-01-01",
+            "1 nanosecond",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}
