@@ -35,9 +35,12 @@ pub type Notes = Vec<Option<Rc<Note>>>;
 /// The one codec of these columns: a dictionary, and for each point its place in it.
 const DICTIONARY: u8 = 0;
 
+/// What a column keeps of a note.
+type Entry = fn(&Note) -> Option<Vec<u8>>;
+
 /// Writes the columns that say something.
 pub(crate) fn encode(notes: &[Option<Rc<Note>>], frame: &mut Frame) -> Result<(), SegmentError> {
-    let columns: [(ColumnId, fn(&Note) -> Option<Vec<u8>>); 4] = [
+    let columns: [(ColumnId, Entry); 4] = [
         (ColumnId::Annotation, |note| {
             note.annotation
                 .as_ref()

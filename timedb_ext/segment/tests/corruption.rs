@@ -62,7 +62,7 @@ fn note(i: usize) -> Option<Rc<Note>> {
         Rc::new(Note {
             annotation: Some(format!("remark {}", i % 40)),
             tags: vec!["checked".to_owned(); i % 3],
-            metadata: (i % 2 == 0).then(|| "{}".to_owned()),
+            metadata: i.is_multiple_of(2).then(|| "{}".to_owned()),
             changed_by: Some([i as u8 % 5; 16]),
         })
     })
