@@ -21,7 +21,7 @@ if (($# == 0)); then
     "$ROOT/scripts/lint.sh"
     "$ROOT/scripts/doc.sh"
     say "Testing timedb_segment, timedb_units, timedb_key and timedb_http"
-    cargo test --quiet -p timedb_segment -p timedb_units -p timedb_key -p timedb_http
+    cargo test --quiet -p timedb_segment -p timedb_units -p timedb_calendar -p timedb_key -p timedb_http
 fi
 
 build_extension

@@ -12,7 +12,7 @@ pub enum CalendarError {
     UnknownZone(String),
     /// The interval has no field that is not zero, or several.
     #[error(
-        "a bucket must be either months, or days, or a time below a day, such as 1 month, 7 days or 15 minutes"
+        "a bucket is a number of months, or of days, or a time: just one of them, and not zero"
     )]
     MixedBucket,
     /// The interval's one field is negative.
