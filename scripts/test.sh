@@ -20,7 +20,7 @@ take_lock test
 if (($# == 0)); then
     "$ROOT/scripts/lint.sh"
     "$ROOT/scripts/doc.sh"
-    say "Testing timedb_segment, timedb_units, timedb_key and timedb_http"
+    say "Testing the crates that need no server"
     cargo test --quiet -p timedb_segment -p timedb_units -p timedb_calendar -p timedb_key -p timedb_http
 fi
 
