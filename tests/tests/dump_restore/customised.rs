@@ -34,7 +34,7 @@ const CHANGES: &[(&str, &str)] = &[
         "comment: on table timedb.series: ours",
     ),
     (
-        "ALTER FUNCTION timedb.read_flat(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz) COST 7",
+        "ALTER FUNCTION timedb.read_flat COST 7",
         "function: timedb.read_flat",
     ),
 ];
