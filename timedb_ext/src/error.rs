@@ -41,6 +41,12 @@ impl Error {
         self
     }
 
+    /// Says at the head of the message what it is about, such as a place in an argument.
+    pub fn at(mut self, place: impl std::fmt::Display) -> Self {
+        self.message = format!("{place}: {}", self.message);
+        self
+    }
+
     /// 22023: an argument that no call could use.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message)

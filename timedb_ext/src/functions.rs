@@ -5,6 +5,7 @@
 
 use crate::batches::{BatchInfo, Retry};
 use crate::columns::{UploadArrays, from_arrays};
+use crate::corrections;
 use crate::error::{Error, Result, or_raise};
 use crate::labels::Labels;
 use crate::pack::parse_upload;
@@ -161,6 +162,29 @@ fn upload_packed(
         connected(|| upload(columns, info, &retry, skip_unchanged.unwrap_or(false)))
     };
     upload_row(or_raise(run()))
+}
+
+/// `timedb.update_values(...)`.
+#[pg_extern(sql = false)]
+fn update_values(
+    updates: Option<AnyElement>,
+    idempotency_key: Option<String>,
+) -> Option<AnyElement> {
+    let run = || {
+        let updates = updates.ok_or_else(|| {
+            Error::new(
+                PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+                "updates must not be null",
+            )
+        })?;
+        let json = jsonb_text(updates.datum());
+        connected(|| corrections::update_values(&json, idempotency_key))
+    };
+    let answer = jsonb_datum(&or_raise(run()));
+    // SAFETY: the datum is a jsonb.
+    answer.and_then(|datum| unsafe {
+        AnyElement::from_polymorphic_datum(datum, false, pg_sys::JSONBOID)
+    })
 }
 
 /// `timedb.create_series(...)`.

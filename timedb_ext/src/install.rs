@@ -133,9 +133,14 @@ extension_sql_file!(
     requires = ["series"]
 );
 extension_sql_file!(
+    "../../sql/functions/corrections.sql",
+    name = "corrections",
+    requires = ["upload"]
+);
+extension_sql_file!(
     "../../sql/functions/read.sql",
     name = "read",
-    requires = ["upload"]
+    requires = ["corrections"]
 );
 
 // Owners, dumps and rights, over all that stands by then.

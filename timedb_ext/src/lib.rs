@@ -5,6 +5,7 @@ use pgrx::prelude::*;
 mod auth;
 mod batches;
 mod columns;
+mod corrections;
 mod error;
 mod functions;
 mod install;

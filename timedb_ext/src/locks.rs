@@ -11,6 +11,7 @@ use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys;
 use sha2::{Digest, Sha256};
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// PostgreSQL's own advisory locks have 1 and 2 here.
@@ -121,10 +122,18 @@ pub fn try_request(tenant: &[u8; 16], request: &[u8]) -> bool {
     acquire([high, low, 0], REQUEST, pg_sys::ExclusiveLock, false)
 }
 
-/// Waits for other corrections of the series, and keeps them waiting until the transaction ends.
-pub fn begin_correction(tenant: &[u8; 16], series: &[u8; 16]) {
-    let [high, low] = hash(tenant, series);
-    acquire([high, low, 0], CORRECTING, pg_sys::ExclusiveLock, true);
+/// Waits for other corrections of these series, and keeps them waiting until the transaction ends.
+///
+/// Series share a number of locks: one each could fill PostgreSQL's table of locks. Taken in one order by
+/// everybody, so that two calls do not wait for each other.
+pub fn begin_corrections<'a>(tenant: &[u8; 16], series: impl Iterator<Item = &'a [u8; 16]>) {
+    let slots: BTreeSet<u8> = series
+        .map(|series| series.iter().fold(0, |slot: u8, byte| slot.rotate_left(3) ^ byte))
+        .collect();
+    for slot in slots {
+        let [high, low] = hash(tenant, &[slot]);
+        acquire([high, low, 0], CORRECTING, pg_sys::ExclusiveLock, true);
+    }
 }
 
 fn acquire(fields: [u32; 3], kind: u16, mode: u32, wait: bool) -> bool {

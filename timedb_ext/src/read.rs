@@ -4,11 +4,13 @@
 //! Memory is bounded by what overlaps in time and by the size of a chunk, not by the result.
 
 mod arguments;
-mod moment;
+mod instants;
+pub mod moment;
 mod query;
 mod request;
 
 pub use arguments::ReadArguments;
+pub use instants::Instants;
 pub use request::Request;
 
 use crate::error::{Error, Result, uuid_text};
@@ -172,10 +174,21 @@ impl ReadCursor {
             series: self.series[place].id,
         };
         let range = &self.request.range;
+        let (mut start, mut end) = (range.start_valid, range.end_valid);
+        if let Some(instants) = &self.request.instants {
+            let Some((first, last)) = instants.within(&key.series, &bounds) else {
+                return Ok(());
+            };
+            (start, end) = (start.max(Some(first)), Some(last.saturating_add(1)));
+        }
         let points = row.bytea(9, |blob| {
-            decode_range(&key, &bounds, blob, range.start_valid, range.end_valid)
+            decode_range(&key, &bounds, blob, start, end)
                 .map_err(|e| damaged(row, &key, &e.to_string()))
         })?;
+        let points = match &self.request.instants {
+            Some(instants) => instants.select(&key.series, points),
+            None => points,
+        };
         let points = self.request.before_cutoffs(points);
         if points.is_empty() {
             return Ok(());

@@ -3,7 +3,10 @@
 //! Everything behind this edge, segments and packed columns alike, is Unix microseconds.
 
 use crate::error::{Error, Result};
-use pgrx::pg_sys;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::pg_sys::{self, Datum};
+use pgrx::{PgSqlErrorCode, PgTryBuilder};
+use std::ffi::CString;
 
 /// Microseconds from the Unix epoch to PostgreSQL's.
 const EPOCH_OFFSET: i64 = 946_684_800_000_000;
@@ -45,6 +48,43 @@ pub fn stored_from_pg(timestamp: i64, what: &str) -> Result<i64> {
     check(from_pg(timestamp), what)
 }
 
+/// What PostgreSQL reads in a text as a `timestamptz`, in the session's time zone.
+///
+/// # Errors
+/// 22007 and 22008 for what it does not read.
+pub fn parse(text: &str) -> Result<i64> {
+    let malformed = || {
+        Error::new(
+            PgSqlErrorCode::ERRCODE_INVALID_DATETIME_FORMAT,
+            format!("\"{text}\" is not a point in time"),
+        )
+    };
+    let input = CString::new(text).map_err(|_| malformed())?;
+    let read = PgTryBuilder::new(|| {
+        // SAFETY: timestamptz_in takes a C string, a type that it does not look at, and no precision.
+        unsafe {
+            pgrx::direct_function_call_as_datum(
+                pg_sys::timestamptz_in,
+                &[
+                    Some(Datum::from(input.as_ptr())),
+                    Some(Datum::from(0_u32)),
+                    Some(Datum::from(-1_i32)),
+                ],
+            )
+        }
+        .map(|datum| datum.value() as i64)
+        .ok_or_else(malformed)
+    });
+    // The error is raised again as the caller's, who says where the text stands.
+    read.catch_others(|caught| match caught {
+        CaughtError::PostgresError(error) | CaughtError::ErrorReport(error) => {
+            Err(Error::new(error.sql_error_code(), error.message()))
+        }
+        panic => panic.rethrow(),
+    })
+    .execute()
+}
+
 /// Checks that Unix microseconds lie in the years that every client can read.
 ///
 /// # Errors
@@ -73,6 +113,15 @@ pub fn upper(timestamp: Option<i64>) -> Option<i64> {
 
 /// An instant as text for messages, e.g. `2025-01-01 00:00:00+00`.
 pub fn text(time: i64) -> String {
+    written(time, ' ', "+00")
+}
+
+/// An instant in ISO 8601 for answers, e.g. `2025-01-01T00:00:00+00:00`.
+pub fn iso(time: i64) -> String {
+    written(time, 'T', "+00:00")
+}
+
+fn written(time: i64, separator: char, zone: &str) -> String {
     let micros = time.rem_euclid(1_000_000);
     let seconds = time.div_euclid(1_000_000);
     let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
@@ -83,7 +132,7 @@ pub fn text(time: i64) -> String {
         format!(".{micros:06}")
     };
     format!(
-        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}{fraction}+00",
+        "{year:04}-{month:02}-{day:02}{separator}{:02}:{:02}:{:02}{fraction}{zone}",
         of_day / 3600,
         of_day / 60 % 60,
         of_day % 60
@@ -103,12 +152,19 @@ fn civil(days: i64) -> (i32, i32, i32) {
 /// Now, strictly after every earlier answer in this backend, so that two writes of one session
 /// never share a change_time.
 pub fn change_time() -> i64 {
+    change_time_after(i64::MIN)
+}
+
+/// [`change_time`], and after an instant that is written already: the clock may stand behind it.
+pub fn change_time_after(written: i64) -> i64 {
     use std::cell::Cell;
     thread_local!(static LAST: Cell<i64> = const { Cell::new(i64::MIN) });
     // SAFETY: reads the clock.
     let now = from_pg(unsafe { pg_sys::GetCurrentTimestamp() });
     LAST.with(|last| {
-        let time = now.max(last.get().saturating_add(1));
+        let time = now
+            .max(last.get().saturating_add(1))
+            .max(written.saturating_add(1));
         last.set(time);
         time
     })

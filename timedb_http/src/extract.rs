@@ -27,6 +27,7 @@ const DISCARD_BYTES: usize = 64 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 const API_KEY: &str = "x-api-key";
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// The key of a request: `X-API-Key`, or else `Authorization: Bearer`. Empty is as good as absent.
 pub(crate) fn api_key(headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
@@ -43,6 +44,20 @@ pub(crate) fn api_key(headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
     match headers.get(header::AUTHORIZATION).and_then(bearer) {
         Some(token) if !token.is_empty() => key(token).map(Some),
         _ => Ok(None),
+    }
+}
+
+/// The client's name for a request that it may send again: `Idempotency-Key`. Empty is as good as absent.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = given.next().filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(key) if given.next().is_none() => Ok(Some(key.to_owned())),
+        _ => Err(ApiError::bad_request(
+            "Idempotency-Key must come once, and be a text.".to_owned(),
+        )),
     }
 }
 
@@ -249,6 +264,16 @@ mod tests {
         assert_eq!(found(&both).as_deref(), Some(K));
         assert_eq!(found(&[("x-api-key", "")]), None);
         assert_eq!(found(&[]), None);
+    }
+
+    #[test]
+    fn a_request_has_one_name_or_none() {
+        let name = |pairs: &[(&'static str, &str)]| idempotency_key(&headers(pairs)).ok();
+        let given = ("idempotency-key", "7f");
+        assert_eq!(name(&[given]), Some(Some("7f".to_owned())));
+        assert_eq!(name(&[]), Some(None));
+        assert_eq!(name(&[("idempotency-key", "")]), Some(None));
+        assert_eq!(name(&[given, given]), None);
     }
 
     #[test]

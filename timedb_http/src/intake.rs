@@ -2,6 +2,7 @@
 //! whatever it refuses is read again by a slow one, which accepts the same and says what is wrong and where.
 
 mod columns;
+mod corrections;
 mod fast;
 mod fields;
 mod scalar;
@@ -10,6 +11,7 @@ mod series;
 mod slow;
 mod upload;
 
+pub(crate) use corrections::{Refused, read_corrections};
 pub(crate) use scalar::Problem;
 pub(crate) use series::read_series;
 pub(crate) use upload::{Upload, read_upload};

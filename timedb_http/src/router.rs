@@ -51,7 +51,10 @@ pub(crate) fn build(state: AppState) -> Router {
         .route("/", get(routes::root::root))
         .route("/health", get(routes::health::health))
         .route("/ready", get(routes::health::ready))
-        .route("/values", get(routes::values::read_values))
+        .route(
+            "/values",
+            get(routes::values::read_values).put(routes::corrections::update_values),
+        )
         .route("/upload", post(routes::upload::upload))
         .route("/series", post(routes::series::create_series))
         .route(

@@ -18,7 +18,8 @@ pub(crate) fn to_api(error: &Error, with_key: bool) -> ApiError {
             ApiError::forbidden(sentence(answer))
         }
         ("42704", _) => ApiError::not_found(sentence(answer)),
-        ("23505", _) => ApiError::conflict(sentence(answer)),
+        // P0003: several points where one is meant. 55006: the same request is under way.
+        ("23505" | "P0003" | "55006", _) => ApiError::conflict(sentence(answer)),
         ("21000" | "23514", _) | (_, "22") => ApiError::bad_request(sentence(answer)),
         // Class 54: JSON nested too deeply, or too much of something. Its hints are for the administrator.
         (_, "54") => ApiError::bad_request(answer.message().to_owned()),

@@ -1,4 +1,4 @@
-//! Reading as of a change_time: the snapshot that has all writes up to then.
+//! The snapshots that reads are made under: the one that has all writes up to a change_time, the latest one.
 
 use crate::error::{Error, Result};
 use crate::spi::Statement;
@@ -48,6 +48,27 @@ pub fn reach(tenant: &[u8; 16], change_time: Option<i64>) -> Result<Moment> {
     // SAFETY: in READ COMMITTED this is a new snapshot; it is popped by `leave`, or by PostgreSQL on errors.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
     Ok(Moment { pushed: true })
+}
+
+/// Goes to a snapshot that has everything committed by now, whatever the isolation level, and what this
+/// transaction has written. Call with SPI connected.
+pub fn latest() -> Moment {
+    // SAFETY: makes the transaction's own writes visible to snapshots, and pushes one as `reach` does.
+    unsafe {
+        pg_sys::CommandCounterIncrement();
+        pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+    }
+    Moment { pushed: true }
+}
+
+/// Goes to the transaction's own snapshot, with what the transaction has written. Call with SPI connected.
+pub fn own() -> Moment {
+    // SAFETY: as in `latest`.
+    unsafe {
+        pg_sys::CommandCounterIncrement();
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+    }
+    Moment { pushed: true }
 }
 
 impl Moment {

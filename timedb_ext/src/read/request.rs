@@ -1,6 +1,8 @@
 //! What a read asks for.
 
 use crate::series::SeriesFilter;
+use super::Instants;
+use std::rc::Rc;
 use timedb_calendar::Cutoffs;
 use timedb_segment::{Filter, Mode, Points};
 
@@ -9,6 +11,8 @@ pub struct Request {
     pub mode: Mode,
     pub series: SeriesFilter,
     pub range: Filter,
+    /// Only points at these instants, within the range.
+    pub instants: Option<Rc<Instants>>,
     /// The read is one as of this change_time, which `range` has as its end.
     pub as_of_change: Option<i64>,
     /// Of each point only versions count that were known by the cut-off of its window.
@@ -30,6 +34,7 @@ impl Request {
             mode,
             series,
             range: Filter::default(),
+            instants: None,
             as_of_change: None,
             cutoffs: None,
             with_known_time: mode != Mode::Flat,

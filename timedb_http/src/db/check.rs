@@ -54,6 +54,7 @@ const MISSING: &str = "\
         'timedb._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb,uuid,text,boolean)', \
         'timedb._read_packed(text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,timestamptz,timestamptz,\
                              timestamptz,interval,interval,interval,interval,timestamptz,integer,time,text,text)', \
+        'timedb.update_values(jsonb,text)', \
         'timedb.create_series(text,text,jsonb,text)' \
     ]) AS f WHERE pg_catalog.to_regprocedure(f) IS NULL";
 

@@ -15,7 +15,7 @@ pub(crate) async fn root() -> Response {
             "upload_timeseries": "POST /upload - Upload time series data",
             "create_series": "POST /series - Create a new time series",
             "list_timeseries": "GET /list_timeseries - List the time series",
-            "update_records": "PUT /values - Update existing records (not in this version)",
+            "update_records": "PUT /values - Update existing records",
         },
         "authentication": {
             "method": "API Key",

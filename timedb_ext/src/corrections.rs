@@ -1,0 +1,139 @@
+//! Correcting points: each update becomes a new version of the one it names. `request` says what an update
+//! is, `fields` what of a version it changes, `candidates` which version it means; `lookup` reads, `store`
+//! writes.
+
+mod candidates;
+mod fields;
+mod lookup;
+mod request;
+mod store;
+
+use crate::batches::{BatchInfo, Claim, NewBatch, Retry, version_of};
+use crate::error::{Error, Result, uuid_text};
+use crate::writer::writable_tenant;
+use crate::{locks, time};
+use candidates::Found;
+use request::Update;
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::fmt::Write;
+use timedb_segment::NO_END;
+
+/// Carries out a request, a jsonb's text, as one write: all of it, or nothing. Returns the answer as JSON.
+///
+/// The series are locked before their versions are read under the latest snapshot, so that of two
+/// corrections of one point the later one is built on the earlier one. A transaction that keeps one
+/// snapshot does not go beyond it: what it cannot see it does not correct (40001).
+///
+/// # Errors
+/// As [`writable_tenant`], [`Retry::claim`], [`request::parse`] and [`lookup::current`]; 21000 for two
+/// updates of one version.
+pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<String> {
+    let tenant = writable_tenant("timedb.update_values()")?;
+    let updates = request::parse(json, &tenant)?;
+    if updates.is_empty() {
+        return Ok(answer(&tenant, &[], &[], &[], 0));
+    }
+    let retry = Retry {
+        batch_id: None,
+        idempotency_key,
+    };
+    let request = match retry.claim(&tenant, || fingerprint(json))? {
+        Claim::Answered(batch) => {
+            return batch
+                .answer
+                .ok_or_else(|| Error::internal("a correction without its answer"));
+        }
+        Claim::New(request) => request,
+    };
+    locks::begin_corrections(&tenant, updates.iter().map(|update| &update.target.series));
+    let found = lookup::current(&updates)?;
+    candidates::refuse_twice(&updates, &found)?;
+
+    let altered: Vec<bool> = updates
+        .iter()
+        .zip(&found)
+        .map(|(update, found)| update.change.alters(found))
+        .collect();
+    let value_id = version_of(&request.batch_id);
+    let answer = answer(&tenant, &updates, &found, &altered, value_id);
+    let written = || (0..updates.len()).filter(|&i| altered[i]);
+    let points = written().count();
+    if points == 0 && retry.idempotency_key.is_none() {
+        return Ok(answer);
+    }
+    let corrected = written().map(|i| found[i].stamp.change_time).max();
+    let change_time = match (locks::begin_write(&tenant), corrected) {
+        (now, Some(corrected)) if now <= corrected => time::change_time_after(corrected),
+        (now, _) => now,
+    };
+    let valid_times = || written().map(|i| updates[i].target.valid_time);
+    let mut seen = HashSet::new();
+    let series_ids: Vec<[u8; 16]> = written()
+        .map(|i| updates[i].target.series)
+        .filter(|series| seen.insert(*series))
+        .collect();
+    NewBatch {
+        tenant: &tenant,
+        request: &request,
+        kind: "correction",
+        info: &BatchInfo::default(),
+        known_time: None,
+        change_time,
+        points,
+        skipped: updates.len() - points,
+        valid: valid_times().min().zip(valid_times().max()),
+        series_ids: &series_ids,
+        answer: Some(&answer),
+    }
+    .insert()?;
+    let versions = updates.iter().zip(&found).zip(&altered);
+    let versions = versions.filter_map(|(both, altered)| altered.then_some(both));
+    store::write(&tenant, versions.collect(), change_time, value_id)?;
+    Ok(answer)
+}
+
+/// SHA-256 of the request: a jsonb's text is one for all spellings of the same JSON.
+fn fingerprint(json: &str) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(b"correction\0")
+        .chain_update(json)
+        .finalize()
+        .into()
+}
+
+/// The answer as JSON: the versions written, and the updates that change nothing.
+fn answer(
+    tenant: &[u8; 16],
+    updates: &[Update],
+    found: &[Found],
+    altered: &[bool],
+    value_id: i64,
+) -> String {
+    let tenant = uuid_text(tenant);
+    let (mut updated, mut skipped) = (String::new(), String::new());
+    for ((update, found), &altered) in updates.iter().zip(found).zip(altered) {
+        let list = if altered { &mut updated } else { &mut skipped };
+        let target = &update.target;
+        let comma = if list.is_empty() { "" } else { "," };
+        let end = match found.end {
+            NO_END => String::new(),
+            end => format!(",\"valid_time_end\":\"{}\"", time::iso(end)),
+        };
+        let id = match altered {
+            true => format!(",\"value_id\":{value_id}"),
+            false => String::new(),
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(
+            list,
+            "{comma}{{\"batch_id\":\"{}\",\"tenant_id\":\"{tenant}\",\"valid_time\":\"{}\"{end},\"series_id\":\"{}\",\
+             \"known_time\":\"{}\"{id}}}",
+            uuid_text(&found.batch),
+            time::iso(target.valid_time),
+            uuid_text(&target.series),
+            time::iso(found.stamp.known_time),
+        );
+    }
+    format!("{{\"updated\":[{updated}],\"skipped_no_ops\":[{skipped}]}}")
+}

@@ -1,0 +1,172 @@
+//! What an update changes of a version: value, annotation, tags and metadata, in canonical form.
+
+use super::candidates::Found;
+use crate::error::{Error, Result};
+use pgrx::PgSqlErrorCode;
+use std::rc::Rc;
+use timedb_segment::Note;
+
+/// Longest annotation, and longest metadata as JSON, in bytes.
+const MAX_TEXT_BYTES: usize = 64 << 10;
+/// Most tags of a version, and the longest one in bytes.
+const MAX_TAGS: usize = 100;
+const MAX_TAG_BYTES: usize = 256;
+/// Deeper metadata could be stored, and not be read again with a smaller stack.
+const MAX_NESTING: usize = 64;
+
+/// What becomes of a version; what is None stays.
+#[derive(Default)]
+pub struct Change {
+    pub value: Option<Option<f64>>,
+    pub annotation: Option<Option<String>>,
+    pub tags: Option<Vec<String>>,
+    pub metadata: Option<Option<String>>,
+}
+
+impl Change {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.value.is_none()
+            && self.annotation.is_none()
+            && self.tags.is_none()
+            && self.metadata.is_none()
+    }
+
+    /// Whether it makes another version of this one.
+    pub fn alters(&self, found: &Found) -> bool {
+        let nothing = Note::default();
+        let note = found.note.as_deref().unwrap_or(&nothing);
+        // To the bit: 0 and -0 are two values.
+        let bits = |value: Option<f64>| value.map(f64::to_bits);
+        self.value
+            .is_some_and(|value| bits(value) != bits(found.value))
+            || self.annotation.as_ref().is_some_and(|a| *a != note.annotation)
+            || self.tags.as_ref().is_some_and(|tags| *tags != note.tags)
+            || self.metadata.as_ref().is_some_and(|m| *m != note.metadata)
+    }
+
+    /// The value and the note of the new version, which `user` writes.
+    pub fn apply(&self, found: &Found, user: Option<[u8; 16]>) -> (Option<f64>, Option<Rc<Note>>) {
+        let old = found.note.as_deref().cloned().unwrap_or_default();
+        let note = Note {
+            annotation: self.annotation.clone().unwrap_or(old.annotation),
+            tags: self.tags.clone().unwrap_or(old.tags),
+            metadata: self.metadata.clone().unwrap_or(old.metadata),
+            changed_by: user,
+        };
+        let value = self.value.unwrap_or(found.value);
+        (value, (!note.is_empty()).then(|| Rc::new(note)))
+    }
+}
+
+/// A value: a number, or null.
+///
+/// # Errors
+/// 22023 for anything else, 22003 for a number beyond every float.
+pub fn value(json: &str) -> Result<Option<f64>> {
+    if json == "null" {
+        return Ok(None);
+    }
+    // Of a JSON text only a number parses, whatever words Rust knows: those of JSON are others.
+    match json.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(Some(number)),
+        Ok(_) => Err(Error::new(
+            PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            "value is beyond what a float8 can hold",
+        )),
+        Err(_) => Err(Error::invalid("value must be a number or null")),
+    }
+}
+
+/// An annotation: a text without white space at its ends, or null; a blank one is null.
+///
+/// # Errors
+/// 22023 for anything else, and for one that is too long.
+pub fn annotation(json: &str) -> Result<Option<String>> {
+    let text: Option<String> = serde_json::from_str(json)
+        .map_err(|_| Error::invalid("annotation must be a text or null"))?;
+    let text = text.map(|text| text.trim().to_owned());
+    let text = text.filter(|text| !text.is_empty());
+    check_length(text.as_deref(), "annotation")?;
+    Ok(text)
+}
+
+/// Tags: trimmed, in lower case, sorted, without blank and double ones; null is none.
+///
+/// # Errors
+/// 22023 for anything else, for too many and for one that is too long.
+pub fn tags(json: &str) -> Result<Vec<String>> {
+    let tags: Option<Vec<String>> = serde_json::from_str(json)
+        .map_err(|_| Error::invalid("tags must be an array of texts, or null"))?;
+    let mut tags: Vec<String> = tags
+        .unwrap_or_default()
+        .iter()
+        .map(|tag| tag.trim().to_lowercase())
+        .filter(|tag| !tag.is_empty())
+        .collect();
+    tags.sort_unstable();
+    tags.dedup();
+    if tags.len() > MAX_TAGS {
+        return Err(Error::invalid(format!(
+            "there may be at most {MAX_TAGS} tags, not {}",
+            tags.len()
+        )));
+    }
+    if let Some(long) = tags.iter().find(|tag| tag.len() > MAX_TAG_BYTES) {
+        return Err(Error::invalid(format!(
+            "a tag may have at most {MAX_TAG_BYTES} bytes, not {}",
+            long.len()
+        )));
+    }
+    Ok(tags)
+}
+
+/// Metadata: an object as jsonb prints it, or null.
+///
+/// # Errors
+/// 22023 for anything else, and for what is too long or nested too deeply.
+pub fn metadata(json: &str) -> Result<Option<String>> {
+    if json == "null" {
+        return Ok(None);
+    }
+    if !json.starts_with('{') {
+        return Err(Error::invalid("metadata must be an object or null"));
+    }
+    check_length(Some(json), "metadata")?;
+    if nesting(json) > MAX_NESTING {
+        return Err(Error::invalid(format!(
+            "metadata may be nested at most {MAX_NESTING} levels deep"
+        )));
+    }
+    Ok(Some(json.to_owned()))
+}
+
+fn check_length(text: Option<&str>, what: &str) -> Result<()> {
+    match text.map_or(0, str::len) {
+        bytes if bytes > MAX_TEXT_BYTES => Err(Error::invalid(format!(
+            "{what} may have at most {MAX_TEXT_BYTES} bytes, not {bytes}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// How deep the lists and objects of a JSON text stand in each other.
+fn nesting(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}

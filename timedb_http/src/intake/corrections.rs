@@ -1,0 +1,320 @@
+//! The body of `PUT /values`: which fields an update has, each in the one form that `timedb.update_values`
+//! takes. What an update means, and whether it can be, the database says.
+
+use serde_json::{Value, json, value::RawValue};
+use uuid::Uuid;
+
+use super::{
+    fields::{Errors, Members, echo, echo_body, read_object},
+    scalar::{Problem, Scalar},
+};
+use crate::{error::FieldError, instant::Formatter, json::write_str};
+
+/// Longer texts are not echoed.
+const LONGEST_ECHO: usize = 100;
+
+/// Why a body of corrections is refused.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// 422: it can't be read.
+    Invalid(Vec<FieldError>),
+    /// 400, with the sentence that clients know: a text that should be a UUID.
+    NoUuid(String),
+}
+
+/// Reads corrections and returns them as a JSON array, or says what is wrong with them.
+pub(crate) fn read_corrections(body: &[u8]) -> Result<String, Refused> {
+    let members = read_object(body).map_err(Refused::Invalid)?;
+    let mut reader = Reader {
+        errors: Errors::default(),
+        no_uuid: None,
+        formatter: Formatter::new(),
+        out: Vec::with_capacity(body.len() + body.len() / 4),
+    };
+    match members.get("updates") {
+        None => reader
+            .errors
+            .missing(&[json!("updates")], echo_body(body)),
+        Some(raw) => reader.list(raw),
+    }
+    if !reader.errors.is_empty() {
+        return Err(Refused::Invalid(reader.errors.into_list()));
+    }
+    match reader.no_uuid {
+        Some(sentence) => Err(Refused::NoUuid(sentence)),
+        // What was written is JSON, and JSON that came in as UTF-8.
+        None => Ok(String::from_utf8_lossy(&reader.out).into_owned()),
+    }
+}
+
+struct Reader {
+    errors: Errors,
+    /// The first text that is no UUID.
+    no_uuid: Option<String>,
+    formatter: Formatter,
+    out: Vec<u8>,
+}
+
+impl Reader {
+    fn list(&mut self, raw: &RawValue) {
+        let Some(updates) = elements(raw) else {
+            let problem = Problem::new("list_type", "Input should be a valid list");
+            self.errors.note(&[json!("updates")], problem, raw);
+            return;
+        };
+        self.out.push(b'[');
+        for (at, raw) in updates.into_iter().enumerate() {
+            if self.errors.is_full() {
+                return;
+            }
+            if at > 0 {
+                self.out.push(b',');
+            }
+            self.update(at, raw);
+        }
+        self.out.push(b']');
+    }
+
+    fn update(&mut self, at: usize, raw: &RawValue) {
+        let Ok(members) = serde_json::from_str::<Members<'_>>(raw.get()) else {
+            let problem = Problem::new(
+                "model_attributes_type",
+                "Input should be a valid dictionary or object to extract fields from",
+            );
+            self.errors
+                .note(&[json!("updates"), json!(at)], problem, raw);
+            return;
+        };
+        let place = |name: &str| vec![json!("updates"), json!(at), json!(name)];
+        for name in ["series_id", "valid_time"] {
+            if members.get(name).is_none() {
+                self.errors.missing(&place(name), echo(raw));
+            }
+        }
+        self.out.push(b'{');
+        let start = self.out.len();
+        let mut field = |name: &str, raw, write: Write| {
+            if let Some(raw) = raw {
+                if self.out.len() > start {
+                    self.out.push(b',');
+                }
+                write_str(name, &mut self.out);
+                self.out.push(b':');
+                write(self, &place(name), raw);
+            }
+        };
+        field("series_id", members.get("series_id"), Self::uuid);
+        field("valid_time", members.get("valid_time"), Self::instant);
+        field("valid_time_end", members.get("valid_time_end"), Self::end);
+        for name in ["batch_id", "tenant_id"] {
+            field(name, members.present(name), Self::uuid);
+        }
+        for name in ["known_time", "knowledge_time"] {
+            field(name, members.present(name), Self::instant);
+        }
+        field("value", members.get("value"), Self::value);
+        field("annotation", members.get("annotation"), Self::annotation);
+        field("tags", members.get("tags"), Self::tags);
+        field("metadata", members.get("metadata"), Self::metadata);
+        self.out.push(b'}');
+    }
+
+    fn uuid(&mut self, place: &[Value], raw: &RawValue) {
+        match Scalar::of(raw).text() {
+            Ok(text) => match Uuid::try_parse(&text) {
+                Ok(id) => write_str(&id.to_string(), &mut self.out),
+                Err(_) => self.no_uuid(place, &text),
+            },
+            Err(problem) => self.errors.note(place, problem, raw),
+        }
+    }
+
+    fn no_uuid(&mut self, place: &[Value], text: &str) {
+        let [_, at, name] = place else { return };
+        let place = format!("updates[{at}].{}", name.as_str().unwrap_or_default());
+        let sentence = match text.len() {
+            ..=LONGEST_ECHO => format!("Invalid UUID format: {place} is \"{text}\""),
+            _ => format!("Invalid UUID format: {place}"),
+        };
+        self.no_uuid.get_or_insert(sentence);
+    }
+
+    fn instant(&mut self, place: &[Value], raw: &RawValue) {
+        match Scalar::of(raw).instant() {
+            Ok(micros) => {
+                self.out.push(b'"');
+                self.formatter.write(micros, &mut self.out);
+                self.out.push(b'"');
+            }
+            Err(problem) => self.errors.note(place, problem, raw),
+        }
+    }
+
+    /// The end of an interval, or null for the point without.
+    fn end(&mut self, place: &[Value], raw: &RawValue) {
+        match raw.get() {
+            "null" => self.null(),
+            _ => self.instant(place, raw),
+        }
+    }
+
+    fn value(&mut self, place: &[Value], raw: &RawValue) {
+        match Scalar::of(raw).number() {
+            Ok(Some(number)) => self.out.extend_from_slice(json!(number).to_string().as_bytes()),
+            Ok(None) => self.null(),
+            Err(problem) => self.errors.note(place, problem, raw),
+        }
+    }
+
+    fn annotation(&mut self, place: &[Value], raw: &RawValue) {
+        match raw.get() {
+            "null" => self.null(),
+            _ => self.text(place, raw),
+        }
+    }
+
+    fn tags(&mut self, place: &[Value], raw: &RawValue) {
+        if raw.get() == "null" {
+            return self.null();
+        }
+        let Some(tags) = elements(raw) else {
+            let problem = Problem::new("list_type", "Input should be a valid list");
+            return self.errors.note(place, problem, raw);
+        };
+        self.out.push(b'[');
+        for (at, tag) in tags.into_iter().enumerate() {
+            if at > 0 {
+                self.out.push(b',');
+            }
+            let mut place = place.to_vec();
+            place.push(json!(at));
+            self.text(&place, tag);
+        }
+        self.out.push(b']');
+    }
+
+    fn metadata(&mut self, place: &[Value], raw: &RawValue) {
+        match raw.get().as_bytes().first() {
+            Some(b'{') => self.out.extend_from_slice(raw.get().as_bytes()),
+            Some(b'n') => self.null(),
+            _ => {
+                let problem = Problem::new("dict_type", "Input should be a valid dictionary");
+                self.errors.note(place, problem, raw);
+            }
+        }
+    }
+
+    fn text(&mut self, place: &[Value], raw: &RawValue) {
+        match Scalar::of(raw).text() {
+            Ok(text) => write_str(&text, &mut self.out),
+            Err(problem) => self.errors.note(place, problem, raw),
+        }
+    }
+
+    fn null(&mut self) {
+        self.out.extend_from_slice(b"null");
+    }
+}
+
+/// Writes a field's value, or notes what is wrong with it.
+type Write = fn(&mut Reader, &[Value], &RawValue);
+
+/// The elements of a JSON list.
+fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "00000000-0000-0000-0000-000000000001";
+
+    fn one(fields: &str) -> Result<String, Refused> {
+        let body = format!(r#"{{"updates":[{{"series_id":"{ID}","valid_time":0{fields}}}]}}"#);
+        read_corrections(body.as_bytes())
+    }
+
+    fn error(body: &str) -> Value {
+        match read_corrections(body.as_bytes()) {
+            Err(Refused::Invalid(errors)) => json!(errors)[0].clone(),
+            other => panic!("{body}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn fields_are_normalised_and_what_is_left_out_stays_out() {
+        let head = format!(r#"[{{"series_id":"{ID}","valid_time":"1970-01-01T00:00:00+00:00""#);
+        for (fields, expected) in [
+            ("", ""),
+            (r#","value":"1.5""#, r#","value":1.5"#),
+            (r#","value":null"#, r#","value":null"#),
+            (r#","value":true,"unknown":[1]"#, r#","value":1.0"#),
+            (r#","known_time":null,"batch_id":null,"tenant_id":null"#, ""),
+            (
+                r#","knowledge_time":"2025-01-01","valid_time_end":null"#,
+                r#","valid_time_end":null,"knowledge_time":"2025-01-01T00:00:00+00:00""#,
+            ),
+            (
+                r#","tags":["A\u00e9", ""],"annotation":"\"x\"","metadata":{"a": null}"#,
+                r#","annotation":"\"x\"","tags":["Aé",""],"metadata":{"a": null}"#,
+            ),
+            (
+                r#","tags":null,"annotation":null,"metadata":null"#,
+                r#","annotation":null,"tags":null,"metadata":null"#,
+            ),
+        ] {
+            assert_eq!(one(fields).unwrap(), format!("{head}{expected}}}]"), "{fields}");
+        }
+        assert_eq!(read_corrections(br#"{"updates": [ ]}"#).unwrap(), "[]");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (fields, kind, place) in [
+            (r#","value":"much""#, "float_parsing", json!(["value"])),
+            (r#","value":[1]"#, "float_type", json!(["value"])),
+            (r#","value":1e999"#, "finite_number", json!(["value"])),
+            (r#","annotation":7"#, "string_type", json!(["annotation"])),
+            (r#","tags":"a""#, "list_type", json!(["tags"])),
+            (r#","tags":["a",7]"#, "string_type", json!(["tags", 1])),
+            (r#","metadata":[]"#, "dict_type", json!(["metadata"])),
+            (r#","batch_id":7"#, "string_type", json!(["batch_id"])),
+            (r#","known_time":"x""#, "datetime_from_date_parsing", json!(["known_time"])),
+            (r#","valid_time_end":false"#, "datetime_type", json!(["valid_time_end"])),
+            (r#","annotation":"\u0000""#, "string_pattern_mismatch", json!(["annotation"])),
+        ] {
+            let body = format!(r#"{{"updates":[{{"series_id":"{ID}","valid_time":0{fields}}}]}}"#);
+            let mut loc = vec![json!("body"), json!("updates"), json!(0)];
+            loc.extend(place.as_array().unwrap().iter().cloned());
+            let error = error(&body);
+            assert_eq!((&error["type"], &error["loc"]), (&json!(kind), &json!(loc)), "{fields}");
+        }
+        for (body, kind, loc) in [
+            ("{}", "missing", json!(["body", "updates"])),
+            (r#"{"updates":{}}"#, "list_type", json!(["body", "updates"])),
+            (r#"{"updates":null}"#, "list_type", json!(["body", "updates"])),
+            (r#"{"updates":[7]}"#, "model_attributes_type", json!(["body", "updates", 0])),
+            (r#"{"updates":[{}]}"#, "missing", json!(["body", "updates", 0, "series_id"])),
+            (r#"{"updates":[{"series_id":null}]}"#, "missing", json!(["body", "updates", 0, "valid_time"])),
+        ] {
+            let error = error(body);
+            assert_eq!((&error["type"], &error["loc"]), (&json!(kind), &loc), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_uuid_is_told_in_the_sentence_that_clients_know() {
+        for (name, text) in [("batch_id", "x"), ("tenant_id", "7")] {
+            match one(&format!(r#","{name}":"{text}""#)) {
+                Err(Refused::NoUuid(sentence)) => assert_eq!(
+                    sentence,
+                    format!("Invalid UUID format: updates[0].{name} is \"{text}\"")
+                ),
+                other => panic!("{other:?}"),
+            }
+        }
+        // What can't be read at all comes first.
+        assert!(matches!(one(r#","batch_id":"x","value":[]"#), Err(Refused::Invalid(_))));
+    }
+}
