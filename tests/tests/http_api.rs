@@ -11,6 +11,8 @@ mod mistakes;
 mod mistakes_in_text;
 #[path = "http_api/open_store.rs"]
 mod open_store;
+#[path = "http_api/reads.rs"]
+mod reads;
 #[path = "http_api/roles.rs"]
 mod roles;
 #[path = "http_api/routes.rs"]

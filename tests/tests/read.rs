@@ -1,19 +1,32 @@
-//! Reading in SQL: which version of a point each read returns, and what its filters mean.
+//! Reading: which version of a point each read returns, and what its filters mean; in SQL, and against the
+//! naive model over HTTP as well.
 
+#[path = "read/answers.rs"]
+mod answers;
+#[path = "read/as_of.rs"]
+mod as_of;
 #[path = "read/filters.rs"]
 mod filters;
 #[path = "common/instants.rs"]
 mod instants;
 #[path = "read/large.rs"]
 mod large;
+#[path = "common/lengths.rs"]
+mod lengths;
 #[path = "read/model.rs"]
 mod model;
 #[path = "common/packed.rs"]
 mod packed;
 #[path = "read/random.rs"]
 mod random;
+#[path = "read/relative.rs"]
+mod relative;
 #[path = "common/rows.rs"]
 mod rows;
+#[path = "read/units.rs"]
+mod units;
+#[path = "read/writer.rs"]
+mod writer;
 
 use instants::Micros;
 use rows::{Filter, Mode, read};

@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use crate::rows::Point;
+use crate::rows::{Point, Written};
 
 /// What a chunk holds.
 pub struct Chunk {
@@ -29,7 +29,7 @@ pub fn parse_chunk(bytes: &[u8]) -> Chunk {
     let (n_series, n) = (input.number(), input.number());
     let mut series = Vec::new();
     for _ in 0..n_series {
-        let id = Uuid::from_slice(input.take(16)).expect("16 bytes are an id");
+        let id = input.id();
         let (name, _unit, labels) = (input.text(), input.text(), input.text());
         assert!(
             labels.starts_with('{'),
@@ -48,12 +48,14 @@ pub fn parse_chunk(bytes: &[u8]) -> Chunk {
     let nulls = (flags & 2 != 0).then(|| input.take(n.div_ceil(8)));
     let known = (flags & 4 != 0).then(|| input.column(n));
     let change = (flags & 8 != 0).then(|| input.column(n));
-    if flags & 8 != 0 {
-        input.column(n);
-        input.dictionary(n, |input| drop(input.take(33)));
+    let (mut written, mut places) = (Vec::new(), Vec::new());
+    let (mut notes, mut note) = (Vec::new(), Vec::new());
+    let value_id = (flags & 8 != 0).then(|| input.column(n));
+    if value_id.is_some() {
+        (written, places) = input.dictionary(n, Input::batch);
     }
     if flags & 16 != 0 {
-        input.dictionary(n, Input::note);
+        (notes, note) = input.dictionary(n, Input::note);
     }
     assert!(input.0.is_empty(), "nothing comes after the columns");
     let is_null = |i: usize| nulls.is_some_and(|bits| bits[i / 8] >> (i % 8) & 1 == 1);
@@ -67,6 +69,14 @@ pub fn parse_chunk(bytes: &[u8]) -> Chunk {
         known: known.as_ref().map_or(0, |known| known[i]),
         change: change.as_ref().map_or(0, |change| change[i]),
         value: (!is_null(i)).then(|| values[i].cast_unsigned()),
+        written: value_id.as_ref().map_or(Written::default(), |value_id| {
+            let (batch_id, user) = written[places[i]];
+            Written {
+                batch_id,
+                value_id: value_id[i],
+                changed_by: note.get(i).and_then(|place: &usize| notes[*place]).or(user),
+            }
+        }),
     };
     let points = (0..n).map(point).collect();
     Chunk { series, points }
@@ -91,16 +101,28 @@ impl<'a> Input<'a> {
     }
 
     /// Entries, and for each point its place among them.
-    fn dictionary(&mut self, points: usize, entry: impl Fn(&mut Self)) {
-        let entries = self.number();
-        (0..entries).for_each(|_| entry(self));
-        for _ in 0..points {
-            assert!(self.number() < entries, "a place in the dictionary");
-        }
+    fn dictionary<T>(
+        &mut self,
+        points: usize,
+        entry: impl Fn(&mut Self) -> T,
+    ) -> (Vec<T>, Vec<usize>) {
+        let entries = (0..self.number()).map(|_| entry(self)).collect::<Vec<_>>();
+        let places = (0..points).map(|_| self.number()).collect::<Vec<_>>();
+        let inside = places.iter().all(|place| *place < entries.len());
+        assert!(inside, "places in the dictionary");
+        (entries, places)
     }
 
-    /// Annotation, tags, metadata, changed_by: what of them the bits say.
-    fn note(&mut self) {
+    /// A batch, and who wrote it if that is known.
+    fn batch(&mut self) -> (Uuid, Option<Uuid>) {
+        let id = self.id();
+        let known = self.take(1)[0] != 0;
+        let user = self.id();
+        (id, known.then_some(user))
+    }
+
+    /// Annotation, tags and metadata, as far as the bits say that they are there; returns changed_by.
+    fn note(&mut self) -> Option<Uuid> {
         let bits = self.take(1)[0];
         if bits & 1 != 0 {
             self.text();
@@ -112,9 +134,11 @@ impl<'a> Input<'a> {
         if bits & 4 != 0 {
             self.text();
         }
-        if bits & 8 != 0 {
-            self.take(16);
-        }
+        (bits & 8 != 0).then(|| self.id())
+    }
+
+    fn id(&mut self) -> Uuid {
+        Uuid::from_slice(self.take(16)).expect("16 bytes are an id")
     }
 
     fn column(&mut self, points: usize) -> Vec<i64> {

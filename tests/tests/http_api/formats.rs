@@ -45,7 +45,7 @@ async fn overlapping_rows_begin_with_known_time() {
     body["known_time"] = json!("2024-12-31T12:00:00Z");
     let answer = api.post("/upload", &body).await.json();
     let id = answer["series_ids"]["x"].as_str().unwrap();
-    let expected = r#"{"count":1,"data":[{"known_time":"2024-12-31T12:00:00+00:00","valid_time":"2025-01-01T00:00:00+00:00","series_id":"ID","value":1.0,"name":"x","unit":"dimensionless","labels":{}}]}"#;
+    let expected = r#"{"count":1,"data":[{"known_time":"2024-12-31T12:00:00+00:00","valid_time":"2025-01-01T00:00:00+00:00","series_id":"ID","value":1.0,"name":"x","unit":"dimensionless","labels":{},"lead_time":43200.0}]}"#;
     assert_eq!(
         api.get("/values?mode=overlapping").await.text,
         expected.replace("ID", id)

@@ -138,24 +138,27 @@ impl ReadArguments {
             .hint("Use one set or the other."));
         }
         if let (Some(length), Some(offset)) = (window_length, issue_offset) {
-            let start = self
-                .start_window
-                .or(time::lower(self.instants[0]).map(time::to_pg));
-            let Some(start) = start else {
-                return Err(Error::invalid("start_window is missing").hint(
-                    "Give start_window, or start_valid: then the first window starts there.",
-                ));
+            let start = match (self.start_window, self.instants[0]) {
+                (Some(start), _) => time::stored_from_pg(start, "start_window")?,
+                (None, Some(start)) if start != time::PG_MINUS_INFINITY => {
+                    time::stored_from_pg(start, "start_valid")?
+                }
+                _ => {
+                    return Err(Error::invalid("start_window is missing").hint(
+                        "Give start_window, or start_valid: then the first window starts there.",
+                    ));
+                }
             };
             return Cutoffs::windows(
-                time::stored_from_pg(start, "start_window")?,
+                start,
                 fixed(length, "window_length")?,
                 fixed(offset, "issue_offset")?,
             )
-            .map_err(|e| Error::invalid(e.to_string()));
+            .map_err(|e| Error::invalid(format!("invalid window_length: {e}")));
         }
         if let (Some(days_ahead), Some(time_of_day)) = (self.days_ahead, self.time_of_day) {
             return Cutoffs::days(days_ahead, time_of_day, zone(self.tz.as_deref())?)
-                .map_err(|e| Error::invalid(e.to_string()));
+                .map_err(|e| Error::invalid(format!("invalid days_ahead: {e}")));
         }
         let (missing, given) = match (
             window_length,
@@ -167,6 +170,8 @@ impl ReadArguments {
             (_, Some(_), ..) => ("window_length", "issue_offset"),
             (.., Some(_), _) => ("time_of_day", "days_ahead"),
             (.., Some(_)) => ("days_ahead", "time_of_day"),
+            _ if self.start_window.is_some() => ("window_length", "start_window"),
+            _ if self.tz.is_some() => ("days_ahead", "tz"),
             _ => {
                 return Err(Error::invalid("a relative read needs a cut-off")
                     .hint("Give window_length and issue_offset, or days_ahead and time_of_day."));
@@ -183,10 +188,11 @@ impl ReadArguments {
             ("start_window", self.start_window.is_some()),
             ("days_ahead", self.days_ahead.is_some()),
             ("time_of_day", self.time_of_day.is_some()),
+            ("tz", self.tz.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
             Some((name, _)) => Err(Error::invalid(format!("{name} is for relative reads"))
-                .hint("Use the mode relative (timedb.read_relative in SQL).")),
+                .hint("Read in the mode relative, or leave it out.")),
             None => Ok(()),
         }
     }
@@ -199,7 +205,9 @@ impl ReadArguments {
 pub fn zone(name: Option<&str>) -> Result<Zone> {
     match name {
         None => Ok(Zone::utc()),
-        Some(name) => Zone::named(name).map_err(|e| Error::invalid(e.to_string())),
+        Some(name) => {
+            Zone::named(name).map_err(|e| Error::invalid(e.to_string()).hint("It was given as tz."))
+        }
     }
 }
 

@@ -33,7 +33,12 @@ pub(crate) fn length(value: &str, into: &mut Option<Interval>) -> Result<(), Pro
     Ok(())
 }
 
+/// A time of day. `24:00`, the end of the day, is one as it is to the database.
 pub(crate) fn time_of_day(value: &str, into: &mut Option<TimeOfDay>) -> Result<(), Problem> {
+    if matches!(value.trim(), "24:00" | "24:00:00") {
+        *into = Some(TimeOfDay(86_400_000_000));
+        return Ok(());
+    }
     let problem = |malformed: instant::Malformed| {
         let error = malformed.to_string();
         Problem {
