@@ -128,7 +128,11 @@ pub fn try_request(tenant: &[u8; 16], request: &[u8]) -> bool {
 /// everybody, so that two calls do not wait for each other.
 pub fn begin_corrections<'a>(tenant: &[u8; 16], series: impl Iterator<Item = &'a [u8; 16]>) {
     let slots: BTreeSet<u8> = series
-        .map(|series| series.iter().fold(0, |slot: u8, byte| slot.rotate_left(3) ^ byte))
+        .map(|series| {
+            series
+                .iter()
+                .fold(0, |slot: u8, byte| slot.rotate_left(3) ^ byte)
+        })
         .collect();
     for slot in slots {
         let [high, low] = hash(tenant, &[slot]);

@@ -59,6 +59,15 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
         ],
     ),
     ("_upload_packed", Tenants, &[]),
+    (
+        "update_values",
+        Tenants,
+        &[
+            r#"'[{"series_id": "{SERIES}", "valid_time": "{DAY}", "value": 1}]'"#,
+            r#"'[{"series_id": "{SERIES}", "valid_time": "{DAY}", "batch_id": "{BATCH}", "annotation": "x"}]'"#,
+            r#"'[{"series_id": "{SERIES}", "valid_time": "{DAY}", "tenant_id": "{TENANT}", "value": 1}]'"#,
+        ],
+    ),
     ("read_flat", Tenants, READS),
     ("read_overlapping", Tenants, READS),
     ("read_versions", Tenants, READS),

@@ -8,8 +8,9 @@ use crate::{Api, batch, clean, row};
 
 const MISSING: &str = r#"{"detail":"API key required. Please provide X-API-Key header."}"#;
 const INVALID: &str = r#"{"detail":"Invalid or inactive API key."}"#;
-const ROUTES: [(&str, &str); 4] = [
+const ROUTES: [(&str, &str); 5] = [
     ("GET", "/values"),
+    ("PUT", "/values"),
     ("GET", "/list_timeseries"),
     ("POST", "/upload"),
     ("POST", "/series"),
@@ -22,7 +23,7 @@ async fn ask(
     path: &str,
     headers: &[&str],
 ) -> (u16, Option<String>, String) {
-    let body = if method == "POST" { "{}" } else { "" };
+    let body = if method == "GET" { "" } else { "{}" };
     let length = format!("Content-Length: {}", body.len());
     let mut lines = vec![length.as_str()];
     lines.extend(headers);

@@ -79,18 +79,6 @@ async fn unknown_paths_are_404_and_other_methods_405_with_allow() {
 }
 
 #[tokio::test]
-async fn updates_are_not_there_yet_and_say_so() {
-    let api = Api::start().await;
-    let request = api
-        .server
-        .request(Method::PUT, "/values", Some(&api.db.a().key))
-        .json(&json!({"updates": []}));
-    let reply = clean(api.server.send(request).await);
-    assert_eq!(reply.status, 405);
-    assert_eq!(reply.text, r#"{"detail":"Method Not Allowed"}"#);
-}
-
-#[tokio::test]
 async fn a_series_is_created_once_and_given_back_after_that() {
     let api = Api::start().await;
     let create = async |body: Value| {

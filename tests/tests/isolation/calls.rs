@@ -44,6 +44,10 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
             format!("SELECT * FROM timedb.read_relative({rest}{cut_off})"),
         ));
     }
+    calls.push((
+        "update_values",
+        format!(r#"SELECT timedb.update_values('[{{"series_id": "{of_a}", "valid_time": "2025-01-01 00:00Z", "value": 7}}]')"#),
+    ));
     calls.push(("whoami", "SELECT * FROM timedb.whoami()".to_owned()));
     calls.push((
         "current_tenant",
@@ -112,12 +116,14 @@ async fn no_function_returns_anything_of_another_tenant() {
             }
             let rows = match answer(&client, call).await {
                 Ok(rows) => rows,
-                // Writing without a tenant.
+                // Writing without a tenant, and to a series that is not there.
                 Err(code) => {
-                    assert_eq!(
-                        (*function, code.as_str(), tenant.is_none()),
-                        ("create_series", "28000", true)
-                    );
+                    let expected = match (*function, tenant.is_none()) {
+                        ("create_series" | "update_values", true) => "28000",
+                        ("update_values", false) => "42704",
+                        _ => "no error",
+                    };
+                    assert_eq!(code, expected, "{call}");
                     continue;
                 }
             };

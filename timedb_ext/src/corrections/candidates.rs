@@ -102,7 +102,10 @@ impl Candidates {
                 if ends.len() < MOST_ENDS && !ends.contains(&end) {
                     ends.push(end);
                 }
-                if self.found[place].as_ref().is_none_or(|found| found.stamp < stamp) {
+                if self.found[place]
+                    .as_ref()
+                    .is_none_or(|found| found.stamp < stamp)
+                {
                     let null = run.nulls.as_ref().is_some_and(|nulls| nulls[i]);
                     self.found[place] = Some(Found {
                         end,
@@ -131,8 +134,10 @@ impl Candidates {
     pub fn resolve(self, updates: &[Update], series: &HashSet<[u8; 16]>) -> Result<Vec<Found>> {
         let mut problems = Vec::new();
         let (mut missing, mut ambiguous) = (false, false);
-        for (i, (update, (found, ends))) in
-            updates.iter().zip(self.found.iter().zip(&self.ends)).enumerate()
+        for (i, (update, (found, ends))) in updates
+            .iter()
+            .zip(self.found.iter().zip(&self.ends))
+            .enumerate()
         {
             let target = &update.target;
             let problem = if !series.contains(&target.series) {

@@ -40,7 +40,10 @@ impl Change {
         let bits = |value: Option<f64>| value.map(f64::to_bits);
         self.value
             .is_some_and(|value| bits(value) != bits(found.value))
-            || self.annotation.as_ref().is_some_and(|a| *a != note.annotation)
+            || self
+                .annotation
+                .as_ref()
+                .is_some_and(|a| *a != note.annotation)
             || self.tags.as_ref().is_some_and(|tags| *tags != note.tags)
             || self.metadata.as_ref().is_some_and(|m| *m != note.metadata)
     }

@@ -59,7 +59,8 @@ fn read(updates: &[Update]) -> Result<Candidates> {
     let instants = Rc::new(Instants::of(targets().map(|t| (t.series, t.valid_time))));
     // Where all updates name one, other known_times need not be read.
     let known: Option<Vec<i64>> = targets().map(|target| target.known_time).collect();
-    let bounds = known.and_then(|known| known.iter().min().copied().zip(known.iter().max().copied()));
+    let bounds =
+        known.and_then(|known| known.iter().min().copied().zip(known.iter().max().copied()));
     for (first, last) in instants.stretches(MOST_SCANS, LEAST_GAP) {
         let range = Filter {
             start_valid: Some(first),

@@ -62,7 +62,10 @@ fn points(versions: &[(&Update, &Found)], change_time: i64, value_id: i64) -> Po
     Points {
         valid_time: versions.iter().map(|(u, _)| u.target.valid_time).collect(),
         valid_time_end: Some(versions.iter().map(|(_, found)| found.end).collect()),
-        value: changed.iter().map(|(value, _)| value.unwrap_or(0.0)).collect(),
+        value: changed
+            .iter()
+            .map(|(value, _)| value.unwrap_or(0.0))
+            .collect(),
         nulls: Some(changed.iter().map(|(value, _)| value.is_none()).collect()),
         known_time: Column::Each(versions.iter().map(|(_, f)| f.stamp.known_time).collect()),
         change_time: Column::Constant(change_time),

@@ -1,7 +1,7 @@
 //! What a read asks for.
 
-use crate::series::SeriesFilter;
 use super::Instants;
+use crate::series::SeriesFilter;
 use std::rc::Rc;
 use timedb_calendar::Cutoffs;
 use timedb_segment::{Filter, Mode, Points};

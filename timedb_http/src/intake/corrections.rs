@@ -32,9 +32,7 @@ pub(crate) fn read_corrections(body: &[u8]) -> Result<String, Refused> {
         out: Vec::with_capacity(body.len() + body.len() / 4),
     };
     match members.get("updates") {
-        None => reader
-            .errors
-            .missing(&[json!("updates")], echo_body(body)),
+        None => reader.errors.missing(&[json!("updates")], echo_body(body)),
         Some(raw) => reader.list(raw),
     }
     if !reader.errors.is_empty() {
@@ -160,7 +158,9 @@ impl Reader {
 
     fn value(&mut self, place: &[Value], raw: &RawValue) {
         match Scalar::of(raw).number() {
-            Ok(Some(number)) => self.out.extend_from_slice(json!(number).to_string().as_bytes()),
+            Ok(Some(number)) => self
+                .out
+                .extend_from_slice(json!(number).to_string().as_bytes()),
             Ok(None) => self.null(),
             Err(problem) => self.errors.note(place, problem, raw),
         }
@@ -264,7 +264,11 @@ mod tests {
                 r#","annotation":null,"tags":null,"metadata":null"#,
             ),
         ] {
-            assert_eq!(one(fields).unwrap(), format!("{head}{expected}}}]"), "{fields}");
+            assert_eq!(
+                one(fields).unwrap(),
+                format!("{head}{expected}}}]"),
+                "{fields}"
+            );
         }
         assert_eq!(read_corrections(br#"{"updates": [ ]}"#).unwrap(), "[]");
     }
@@ -280,26 +284,62 @@ mod tests {
             (r#","tags":["a",7]"#, "string_type", json!(["tags", 1])),
             (r#","metadata":[]"#, "dict_type", json!(["metadata"])),
             (r#","batch_id":7"#, "string_type", json!(["batch_id"])),
-            (r#","known_time":"x""#, "datetime_from_date_parsing", json!(["known_time"])),
-            (r#","valid_time_end":false"#, "datetime_type", json!(["valid_time_end"])),
-            (r#","annotation":"\u0000""#, "string_pattern_mismatch", json!(["annotation"])),
+            (
+                r#","known_time":"x""#,
+                "datetime_from_date_parsing",
+                json!(["known_time"]),
+            ),
+            (
+                r#","valid_time_end":false"#,
+                "datetime_type",
+                json!(["valid_time_end"]),
+            ),
+            (
+                r#","annotation":"\u0000""#,
+                "string_pattern_mismatch",
+                json!(["annotation"]),
+            ),
         ] {
             let body = format!(r#"{{"updates":[{{"series_id":"{ID}","valid_time":0{fields}}}]}}"#);
             let mut loc = vec![json!("body"), json!("updates"), json!(0)];
             loc.extend(place.as_array().unwrap().iter().cloned());
             let error = error(&body);
-            assert_eq!((&error["type"], &error["loc"]), (&json!(kind), &json!(loc)), "{fields}");
+            assert_eq!(
+                (&error["type"], &error["loc"]),
+                (&json!(kind), &json!(loc)),
+                "{fields}"
+            );
         }
         for (body, kind, loc) in [
             ("{}", "missing", json!(["body", "updates"])),
             (r#"{"updates":{}}"#, "list_type", json!(["body", "updates"])),
-            (r#"{"updates":null}"#, "list_type", json!(["body", "updates"])),
-            (r#"{"updates":[7]}"#, "model_attributes_type", json!(["body", "updates", 0])),
-            (r#"{"updates":[{}]}"#, "missing", json!(["body", "updates", 0, "series_id"])),
-            (r#"{"updates":[{"series_id":null}]}"#, "missing", json!(["body", "updates", 0, "valid_time"])),
+            (
+                r#"{"updates":null}"#,
+                "list_type",
+                json!(["body", "updates"]),
+            ),
+            (
+                r#"{"updates":[7]}"#,
+                "model_attributes_type",
+                json!(["body", "updates", 0]),
+            ),
+            (
+                r#"{"updates":[{}]}"#,
+                "missing",
+                json!(["body", "updates", 0, "series_id"]),
+            ),
+            (
+                r#"{"updates":[{"series_id":null}]}"#,
+                "missing",
+                json!(["body", "updates", 0, "valid_time"]),
+            ),
         ] {
             let error = error(body);
-            assert_eq!((&error["type"], &error["loc"]), (&json!(kind), &loc), "{body}");
+            assert_eq!(
+                (&error["type"], &error["loc"]),
+                (&json!(kind), &loc),
+                "{body}"
+            );
         }
     }
 
@@ -315,6 +355,9 @@ mod tests {
             }
         }
         // What can't be read at all comes first.
-        assert!(matches!(one(r#","batch_id":"x","value":[]"#), Err(Refused::Invalid(_))));
+        assert!(matches!(
+            one(r#","batch_id":"x","value":[]"#),
+            Err(Refused::Invalid(_))
+        ));
     }
 }

@@ -6,7 +6,7 @@ pub const ROLE: &str = "tenant_b";
 
 /// sqlsmith calls no function that returns rows: these call them for it. Each exists many times, because
 /// it picks by chance among PostgreSQL's thousands. They run as their caller.
-const FUNCTIONS: [(&str, &str, &str); 13] = [
+const FUNCTIONS: [(&str, &str, &str); 14] = [
     (
         "flat(name text, labels jsonb, a timestamptz, b timestamptz)",
         "double precision",
@@ -66,6 +66,11 @@ const FUNCTIONS: [(&str, &str, &str); 13] = [
         "put_packed(data bytea)",
         "bigint",
         "SELECT points FROM timedb._upload_packed(put_packed.data)",
+    ),
+    (
+        "correct(id uuid, t timestamptz, v double precision, remark text, note jsonb)",
+        "jsonb",
+        "SELECT timedb.update_values(pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object('series_id', correct.id, 'valid_time', correct.t, 'value', correct.v, 'annotation', correct.remark, 'metadata', correct.note)))",
     ),
     (
         "make(name text, unit text, labels jsonb)",
