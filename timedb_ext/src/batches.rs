@@ -83,7 +83,7 @@ thread_local! {
           FROM timedb.batches WHERE idempotency_key = $1 \
           UNION ALL \
           SELECT batch_id, points, skipped, series_ids, answer::text, request_hash, 0 \
-          FROM timedb.batches WHERE batch_id = $2 AND idempotency_key IS DISTINCT FROM $1",
+          FROM timedb.batches WHERE batch_id = $2 AND (idempotency_key = $1) IS NOT TRUE",
         &[pg_sys::TEXTOID, pg_sys::UUIDOID],
     ) };
     // Above READ COMMITTED the snapshot may be older than the claim, and lack a batch that was committed in
