@@ -26,20 +26,20 @@ pub struct BatchInfo {
 impl BatchInfo {
     /// Hands its parts, one after the other and each with whether it is there, to a hash.
     pub fn add_to(&self, part: &mut impl FnMut(&[u8])) {
+        let mut optional = |bytes: Option<&[u8]>| {
+            part(&[u8::from(bytes.is_some())]);
+            part(bytes.unwrap_or_default());
+        };
         for instant in [
             self.known_time,
             self.batch_start_time,
             self.batch_finish_time,
         ] {
-            part(&instant.map(i64::to_le_bytes).map_or(Vec::new(), Vec::from));
+            optional(instant.map(i64::to_le_bytes).as_ref().map(|b| b.as_slice()));
         }
-        part(self.workflow_id.as_deref().unwrap_or_default().as_bytes());
-        part(
-            self.batch_params
-                .map(jsonb_text)
-                .unwrap_or_default()
-                .as_bytes(),
-        );
+        optional(self.workflow_id.as_deref().map(str::as_bytes));
+        let params = self.batch_params.map(jsonb_text);
+        optional(params.as_deref().map(str::as_bytes));
     }
 }
 
@@ -79,20 +79,23 @@ pub enum Claim {
 
 thread_local! {
     static FIND_BATCH: Statement = const { Statement::new(
-        c"SELECT batch_id, points, skipped, series_ids, answer::text, request_hash \
+        c"SELECT batch_id, points, skipped, series_ids, answer::text, request_hash, 1 \
           FROM timedb.batches WHERE idempotency_key = $1 \
           UNION ALL \
-          SELECT batch_id, points, skipped, series_ids, answer::text, request_hash \
-          FROM timedb.batches WHERE batch_id = $2 AND idempotency_key IS DISTINCT FROM $1",
+          SELECT batch_id, points, skipped, series_ids, answer::text, request_hash, 0 \
+          FROM timedb.batches WHERE batch_id = $2 AND (idempotency_key = $1) IS NOT TRUE",
         &[pg_sys::TEXTOID, pg_sys::UUIDOID],
     ) };
+    // Above READ COMMITTED the snapshot may be older than the claim, and lack a batch that was committed in
+    // between. ON CONFLICT makes that a serialization failure (40001): the transaction can be run again.
     static INSERT_BATCH: Statement = const { Statement::new(
         c"INSERT INTO timedb.batches \
               (tenant_id, batch_id, kind, user_id, workflow_id, batch_start_time, batch_finish_time, \
                known_time, change_time, batch_params, points, skipped, min_valid, max_valid, \
                settled_time, idempotency_key, request_hash, series_ids, answer) \
           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-                  $19::jsonb)",
+                  $19::jsonb) \
+          ON CONFLICT DO NOTHING",
         &[
             pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::UUIDOID, pg_sys::TEXTOID,
             pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
@@ -120,38 +123,13 @@ impl Retry {
         }
         if let Some(key) = &self.idempotency_key {
             check_key(key)?;
-            self.try_lock(tenant, key.as_bytes())?;
+            try_lock(tenant, key.as_bytes(), || name_of_key(key))?;
         }
         if let Some(batch_id) = &self.batch_id {
-            self.try_lock(tenant, batch_id)?;
+            try_lock(tenant, batch_id, || name_of_batch(batch_id))?;
         }
         let hash = hash();
-        // Not under the caller's snapshot: what counts is what was committed before the lock was taken.
-        let mut found = None;
-        let args = [
-            self.idempotency_key.as_deref().map_or(Arg::NULL, Arg::text),
-            self.batch_id.as_ref().map_or(Arg::NULL, Arg::uuid),
-        ];
-        FIND_BATCH.with(|s| {
-            s.run(false, &args, |row| {
-                if found.is_some() {
-                    // The key and the id belong to different requests.
-                    return Err(self.used_otherwise());
-                }
-                let stored = row.optional_bytea(6)?;
-                if stored.as_deref() != Some(hash.as_slice()) {
-                    return Err(self.used_otherwise());
-                }
-                found = Some(Batch {
-                    batch_id: row.uuid(1)?,
-                    points: row.int8(2)? as usize,
-                    skipped: row.int8(3)? as usize,
-                    series_ids: row.uuids(4)?,
-                    answer: row.text(5)?,
-                });
-                Ok(())
-            })
-        })?;
+        let found = self.find(&hash)?;
         Ok(match found {
             Some(batch) => Claim::Answered(batch),
             None => Claim::New(NewRequest {
@@ -162,32 +140,64 @@ impl Retry {
         })
     }
 
-    fn try_lock(&self, tenant: &[u8; 16], request: &[u8]) -> Result<()> {
-        if locks::try_request(tenant, request) {
-            return Ok(());
-        }
-        Err(Error::new(
-            PgSqlErrorCode::ERRCODE_OBJECT_IN_USE,
-            format!("the request with {} is being carried out", self.name()),
-        )
-        .hint("Send it again when it has ended."))
+    /// What the request was answered before.
+    fn find(&self, hash: &[u8; 32]) -> Result<Option<Batch>> {
+        let mut found = None;
+        let args = [
+            self.idempotency_key.as_deref().map_or(Arg::NULL, Arg::text),
+            self.batch_id.as_ref().map_or(Arg::NULL, Arg::uuid),
+        ];
+        // Not under the caller's snapshot: what counts is what was committed before the lock was taken.
+        FIND_BATCH.with(|s| {
+            s.run(false, &args, |row| {
+                let batch_id = row.uuid(1)?;
+                let same = row.optional_bytea(6)?.as_deref() == Some(hash.as_slice());
+                if !same || found.is_some() {
+                    return Err(used_otherwise(match &self.idempotency_key {
+                        Some(key) if row.int4(7)? == 1 => name_of_key(key),
+                        _ => name_of_batch(&batch_id),
+                    }));
+                }
+                found = Some(Batch {
+                    batch_id,
+                    points: row.int8(2)? as usize,
+                    skipped: row.int8(3)? as usize,
+                    series_ids: row.uuids(4)?,
+                    answer: row.text(5)?,
+                });
+                Ok(())
+            })
+        })?;
+        Ok(found)
     }
+}
 
-    fn used_otherwise(&self) -> Error {
-        Error::new(
-            PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
-            format!("{} was used for a different request", self.name()),
-        )
-        .hint("Give a new request a key of its own; send a request again as it was.")
-    }
+/// Both names begin what the HTTP server reads in an error of SQLSTATE 22000.
+fn name_of_key(key: &str) -> String {
+    format!("idempotency key \"{key}\"")
+}
 
-    fn name(&self) -> String {
-        match (&self.idempotency_key, &self.batch_id) {
-            (Some(key), _) => format!("idempotency key \"{key}\""),
-            (None, Some(id)) => format!("batch_id {}", uuid_text(id)),
-            (None, None) => "no key".to_owned(),
-        }
+fn name_of_batch(batch_id: &[u8; 16]) -> String {
+    format!("batch_id \"{}\"", uuid_text(batch_id))
+}
+
+fn try_lock(tenant: &[u8; 16], request: &[u8], name: impl FnOnce() -> String) -> Result<()> {
+    if locks::try_request(tenant, request) {
+        return Ok(());
     }
+    Err(Error::new(
+        PgSqlErrorCode::ERRCODE_OBJECT_IN_USE,
+        format!("the request with {} is being carried out", name()),
+    )
+    .hint("Send it again when it has ended."))
+}
+
+fn used_otherwise(name: String) -> Error {
+    Error::new(
+        PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+        format!("{name} was used for a different request"),
+    )
+    .hint("Send a request again as it was, and another one under another name.")
 }
 
 fn check_key(key: &str) -> Result<()> {
@@ -222,7 +232,8 @@ impl NewBatch<'_> {
     /// Inserts the row.
     ///
     /// # Errors
-    /// XX000; the INSERT's own errors are raised.
+    /// 40001 where another transaction has carried the request out and this one's snapshot lacks it; the
+    /// INSERT's own errors are raised.
     pub fn insert(&self) -> Result<()> {
         let instant = |t: Option<i64>| t.map_or(Arg::NULL, |t| Arg::int8(time::to_pg(t)));
         let text = |t: Option<&str>| t.map_or(Arg::NULL, Arg::text);
@@ -253,8 +264,14 @@ impl NewBatch<'_> {
             Arg::uuids(self.series_ids.iter()),
             text(self.answer.filter(|_| request.hash.is_some())),
         ];
-        INSERT_BATCH.with(|s| s.run(false, &args, |_| Ok(())))?;
-        Ok(())
+        match INSERT_BATCH.with(|s| s.run(false, &args, |_| Ok(())))? {
+            1 => Ok(()),
+            _ => Err(Error::new(
+                PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+                "another transaction has just carried this request out",
+            )
+            .hint("Run the transaction again.")),
+        }
     }
 }
 

@@ -138,6 +138,22 @@ pub fn connected<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     Spi::connect(|_| f())
 }
 
+/// Runs `f` under a snapshot that has what was committed and what this transaction wrote up to now (above
+/// READ COMMITTED: the transaction's own snapshot). Cursors that `f` opens keep it. Call with SPI connected.
+///
+/// # Errors
+/// Whatever `f` returns.
+pub fn under_latest_snapshot<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    // SAFETY: the snapshot is popped below, or by PostgreSQL where `f` raises an error.
+    unsafe {
+        pg_sys::CommandCounterIncrement();
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        let result = f();
+        pg_sys::PopActiveSnapshot();
+        result
+    }
+}
+
 /// Hands over the rows of the last statement, then frees them.
 ///
 /// # Safety

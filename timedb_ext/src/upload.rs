@@ -1,7 +1,8 @@
 //! Writing points: grouping by series, encoding into segments, one batch a call. `checks` says what an
-//! upload must be, `unchanged` what of it needs no writing.
+//! upload must be, `fingerprint` what tells it from another, `unchanged` what of it needs no writing.
 
 mod checks;
+mod fingerprint;
 mod unchanged;
 
 use crate::batches::{BatchInfo, Claim, NewBatch, Retry, version_of};
@@ -9,10 +10,9 @@ use crate::error::{Error, Result};
 use crate::locks;
 use crate::pack::UploadColumns;
 use crate::segments::SegmentWriter;
-use crate::series::{Resolved, SeriesRef, get_or_create};
+use crate::series::{Resolved, get_or_create};
 use crate::writer::writable_tenant;
 use checks::{check_info, check_points, duplicate_point};
-use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use timedb_segment::group::{Group, group_points};
 use timedb_segment::{Column, NO_END, Points, SegmentKey, encode, split};
@@ -30,7 +30,7 @@ pub struct Uploaded {
 }
 
 /// Stores the points as one batch: all of them, or none. With `skip_unchanged` those are left out that
-/// no flat read as of the upload's known_time could tell from what is stored.
+/// no flat read as of the upload's known_time or later can tell from what is stored by now.
 ///
 /// # Errors
 /// As [`writable_tenant`], [`Retry::claim`] and [`get_or_create`]; 22008 and 22003 for instants and
@@ -46,7 +46,8 @@ pub fn upload(
     clear_nulls(&mut columns);
     check_points(&columns)?;
     check_info(&info)?;
-    let request = match retry.claim(&tenant, || fingerprint(&columns, &info, skip_unchanged))? {
+    let fingerprint = || fingerprint::of(&columns, &info, retry.batch_id.as_ref(), skip_unchanged);
+    let request = match retry.claim(&tenant, fingerprint)? {
         Claim::Answered(batch) => {
             return Ok(Uploaded {
                 batch_id: batch.batch_id,
@@ -137,57 +138,6 @@ fn groups_of(columns: &UploadColumns, ordinals: &[u32], series: usize) -> Result
 /// The least and the greatest of the times.
 fn extent(times: &[i64]) -> Option<(i64, i64)> {
     Some((*times.iter().min()?, *times.iter().max()?))
-}
-
-/// SHA-256 of everything that a request says, so that the same one can be told from another.
-fn fingerprint(columns: &UploadColumns, info: &BatchInfo, skip_unchanged: bool) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    let mut part = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    };
-    part(b"upload");
-    for series in &columns.series {
-        match series {
-            SeriesRef::Id(id) => part(id),
-            SeriesRef::Named(named) => {
-                part(named.name.as_bytes());
-                part(named.labels.json().as_bytes());
-                part(named.unit.as_deref().unwrap_or_default().as_bytes());
-                part(named.description.as_deref().unwrap_or_default().as_bytes());
-            }
-        }
-    }
-    let of_i64 =
-        |column: &[i64]| -> Vec<u8> { column.iter().flat_map(|v| v.to_le_bytes()).collect() };
-    part(
-        &columns
-            .series_index
-            .iter()
-            .flat_map(|v| v.to_le_bytes())
-            .collect::<Vec<u8>>(),
-    );
-    part(&of_i64(&columns.valid_time));
-    part(&of_i64(
-        columns.valid_time_end.as_deref().unwrap_or_default(),
-    ));
-    part(
-        &columns
-            .value
-            .iter()
-            .flat_map(|v| v.to_bits().to_le_bytes())
-            .collect::<Vec<u8>>(),
-    );
-    let nulls = columns.nulls.as_deref().unwrap_or_default();
-    part(
-        &nulls
-            .iter()
-            .map(|null| u8::from(*null))
-            .collect::<Vec<u8>>(),
-    );
-    info.add_to(&mut part);
-    part(&[u8::from(skip_unchanged)]);
-    hash.finalize().into()
 }
 
 /// Several names may mean one series: points of both must not collide.

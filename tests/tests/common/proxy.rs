@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::time::Duration;
 
 use timedb_tests::Config;
@@ -32,6 +32,8 @@ const ENDLESS: i64 = -1;
 struct State {
     to_database: AtomicI64,
     from_database: AtomicI64,
+    /// Whether the end of a limit is the end of the connection.
+    cuts: AtomicBool,
     mode: AtomicU8,
     upstream: (String, u16),
 }
@@ -54,6 +56,7 @@ impl Proxy {
         let state = Arc::new(State {
             to_database: AtomicI64::new(ENDLESS),
             from_database: AtomicI64::new(ENDLESS),
+            cuts: AtomicBool::new(false),
             mode: AtomicU8::new(OPEN),
             upstream: (host, admin.get_ports()[0]),
         });
@@ -87,6 +90,12 @@ impl Proxy {
             Direction::ToDatabase => self.state.to_database.store(messages, Ordering::SeqCst),
             Direction::FromDatabase => self.state.from_database.store(messages, Ordering::SeqCst),
         }
+    }
+
+    /// The same, and then closes the connection to both sides.
+    pub fn cut_after(&self, direction: Direction, messages: i64) {
+        self.state.cuts.store(true, Ordering::SeqCst);
+        self.stop_after(direction, messages);
     }
 
     /// Closes new connections at once.
@@ -127,8 +136,8 @@ async fn serve(client: TcpStream, state: Arc<State>) {
     let (from_database, to_database) = database.into_split();
     // Whoever hangs up first ends both halves, as a cable would.
     tokio::select! {
-        () = pump(from_client, to_database, &state.to_database, Direction::ToDatabase) => {}
-        () = pump(from_database, to_client, &state.from_database, Direction::FromDatabase) => {}
+        () = pump(from_client, to_database, &state, Direction::ToDatabase) => {}
+        () = pump(from_database, to_client, &state, Direction::FromDatabase) => {}
     }
 }
 
@@ -136,9 +145,13 @@ async fn serve(client: TcpStream, state: Arc<State>) {
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    limit: &AtomicI64,
+    state: &State,
     direction: Direction,
 ) {
+    let limit = match direction {
+        Direction::ToDatabase => &state.to_database,
+        Direction::FromDatabase => &state.from_database,
+    };
     let mut pending = Vec::new();
     // The start-up packet of a client has no type.
     let mut started = direction == Direction::FromDatabase;
@@ -156,6 +169,9 @@ async fn pump(
                     .compare_exchange(0, ENDLESS, Ordering::SeqCst, Ordering::SeqCst)
                     .is_ok()
             {
+                if state.cuts.load(Ordering::SeqCst) {
+                    return;
+                }
                 held = true;
             }
             if held {

@@ -4,12 +4,16 @@ use crate::error::Result;
 use crate::pack::UploadColumns;
 use crate::read::{ReadCursor, Request};
 use crate::series::SeriesFilter;
+use crate::spi::under_latest_snapshot;
 use std::collections::HashMap;
 use timedb_segment::group::Group;
 use timedb_segment::{Filter, Merged, Mode, NO_END};
 
-/// Marks the points whose value is the one that a flat read as of `known_time` gives: writing them
-/// would change no such read, now or as of any later instant. Null equals null.
+/// Marks the points whose value is the one that a flat read as of `known_time` gives: writing them would
+/// change no flat read as of any instant. Null equals null.
+///
+/// That is true of what is stored by now, also by the caller's own statement: an upload that comes later
+/// with a known_time between the two is seen where the point left out would have hidden it.
 ///
 /// # Errors
 /// XX001 for a damaged segment.
@@ -49,7 +53,7 @@ pub fn find(
             },
         )
     };
-    let mut read = ReadCursor::open(request)?;
+    let mut read = under_latest_snapshot(|| ReadCursor::open(request))?;
     while let Some((series, stored)) = read.next_run()? {
         if let Some(cursor) = by_id.get_mut(&series) {
             cursor.mark(columns, &stored, &mut unchanged);

@@ -128,7 +128,15 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// A series' id.
+    /// True or false.
+    pub(crate) fn truth(&self) -> Result<bool, Problem> {
+        match self {
+            Self::Bool(truth) => Ok(*truth),
+            _ => Err(Problem::new("bool_type", "Input should be a valid boolean")),
+        }
+    }
+
+    /// The id of a series or a batch.
     pub(crate) fn uuid(&self) -> Result<Uuid, Problem> {
         match self {
             Self::Text(text) => Uuid::try_parse(text).map_err(|_| Problem::uuid()),

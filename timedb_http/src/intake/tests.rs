@@ -138,6 +138,12 @@ fn other_fields_are_checked_by_name() {
         (r#""workflow_id":"\ud800""#, "string_unicode"),
         (r#""known_time":"infinity""#, "datetime_from_date_parsing"),
         (r#""known_time":true"#, "datetime_type"),
+        (r#""knowledge_time":true"#, "datetime_type"),
+        (r#""known_time":1,"knowledge_time":2"#, "value_error"),
+        (r#""batch_id":"7""#, "uuid_parsing"),
+        (r#""batch_id":7"#, "uuid_type"),
+        (r#""skip_unchanged":"true""#, "bool_type"),
+        (r#""skip_unchanged":1"#, "bool_type"),
         (r#""value_rows":null"#, "list_type"),
         (r#""value_rows":[3]"#, "model_attributes_type"),
         (r#""series_descriptions":{"a":1}"#, "string_type"),
@@ -148,6 +154,42 @@ fn other_fields_are_checked_by_name() {
     }
     let nul = r#"{"batch_start_time":0,"value_rows":[{"valid_time":0,"value_key":"a\u0000"}]}"#;
     assert_eq!(errors_of(nul)[0]["loc"][3], "value_key");
+}
+
+#[test]
+fn a_time_known_goes_by_either_name() {
+    for (fields, known) in [
+        (r#""known_time":1"#, Some(1_000_000)),
+        (r#""knowledge_time":1"#, Some(1_000_000)),
+        (r#""known_time":null,"knowledge_time":1"#, Some(1_000_000)),
+        (
+            r#""known_time":1,"knowledge_time":"1970-01-01T00:00:01Z""#,
+            Some(1_000_000),
+        ),
+        (r#""knowledge_time":null"#, None),
+    ] {
+        let body = format!(r#"{{"batch_start_time":0,{fields}}}"#);
+        assert_eq!(
+            read_upload(body.as_bytes()).unwrap().known_time,
+            known,
+            "{fields}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_said_of_a_retry_is_none() {
+    for body in [
+        r#"{"batch_start_time":0}"#,
+        r#"{"batch_start_time":0,"batch_id":null,"skip_unchanged":null}"#,
+    ] {
+        let upload = read_upload(body.as_bytes()).unwrap();
+        assert_eq!((upload.batch_id, upload.skip_unchanged), (None, false));
+    }
+    let body = r#"{"batch_start_time":0,"batch_id":"00000000-0000-0000-0000-0000000000FF","skip_unchanged":true}"#;
+    let upload = read_upload(body.as_bytes()).unwrap();
+    assert_eq!(upload.batch_id.map(|id| id.as_u128()), Some(255));
+    assert!(upload.skip_unchanged);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The body of `POST /upload`.
 
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{
     fast,
@@ -17,6 +18,9 @@ pub(crate) struct Upload {
     pub batch_start_time: i64,
     pub batch_finish_time: Option<i64>,
     pub known_time: Option<i64>,
+    /// The id that the batch gets; the same upload again is the same request.
+    pub batch_id: Option<Uuid>,
+    pub skip_unchanged: bool,
     pub tenant_id: Option<String>,
     /// JSON text of an object.
     pub batch_params: Option<String>,
@@ -49,7 +53,9 @@ pub(crate) fn read_upload(body: &[u8]) -> Result<Upload, Vec<FieldError>> {
     }
     let workflow_id = errors.optional(&members, "workflow_id", Scalar::text);
     let batch_finish_time = errors.optional(&members, "batch_finish_time", |s| s.instant());
-    let known_time = errors.optional(&members, "known_time", |s| s.instant());
+    let known_time = read_known_time(&members, &mut errors);
+    let batch_id = errors.optional(&members, "batch_id", |s| s.uuid());
+    let skip_unchanged = errors.optional(&members, "skip_unchanged", |s| s.truth());
     let tenant_id = errors.optional(&members, "tenant_id", Scalar::text);
     let batch_params = errors.object(&members, "batch_params");
     let descriptions = read_descriptions(&members, &mut errors);
@@ -66,11 +72,31 @@ pub(crate) fn read_upload(body: &[u8]) -> Result<Upload, Vec<FieldError>> {
         batch_start_time,
         batch_finish_time,
         known_time,
+        batch_id,
+        skip_unchanged: skip_unchanged.unwrap_or_default(),
         tenant_id: tenant_id.map(Into::into),
         batch_params: batch_params.map(|raw| raw.get().to_owned()),
         packed: columns.pack(describe),
         value_keys: columns.value_keys().map(str::to_owned).collect(),
     })
+}
+
+/// `known_time`, which the Python project calls `knowledge_time`.
+fn read_known_time(members: &Members<'_>, errors: &mut Errors) -> Option<i64> {
+    const OTHER_NAME: &str = "knowledge_time";
+    let known_time = errors.optional(members, "known_time", |s| s.instant());
+    let other = errors.optional(members, OTHER_NAME, |s| s.instant());
+    if let (Some(known_time), Some(other), Some(raw)) =
+        (known_time, other, members.present(OTHER_NAME))
+        && known_time != other
+    {
+        let problem = Problem::new(
+            "value_error",
+            "Value error, knowledge_time is another name of known_time and must not differ from it",
+        );
+        errors.note(&[json!(OTHER_NAME)], problem, raw);
+    }
+    known_time.or(other)
 }
 
 /// `series_descriptions`: a text for some of the value_keys.

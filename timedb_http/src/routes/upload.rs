@@ -1,6 +1,11 @@
 //! `POST /upload`: rows of JSON become one batch, or nothing at all.
 
-use axum::{body::Body, extract::State, http::HeaderMap, response::Response};
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue},
+    response::Response,
+};
 use serde_json::{Map, Value, json};
 use tokio_postgres::{Client, Row, types::Type};
 use uuid::Uuid;
@@ -9,13 +14,15 @@ use super::{BLOCKING_FROM_BYTES, json_response};
 use crate::{
     db::{Access, PgInstant},
     error::{ApiError, FieldError},
-    extract::{Received, key_and_body, read_body},
+    extract::{Received, idempotency_key, key_and_body, read_body},
     intake::{Upload, read_upload},
     router::AppState,
 };
 
-const UPLOAD: &str = "SELECT batch_id, series_ids FROM timedb._upload_packed(\
-                      $1, $2, $3, $4, $5, $6::pg_catalog.text::pg_catalog.jsonb)";
+const UPLOAD: &str = "SELECT batch_id, series_ids, points, skipped, replayed FROM timedb._upload_packed(\
+                      $1, $2, $3, $4, $5, $6::pg_catalog.text::pg_catalog.jsonb, $7, $8, $9)";
+/// Says that the same request was carried out before, and that this is what it was answered.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 pub(crate) async fn upload(
     State(state): State<AppState>,
@@ -44,6 +51,10 @@ pub(crate) async fn upload(
             ));
             return Err(body.refuse(&state.db, key, answer).await);
         }
+        let idempotency_key = match idempotency_key(&headers) {
+            Ok(name) => name,
+            Err(malformed) => return Err(body.refuse(&state.db, key, malformed).await),
+        };
         let known_time = upload.known_time.map(PgInstant);
         let start = PgInstant(upload.batch_start_time);
         let finish = upload.batch_finish_time.map(PgInstant);
@@ -55,11 +66,14 @@ pub(crate) async fn upload(
                 (&start as _, Type::TIMESTAMPTZ),
                 (&finish as _, Type::TIMESTAMPTZ),
                 (&upload.batch_params as _, Type::TEXT),
+                (&upload.batch_id as _, Type::UUID),
+                (&idempotency_key as _, Type::TEXT),
+                (&upload.skip_unchanged as _, Type::BOOL),
             ];
             client.query_typed(UPLOAD, &parameters).await
         };
         let rows = state.db.run(Access::Write, key, write).await?;
-        render(&rows, upload.value_keys)
+        render(&rows, upload.value_keys, upload.skip_unchanged)
     };
     state.within(work).await
 }
@@ -81,7 +95,11 @@ fn foreign_tenant(upload: &Upload) -> Option<&str> {
     (!own).then_some(tenant_id)
 }
 
-fn render(rows: &[Row], value_keys: Vec<String>) -> Result<Response, ApiError> {
+fn render(
+    rows: &[Row],
+    value_keys: Vec<String>,
+    skip_unchanged: bool,
+) -> Result<Response, ApiError> {
     let row = rows
         .first()
         .ok_or_else(|| ApiError::internal("an upload returned no row"))?;
@@ -95,10 +113,19 @@ fn render(rows: &[Row], value_keys: Vec<String>) -> Result<Response, ApiError> {
         .into_iter()
         .zip(ids.iter().map(|id| json!(id.to_string())))
         .collect();
-    let answer = json!({
+    let mut answer = json!({
         "batch_id": row.get::<_, Uuid>(0).to_string(),
         "message": "Batch created successfully",
         "series_ids": series_ids,
     });
-    Ok(json_response(answer.to_string()))
+    if skip_unchanged {
+        answer["points"] = json!(row.get::<_, i64>(2));
+        answer["skipped_unchanged"] = json!(row.get::<_, i64>(3));
+    }
+    let mut response = json_response(answer.to_string());
+    if row.get(4) {
+        let replayed = HeaderValue::from_static("true");
+        response.headers_mut().insert(REPLAYED, replayed);
+    }
+    Ok(response)
 }
