@@ -219,6 +219,8 @@ pub struct NewBatch<'a> {
     pub info: &'a BatchInfo,
     pub known_time: Option<i64>,
     pub change_time: i64,
+    /// Up to when the tenant's other writes had ended.
+    pub settled: i64,
     pub points: usize,
     pub skipped: usize,
     /// The least and the greatest valid_time written.
@@ -238,7 +240,6 @@ impl NewBatch<'_> {
         let instant = |t: Option<i64>| t.map_or(Arg::NULL, |t| Arg::int8(time::to_pg(t)));
         let text = |t: Option<&str>| t.map_or(Arg::NULL, Arg::text);
         let info = self.info;
-        let settled = locks::settled(self.tenant).min(self.change_time - 1);
         let request = self.request;
         let args = [
             Arg::uuid(self.tenant),
@@ -255,7 +256,7 @@ impl NewBatch<'_> {
             Arg::int8(self.skipped as i64),
             instant(self.valid.map(|(least, _)| least)),
             instant(self.valid.map(|(_, greatest)| greatest)),
-            instant(Some(settled)),
+            instant(Some(self.settled)),
             text(request.idempotency_key.as_deref()),
             request
                 .hash

@@ -63,9 +63,10 @@ pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<Stri
         return Ok(answer);
     }
     let corrected = written().map(|i| found[i].stamp.change_time).max();
-    let change_time = match (locks::begin_write(&tenant), corrected) {
-        (now, Some(corrected)) if now <= corrected => time::change_time_after(corrected),
-        (now, _) => now,
+    let begun = locks::begin_write(&tenant);
+    let change_time = match corrected {
+        Some(corrected) if begun.change_time <= corrected => time::change_time_after(corrected),
+        _ => begun.change_time,
     };
     let valid_times = || written().map(|i| updates[i].target.valid_time);
     let mut seen = HashSet::new();
@@ -80,6 +81,7 @@ pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<Stri
         info: &BatchInfo::default(),
         known_time: None,
         change_time,
+        settled: begun.settled,
         points,
         skipped: updates.len() - points,
         valid: valid_times().min().zip(valid_times().max()),

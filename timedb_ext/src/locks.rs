@@ -27,27 +27,53 @@ const PAUSE_US: i64 = 2_000;
 const SECOND: i64 = 1_000_000;
 
 thread_local! {
-    // The transaction that holds a lock as a writer, for which tenant, and its second.
-    static HELD: Cell<Option<(pg_sys::TransactionId, [u8; 16], u32)>> = const { Cell::new(None) };
+    // What the transaction that last wrote holds as a writer.
+    static HELD: Cell<Option<Held>> = const { Cell::new(None) };
 }
 
-/// Enters the tenant's writers until the transaction ends, and returns a change_time for its write.
+/// A writer's lock.
+#[derive(Clone, Copy)]
+struct Held {
+    transaction: pg_sys::TransactionId,
+    tenant: [u8; 16],
+    /// The second that the lock names.
+    second: u32,
+    /// What was settled when it was taken first.
+    settled: i64,
+}
+
+/// The change_time of a write, and the one up to which others had ended before it.
+pub struct Begun {
+    pub change_time: i64,
+    pub settled: i64,
+}
+
+/// Enters the tenant's writers until the transaction ends, and returns the times of its write.
 ///
 /// The lock names the second in which it is taken, and the time is taken afterwards: who looks at the
 /// locks knows that no writer will ever have a change_time before the earliest second that is held.
-pub fn begin_write(tenant: &[u8; 16]) -> i64 {
+pub fn begin_write(tenant: &[u8; 16]) -> Begun {
     // SAFETY: called in a transaction that writes.
     let transaction = unsafe { pg_sys::GetTopTransactionId() };
-    let second = match HELD.get() {
-        // The first lock of the transaction says enough. Taking it again matters where a rollback to a
-        // savepoint has released it.
-        Some((held_by, of, second)) if held_by == transaction && of == *tenant => second,
-        _ => seconds(now()),
-    };
+    let held = HELD
+        .get()
+        .filter(|held| held.transaction == transaction && held.tenant == *tenant);
+    // The first lock of the transaction says enough, and what was settled then still is: looking costs as
+    // much as there are locks. Taking it again matters where a rollback to a savepoint has released it.
+    let held = held.unwrap_or_else(|| Held {
+        transaction,
+        tenant: *tenant,
+        second: seconds(now()),
+        settled: settled(tenant),
+    });
     let [high, low] = hash(tenant, &[]);
-    acquire([high, low, second], WRITING, pg_sys::ShareLock, true);
-    HELD.set(Some((transaction, *tenant, second)));
-    time::change_time()
+    acquire([high, low, held.second], WRITING, pg_sys::ShareLock, true);
+    HELD.set(Some(held));
+    let change_time = time::change_time();
+    Begun {
+        change_time,
+        settled: held.settled.min(change_time - 1),
+    }
 }
 
 /// The change_time up to which all of the tenant's writes have ended, and are to be seen by snapshots

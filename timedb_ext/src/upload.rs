@@ -7,7 +7,7 @@ mod unchanged;
 
 use crate::batches::{BatchInfo, Claim, NewBatch, Retry, version_of};
 use crate::error::{Error, Result};
-use crate::locks;
+use crate::locks::{self, Begun};
 use crate::pack::UploadColumns;
 use crate::segments::SegmentWriter;
 use crate::series::{Resolved, get_or_create};
@@ -63,7 +63,10 @@ pub fn upload(
     let (ordinals, series_ids) = ordinals(&resolved);
     let mut groups = groups_of(&columns, &ordinals, series_ids.len())?;
 
-    let change_time = locks::begin_write(&tenant);
+    let Begun {
+        change_time,
+        settled,
+    } = locks::begin_write(&tenant);
     let known_time = info.known_time.unwrap_or(change_time);
     let given = columns.value.len();
     if skip_unchanged {
@@ -83,6 +86,7 @@ pub fn upload(
         info: &info,
         known_time: Some(known_time),
         change_time,
+        settled,
         points,
         skipped: given - points,
         valid: extent(&columns.valid_time),
