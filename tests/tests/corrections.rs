@@ -90,7 +90,8 @@ async fn versions(client: &Client, series: Uuid) -> Vec<Version> {
 
 /// What flat reads show of a series.
 async fn flat(client: &Client, series: Uuid) -> Vec<Option<f64>> {
-    let query = "SELECT value FROM timedb.read_flat(series_id => ARRAY[$1::uuid]) ORDER BY valid_time";
+    let query =
+        "SELECT value FROM timedb.read_flat(series_id => ARRAY[$1::uuid]) ORDER BY valid_time";
     let rows = client.query(query, &[&series]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
 }

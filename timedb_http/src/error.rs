@@ -119,6 +119,14 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, detail)
     }
 
+    /// 409 that is over when another request is, and the client may come again in a second.
+    pub(crate) fn under_way(detail: String) -> Self {
+        Self {
+            retry: true,
+            ..Self::conflict(detail)
+        }
+    }
+
     pub(crate) fn invalid(errors: &[FieldError]) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, json!(errors))
     }

@@ -1,4 +1,4 @@
-//! What a request brings: its key, its body. Who hasn't shown a good key can't make the server hold or parse
+//! What a request brings: its key, its name, its body. Who hasn't shown a good key can't make the server hold or parse
 //! a large body.
 
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use serde_json::json;
 
 use crate::{
     db::{ApiKey, Database},
@@ -28,6 +29,7 @@ const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 const API_KEY: &str = "x-api-key";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
 /// The key of a request: `X-API-Key`, or else `Authorization: Bearer`. Empty is as good as absent.
 pub(crate) fn api_key(headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
@@ -47,18 +49,33 @@ pub(crate) fn api_key(headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
     }
 }
 
-/// The client's name for a request that it may send again: `Idempotency-Key`. Empty is as good as absent.
+/// The client's name for a request that it may send again, to the letter: `Idempotency-Key`, 1 to 255
+/// printable characters of ASCII.
+///
+/// # Errors
+/// 422 for anything else, and for two of them.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(value) = given.next().filter(|value| !value.is_empty()) else {
+    let Some(value) = given.next() else {
         return Ok(None);
     };
-    match std::str::from_utf8(value.as_bytes()) {
-        Ok(key) if given.next().is_none() => Ok(Some(key.to_owned())),
-        _ => Err(ApiError::bad_request(
-            "Idempotency-Key must come once, and be a text.".to_owned(),
-        )),
+    let printable = value
+        .as_bytes()
+        .iter()
+        .all(|byte| matches!(byte, b' '..=b'~'));
+    if printable && (1..=LONGEST_IDEMPOTENCY_KEY).contains(&value.len()) && given.next().is_none() {
+        return Ok(value.to_str().ok().map(str::to_owned));
     }
+    let all = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let input: Vec<_> = all.map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
+    Err(ApiError::invalid(&[FieldError::new(
+        "string_pattern_mismatch",
+        vec![json!("header"), json!("Idempotency-Key")],
+        format!(
+            "Input should be given once, with 1 to {LONGEST_IDEMPOTENCY_KEY} printable ASCII characters"
+        ),
+        json!(input.join(", ")),
+    )]))
 }
 
 /// The key of a request with a body. A body that comes with what can't be a key is never looked at.
@@ -267,13 +284,29 @@ mod tests {
     }
 
     #[test]
-    fn a_request_has_one_name_or_none() {
-        let name = |pairs: &[(&'static str, &str)]| idempotency_key(&headers(pairs)).ok();
-        let given = ("idempotency-key", "7f");
-        assert_eq!(name(&[given]), Some(Some("7f".to_owned())));
-        assert_eq!(name(&[]), Some(None));
-        assert_eq!(name(&[("idempotency-key", "")]), Some(None));
-        assert_eq!(name(&[given, given]), None);
+    fn a_request_has_one_printable_name_or_none() {
+        let name = |values: &[&str]| {
+            let mut given = HeaderMap::new();
+            for value in values {
+                let value = axum::http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+                given.append("idempotency-key", value);
+            }
+            idempotency_key(&given).map_err(|error| error.status())
+        };
+        let (longest, longer) = ("k".repeat(255), "k".repeat(256));
+        assert_eq!(name(&[]), Ok(None));
+        for good in ["k", "7f0c5f0e-6c1f-4c39", "a b", "\"quoted\"", &longest] {
+            assert_eq!(name(&[good]), Ok(Some(good.to_owned())));
+        }
+        for bad in [
+            &[""] as &[&str],
+            &[&longer],
+            &["ключ"],
+            &["a\tb"],
+            &["a", "a"],
+        ] {
+            assert_eq!(name(bad), Err(422), "{bad:?}");
+        }
     }
 
     #[test]

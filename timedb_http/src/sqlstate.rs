@@ -1,9 +1,13 @@
 //! The one table from the database's SQLSTATEs to HTTP. A client's mistake keeps the database's sentence;
 //! anything else goes to the log, and the client learns only that it happened.
 
+use serde_json::json;
 use tokio_postgres::{Error, error::DbError};
 
-use crate::{db::chain, error::ApiError};
+use crate::{
+    db::chain,
+    error::{ApiError, FieldError},
+};
 
 /// What the error of a statement means to the client.
 pub(crate) fn to_api(error: &Error, with_key: bool) -> ApiError {
@@ -18,13 +22,34 @@ pub(crate) fn to_api(error: &Error, with_key: bool) -> ApiError {
             ApiError::forbidden(sentence(answer))
         }
         ("42704", _) => ApiError::not_found(sentence(answer)),
-        // P0003: several points where one is meant. 55006: the same request is under way.
-        ("23505" | "P0003" | "55006", _) => ApiError::conflict(sentence(answer)),
+        // P0003: a correction that may mean several points.
+        ("23505" | "P0003", _) => ApiError::conflict(sentence(answer)),
+        // The same request is under way in another transaction; nothing was waited for.
+        ("55006", _) => ApiError::under_way(sentence(answer)),
+        ("22000", _) if let Some(reused) = reused(answer.message(), sentence(answer)) => {
+            ApiError::invalid(&[reused])
+        }
         ("21000" | "23514", _) | (_, "22") => ApiError::bad_request(sentence(answer)),
         // Class 54: JSON nested too deeply, or too much of something. Its hints are for the administrator.
         (_, "54") => ApiError::bad_request(answer.message().to_owned()),
         _ => fault(error),
     }
+}
+
+/// The name of a request that was given to a different one before, and where the client gave it.
+fn reused(message: &str, sentence: String) -> Option<FieldError> {
+    let name = message.strip_suffix("\" was used for a different request")?;
+    let (place, name) = match name.strip_prefix("idempotency key \"") {
+        Some(key) => (["header", "Idempotency-Key"], key),
+        None => (["body", "batch_id"], name.strip_prefix("batch_id \"")?),
+    };
+    let place = place.map(|part| json!(part)).to_vec();
+    Some(FieldError::new(
+        "idempotency_mismatch",
+        place,
+        sentence,
+        json!(name),
+    ))
 }
 
 /// What the error of `authenticate` means: almost always a 401.
@@ -92,5 +117,33 @@ fn sentence(answer: &DbError) -> String {
     match answer.hint() {
         Some(hint) => format!("{} ({hint})", answer.message()),
         None => answer.message().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_used_twice_is_found_in_the_message() {
+        let place = |message: &str| {
+            reused(message, "told".to_owned()).map(|error| (json!(error.loc), error.input))
+        };
+        assert_eq!(
+            place(r#"idempotency key "a "b"" was used for a different request"#),
+            Some((json!(["header", "Idempotency-Key"]), json!(r#"a "b""#)))
+        );
+        assert_eq!(
+            place(r#"batch_id "x" was used for a different request"#),
+            Some((json!(["body", "batch_id"]), json!("x")))
+        );
+        for other in [
+            "",
+            "something else",
+            r#"batch "x" was used for a different request"#,
+            r#"" was used for a different request"#,
+        ] {
+            assert_eq!(place(other), None, "{other}");
+        }
     }
 }

@@ -52,9 +52,9 @@ const MISSING: &str = "\
         'timedb.hide_parameters()', 'timedb.authenticate(text)', 'timedb.report_key_use()', \
         'timedb.auth_required()', 'timedb.isolation_problems()', \
         'timedb._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb,uuid,text,boolean)', \
-        'timedb._read_packed(text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,timestamptz,timestamptz,timestamptz,interval,interval,interval,interval,timestamptz,integer,time,text,text)', \
-        'timedb.update_values(jsonb,text)', \
-        'timedb.create_series(text,text,jsonb,text)' \
+        'timedb._read_packed(text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,timestamptz,timestamptz,\
+             timestamptz,interval,interval,interval,interval,timestamptz,integer,time,text,text)', \
+        'timedb.update_values(jsonb,text)', 'timedb.create_series(text,text,jsonb,text)' \
     ]) AS f WHERE pg_catalog.to_regprocedure(f) IS NULL";
 
 /// Why tenants would not be kept apart, asked as timedb_user: a problem of the session, or one that the
