@@ -11,6 +11,8 @@ mod http;
 mod instants;
 #[path = "corrections/large.rs"]
 mod large;
+#[path = "common/lengths.rs"]
+mod lengths;
 #[path = "read/model.rs"]
 mod model;
 #[path = "corrections/random.rs"]

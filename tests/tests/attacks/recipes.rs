@@ -71,6 +71,7 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("read_flat", Tenants, READS),
     ("read_overlapping", Tenants, READS),
     ("read_versions", Tenants, READS),
+    ("read_relative", Tenants, &[]),
     ("_read_rows", Tenants, MODES),
     ("_read_chunks", Tenants, MODES),
     ("_read_packed", Tenants, MODES),
@@ -158,6 +159,7 @@ pub fn argument(name: &str, kind: &str) -> Option<&'static str> {
         (_, "boolean") => "false",
         (_, "smallint" | "integer" | "bigint") => "1",
         (_, "integer[]") => "ARRAY[1]",
+        (_, "time without time zone") => "time '06:00'",
         (_, "interval") => "interval '1 day'",
         _ => return None,
     })

@@ -1,5 +1,6 @@
 //! What the read functions return, in one shape that can be compared to the bit, and what a read can be
 //! restricted to.
+#![allow(dead_code, reason = "each test program uses its own part")]
 
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;

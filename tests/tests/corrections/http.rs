@@ -352,9 +352,9 @@ async fn a_request_with_an_idempotency_key_can_be_sent_again() {
     // Written in another way it is the same request.
     let again = api.put_as(key, &header, &body(9.0, "+00:00")).await;
     assert_eq!((again.status, &again.text), (first.status, &first.text));
-    assert_eq!(api.put_as(key, &header, &body(8.0, "Z")).await.status, 400);
+    assert_eq!(api.put_as(key, &header, &body(8.0, "Z")).await.status, 422);
     let twice = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")];
-    assert_eq!(api.put_as(key, &twice, &body(9.0, "Z")).await.status, 400);
+    assert_eq!(api.put_as(key, &twice, &body(9.0, "Z")).await.status, 422);
     let rows = api.server.get("/values?all_versions=1", key).await.json();
     assert_eq!(rows["count"], 3);
 }
