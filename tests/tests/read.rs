@@ -15,6 +15,8 @@ mod large;
 mod lengths;
 #[path = "read/model.rs"]
 mod model;
+#[path = "read/no_cutoff.rs"]
+mod no_cutoff;
 #[path = "common/packed.rs"]
 mod packed;
 #[path = "read/random.rs"]
