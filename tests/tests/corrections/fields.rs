@@ -126,7 +126,7 @@ async fn without_authentication_nobody_has_changed_it() {
 
 #[tokio::test]
 async fn long_notes_of_many_points_come_back() {
-    let (_db, client, series) = wind(&vec![1.0; 24]).await;
+    let (_db, client, series) = wind(&[1.0; 24]).await;
     let remark = "x".repeat(65_536);
     let text = |hour: i64| format!("{hour:02}{}", &remark[2..]);
     let updates: Vec<Value> = (0..24)
