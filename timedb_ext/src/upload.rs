@@ -1,7 +1,8 @@
 //! Writing points: grouping by series, encoding into segments, one batch a call. `checks` says what an
-//! upload must be, `unchanged` what of it needs no writing.
+//! upload must be, `in_unit` converts its values, `unchanged` says what of it needs no writing.
 
 mod checks;
+mod in_unit;
 mod unchanged;
 
 use crate::batches::{BatchInfo, Claim, NewBatch, Retry, version_of};
@@ -33,7 +34,7 @@ pub struct Uploaded {
 /// no flat read as of the upload's known_time could tell from what is stored.
 ///
 /// # Errors
-/// As [`writable_tenant`], [`Retry::claim`] and [`get_or_create`]; 22008 and 22003 for instants and
+/// As [`writable_tenant`], [`Retry::claim`], [`get_or_create`] and [`in_unit::convert`]; 22008 and 22003 for instants and
 /// values that cannot be stored, 22023 for an interval that does not end after it starts, 21000 for a
 /// point that occurs twice.
 pub fn upload(
@@ -59,6 +60,7 @@ pub fn upload(
         Claim::New(request) => request,
     };
     let resolved = get_or_create(&tenant, &columns.series)?;
+    in_unit::convert(&mut columns, &resolved)?;
     let (ordinals, series_ids) = ordinals(&resolved);
     let mut groups = groups_of(&columns, &ordinals, series_ids.len())?;
 
@@ -149,8 +151,13 @@ fn fingerprint(columns: &UploadColumns, info: &BatchInfo, skip_unchanged: bool) 
     part(b"upload");
     for series in &columns.series {
         match series {
-            SeriesRef::Id(id) => part(id),
+            SeriesRef::Id { id, unit } => {
+                part(b"id");
+                part(id);
+                part(unit.as_deref().unwrap_or_default().as_bytes());
+            }
             SeriesRef::Named(named) => {
+                part(b"name");
                 part(named.name.as_bytes());
                 part(named.labels.json().as_bytes());
                 part(named.unit.as_deref().unwrap_or_default().as_bytes());

@@ -19,6 +19,10 @@ pub(crate) fn to_api(error: &Error, with_key: bool) -> ApiError {
         }
         ("42704", _) => ApiError::not_found(sentence(answer)),
         ("23505", _) => ApiError::conflict(sentence(answer)),
+        // PostgreSQL itself uses this code for what the operator has to mend.
+        ("55000", _) if answer.message().starts_with("the unit of series") => {
+            ApiError::conflict(sentence(answer))
+        }
         ("21000" | "23514", _) | (_, "22") => ApiError::bad_request(sentence(answer)),
         // Class 54: JSON nested too deeply, or too much of something. Its hints are for the administrator.
         (_, "54") => ApiError::bad_request(answer.message().to_owned()),
