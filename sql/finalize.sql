@@ -45,7 +45,8 @@ DECLARE
     administration constant name[] := '{create_tenant, create_user, list_users, activate_user, deactivate_user,
         create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events, set_auth_required,
         hide_parameters, check_key, auth_required, isolation_problems, version}';
-    data constant name[] := '{create_series, upload, _upload_packed, update_values, report_key_use, read_flat,
+    data constant name[] := '{create_series, find_series, count_series, label_names, label_values, describe_series,
+        rename_series, update_series, upload, _upload_packed, update_values, report_key_use, read_flat,
         read_overlapping, read_versions, read_relative, _read_packed, _read_chunks, _read_rows}';
     function record;
     grantees text[];
@@ -102,8 +103,10 @@ GRANT SELECT, INSERT ON timedb.audit_events TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE, DELETE ON timedb.settings TO timedb_keeper;
 GRANT SELECT ON timedb.settings TO timedb_definer;
 
--- Data functions: writing appends. What a tenant does is a use of its key.
+-- Data functions: writing appends, and series may be renamed. What a tenant does is a use of its key.
 GRANT SELECT, INSERT ON timedb.series, timedb.series_labels, timedb.batches, timedb.segments TO timedb_definer;
+GRANT UPDATE (name, labels, identity, unit, description) ON timedb.series TO timedb_definer;
+GRANT DELETE ON timedb.series_labels TO timedb_definer;
 GRANT SELECT, UPDATE (last_used_at) ON timedb.key_usage TO timedb_definer;
 
 -- Tenants read, under row security. Everything else goes through functions.

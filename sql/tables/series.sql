@@ -1,9 +1,10 @@
 -- One row a series. identity (SHA-256 of name and canonical labels) carries the uniqueness, because
--- labels can be larger than an index row.
+-- labels can be larger than an index row. Names sort by their characters' numbers, whatever the database's
+-- collation: so one index serves equality, prefixes and pages, and outlives a change of the C library.
 CREATE TABLE timedb.series (
     tenant_id uuid NOT NULL,
     series_id uuid NOT NULL,
-    name text NOT NULL,
+    name text COLLATE pg_catalog."C" NOT NULL,
     unit text NOT NULL,
     description text,
     labels jsonb NOT NULL DEFAULT '{}',

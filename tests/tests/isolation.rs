@@ -155,6 +155,13 @@ async fn another_tenants_series_is_answered_exactly_like_an_unknown_one() {
         "upload('{2025-01-01}', '{NaN}', series_id => '{ID}')",
         "upload('{2025-01-01,2025-01-01}', '{1,2}', series_id => '{ID}')",
         "upload('{}', '{}', series_id => '{ID}', series_index => '{}')",
+        "upload('{2025-01-01}', '{1}', series_id => '{ID}', unit => '{kW}')",
+        "describe_series('ID')",
+        "find_series(after => 'ID')",
+        "rename_series('ID', 'mine')",
+        "rename_series('ID', labels => '{}')",
+        "update_series('ID', 'mine')",
+        "update_series('ID', unit => 'kW')",
     ] {
         let mut answers = Vec::new();
         for id in [of_a, unknown] {

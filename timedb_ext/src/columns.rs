@@ -1,6 +1,6 @@
 //! The arrays of `timedb.upload()`: which point belongs to which series, and the columns.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, uuid_text};
 use crate::labels::Labels;
 use crate::pack::UploadColumns;
 use crate::series::{NamedSeries, SeriesRef};
@@ -118,12 +118,17 @@ fn places(index: &Array<i32>, series: usize) -> Result<Vec<u32>> {
 
 /// One series for each element of `name` or `series_id`.
 fn dictionary(arrays: &UploadArrays, n: usize) -> Result<Vec<SeriesRef>> {
+    let mut units = Spread::new("unit", arrays.unit.map(|a| (a.len(), a.iter())), n)?;
+    let mut unit = || units.next().filter(|u| !u.is_empty()).map(str::to_owned);
     if let Some(ids) = arrays.series_id {
         return ids
             .iter()
             .map(|id| {
-                id.map(|id| SeriesRef::Id(*id.as_bytes()))
-                    .ok_or_else(|| null_in("series_id"))
+                let id = id.ok_or_else(|| null_in("series_id"))?;
+                Ok(SeriesRef::Id {
+                    id: *id.as_bytes(),
+                    unit: unit(),
+                })
             })
             .collect();
     }
@@ -131,7 +136,6 @@ fn dictionary(arrays: &UploadArrays, n: usize) -> Result<Vec<SeriesRef>> {
     let labels = arrays.labels.as_ref();
     let labels = labels.map(|a| (a.len(), a.iter().map(Option::as_deref)));
     let mut labels = Spread::new("labels", labels, n)?;
-    let mut units = Spread::new("unit", arrays.unit.map(|a| (a.len(), a.iter())), n)?;
     let mut descriptions = Spread::new(
         "description",
         arrays.description.map(|a| (a.len(), a.iter())),
@@ -147,7 +151,7 @@ fn dictionary(arrays: &UploadArrays, n: usize) -> Result<Vec<SeriesRef>> {
                     .map(Labels::parse)
                     .transpose()?
                     .unwrap_or_default(),
-                unit: units.next().filter(|u| !u.is_empty()).map(str::to_owned),
+                unit: unit(),
                 description: descriptions.next().map(str::to_owned),
             }))
         })
@@ -168,22 +172,25 @@ fn one_a_point(arrays: &UploadArrays, points: usize) -> Result<(Vec<SeriesRef>, 
         };
         return Ok((distinct.into_iter().map(series).collect(), index));
     }
-    if let Some(ids) = arrays.series_id {
+    if let (Some(ids), None) = (arrays.series_id, arrays.unit) {
         let (distinct, index) = distinct(
             ids.iter().map(|id| id.map(|id| *id.as_bytes())),
             "series_id",
         )?;
-        return Ok((distinct.into_iter().map(SeriesRef::Id).collect(), index));
+        let series = |id| SeriesRef::Id { id, unit: None };
+        return Ok((distinct.into_iter().map(series).collect(), index));
     }
     let mut places: HashMap<String, u32> = HashMap::new();
     let (mut series, mut index) = (Vec::new(), Vec::with_capacity(points));
     for one in dictionary(arrays, points)? {
-        let SeriesRef::Named(named) = &one else {
-            return Err(Error::internal("a series by id among named ones"));
+        // With the unit: it says what each point's value is in.
+        let unit = one.unit().unwrap_or_default();
+        let key = match &one {
+            SeriesRef::Id { id, .. } => format!("{}\0{unit}", uuid_text(id)),
+            SeriesRef::Named(named) => {
+                format!("{}\0{unit}\0{}", named.name, named.labels.json())
+            }
         };
-        // With the unit: points that disagree on it must come to light.
-        let unit = named.unit.as_deref().unwrap_or_default();
-        let key = format!("{}\0{unit}\0{}", named.name, named.labels.json());
         index.push(*places.entry(key).or_insert_with(|| {
             series.push(one);
             series.len() as u32 - 1

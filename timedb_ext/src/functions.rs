@@ -1,4 +1,4 @@
-//! The data functions as PostgreSQL calls them: arguments in, `Result` out, nothing else.
+//! The functions that write and read points as PostgreSQL calls them: arguments in, `Result` out, nothing else.
 //!
 //! Their SQL declarations, owners and grants stand in `sql/functions/`; the symbol of `f` is
 //! `f_wrapper`. Instants come in as PostgreSQL's microseconds (`timestamptz` is an `i64`).
@@ -7,14 +7,11 @@ use crate::batches::{BatchInfo, Retry};
 use crate::columns::{UploadArrays, from_arrays};
 use crate::corrections;
 use crate::error::{Error, Result, or_raise};
-use crate::labels::Labels;
 use crate::pack::parse_upload;
 use crate::read::ReadArguments;
-use crate::series::{NamedSeries, SeriesRef, get_or_create};
 use crate::spi::connected;
 use crate::time;
 use crate::upload::{Uploaded, upload};
-use crate::writer::writable_tenant;
 use pgrx::datum::{AnyArray, AnyElement, JsonB, Uuid};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
@@ -185,31 +182,6 @@ fn update_values(
     answer.and_then(|datum| unsafe {
         AnyElement::from_polymorphic_datum(datum, false, pg_sys::JSONBOID)
     })
-}
-
-/// `timedb.create_series(...)`.
-#[pg_extern(sql = false)]
-fn create_series(
-    name: Option<String>,
-    unit: Option<String>,
-    labels: Option<AnyElement>,
-    description: Option<String>,
-) -> TableIterator<'static, (name!(series_id, Uuid), name!(created, bool))> {
-    let run = || {
-        let tenant = writable_tenant("timedb.create_series()")?;
-        let series = SeriesRef::Named(NamedSeries {
-            name: name.unwrap_or_default(),
-            labels: Labels::parse(&labels.map(|l| jsonb_text(l.datum())).unwrap_or_default())?,
-            unit: unit.filter(|unit| !unit.is_empty()),
-            description,
-        });
-        connected(|| get_or_create(&tenant, &[series]))
-    };
-    let rows = or_raise(run());
-    TableIterator::new(
-        rows.into_iter()
-            .map(|s| (Uuid::from_bytes(s.id), s.created)),
-    )
 }
 
 /// `timedb._read_packed(...)`.

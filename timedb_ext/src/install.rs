@@ -128,9 +128,14 @@ extension_sql_file!(
     requires = ["isolation"]
 );
 extension_sql_file!(
+    "../../sql/functions/series_search.sql",
+    name = "series_search",
+    requires = ["series"]
+);
+extension_sql_file!(
     "../../sql/functions/upload.sql",
     name = "upload",
-    requires = ["series"]
+    requires = ["series_search"]
 );
 extension_sql_file!(
     "../../sql/functions/corrections.sql",

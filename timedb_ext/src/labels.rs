@@ -11,6 +11,9 @@ pub const MAX_LABEL_BYTES: usize = 256;
 /// Most bytes of all labels of one series together, as JSON.
 pub const MAX_LABELS_BYTES: usize = 128 * 1024;
 
+/// How much of a label's value stands in the index; `sql/tables/series_labels.sql` has the same number.
+const HEAD_CHARACTERS: usize = 64;
+
 /// Labels in canonical order: by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Labels(Vec<(String, String)>);
@@ -95,6 +98,13 @@ pub fn value_hash(value: &str) -> [u8; 16] {
     let mut short = [0; 16];
     short.copy_from_slice(&digest[..16]);
     short
+}
+
+/// The first characters of a label's value, as the table's column `value_head` has them: by them the index
+/// has values in their order.
+pub fn value_head(value: &str) -> &str {
+    let end = value.char_indices().nth(HEAD_CHARACTERS);
+    end.map_or(value, |(end, _)| value.split_at(end).0)
 }
 
 /// Checks the name of a series.

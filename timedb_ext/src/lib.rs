@@ -18,6 +18,7 @@ mod rows;
 mod scan;
 mod segments;
 mod series;
+mod series_functions;
 mod settings;
 mod spi;
 mod time;

@@ -2,7 +2,7 @@
 //! can come any more. Owns their tags.
 //!
 //! They are advisory locks of a kind that pg_advisory_lock() cannot take, so that nobody but this
-//! library can hold or wait for them. In pg_locks they have the objsubid 3, 4 or 5; the other numbers
+//! library can hold or wait for them. In pg_locks they have the objsubid 3, 4, 5 or 6; the other numbers
 //! there are hashes (database, classid) and seconds (objid).
 
 use crate::error::{Error, Result};
@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 const WRITING: u16 = 3;
 const REQUEST: u16 = 4;
 const CORRECTING: u16 = 5;
+const UNITS: u16 = 6;
 
 /// How long a read waits for the writes that it has to see or to rule out.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -164,6 +165,25 @@ pub fn begin_corrections<'a>(tenant: &[u8; 16], series: impl Iterator<Item = &'a
         let [high, low] = hash(tenant, &[slot]);
         acquire([high, low, 0], CORRECTING, pg_sys::ExclusiveLock, true);
     }
+}
+
+/// Keeps the units of the tenant's series as they are until the transaction ends: what it writes may have been
+/// converted to them.
+pub fn hold_units(tenant: &[u8; 16]) {
+    let [high, low] = hash(tenant, &[]);
+    acquire([high, low, 0], UNITS, pg_sys::ShareLock, true);
+}
+
+/// Waits for all who hold the tenant's units, and keeps them waiting until the transaction ends.
+pub fn begin_unit_change(tenant: &[u8; 16]) {
+    let [high, low] = hash(tenant, &[]);
+    acquire([high, low, 0], UNITS, pg_sys::ExclusiveLock, true);
+}
+
+/// Whether the transaction sees to its end what it saw first (REPEATABLE READ and above).
+pub fn snapshot_is_kept() -> bool {
+    // SAFETY: reads the backend's own state.
+    unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
 }
 
 fn acquire(fields: [u32; 3], kind: u16, mode: u32, wait: bool) -> bool {

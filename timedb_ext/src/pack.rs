@@ -3,8 +3,8 @@
 //! All integers are little-endian, instants are Unix microseconds, `str` is a u32 length and UTF-8.
 //!
 //! Upload (version 1): `u8 version, u8 flags, u16 0, u32 points, u32 series`, then each series
-//! (`u8 0, str name, str labels, str unit, str description` or `u8 1, uuid`), then the columns
-//! `u32 series_index, i64 valid_time, [i64 valid_time_end], f64 value, [null bitmap]`.
+//! (`u8 0, str name, str labels, str unit, str description`, `u8 1, uuid` or `u8 2, uuid, str unit`), then
+//! the columns `u32 series_index, i64 valid_time, [i64 valid_time_end], f64 value, [null bitmap]`.
 //!
 //! Chunk of a read (version 1): the same header with `u32 series, u32 points`, then each series
 //! (`uuid, str name, str unit, str labels`), `u32 run_length` for each, then the columns
@@ -93,7 +93,14 @@ pub fn parse_upload(bytes: &[u8]) -> Result<UploadColumns> {
                 unit: non_empty(reader.str()?),
                 description: non_empty(reader.str()?),
             }),
-            1 => SeriesRef::Id(reader.uuid()?),
+            1 => SeriesRef::Id {
+                id: reader.uuid()?,
+                unit: None,
+            },
+            2 => SeriesRef::Id {
+                id: reader.uuid()?,
+                unit: non_empty(reader.str()?),
+            },
             _ => return Err(malformed("unknown kind of series")),
         });
     }

@@ -309,6 +309,11 @@ impl Row {
         Ok(self.required(column)?.value() as i64)
     }
 
+    /// A `bigint` or `timestamptz`, or `None` for NULL.
+    pub fn optional_int8(&self, column: i32) -> Option<i64> {
+        self.datum(column).map(|datum| datum.value() as i64)
+    }
+
     /// An `integer`.
     pub fn int4(&self, column: i32) -> Result<i32> {
         Ok(self.required(column)?.value() as i32)

@@ -1,8 +1,10 @@
 //! Writing points: grouping by series, encoding into segments, one batch a call. `checks` says what an
-//! upload must be, `fingerprint` what tells it from another, `unchanged` what of it needs no writing.
+//! upload must be, `fingerprint` what tells it from another, `in_unit` converts its values, `unchanged` says
+//! what of it needs no writing.
 
 mod checks;
 mod fingerprint;
+mod in_unit;
 mod unchanged;
 
 use crate::batches::{BatchInfo, Claim, NewBatch, Retry, version_of};
@@ -33,7 +35,7 @@ pub struct Uploaded {
 /// no flat read as of the upload's known_time or later can tell from what is stored by now.
 ///
 /// # Errors
-/// As [`writable_tenant`], [`Retry::claim`] and [`get_or_create`]; 22008 and 22003 for instants and
+/// As [`writable_tenant`], [`Retry::claim`], [`get_or_create`] and [`in_unit::convert`]; 22008 and 22003 for instants and
 /// values that cannot be stored, 22023 for an interval that does not end after it starts, 21000 for a
 /// point that occurs twice.
 pub fn upload(
@@ -60,6 +62,7 @@ pub fn upload(
         Claim::New(request) => request,
     };
     let resolved = get_or_create(&tenant, &columns.series)?;
+    in_unit::convert(&mut columns, &resolved)?;
     let (ordinals, series_ids) = ordinals(&resolved);
     let mut groups = groups_of(&columns, &ordinals, series_ids.len())?;
 

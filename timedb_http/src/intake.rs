@@ -1,8 +1,10 @@
 //! Request bodies: JSON straight into columns, packed for the extension. A fast reader takes what is right;
 //! whatever it refuses is read again by a slow one, which accepts the same and says what is wrong and where.
 
+mod change;
 mod columns;
 mod corrections;
+mod declared;
 mod fast;
 mod fields;
 mod scalar;
@@ -11,6 +13,7 @@ mod series;
 mod slow;
 mod upload;
 
+pub(crate) use change::read_change;
 pub(crate) use corrections::{Refused, read_corrections};
 pub(crate) use scalar::Problem;
 pub(crate) use series::read_series;

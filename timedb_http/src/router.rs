@@ -56,7 +56,20 @@ pub(crate) fn build(state: AppState) -> Router {
             get(routes::values::read_values).put(routes::corrections::update_values),
         )
         .route("/upload", post(routes::upload::upload))
-        .route("/series", post(routes::series::create_series))
+        .route(
+            "/series",
+            get(routes::series::search::find_series).post(routes::series::create_series),
+        )
+        .route("/series/count", get(routes::series::search::count_series))
+        .route("/series/labels", get(routes::series::labels::label_names))
+        .route(
+            "/series/labels/{label}",
+            get(routes::series::labels::label_values),
+        )
+        .route(
+            "/series/{series_id}",
+            get(routes::series::one::describe_series).patch(routes::series::one::change_series),
+        )
         .route(
             "/list_timeseries",
             get(routes::list_timeseries::list_timeseries),

@@ -16,6 +16,12 @@ use axum::{
     response::Response,
 };
 
+use crate::{
+    db::ApiKey,
+    error::{ApiError, FieldError},
+    router::AppState,
+};
+
 /// A body this large is parsed or rendered beside the workers that serve everybody else.
 const BLOCKING_FROM_BYTES: usize = 256 << 10;
 
@@ -27,4 +33,12 @@ fn json_response(body: impl Into<Body>) -> Response {
         HeaderValue::from_static("application/json"),
     );
     response
+}
+
+/// What an invalid request is answered: 422, or 401 when the key isn't good either.
+async fn invalid(state: &AppState, key: Option<&ApiKey>, errors: &[FieldError]) -> ApiError {
+    match state.within(state.db.authenticate(key)).await {
+        Ok(()) => ApiError::invalid(errors),
+        Err(refused) => refused,
+    }
 }

@@ -29,6 +29,10 @@ pub(crate) fn to_api(error: &Error, with_key: bool) -> ApiError {
         ("22000", _) if let Some(reused) = reused(answer.message(), sentence(answer)) => {
             ApiError::invalid(&[reused])
         }
+        // PostgreSQL itself uses this code for what the operator has to mend.
+        ("55000", _) if answer.message().starts_with("the unit of series") => {
+            ApiError::conflict(sentence(answer))
+        }
         ("21000" | "23514", _) | (_, "22") => ApiError::bad_request(sentence(answer)),
         // Class 54: JSON nested too deeply, or too much of something. Its hints are for the administrator.
         (_, "54") => ApiError::bad_request(answer.message().to_owned()),

@@ -46,6 +46,30 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
         ],
     ),
     (
+        "find_series",
+        Tenants,
+        &[
+            "labels => '{\"{LABEL}\": null}'",
+            "after => '{SERIES}', max_series => 5",
+            "search => '{DESCRIPTION}'",
+            "prefix => '{EMPTY}'",
+        ],
+    ),
+    ("count_series", Tenants, &["search => '{DESCRIPTION}'"]),
+    ("label_names", Tenants, &[]),
+    (
+        "label_values",
+        Tenants,
+        &["'{LABEL}'", "'{LABEL}', '{NAME}', 5, '{NAME}'"],
+    ),
+    ("describe_series", Tenants, &[]),
+    (
+        "rename_series",
+        Tenants,
+        &["'{SERIES}', labels => '{LABELS}'", "'{SERIES}', '{EMPTY}'"],
+    ),
+    ("update_series", Tenants, &["'{SERIES}', unit => 'other'"]),
+    (
         "upload",
         Tenants,
         &[
@@ -54,6 +78,7 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
             "'{2025-01-01}', '{NaN}', series_id => '{{SERIES}}'",
             "'{2025-01-01,2025-01-01}', '{1,2}', series_id => '{{SERIES}}'",
             "'{}', '{}', series_id => '{{SERIES}}', series_index => '{}'",
+            "'{2025-01-01}', '{1}', series_id => '{{SERIES}}', unit => '{{UNIT}}'",
             "'{2025-01-01}', '{1}', name => '{{NAME}}', labels => ARRAY['{LABELS}'::jsonb /* {IN_ARRAY} */], unit => '{other}'",
             "'{2025-01-01}', '{1}', name => '{{EMPTY}}', unit => '{other}'",
         ],

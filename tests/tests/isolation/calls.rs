@@ -65,6 +65,36 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
         "isolation_problems",
         "SELECT * FROM timedb.isolation_problems()".to_owned(),
     ));
+    for arguments in [
+        "",
+        "name => 'wind'",
+        "prefix => 'w'",
+        "search => 'of-a'",
+        r#"labels => '{"site": "north"}'"#,
+    ] {
+        for function in ["find_series", "count_series"] {
+            calls.push((
+                function,
+                format!("SELECT * FROM timedb.{function}({arguments})"),
+            ));
+        }
+    }
+    calls.push((
+        "label_names",
+        "SELECT * FROM timedb.label_names()".to_owned(),
+    ));
+    calls.push((
+        "label_values",
+        "SELECT * FROM timedb.label_values('site')".to_owned(),
+    ));
+    for (function, call) in [
+        ("find_series", format!("find_series(after => '{of_a}')")),
+        ("describe_series", format!("describe_series('{of_a}')")),
+        ("rename_series", format!("rename_series('{of_a}', 'mine')")),
+        ("update_series", format!("update_series('{of_a}', 'mine')")),
+    ] {
+        calls.push((function, format!("SELECT * FROM timedb.{call}")));
+    }
     calls.push((
         "create_series",
         r#"SELECT * FROM timedb.create_series('wind', labels => '{"site": "north"}')"#.to_owned(),
@@ -118,10 +148,18 @@ async fn no_function_returns_anything_of_another_tenant() {
                 Ok(rows) => rows,
                 // Writing without a tenant, and to a series that is not there.
                 Err(code) => {
-                    let expected = match (*function, tenant.is_none()) {
-                        ("create_series" | "update_values", true) => "28000",
-                        ("update_values", false) => "42704",
-                        _ => "no error",
+                    let writes = [
+                        "create_series",
+                        "rename_series",
+                        "update_series",
+                        "update_values",
+                    ];
+                    let expected = if writes.contains(function) && tenant.is_none() {
+                        "28000"
+                    } else {
+                        // As a series that does not exist.
+                        assert!(call.contains(&shared.series[0][0].to_string()), "{call}");
+                        "42704"
                     };
                     assert_eq!(code, expected, "{call}");
                     continue;

@@ -22,7 +22,10 @@ pub fn of(
     hash.part(&(columns.series.len() as u64).to_le_bytes());
     for series in &columns.series {
         match series {
-            SeriesRef::Id(id) => hash.part(id),
+            SeriesRef::Id { id, unit } => {
+                hash.part(id);
+                hash.part(unit.as_deref().unwrap_or_default().as_bytes());
+            }
             SeriesRef::Named(named) => {
                 // No id is empty: a name cannot pass for one.
                 hash.part(&[]);

@@ -55,7 +55,10 @@ const MISSING: &str = "\
         'timedb._read_packed(text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,timestamptz,timestamptz,\
                              timestamptz,interval,interval,interval,interval,timestamptz,integer,time,text,text)', \
         'timedb.update_values(jsonb,text)', \
-        'timedb.create_series(text,text,jsonb,text)' \
+        'timedb.create_series(text,text,jsonb,text)', 'timedb.find_series(text,text,jsonb,text,integer,uuid)', \
+        'timedb.count_series(text,text,jsonb,text)', 'timedb.label_names()', \
+        'timedb.label_values(text,text,integer,text)', 'timedb.describe_series(uuid)', \
+        'timedb.rename_series(uuid,text,jsonb)', 'timedb.update_series(uuid,text,text)' \
     ]) AS f WHERE pg_catalog.to_regprocedure(f) IS NULL";
 
 /// Why tenants would not be kept apart, asked as timedb_user: a problem of the session, or one that the

@@ -3,12 +3,12 @@
 use std::error::Error;
 
 use bytes::{BufMut, BytesMut};
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 /// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's own epoch.
 const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 
-/// An instant in microseconds since 1970-01-01T00:00:00Z, sent as `timestamptz`.
+/// An instant in microseconds since 1970-01-01T00:00:00Z, sent and received as `timestamptz`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PgInstant(pub i64);
 
@@ -29,6 +29,20 @@ impl ToSql for PgInstant {
     to_sql_checked!();
 }
 
+impl<'a> FromSql<'a> for PgInstant {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        let micros = i64::from_be_bytes(raw.try_into()?);
+        let micros = micros
+            .checked_add(POSTGRES_EPOCH_MICROS)
+            .ok_or("instant out of range")?;
+        Ok(Self(micros))
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::TIMESTAMPTZ
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,5 +54,7 @@ mod tests {
             .to_sql(&Type::TIMESTAMPTZ, &mut out)
             .unwrap();
         assert_eq!(&out[..], &[0; 8]);
+        let back = PgInstant::from_sql(&Type::TIMESTAMPTZ, &out).unwrap();
+        assert_eq!(back, PgInstant(POSTGRES_EPOCH_MICROS));
     }
 }

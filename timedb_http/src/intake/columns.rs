@@ -6,6 +6,8 @@ use std::{borrow::Cow, hash::BuildHasher};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use uuid::Uuid;
 
+use super::declared::Declared;
+
 /// A point without an end.
 const NO_END: i64 = i64::MIN;
 
@@ -107,8 +109,8 @@ impl<'a> Columns<'a> {
         place
     }
 
-    /// The packed form; `description` gives what an upload says of a series.
-    pub(crate) fn pack<'d>(&self, description: impl Fn(&str) -> Option<&'d str>) -> Vec<u8> {
+    /// The packed form; `declared` tells what an upload says of a handle.
+    pub(crate) fn pack<'d>(&self, declared: impl Fn(&str) -> Option<&'d Declared>) -> Vec<u8> {
         let points = self.valid_time.len();
         let mut out = Vec::with_capacity(64 + self.entries.len() * 64 + points * 29);
         let flags = u8::from(self.any_end) | u8::from(self.any_null) << 1;
@@ -116,20 +118,7 @@ impl<'a> Columns<'a> {
         put_u32(points, &mut out);
         put_u32(self.entries.len(), &mut out);
         for entry in &self.entries {
-            match entry.series_id {
-                Some(id) => {
-                    out.push(1);
-                    out.extend_from_slice(id.as_bytes());
-                }
-                None => {
-                    out.push(0);
-                    put_str(&entry.value_key, &mut out);
-                    // Neither labels nor a unit: an upload's rows know only a key.
-                    put_str("", &mut out);
-                    put_str("", &mut out);
-                    put_str(description(&entry.value_key).unwrap_or(""), &mut out);
-                }
-            }
+            put_series(entry, declared(&entry.value_key), &mut out);
         }
         out.extend(self.series_index.iter().flat_map(|x| x.to_le_bytes()));
         out.extend(self.valid_time.iter().flat_map(|x| x.to_le_bytes()));
@@ -141,6 +130,34 @@ impl<'a> Columns<'a> {
             out.extend_from_slice(&self.nulls);
         }
         out
+    }
+}
+
+/// One series: by its id, with the unit of its values if there is one, or by name.
+fn put_series(entry: &Entry<'_>, declared: Option<&Declared>, out: &mut Vec<u8>) {
+    let text = |of: fn(&Declared) -> &Option<String>| {
+        let text = declared.and_then(|declared| of(declared).as_deref());
+        text.unwrap_or_default()
+    };
+    let unit = text(|declared| &declared.unit);
+    match entry.series_id {
+        Some(id) if unit.is_empty() => {
+            out.push(1);
+            out.extend_from_slice(id.as_bytes());
+        }
+        Some(id) => {
+            out.push(2);
+            out.extend_from_slice(id.as_bytes());
+            put_str(unit, out);
+        }
+        None => {
+            let name = declared.and_then(|declared| declared.name.as_deref());
+            out.push(0);
+            put_str(name.unwrap_or(&entry.value_key), out);
+            put_str(text(|declared| &declared.labels), out);
+            put_str(unit, out);
+            put_str(text(|declared| &declared.description), out);
+        }
     }
 }
 

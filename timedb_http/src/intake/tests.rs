@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
+    change::{SeriesChange, read_change},
     fast,
     fields::{Errors, read_object},
     read_series, read_upload, slow,
@@ -60,6 +61,51 @@ fn the_packed_form_is_version_1() {
     assert_eq!(upload.packed, expected);
     assert_eq!(upload.value_keys, ["a", "b"]);
     assert_eq!(upload.workflow_id, "api-workflow");
+}
+
+#[test]
+fn a_handle_stands_for_what_the_upload_says() {
+    let upload = read_upload(
+        br#"{"batch_start_time":0,"series":{
+            "h":{"name":"n","labels":{"l": "v"},"unit":"u","x":1},"i":{"unit":"u"},"unused":{"name":"m"}},
+            "value_rows":[{"valid_time":0,"value_key":"h","value":1},
+                {"valid_time":0,"value_key":"i","series_id":"00000000-0000-0000-0000-0000000000ff","value":1}],
+            "series_descriptions":{"h":"d"}}"#,
+    )
+    .unwrap();
+    let text = |text: &[u8]| [&(text.len() as u32).to_le_bytes()[..], text].concat();
+    let named = [text(b"n"), text(br#"{"l": "v"}"#), text(b"u"), text(b"d")].concat();
+    let mut expected = vec![1, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 0];
+    expected.extend(named);
+    expected.push(2);
+    expected.extend([0; 15]);
+    expected.push(0xff);
+    expected.extend(text(b"u"));
+    assert_eq!(upload.packed[..expected.len()], expected);
+    assert_eq!(upload.value_keys, ["h", "i"]);
+}
+
+#[test]
+fn a_change_tells_null_from_absent_where_that_matters() {
+    let change = |body: &str| read_change(body.as_bytes()).unwrap();
+    assert_eq!(change("{}"), SeriesChange::default());
+    let bare = r#"{"name":null,"labels":null,"unit":null,"series_id":7}"#;
+    assert_eq!(change(bare), SeriesChange::default());
+    assert_eq!(
+        change(r#"{"description":null}"#).description.as_deref(),
+        Some("")
+    );
+    let all = change(r#"{"name":"n","labels":{"l": "v"},"unit":"u","description":"d"}"#);
+    assert_eq!(all.labels.as_deref(), Some(r#"{"l": "v"}"#));
+    assert_eq!(all.name.as_deref(), Some("n"));
+    for (body, kind) in [
+        (r#"{"name":7}"#, "string_type"),
+        (r#"{"labels":"x"}"#, "dict_type"),
+        (r#"{"description":{}}"#, "string_type"),
+        ("", "missing"),
+    ] {
+        assert_eq!(read_change(body.as_bytes()).unwrap_err()[0].kind, kind);
+    }
 }
 
 #[test]
@@ -147,6 +193,11 @@ fn other_fields_are_checked_by_name() {
         (r#""value_rows":null"#, "list_type"),
         (r#""value_rows":[3]"#, "model_attributes_type"),
         (r#""series_descriptions":{"a":1}"#, "string_type"),
+        (r#""series":[]"#, "dict_type"),
+        (r#""series":{"a":"b"}"#, "dict_type"),
+        (r#""series":{"a":{"labels":"b"}}"#, "dict_type"),
+        (r#""series":{"a":{"unit":1}}"#, "string_type"),
+        (r#""series":{"a":{"name":"\ud800"}}"#, "string_unicode"),
         (r#""series_descriptions":{"\ud800":"x"}"#, "string_unicode"),
     ] {
         let errors = errors_of(&format!(r#"{{"batch_start_time":0,{field}}}"#));

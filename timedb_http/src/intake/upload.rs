@@ -4,6 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
+    declared::read_declared,
     fast,
     fields::{Errors, Members, echo_body, read_object},
     scalar::{Problem, Scalar},
@@ -58,14 +59,10 @@ pub(crate) fn read_upload(body: &[u8]) -> Result<Upload, Vec<FieldError>> {
     let skip_unchanged = errors.optional(&members, "skip_unchanged", |s| s.truth());
     let tenant_id = errors.optional(&members, "tenant_id", Scalar::text);
     let batch_params = errors.object(&members, "batch_params");
-    let descriptions = read_descriptions(&members, &mut errors);
+    let declared = read_declared(&members, &mut errors);
 
     let (Some(batch_start_time), true) = (start, errors.is_empty()) else {
         return Err(errors.into_list());
-    };
-    let describe = |key: &str| {
-        let found = descriptions.iter().rev().find(|(name, _)| name == key);
-        found.map(|(_, text)| text.as_str())
     };
     Ok(Upload {
         workflow_id: workflow_id.map_or_else(|| "api-workflow".to_owned(), Into::into),
@@ -76,7 +73,7 @@ pub(crate) fn read_upload(body: &[u8]) -> Result<Upload, Vec<FieldError>> {
         skip_unchanged: skip_unchanged.unwrap_or_default(),
         tenant_id: tenant_id.map(Into::into),
         batch_params: batch_params.map(|raw| raw.get().to_owned()),
-        packed: columns.pack(describe),
+        packed: columns.pack(|handle| declared.get(handle)),
         value_keys: columns.value_keys().map(str::to_owned).collect(),
     })
 }
@@ -97,28 +94,4 @@ fn read_known_time(members: &Members<'_>, errors: &mut Errors) -> Option<i64> {
         errors.note(&[json!(OTHER_NAME)], problem, raw);
     }
     known_time.or(other)
-}
-
-/// `series_descriptions`: a text for some of the value_keys.
-fn read_descriptions(members: &Members<'_>, errors: &mut Errors) -> Vec<(String, String)> {
-    let Some(raw) = errors.object(members, "series_descriptions") else {
-        return Vec::new();
-    };
-    let Ok(described) = serde_json::from_str::<Members<'_>>(raw.get()) else {
-        errors.note(&[json!("series_descriptions")], Problem::unreadable(), raw);
-        return Vec::new();
-    };
-    let mut texts = Vec::new();
-    for (name, raw) in described.iter() {
-        match Scalar::of(raw) {
-            Scalar::Null => {}
-            scalar => match scalar.text() {
-                Ok(text) => texts.push((name.to_owned(), text.into_owned())),
-                Err(problem) => {
-                    errors.note(&[json!("series_descriptions"), json!(name)], problem, raw);
-                }
-            },
-        }
-    }
-    texts
 }

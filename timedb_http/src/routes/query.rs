@@ -1,7 +1,7 @@
 //! The query string of `GET /values`: every parameter known by name, every value checked, since a typo that
 //! is ignored would return everything.
 
-mod values;
+pub(super) mod values;
 
 use serde_json::{Value, json};
 use tokio_postgres::types::{ToSql, Type};
@@ -11,6 +11,7 @@ use crate::{
     db::PgInstant,
     duration::{Interval, TimeOfDay},
     error::FieldError,
+    intake::Problem,
     output::Mode,
 };
 
@@ -77,51 +78,63 @@ impl Read {
 pub(super) fn parse(query: &str) -> Result<Read, Vec<FieldError>> {
     let mut read = Read::default();
     let mut all_versions = false;
-    let mut errors = Vec::new();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let result = match name.as_ref() {
-            "start_valid" => values::instant(&value, &mut read.start_valid),
-            "end_valid" => values::instant(&value, &mut read.end_valid),
-            "start_known" => values::instant(&value, &mut read.start_known),
-            "end_known" => values::instant(&value, &mut read.end_known),
-            "as_of" => values::instant(&value, &mut read.as_of),
-            "as_of_change" => values::instant(&value, &mut read.as_of_change),
-            "min_lead" => values::length(&value, &mut read.min_lead),
-            "max_lead" => values::length(&value, &mut read.max_lead),
-            "window_length" => values::length(&value, &mut read.window_length),
-            "issue_offset" => values::length(&value, &mut read.issue_offset),
-            "start_window" => values::instant(&value, &mut read.start_window),
-            "days_ahead" => values::days(&value, &mut read.days_ahead),
-            "time_of_day" => values::time_of_day(&value, &mut read.time_of_day),
-            "tz" => values::text(&value, &mut read.tz),
-            "unit" => values::text(&value, &mut read.unit),
-            "mode" => values::mode(&value).map(|mode| read.mode = mode),
-            "all_versions" | "include_updates" => {
-                values::truth(&value).map(|truth| all_versions |= truth)
-            }
-            "series_id" => {
-                values::ids(&value).map(|ids| read.series_id.get_or_insert_default().extend(ids))
-            }
-            "name" => values::text(&value, &mut read.name),
-            "labels" => values::labels(&value, &mut read.labels),
-            _ => Err(values::unknown()),
-        };
-        if let Err(problem) = result {
-            let place = vec![json!("query"), json!(name)];
-            let input = Value::from(value.as_ref());
-            let mut error = FieldError::new(problem.kind, place, problem.msg, input);
-            error.ctx = problem.ctx;
-            errors.push(error);
+    each(query, |name, value| match name {
+        "start_valid" => values::instant(value, &mut read.start_valid),
+        "end_valid" => values::instant(value, &mut read.end_valid),
+        "start_known" => values::instant(value, &mut read.start_known),
+        "end_known" => values::instant(value, &mut read.end_known),
+        "as_of" => values::instant(value, &mut read.as_of),
+        "as_of_change" => values::instant(value, &mut read.as_of_change),
+        "min_lead" => values::length(value, &mut read.min_lead),
+        "max_lead" => values::length(value, &mut read.max_lead),
+        "window_length" => values::length(value, &mut read.window_length),
+        "issue_offset" => values::length(value, &mut read.issue_offset),
+        "start_window" => values::instant(value, &mut read.start_window),
+        "days_ahead" => values::integer(value, &mut read.days_ahead),
+        "time_of_day" => values::time_of_day(value, &mut read.time_of_day),
+        "tz" => values::text(value, &mut read.tz),
+        "unit" => values::text(value, &mut read.unit),
+        "mode" => values::mode(value).map(|mode| read.mode = mode),
+        "all_versions" | "include_updates" => {
+            values::truth(value).map(|truth| all_versions |= truth)
         }
-    }
+        "series_id" => {
+            values::ids(value).map(|ids| read.series_id.get_or_insert_default().extend(ids))
+        }
+        "name" => values::text(value, &mut read.name),
+        "labels" => values::labels(value, &mut read.labels),
+        _ => Err(values::unknown()),
+    })?;
     if all_versions {
         read.mode = Mode::Versions;
     }
+    Ok(read)
+}
+
+/// Hands every parameter to `read`, and collects what that says is wrong with them.
+pub(super) fn each(
+    query: &str,
+    mut read: impl FnMut(&str, &str) -> Result<(), Problem>,
+) -> Result<(), Vec<FieldError>> {
+    let mut errors = Vec::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if let Err(problem) = read(&name, &value) {
+            errors.push(wrong(&["query", &name], &value, problem));
+        }
+    }
     if errors.is_empty() {
-        Ok(read)
+        Ok(())
     } else {
         Err(errors)
     }
+}
+
+/// What is wrong with a value, with its place.
+pub(super) fn wrong(place: &[&str], value: &str, problem: Problem) -> FieldError {
+    let place = place.iter().map(|part| json!(part)).collect();
+    let mut error = FieldError::new(problem.kind, place, problem.msg, Value::from(value));
+    error.ctx = problem.ctx;
+    error
 }
 
 #[cfg(test)]

@@ -15,6 +15,12 @@ pub(crate) async fn root() -> Response {
             "upload_timeseries": "POST /upload - Upload time series data",
             "create_series": "POST /series - Create a new time series",
             "list_timeseries": "GET /list_timeseries - List the time series",
+            "find_series": "GET /series - Find time series by name and labels",
+            "count_series": "GET /series/count - Count the time series that would be found",
+            "label_names": "GET /series/labels - List the names of labels",
+            "label_values": "GET /series/labels/{label} - List the values of a label",
+            "describe_series": "GET /series/{series_id} - Describe a time series",
+            "update_series": "PATCH /series/{series_id} - Rename a time series, or change what it says of itself",
             "update_records": "PUT /values - Update existing records",
         },
         "authentication": {

@@ -1,4 +1,8 @@
-//! `POST /series`: get or create a series by name and labels.
+//! `POST /series`: get or create a series by name and labels. The modules have the other routes below it.
+
+pub(crate) mod labels;
+pub(crate) mod one;
+pub(crate) mod search;
 
 use axum::{body::Body, extract::State, http::HeaderMap, response::Response};
 use serde_json::json;

@@ -7,7 +7,7 @@ use axum::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{BLOCKING_FROM_BYTES, json_response, query, streamed};
+use super::{BLOCKING_FROM_BYTES, invalid, json_response, query, streamed};
 use crate::{
     error::ApiError,
     extract::api_key,
@@ -23,10 +23,7 @@ pub(crate) async fn read_values(
     let key = api_key(&headers)?;
     let read = match query::parse(raw.as_deref().unwrap_or_default()) {
         Ok(read) => read,
-        Err(errors) => {
-            state.within(state.db.authenticate(key.as_ref())).await?;
-            return Err(ApiError::invalid(&errors));
-        }
+        Err(errors) => return Err(invalid(&state, key.as_ref(), &errors).await),
     };
     let mode = read.mode;
     let (head, first) = oneshot::channel();

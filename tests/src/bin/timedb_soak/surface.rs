@@ -6,7 +6,7 @@ pub const ROLE: &str = "tenant_b";
 
 /// sqlsmith calls no function that returns rows: these call them for it. Each exists many times, because
 /// it picks by chance among PostgreSQL's thousands. They run as their caller.
-const FUNCTIONS: [(&str, &str, &str); 14] = [
+const FUNCTIONS: [(&str, &str, &str); 20] = [
     (
         "flat(name text, labels jsonb, a timestamptz, b timestamptz)",
         "double precision",
@@ -77,15 +77,47 @@ const FUNCTIONS: [(&str, &str, &str); 14] = [
         "uuid",
         "SELECT series_id FROM timedb.create_series(make.name, make.unit, make.labels)",
     ),
+    (
+        "find(name text, labels jsonb, n integer)",
+        "text",
+        "SELECT string_agg(s.name, ',') FROM timedb.find_series(NULL, find.name, find.labels, NULL, find.n) AS s",
+    ),
+    (
+        "counted(words text, labels jsonb)",
+        "bigint",
+        "SELECT timedb.count_series(labels => counted.labels, search => counted.words)",
+    ),
+    (
+        "label_list(label text, prefix text, n integer)",
+        "text",
+        "SELECT string_agg(v.value, ',') FROM timedb.label_values(label_list.label, label_list.prefix, label_list.n) AS v",
+    ),
+    (
+        "described(ids uuid[])",
+        "bigint",
+        "SELECT sum(d.versions)::bigint FROM unnest(described.ids) AS i, timedb.describe_series(i) AS d",
+    ),
+    (
+        "renamed(ids uuid[], name text, labels jsonb)",
+        "boolean",
+        "SELECT timedb.rename_series(renamed.ids[1], 'b ' || renamed.name, renamed.labels)",
+    ),
+    (
+        "updated(ids uuid[], words text, unit text)",
+        "boolean",
+        "SELECT timedb.update_series(updated.ids[1], updated.words, updated.unit)",
+    ),
 ];
 const COPIES: usize = 6;
 
-const VIEWS: [(&str, &str); 9] = [
+const VIEWS: [(&str, &str); 11] = [
     ("me", "SELECT * FROM timedb.whoami()"),
     ("packed", "SELECT timedb._read_packed('versions') AS chunk"),
     ("chunks", "SELECT * FROM timedb._read_chunks('overlapping')"),
     ("rows", "SELECT * FROM timedb._read_rows('flat')"),
     ("flat", "SELECT * FROM timedb.read_flat()"),
+    ("found", "SELECT * FROM timedb.find_series()"),
+    ("labels", "SELECT * FROM timedb.label_names()"),
     ("overlapping", "SELECT * FROM timedb.read_overlapping()"),
     ("versions", "SELECT * FROM timedb.read_versions()"),
     (

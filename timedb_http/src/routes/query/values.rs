@@ -11,6 +11,9 @@ use crate::{
     output::Mode,
 };
 
+/// Most things that a list answers at a time.
+const MOST_ANSWERED: usize = 10_000;
+
 /// A parameter that nobody knows.
 pub(crate) fn unknown() -> Problem {
     Problem::new("extra_forbidden", "Extra inputs are not permitted")
@@ -53,7 +56,7 @@ pub(crate) fn time_of_day(value: &str, into: &mut Option<TimeOfDay>) -> Result<(
     Ok(())
 }
 
-pub(crate) fn days(value: &str, into: &mut Option<i32>) -> Result<(), Problem> {
+pub(crate) fn integer(value: &str, into: &mut Option<i32>) -> Result<(), Problem> {
     let problem = |_| {
         Problem::new(
             "int_parsing",
@@ -108,6 +111,41 @@ pub(crate) fn truth(value: &str) -> Result<bool, Problem> {
             "Input should be a valid boolean, unable to interpret input",
         )),
     }
+}
+
+/// How many to answer at most.
+pub(crate) fn limit(value: &str, into: &mut usize) -> Result<(), Problem> {
+    let mut limit = None;
+    integer(value, &mut limit)?;
+    let most = i32::try_from(MOST_ANSWERED).unwrap_or(i32::MAX);
+    match limit {
+        Some(limit) if limit < 1 => Err(Problem {
+            ctx: Some(json!({ "ge": 1 })),
+            ..Problem::new(
+                "greater_than_equal",
+                "Input should be greater than or equal to 1",
+            )
+        }),
+        Some(limit) if limit > most => Err(Problem {
+            ctx: Some(json!({ "le": most })),
+            ..Problem::new(
+                "less_than_equal",
+                &format!("Input should be less than or equal to {most}"),
+            )
+        }),
+        limit => {
+            *into = limit
+                .and_then(|limit| usize::try_from(limit).ok())
+                .unwrap_or(*into);
+            Ok(())
+        }
+    }
+}
+
+/// One id.
+pub(crate) fn id(value: &str, into: &mut Option<Uuid>) -> Result<(), Problem> {
+    *into = Some(Uuid::try_parse(value.trim()).map_err(|_| Problem::uuid())?);
+    Ok(())
 }
 
 /// One id, or several with commas between.

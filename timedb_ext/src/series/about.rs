@@ -1,0 +1,75 @@
+//! What is told of one series: what it is, and how much of it there is since when.
+
+use crate::error::{Error, Result};
+use crate::spi::{Arg, Statement};
+use pgrx::pg_sys;
+
+thread_local! {
+    // The length of a blob stands beside it: no blob is read.
+    static ABOUT: Statement = const { Statement::new(
+        c"SELECT s.name, s.unit, s.description, s.labels::text, s.created_at, \
+                 g.versions, g.segments, g.bytes, g.first_valid, g.last_valid, g.first_known, g.last_known, \
+                 g.last_change \
+          FROM timedb.series AS s \
+          CROSS JOIN LATERAL ( \
+              SELECT COALESCE(sum(h.count), 0)::bigint AS versions, count(*) AS segments, \
+                     COALESCE(sum(octet_length(h.blob)), 0)::bigint AS bytes, \
+                     min(h.min_valid) AS first_valid, max(h.max_valid) AS last_valid, \
+                     min(h.min_known) AS first_known, max(h.max_known) AS last_known, \
+                     max(h.max_change) AS last_change \
+              FROM timedb.segments AS h WHERE h.series_id = s.series_id \
+          ) AS g \
+          WHERE s.series_id = $1",
+        &[pg_sys::UUIDOID],
+    ) };
+}
+
+/// What is told of a series; instants as PostgreSQL has them, `None` for a series without points.
+pub struct About {
+    pub name: String,
+    pub unit: String,
+    pub description: Option<String>,
+    /// JSON.
+    pub labels: String,
+    pub created_at: i64,
+    /// Stored versions of points.
+    pub versions: i64,
+    pub segments: i64,
+    /// Of the segments' blobs.
+    pub bytes: i64,
+    pub first_valid_time: Option<i64>,
+    pub last_valid_time: Option<i64>,
+    pub first_known_time: Option<i64>,
+    pub last_known_time: Option<i64>,
+    pub last_change_time: Option<i64>,
+}
+
+/// Looks at one series and its segments.
+///
+/// # Errors
+/// 42704 for an unknown id.
+pub fn describe_series(id: &[u8; 16]) -> Result<About> {
+    let mut found = None;
+    ABOUT.with(|s| {
+        s.run(true, &[Arg::uuid(id)], |row| {
+            let text = |column| Ok::<_, Error>(row.text(column)?.unwrap_or_default());
+            found = Some(About {
+                name: text(1)?,
+                unit: text(2)?,
+                description: row.text(3)?,
+                labels: text(4)?,
+                created_at: row.int8(5)?,
+                versions: row.int8(6)?,
+                segments: row.int8(7)?,
+                bytes: row.int8(8)?,
+                first_valid_time: row.optional_int8(9),
+                last_valid_time: row.optional_int8(10),
+                first_known_time: row.optional_int8(11),
+                last_known_time: row.optional_int8(12),
+                last_change_time: row.optional_int8(13),
+            });
+            Ok(())
+        })
+    })?;
+    found.ok_or_else(|| Error::no_such_series(id))
+}

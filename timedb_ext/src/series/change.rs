@@ -1,0 +1,216 @@
+//! Changing a series that exists: its name and labels, which are what identifies it, its description and,
+//! as long as it has no points, its unit.
+
+use super::{BYTEA_ARRAY, TEXT_ARRAY, create};
+use crate::error::{Error, Result, uuid_text};
+use crate::labels::{Labels, check_name, identity, refuse_nul, value_hash, value_head};
+use crate::locks;
+use crate::spi::{Arg, Statement};
+use pgrx::pg_sys;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgSqlErrorCode, PgTryBuilder};
+use std::collections::HashSet;
+
+thread_local! {
+    static LOCK: Statement = const { Statement::new(
+        c"SELECT name, labels::text, unit, description FROM timedb.series WHERE series_id = $1 FOR UPDATE",
+        &[pg_sys::UUIDOID],
+    ) };
+    static TAKEN: Statement = const { Statement::new(
+        c"SELECT series_id FROM timedb.series WHERE identity = $1",
+        &[pg_sys::BYTEAOID],
+    ) };
+    static RENAME: Statement = const { Statement::new(
+        c"UPDATE timedb.series SET name = $2, labels = $3::jsonb, identity = $4 WHERE series_id = $1",
+        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::BYTEAOID],
+    ) };
+    // Each label by its place in the index.
+    static DELETE_LABELS: Statement = const { Statement::new(
+        c"DELETE FROM timedb.series_labels AS l \
+          USING unnest($2, $3, $4) AS o(label, value_head, value_hash) \
+          WHERE l.series_id = $1 AND l.label = o.label AND l.value_head = o.value_head \
+            AND l.value_hash = o.value_hash",
+        &[pg_sys::UUIDOID, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY],
+    ) };
+    static DESCRIBE: Statement = const { Statement::new(
+        c"UPDATE timedb.series SET description = NULLIF($2, '') WHERE series_id = $1",
+        &[pg_sys::UUIDOID, pg_sys::TEXTOID],
+    ) };
+    static HAS_POINTS: Statement = const { Statement::new(
+        c"SELECT 1 FROM timedb.segments WHERE series_id = $1 LIMIT 1",
+        &[pg_sys::UUIDOID],
+    ) };
+    static SET_UNIT: Statement = const { Statement::new(
+        c"UPDATE timedb.series SET unit = $2 WHERE series_id = $1",
+        &[pg_sys::UUIDOID, pg_sys::TEXTOID],
+    ) };
+}
+
+/// A series as it is, locked until the transaction ends.
+struct Locked {
+    name: String,
+    labels: Labels,
+    unit: String,
+    description: Option<String>,
+}
+
+fn lock(id: &[u8; 16]) -> Result<Locked> {
+    let mut found = None;
+    LOCK.with(|s| {
+        s.run(false, &[Arg::uuid(id)], |row| {
+            found = Some(Locked {
+                name: row.text(1)?.unwrap_or_default(),
+                labels: Labels::parse(&row.text(2)?.unwrap_or_default())?,
+                unit: row.text(3)?.unwrap_or_default(),
+                description: row.text(4)?,
+            });
+            Ok(())
+        })
+    })?;
+    found.ok_or_else(|| Error::no_such_series(id))
+}
+
+/// Gives the series another name and other labels, `None` leaving them as they are. Returns whether that
+/// changes anything.
+///
+/// # Errors
+/// 42704 for an unknown id, 22023 for a bad name, 23505 when another series has that name and these labels.
+pub fn rename(
+    tenant: &[u8; 16],
+    id: &[u8; 16],
+    name: Option<String>,
+    labels: Option<Labels>,
+) -> Result<bool> {
+    if let Some(name) = &name {
+        check_name(name)?;
+    }
+    let old = lock(id)?;
+    let name = name.as_deref().unwrap_or(&old.name);
+    let labels = labels.as_ref().unwrap_or(&old.labels);
+    let new = identity(name, labels);
+    if new == identity(&old.name, &old.labels) {
+        return Ok(false);
+    }
+    let mut taken = None;
+    TAKEN.with(|s| {
+        s.run(false, &[Arg::bytea(&new)], |row| {
+            taken = Some(row.uuid(1)?);
+            Ok(())
+        })
+    })?;
+    if taken.is_some() {
+        return Err(exists(name, taken));
+    }
+    let args = [
+        Arg::uuid(id),
+        Arg::text(name),
+        Arg::text(&labels.json()),
+        Arg::bytea(&new),
+    ];
+    RENAME.with(|s| unless_taken(name, || s.run(false, &args, |_| Ok(()))))?;
+    let before: HashSet<_> = old.labels.pairs().collect();
+    let after: HashSet<_> = labels.pairs().collect();
+    let gone: Vec<_> = before.difference(&after).copied().collect();
+    delete_labels(id, &gone)?;
+    let added = after.difference(&before).copied();
+    create::create_labels(tenant, added.map(|pair| (*id, pair)))?;
+    Ok(true)
+}
+
+/// Runs what another transaction may have been quicker with, and says that in words.
+fn unless_taken(name: &str, update: impl FnOnce() -> Result<u64>) -> Result<u64> {
+    let update = std::cell::Cell::new(Some(update));
+    // The transaction fails with the error that is returned: nothing needs to be rolled back here.
+    PgTryBuilder::new(std::panic::AssertUnwindSafe(|| match update.take() {
+        Some(update) => update(),
+        None => Err(Error::internal("a rename was tried twice")),
+    }))
+    .catch_when(
+        PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
+        |_: CaughtError| Err(exists(name, None)),
+    )
+    .execute()
+}
+
+fn exists(name: &str, id: Option<[u8; 16]>) -> Error {
+    let error = Error::new(
+        PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
+        format!("another series is named \"{name}\" and has the same labels"),
+    )
+    .hint("Choose another name, or tell the two apart by a label.");
+    match id {
+        Some(id) => error.detail(format!("It is series {}.", uuid_text(&id))),
+        None => error,
+    }
+}
+
+fn delete_labels(id: &[u8; 16], labels: &[(&str, &str)]) -> Result<()> {
+    if labels.is_empty() {
+        return Ok(());
+    }
+    let hashes: Vec<_> = labels.iter().map(|(_, value)| value_hash(value)).collect();
+    let args = [
+        Arg::uuid(id),
+        Arg::texts(labels.iter().map(|(label, _)| *label)),
+        Arg::texts(labels.iter().map(|(_, value)| value_head(value))),
+        Arg::byteas(hashes.iter().map(|hash| hash.as_slice())),
+    ];
+    DELETE_LABELS.with(|s| s.run(false, &args, |_| Ok(())))?;
+    Ok(())
+}
+
+/// What of a series may change without its name; `None` leaves it as it is.
+#[derive(Debug, Default)]
+pub struct Update {
+    /// An empty one is none.
+    pub description: Option<String>,
+    pub unit: Option<String>,
+}
+
+/// Changes description and unit. Returns whether that changes anything.
+///
+/// # Errors
+/// 42704 for an unknown id, 22023 for a bad text, 55000 for another unit of a series that has points.
+pub fn update(tenant: &[u8; 16], id: &[u8; 16], update: &Update) -> Result<bool> {
+    if let Some(description) = &update.description {
+        refuse_nul(description, "the description of a series")?;
+    }
+    if let Some(unit) = &update.unit {
+        refuse_nul(unit, "the unit of a series")?;
+        if unit.is_empty() {
+            return Err(Error::invalid("the unit of a series must not be empty")
+                .hint("A mere number is dimensionless."));
+        }
+        // Before the series: uploads take the two in this order.
+        locks::begin_unit_change(tenant);
+    }
+    let old = lock(id)?;
+    let mut changed = false;
+    if let Some(unit) = update.unit.as_deref().filter(|unit| *unit != old.unit) {
+        if has_points(id)? {
+            return Err(Error::new(
+                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!(
+                    "the unit of series \"{}\" stays \"{}\": it has points",
+                    old.name, old.unit
+                ),
+            )
+            .hint("Reads and uploads convert: give them the unit that you want."));
+        }
+        let args = [Arg::uuid(id), Arg::text(unit)];
+        SET_UNIT.with(|s| s.run(false, &args, |_| Ok(())))?;
+        changed = true;
+    }
+    if let Some(description) = &update.description
+        && *description != old.description.unwrap_or_default()
+    {
+        let args = [Arg::uuid(id), Arg::text(description)];
+        DESCRIBE.with(|s| s.run(false, &args, |_| Ok(())))?;
+        changed = true;
+    }
+    Ok(changed)
+}
+
+fn has_points(id: &[u8; 16]) -> Result<bool> {
+    Ok(HAS_POINTS.with(|s| s.run(false, &[Arg::uuid(id)], |_| Ok(())))? > 0)
+}

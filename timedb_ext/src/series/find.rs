@@ -1,0 +1,100 @@
+//! The series of a read.
+
+use super::{SeriesFilter, SeriesInfo, UUID_ARRAY, labelled};
+use crate::error::{Error, Result};
+use crate::labels::Labels;
+use crate::spi::{Arg, Row, Statement};
+use pgrx::pg_sys;
+
+/// A name that has no more series is where a filter by name and labels begins.
+const FEW: i64 = 1_000;
+
+thread_local! {
+    static ALL: Statement = const { Statement::new(
+        c"SELECT series_id, name, unit, labels::text FROM timedb.series ORDER BY series_id",
+        &[],
+    ) };
+    static BY_ID: Statement = const { Statement::new(
+        c"SELECT series_id, name, unit, labels::text FROM timedb.series \
+          WHERE series_id = ANY ($1) ORDER BY series_id",
+        &[UUID_ARRAY],
+    ) };
+    static BY_NAME: Statement = const { Statement::new(
+        c"SELECT series_id, name, unit, labels::text FROM timedb.series \
+          WHERE name = $1 ORDER BY series_id",
+        &[pg_sys::TEXTOID],
+    ) };
+    static IDS_BY_NAME: Statement = const { Statement::new(
+        c"SELECT series_id FROM timedb.series WHERE name = $1 ORDER BY series_id LIMIT $2",
+        &[pg_sys::TEXTOID, pg_sys::INT8OID],
+    ) };
+}
+
+/// The series that a filter selects, ascending by id. Ids that do not exist select nothing.
+///
+/// # Errors
+/// XX000 when a statement fails.
+pub fn find(filter: &SeriesFilter) -> Result<Vec<SeriesInfo>> {
+    let labels = filter
+        .labels
+        .as_ref()
+        .filter(|labels| labels.pairs().next().is_some());
+    let ids = match (&filter.ids, labels) {
+        (Some(ids), Some(labels)) => Some(labelled::keep(labels, ids.clone())?),
+        (Some(ids), None) => Some(ids.clone()),
+        (None, Some(labels)) => Some(match few_by_name(filter)? {
+            Some(ids) => labelled::keep(labels, ids)?,
+            None => labelled::with_all(labels, usize::MAX - 1)?.unwrap_or_default(),
+        }),
+        (None, None) => None,
+    };
+    let mut found = Vec::new();
+    let mut push = |row: &Row| {
+        found.push(info(row)?);
+        Ok(())
+    };
+    match (&ids, &filter.name) {
+        (Some(ids), _) if ids.is_empty() => {}
+        (Some(ids), _) => {
+            BY_ID.with(|s| s.run(true, &[Arg::uuids(ids.iter())], push))?;
+        }
+        (None, Some(name)) => {
+            BY_NAME.with(|s| s.run(true, &[Arg::text(name)], push))?;
+        }
+        (None, None) => {
+            ALL.with(|s| s.run(true, &[], &mut push))?;
+        }
+    }
+    if let Some(name) = &filter.name {
+        found.retain(|series| &series.name == name);
+    }
+    Ok(found)
+}
+
+/// The series of the filter's name, unless there are many.
+fn few_by_name(filter: &SeriesFilter) -> Result<Option<Vec<[u8; 16]>>> {
+    let Some(name) = &filter.name else {
+        return Ok(None);
+    };
+    let mut ids = Vec::new();
+    let args = [Arg::text(name), Arg::int8(FEW + 1)];
+    IDS_BY_NAME.with(|s| {
+        s.run(true, &args, |row| {
+            ids.push(row.uuid(1)?);
+            Ok(())
+        })
+    })?;
+    Ok((ids.len() as i64 <= FEW).then_some(ids))
+}
+
+fn info(row: &Row) -> Result<SeriesInfo> {
+    let text = |column| Ok::<_, Error>(row.text(column)?.unwrap_or_default());
+    let labels = text(4)?;
+    Ok(SeriesInfo {
+        id: row.uuid(1)?,
+        name: text(2)?,
+        unit: text(3)?,
+        // jsonb prints a space after each colon and comma; clients get compact JSON.
+        labels: Labels::parse(&labels)?.json(),
+    })
+}

@@ -1,0 +1,144 @@
+//! Series by their labels: who has one, and who of some has it. Knows the table of labels, and that a
+//! filter with several labels had better begin with the rarest.
+
+use super::UUID_ARRAY;
+use crate::error::Result;
+use crate::labels::{Labels, value_hash, value_head};
+use crate::spi::{Arg, Row, Statement};
+use pgrx::pg_sys::{self, Oid};
+
+/// How many series each label is asked for before one is found that has no more, and how that grows.
+const FIRST_LOOK: usize = 1_000;
+const LOOK_GROWS: usize = 16;
+
+const LABEL: &[Oid] = &[
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+    pg_sys::BYTEAOID,
+    pg_sys::TEXTOID,
+    pg_sys::INT8OID,
+];
+const OF_SOME: &[Oid] = &[
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+    pg_sys::BYTEAOID,
+    pg_sys::TEXTOID,
+    UUID_ARRAY,
+];
+
+thread_local! {
+    static WITH_LABEL: Statement = const { Statement::new(
+        c"SELECT series_id FROM timedb.series_labels \
+          WHERE label = $1 AND value_head = $2 AND value_hash = $3 AND value = $4 \
+          ORDER BY series_id LIMIT $5",
+        LABEL,
+    ) };
+    static OF_THESE: Statement = const { Statement::new(
+        c"SELECT series_id FROM timedb.series_labels \
+          WHERE label = $1 AND value_head = $2 AND value_hash = $3 AND value = $4 \
+            AND series_id = ANY ($5) \
+          ORDER BY series_id",
+        OF_SOME,
+    ) };
+    static COUNT: Statement = const { Statement::new(
+        c"SELECT count(*) FROM timedb.series_labels \
+          WHERE label = $1 AND value_head = $2 AND value_hash = $3 AND value = $4",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::BYTEAOID, pg_sys::TEXTOID],
+    ) };
+}
+
+/// The series that have all of the labels, ascending by id: `None` if every label has more than `most`
+/// of them. Call with at least one label.
+///
+/// # Errors
+/// XX000 when a statement fails.
+pub fn with_all(labels: &Labels, most: usize) -> Result<Option<Vec<[u8; 16]>>> {
+    let pairs: Vec<(&str, &str)> = labels.pairs().collect();
+    let mut look = match pairs.len() {
+        // Nothing to compare it with.
+        1 => most,
+        _ => FIRST_LOOK.min(most),
+    };
+    loop {
+        // The shortest list so far, and whose it is: no other label needs to give more than that.
+        let mut shortest: Option<(usize, Vec<[u8; 16]>)> = None;
+        for (i, pair) in pairs.iter().enumerate() {
+            let limit = shortest.as_ref().map_or(look + 1, |(_, ids)| ids.len());
+            let found = with_label(*pair, limit)?;
+            if found.len() < limit {
+                shortest = Some((i, found));
+            }
+        }
+        if let Some((rarest, mut ids)) = shortest {
+            for (i, pair) in pairs.iter().enumerate() {
+                if i != rarest && !ids.is_empty() {
+                    ids = of_these(*pair, &ids)?;
+                }
+            }
+            return Ok(Some(ids));
+        }
+        if look >= most {
+            return Ok(None);
+        }
+        look = look.saturating_mul(LOOK_GROWS).min(most);
+    }
+}
+
+/// Those of the series that have all of the labels, ascending by id.
+///
+/// # Errors
+/// XX000 when a statement fails.
+pub fn keep(labels: &Labels, mut ids: Vec<[u8; 16]>) -> Result<Vec<[u8; 16]>> {
+    for pair in labels.pairs() {
+        if ids.is_empty() {
+            break;
+        }
+        ids = of_these(pair, &ids)?;
+    }
+    Ok(ids)
+}
+
+/// How many series have the label.
+///
+/// # Errors
+/// XX000 when the statement fails.
+pub fn count(pair: (&str, &str)) -> Result<i64> {
+    let mut n = 0;
+    COUNT.with(|s| {
+        s.run(true, &arguments(pair), |row| {
+            n = row.int8(1)?;
+            Ok(())
+        })
+    })?;
+    Ok(n)
+}
+
+fn arguments((label, value): (&str, &str)) -> Vec<Arg> {
+    vec![
+        Arg::text(label),
+        Arg::text(value_head(value)),
+        Arg::bytea(&value_hash(value)),
+        Arg::text(value),
+    ]
+}
+
+fn with_label(pair: (&str, &str), limit: usize) -> Result<Vec<[u8; 16]>> {
+    let mut args = arguments(pair);
+    args.push(Arg::int8(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let mut ids = Vec::new();
+    WITH_LABEL.with(|s| s.run(true, &args, |row| take(row, &mut ids)))?;
+    Ok(ids)
+}
+
+fn of_these(pair: (&str, &str), of: &[[u8; 16]]) -> Result<Vec<[u8; 16]>> {
+    let mut args = arguments(pair);
+    args.push(Arg::uuids(of.iter()));
+    let mut ids = Vec::new();
+    OF_THESE.with(|s| s.run(true, &args, |row| take(row, &mut ids)))?;
+    Ok(ids)
+}
+
+fn take(row: &Row, ids: &mut Vec<[u8; 16]>) -> Result<()> {
+    ids.push(row.uuid(1)?);
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! The columns of the series of a page, fetched a few at a time as they are asked for.
+
+use crate::error::{Error, Result};
+use crate::series::UUID_ARRAY;
+use crate::settings;
+use crate::spi::{Arg, Statement, connected};
+use std::collections::VecDeque;
+
+/// Series whose columns are fetched at a time: labels can be large.
+const ROWS: usize = 100;
+
+thread_local! {
+    static COLUMNS: Statement = const { Statement::new(
+        c"SELECT s.series_id, s.name, s.unit, s.description, s.labels::text, s.created_at \
+          FROM unnest($1) WITH ORDINALITY AS p(series_id, ord) \
+          JOIN timedb.series AS s ON s.series_id = p.series_id ORDER BY p.ord",
+        &[UUID_ARRAY],
+    ) };
+}
+
+/// The columns of a series as they are told.
+pub struct SeriesRow {
+    pub id: [u8; 16],
+    pub name: String,
+    pub unit: String,
+    pub description: Option<String>,
+    /// JSON.
+    pub labels: String,
+    /// As PostgreSQL has it.
+    pub created_at: i64,
+}
+
+/// The columns of these series, in their order and fetched as they are asked for: 55000 when the tenant has
+/// changed by then.
+pub fn rows(ids: Vec<[u8; 16]>) -> impl Iterator<Item = Result<SeriesRow>> {
+    let mut ready: VecDeque<SeriesRow> = VecDeque::new();
+    let mut at = 0;
+    let tenant = settings::tenant();
+    std::iter::from_fn(move || {
+        while ready.is_empty() && at < ids.len() {
+            if settings::tenant() != tenant {
+                return Some(Err(settings::refuse_changed_tenant()));
+            }
+            let end = ids.len().min(at + ROWS);
+            let fetched = connected(|| columns(&ids[at..end], &mut ready));
+            at = end;
+            if let Err(error) = fetched {
+                return Some(Err(error));
+            }
+        }
+        ready.pop_front().map(Ok)
+    })
+}
+
+fn columns(ids: &[[u8; 16]], into: &mut VecDeque<SeriesRow>) -> Result<()> {
+    COLUMNS.with(|s| {
+        s.run(true, &[Arg::uuids(ids.iter())], |row| {
+            let text = |column| Ok::<_, Error>(row.text(column)?.unwrap_or_default());
+            into.push_back(SeriesRow {
+                id: row.uuid(1)?,
+                name: text(2)?,
+                unit: text(3)?,
+                description: row.text(4)?,
+                labels: text(5)?,
+                created_at: row.int8(6)?,
+            });
+            Ok(())
+        })
+    })?;
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! The functions about series as PostgreSQL calls them: arguments in, `Result` out, nothing else. As in
+//! `functions.rs`, their declarations stand in `sql/functions/`, and instants are PostgreSQL's microseconds.
+
+use crate::error::{Error, Result, or_raise};
+use crate::functions::jsonb_text;
+use crate::labels::Labels;
+use crate::series::{
+    NamedSeries, Search, SeriesRef, Update, count, describe_series as about, get_or_create,
+    other_unit, page, rename, rows, update,
+};
+use crate::spi::connected;
+use crate::writer::writable_tenant;
+use pgrx::datum::{AnyElement, JsonB, Uuid};
+use pgrx::prelude::*;
+
+/// Most series of one page.
+const MOST_SERIES: i32 = 100_000;
+
+fn labels_of(labels: Option<AnyElement>) -> Result<Option<Labels>> {
+    labels
+        .map(|labels| Labels::parse(&jsonb_text(labels.datum())))
+        .transpose()
+}
+
+fn id_of(series_id: Option<Uuid>) -> Result<[u8; 16]> {
+    let id = series_id.ok_or_else(|| {
+        Error::new(
+            pgrx::PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            "series_id must not be null",
+        )
+    })?;
+    Ok(*id.as_bytes())
+}
+
+fn jsonb(labels: &str) -> JsonB {
+    JsonB(serde_json::from_str(labels).unwrap_or_default())
+}
+
+/// `timedb.create_series(...)`.
+#[pg_extern(sql = false)]
+fn create_series(
+    name: Option<String>,
+    unit: Option<String>,
+    labels: Option<AnyElement>,
+    description: Option<String>,
+) -> TableIterator<'static, (name!(series_id, Uuid), name!(created, bool))> {
+    let run = || {
+        let tenant = writable_tenant("timedb.create_series()")?;
+        let series = SeriesRef::Named(NamedSeries {
+            name: name.unwrap_or_default(),
+            labels: labels_of(labels)?.unwrap_or_default(),
+            unit: unit.filter(|unit| !unit.is_empty()),
+            description,
+        });
+        let wanted = [series];
+        let resolved = connected(|| get_or_create(&tenant, &wanted))?;
+        for (series, found) in wanted.iter().zip(&resolved) {
+            if let Some(unit) = series.unit().filter(|unit| *unit != found.unit) {
+                return Err(other_unit(series, &found.unit, unit));
+            }
+        }
+        Ok(resolved)
+    };
+    let rows = or_raise(run());
+    TableIterator::new(
+        rows.into_iter()
+            .map(|s| (Uuid::from_bytes(s.id), s.created)),
+    )
+}
+
+fn search_of(
+    name: Option<String>,
+    prefix: Option<String>,
+    labels: Option<AnyElement>,
+    search: Option<String>,
+) -> Result<Search> {
+    Ok(Search {
+        name,
+        prefix: prefix.filter(|prefix| !prefix.is_empty()),
+        labels: labels_of(labels)?,
+        words: search.filter(|search| !search.is_empty()),
+    })
+}
+
+/// `timedb.find_series(...)`.
+#[pg_extern(sql = false)]
+fn find_series(
+    name: Option<String>,
+    prefix: Option<String>,
+    labels: Option<AnyElement>,
+    search: Option<String>,
+    max_series: Option<i32>,
+    after: Option<Uuid>,
+) -> TableIterator<
+    'static,
+    (
+        name!(series_id, Uuid),
+        name!(name, String),
+        name!(unit, String),
+        name!(description, Option<String>),
+        name!(labels, JsonB),
+        name!(created_at, i64),
+    ),
+> {
+    let run = || {
+        let most = max_series.unwrap_or(MOST_SERIES);
+        if !(1..=MOST_SERIES).contains(&most) {
+            return Err(Error::invalid(format!(
+                "max_series must be 1 to {MOST_SERIES}, not {most}"
+            )));
+        }
+        let search = search_of(name, prefix, labels, search)?;
+        let after = after.map(|after| *after.as_bytes());
+        connected(|| page(&search, most as usize, after))
+    };
+    let found = rows(or_raise(run()));
+    TableIterator::new(found.map(|row| {
+        let row = or_raise(row);
+        (
+            Uuid::from_bytes(row.id),
+            row.name,
+            row.unit,
+            row.description,
+            jsonb(&row.labels),
+            row.created_at,
+        )
+    }))
+}
+
+/// `timedb.count_series(...)`.
+#[pg_extern(sql = false)]
+fn count_series(
+    name: Option<String>,
+    prefix: Option<String>,
+    labels: Option<AnyElement>,
+    search: Option<String>,
+) -> i64 {
+    let run = || {
+        let search = search_of(name, prefix, labels, search)?;
+        connected(|| count(&search))
+    };
+    or_raise(run())
+}
+
+/// `timedb.describe_series(series_id)`.
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity, reason = "pgrx reads the columns off it")]
+fn describe_series(
+    series_id: Option<Uuid>,
+) -> TableIterator<
+    'static,
+    (
+        name!(series_id, Uuid),
+        name!(name, String),
+        name!(unit, String),
+        name!(description, Option<String>),
+        name!(labels, JsonB),
+        name!(created_at, i64),
+        name!(versions, i64),
+        name!(segments, i64),
+        name!(bytes, i64),
+        name!(first_valid_time, Option<i64>),
+        name!(last_valid_time, Option<i64>),
+        name!(first_known_time, Option<i64>),
+        name!(last_known_time, Option<i64>),
+        name!(last_change_time, Option<i64>),
+    ),
+> {
+    let run = || {
+        let id = id_of(series_id)?;
+        Ok((id, connected(|| about(&id))?))
+    };
+    let (id, about) = or_raise(run());
+    TableIterator::once((
+        Uuid::from_bytes(id),
+        about.name,
+        about.unit,
+        about.description,
+        jsonb(&about.labels),
+        about.created_at,
+        about.versions,
+        about.segments,
+        about.bytes,
+        about.first_valid_time,
+        about.last_valid_time,
+        about.first_known_time,
+        about.last_known_time,
+        about.last_change_time,
+    ))
+}
+
+/// `timedb.rename_series(series_id, name, labels)`.
+#[pg_extern(sql = false)]
+fn rename_series(
+    series_id: Option<Uuid>,
+    name: Option<String>,
+    labels: Option<AnyElement>,
+) -> bool {
+    let run = || {
+        let tenant = writable_tenant("timedb.rename_series()")?;
+        let id = id_of(series_id)?;
+        let labels = labels_of(labels)?;
+        connected(|| rename(&tenant, &id, name, labels))
+    };
+    or_raise(run())
+}
+
+/// `timedb.update_series(series_id, description, unit)`.
+#[pg_extern(sql = false)]
+fn update_series(
+    series_id: Option<Uuid>,
+    description: Option<String>,
+    unit: Option<String>,
+) -> bool {
+    let run = || {
+        let tenant = writable_tenant("timedb.update_series()")?;
+        let id = id_of(series_id)?;
+        connected(|| update(&tenant, &id, &Update { description, unit }))
+    };
+    or_raise(run())
+}

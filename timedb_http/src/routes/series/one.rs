@@ -1,0 +1,148 @@
+//! `GET /series/{series_id}`: what a series is and how much of it there is. `PATCH`: another name, other
+//! labels, another description or unit.
+
+use axum::{
+    body::Body,
+    extract::{Path, RawQuery, State, rejection::PathRejection},
+    http::HeaderMap,
+    response::Response,
+};
+use futures_util::future::join3;
+use tokio_postgres::{Client, Row, types::Type};
+use uuid::Uuid;
+
+use super::{
+    super::{
+        invalid, json_response,
+        query::{each, values, wrong},
+    },
+    search::{write_instant, write_series},
+};
+use crate::{
+    db::Access,
+    error::{ApiError, FieldError},
+    extract::{api_key, key_and_body, read_body},
+    instant::Formatter,
+    intake::{Problem, read_change},
+    router::AppState,
+};
+
+const DESCRIBE: &str = "SELECT series_id, name, unit, description, labels::pg_catalog.text, created_at, \
+                        versions, segments, bytes, first_valid_time, last_valid_time, first_known_time, \
+                        last_known_time, last_change_time FROM timedb.describe_series($1)";
+const RENAME: &str = "SELECT timedb.rename_series($1, $2, $3::pg_catalog.text::pg_catalog.jsonb)";
+const UPDATE: &str = "SELECT timedb.update_series($1, $2, $3)";
+
+type SeriesPath = Result<Path<String>, PathRejection>;
+
+pub(crate) async fn describe_series(
+    State(state): State<AppState>,
+    path: SeriesPath,
+    headers: HeaderMap,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, ApiError> {
+    let key = api_key(&headers)?;
+    let id = match series_id(path, raw.as_deref()) {
+        Ok(id) => id,
+        Err(errors) => return Err(invalid(&state, key.as_ref(), &errors).await),
+    };
+    let describe = async |client: &Client| client.query_typed(DESCRIBE, &[(&id, Type::UUID)]).await;
+    let work = state.db.run(Access::Read, key.as_ref(), describe);
+    render(&state.within(work).await?)
+}
+
+pub(crate) async fn change_series(
+    State(state): State<AppState>,
+    path: SeriesPath,
+    headers: HeaderMap,
+    RawQuery(raw): RawQuery,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let (key, body) = key_and_body(&headers, body)?;
+    let key = key.as_ref();
+    let body = read_body(&state.db, key, &headers, body, state.max_body_bytes).await?;
+    let work = async {
+        if let Some(content_type) = body.not_json() {
+            let answer = ApiError::not_json(content_type);
+            return Err(body.refuse(&state.db, key, answer).await);
+        }
+        let read = series_id(path, raw.as_deref());
+        let (id, change) = match read.and_then(|id| Ok((id, read_change(&body.bytes)?))) {
+            Ok(read) => read,
+            Err(errors) => return Err(body.invalid(&state.db, key, &errors).await),
+        };
+        // All are sent at once; after one that fails the others are not carried out.
+        let write = async |client: &Client| {
+            let (name, labels) = (
+                (&change.name as _, Type::TEXT),
+                (&change.labels as _, Type::TEXT),
+            );
+            let rename = [(&id as _, Type::UUID), name, labels];
+            let (text, unit) = (
+                (&change.description as _, Type::TEXT),
+                (&change.unit as _, Type::TEXT),
+            );
+            let update = [(&id as _, Type::UUID), text, unit];
+            // In this order: a change of the unit waits for uploads, and should hold no series then.
+            let (updated, renamed, described) = join3(
+                client.query_typed(UPDATE, &update),
+                client.query_typed(RENAME, &rename),
+                client.query_typed(DESCRIBE, &[(&id, Type::UUID)]),
+            )
+            .await;
+            updated?;
+            renamed?;
+            described
+        };
+        state.db.run(Access::Write, key, write).await
+    };
+    render(&state.within(work).await?)
+}
+
+/// The series that the path names; there is nothing to ask for beside it.
+fn series_id(path: SeriesPath, query: Option<&str>) -> Result<Uuid, Vec<FieldError>> {
+    let text = path.map(|Path(id)| id).unwrap_or_default();
+    let id =
+        Uuid::try_parse(&text).map_err(|_| wrong(&["path", "series_id"], &text, Problem::uuid()));
+    let rest = each(query.unwrap_or_default(), |_, _| Err(values::unknown()));
+    match (id, rest) {
+        (Ok(id), Ok(())) => Ok(id),
+        (id, rest) => {
+            let errors = id.err().into_iter();
+            Err(errors.chain(rest.err().into_iter().flatten()).collect())
+        }
+    }
+}
+
+fn render(rows: &[Row]) -> Result<Response, ApiError> {
+    let row = rows
+        .first()
+        .ok_or_else(|| ApiError::internal("describe_series returned no row"))?;
+    let mut out = Vec::with_capacity(768);
+    let mut formatter = Formatter::new();
+    out.push(b'{');
+    write_series(row, &mut formatter, &mut out);
+    for (column, name) in [(6, "versions"), (7, "segments"), (8, "bytes")] {
+        write_name(name, &mut out);
+        let number: i64 = row.get(column);
+        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+    for (column, name) in [
+        (9, "first_valid_time"),
+        (10, "last_valid_time"),
+        (11, "first_known_time"),
+        (12, "last_known_time"),
+        (13, "last_change_time"),
+    ] {
+        write_name(name, &mut out);
+        write_instant(row.get(column), &mut formatter, &mut out);
+    }
+    out.push(b'}');
+    Ok(json_response(out))
+}
+
+fn write_name(name: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
