@@ -134,6 +134,7 @@ pub async fn probes(superuser: &Client, a: &Tenant) -> Vec<Probe> {
         text("{UNIT}", "kestrel-unit"),
         text("{DESCRIPTION}", "kestrel description"),
         text("{WORKFLOW}", "kestrel-workflow"),
+        text("{REQUEST}", "kestrel-request"),
         text("{PARAMS}", r#"{"kestrel-key": "kestrel-setting"}"#),
         text("{EMAIL}", &a.email),
         text("{COMPANY}", "kestrel tenant"),

@@ -81,6 +81,9 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
             "'{2025-01-01}', '{1}', series_id => '{{SERIES}}', unit => '{{UNIT}}'",
             "'{2025-01-01}', '{1}', name => '{{NAME}}', labels => ARRAY['{LABELS}'::jsonb /* {IN_ARRAY} */], unit => '{other}'",
             "'{2025-01-01}', '{1}', name => '{{EMPTY}}', unit => '{other}'",
+            "'{2025-01-01}', '{1}', name => '{{NAME}}', idempotency_key => '{REQUEST}'",
+            "'{2025-01-01}', '{1}', name => '{{NAME}}', batch_id => '{BATCH}'",
+            "ARRAY['{DAY} 01:00Z']::timestamptz[], ARRAY[{NUMBER}]::float8[], name => '{{NAME}}', skip_unchanged => true",
         ],
     ),
     ("_upload_packed", Tenants, &[]),
@@ -168,6 +171,7 @@ pub fn argument(name: &str, kind: &str) -> Option<&'static str> {
         ("unit", "text") => "'{UNIT}'",
         ("description", "text") => "'{DESCRIPTION}'",
         ("workflow_id", "text") => "'{WORKFLOW}'",
+        ("idempotency_key", "text") => "'{REQUEST}'",
         (_, "text") => "'{NAME}'",
         ("unit", "text[]") => "ARRAY['{UNIT}']",
         ("description", "text[]") => "ARRAY['{DESCRIPTION}']",
@@ -186,6 +190,7 @@ pub fn argument(name: &str, kind: &str) -> Option<&'static str> {
         (_, "integer[]") => "ARRAY[1]",
         (_, "time without time zone") => "time '06:00'",
         (_, "interval") => "interval '1 day'",
+        (_, "time without time zone") => "time '06:00'",
         _ => return None,
     })
 }

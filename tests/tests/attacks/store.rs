@@ -54,6 +54,8 @@ fn uploads(word: &str, number: f64, day: &str, series: usize) -> String {
                known_time => '{day} 02:00Z', workflow_id => '{word}-workflow',
                batch_start_time => '{day} 03:00Z', batch_finish_time => '{day} 04:00Z',
                batch_params => '{{"{word}-key": "{word}-setting"}}');
+           SELECT timedb.upload('{{}}', '{{}}', '{{{word}-name}}', ARRAY['{{"{word}-label": "{word}-value-1"}}'::jsonb],
+               series_index => '{{}}', idempotency_key => '{word}-request');
            SELECT timedb.create_series('{word}-empty')"#
     )
 }

@@ -1,6 +1,6 @@
 //! A tenant of a random history: writes into the store and into the model, and holds reads against the model.
 
-use timedb_tests::{Db, Server, Tenant};
+use timedb_tests::{Db, Server, Tenant, count};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -140,6 +140,13 @@ impl Writer {
         assert!(in_time, "{story}: not in the order of series and time");
         found.sort();
         same(&expected, &found, &format!("{story}, rows"));
+        let noted = "SELECT count(*) FROM timedb.read_versions()
+                     WHERE annotation IS NOT NULL OR tags IS NOT NULL OR metadata IS NOT NULL";
+        assert_eq!(
+            count(&self.client, noted, &[]).await,
+            0,
+            "{story}: nobody wrote a note"
+        );
     }
 
     /// Holds a read over HTTP against the model.

@@ -6,7 +6,7 @@ pub const ROLE: &str = "tenant_b";
 
 /// sqlsmith calls no function that returns rows: these call them for it. Each exists many times, because
 /// it picks by chance among PostgreSQL's thousands. They run as their caller.
-const FUNCTIONS: [(&str, &str, &str); 20] = [
+const FUNCTIONS: [(&str, &str, &str); 21] = [
     (
         "flat(name text, labels jsonb, a timestamptz, b timestamptz)",
         "double precision",
@@ -61,6 +61,11 @@ const FUNCTIONS: [(&str, &str, &str); 20] = [
         "put_to(t timestamptz[], v double precision[], ids uuid[], ends timestamptz[], known timestamptz)",
         "uuid",
         "SELECT batch_id FROM timedb.upload(put_to.t, put_to.v, series_id => put_to.ids, valid_time_end => put_to.ends, known_time => put_to.known)",
+    ),
+    (
+        "put_again(t timestamptz[], v double precision[], request text, batch uuid, skip boolean)",
+        "boolean",
+        "SELECT replayed FROM timedb.upload(put_again.t, put_again.v, '{again}', batch_id => put_again.batch, idempotency_key => put_again.request, skip_unchanged => put_again.skip)",
     ),
     (
         "put_packed(data bytea)",
