@@ -190,7 +190,6 @@ pub fn argument(name: &str, kind: &str) -> Option<&'static str> {
         (_, "integer[]") => "ARRAY[1]",
         (_, "time without time zone") => "time '06:00'",
         (_, "interval") => "interval '1 day'",
-        (_, "time without time zone") => "time '06:00'",
         _ => return None,
     })
 }
