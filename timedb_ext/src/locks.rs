@@ -52,8 +52,8 @@ pub fn begin_write(tenant: &[u8; 16]) -> i64 {
 /// The change_time up to which all of the tenant's writes have ended, and are to be seen by snapshots
 /// taken from now on. The transaction's own writes do not count.
 pub fn settled(tenant: &[u8; 16]) -> i64 {
-    // Before looking: who enters afterwards takes a later time.
-    let before = now();
+    // Before looking: who enters afterwards takes a later time, or this very one at the earliest.
+    let before = now() - 1;
     let [high, low] = hash(tenant, &[]);
     // SAFETY: PostgreSQL allocates the list in the current memory context; it is freed here.
     unsafe {

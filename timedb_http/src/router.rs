@@ -52,6 +52,7 @@ pub(crate) fn build(state: AppState) -> Router {
         .route("/health", get(routes::health::health))
         .route("/ready", get(routes::health::ready))
         .route("/values", get(routes::values::read_values))
+        .route("/changes", get(routes::changes::read_changes))
         .route("/upload", post(routes::upload::upload))
         .route("/series", post(routes::series::create_series))
         .route(

@@ -51,8 +51,10 @@ const MISSING: &str = "\
     SELECT f FROM pg_catalog.unnest(ARRAY[ \
         'timedb.hide_parameters()', 'timedb.authenticate(text)', 'timedb.report_key_use()', \
         'timedb.auth_required()', 'timedb.isolation_problems()', \
-        'timedb._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb)', \
-        'timedb._read_packed(text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,timestamptz)', \
+        'timedb._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb,uuid,text,boolean)', \
+        'timedb._read_packed(text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,timestamptz,timestamptz,\
+                             timestamptz,interval,interval,interval,interval,timestamptz,integer,time,text,text)', \
+        'timedb._read_changes_packed(timestamptz,text,uuid[],text,jsonb,integer)', \
         'timedb.create_series(text,text,jsonb,text)' \
     ]) AS f WHERE pg_catalog.to_regprocedure(f) IS NULL";
 

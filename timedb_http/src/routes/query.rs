@@ -1,9 +1,8 @@
 //! The query string of `GET /values`: every parameter known by name, every value checked, since a typo that
 //! is ignored would return everything.
 
-mod values;
+pub(super) mod values;
 
-use serde_json::{Value, json};
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
@@ -91,7 +90,7 @@ pub(super) fn parse(query: &str) -> Result<Read, Vec<FieldError>> {
             "window_length" => values::length(&value, &mut read.window_length),
             "issue_offset" => values::length(&value, &mut read.issue_offset),
             "start_window" => values::instant(&value, &mut read.start_window),
-            "days_ahead" => values::days(&value, &mut read.days_ahead),
+            "days_ahead" => values::integer(&value, &mut read.days_ahead),
             "time_of_day" => values::time_of_day(&value, &mut read.time_of_day),
             "tz" => values::text(&value, &mut read.tz),
             "unit" => values::text(&value, &mut read.unit),
@@ -107,11 +106,7 @@ pub(super) fn parse(query: &str) -> Result<Read, Vec<FieldError>> {
             _ => Err(values::unknown()),
         };
         if let Err(problem) = result {
-            let place = vec![json!("query"), json!(name)];
-            let input = Value::from(value.as_ref());
-            let mut error = FieldError::new(problem.kind, place, problem.msg, input);
-            error.ctx = problem.ctx;
-            errors.push(error);
+            errors.push(values::error(&name, &value, problem));
         }
     }
     if all_versions {
@@ -126,6 +121,8 @@ pub(super) fn parse(query: &str) -> Result<Read, Vec<FieldError>> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn error(query: &str) -> Value {

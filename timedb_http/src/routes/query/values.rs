@@ -6,10 +6,19 @@ use uuid::Uuid;
 use crate::{
     db::PgInstant,
     duration::{self, Interval, TimeOfDay},
+    error::FieldError,
     instant,
     intake::Problem,
     output::Mode,
 };
+
+/// The error of a parameter, with its place.
+pub(crate) fn error(name: &str, value: &str, problem: Problem) -> FieldError {
+    let place = vec![json!("query"), json!(name)];
+    let mut error = FieldError::new(problem.kind, place, problem.msg, Value::from(value));
+    error.ctx = problem.ctx;
+    error
+}
 
 /// A parameter that nobody knows.
 pub(crate) fn unknown() -> Problem {
@@ -48,7 +57,8 @@ pub(crate) fn time_of_day(value: &str, into: &mut Option<TimeOfDay>) -> Result<(
     Ok(())
 }
 
-pub(crate) fn days(value: &str, into: &mut Option<i32>) -> Result<(), Problem> {
+/// A whole number.
+pub(crate) fn integer(value: &str, into: &mut Option<i32>) -> Result<(), Problem> {
     let problem = |_| {
         Problem::new(
             "int_parsing",
