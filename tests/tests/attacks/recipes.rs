@@ -62,6 +62,14 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("read_flat", Tenants, READS),
     ("read_overlapping", Tenants, READS),
     ("read_versions", Tenants, READS),
+    (
+        "read_relative",
+        Tenants,
+        &["name => '{NAME}', days_ahead => 1, time_of_day => '06:00'"],
+    ),
+    ("read_changes", Tenants, CHANGES),
+    ("_read_changes_packed", Tenants, CHANGES),
+    ("changes_cursor", Tenants, &[]),
     ("_read_rows", Tenants, MODES),
     ("_read_chunks", Tenants, MODES),
     ("_read_packed", Tenants, MODES),
@@ -111,6 +119,14 @@ const READS: &[&str] = &[
     "name => '{EMPTY}'",
 ];
 
+const CHANGES: &[&str] = &[
+    "series_id => ARRAY['{SERIES}', '{SERIES}']::uuid[], name => '{NAME}'",
+    "cursor => timedb.changes_cursor('{DAY}'), name => '{NAME}', max_points => 100000",
+    "labels => '{LABELS}'",
+    "name => '{EMPTY}'",
+    "cursor => '{SERIESHEX}'",
+];
+
 const MODES: &[&str] = &[
     "'flat', ARRAY['{SERIES}']::uuid[]",
     "'overlapping', name => '{NAME}'",
@@ -149,6 +165,7 @@ pub fn argument(name: &str, kind: &str) -> Option<&'static str> {
         (_, "boolean") => "false",
         (_, "smallint" | "integer" | "bigint") => "1",
         (_, "integer[]") => "ARRAY[1]",
+        (_, "time without time zone") => "time '06:00'",
         (_, "interval") => "interval '1 day'",
         _ => return None,
     })

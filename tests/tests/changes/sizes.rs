@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use timedb_tests::{Db, Server, Tenant, count};
+use timedb_tests::{Db, Role, Server, Tenant, count};
 use tokio_postgres::Client;
 
 use crate::{Asked, all_changes, changes, run, same, versions};
@@ -200,4 +200,44 @@ async fn ten_thousand_changes_over_http_take_a_moment() {
         count(&client, "SELECT count(*) FROM timedb.read_changes()", &[]).await,
         10_000
     );
+}
+
+#[tokio::test]
+async fn a_request_that_goes_through_very_many_writes_stops_on_the_way_and_goes_on_from_there() {
+    let db = Db::new().await;
+    let server = Server::start(&db);
+    let client = db.login(db.a()).await;
+    let other = timedb_tests::upload(&client, "other", &[1.0])
+        .await
+        .unwrap();
+    // Rows of writes without their segments: nothing of them is read here.
+    db.connect(Role::Superuser)
+        .await
+        .execute(
+            "INSERT INTO timedb.batches (tenant_id, batch_id, change_time, settled_time, points, min_valid, max_valid,
+                                         series_ids)
+             SELECT tenant_id, gen_random_uuid(), change_time + i * interval '1 us', settled_time, 1, min_valid,
+                    max_valid, ARRAY[$1::uuid]
+             FROM timedb.batches, generate_series(1, 120000) AS i",
+            &[&other],
+        )
+        .await
+        .unwrap();
+    timedb_tests::upload(&client, "wind", &[1.0]).await.unwrap();
+    let key = Some(db.a().key.as_str());
+    let mut path = "/changes?name=wind".to_owned();
+    for (count, more) in [(0, true), (1, false), (0, false)] {
+        let started = Instant::now();
+        let answer = server.get(&path, key).await.json();
+        println!("{count} of 120,000 writes in {:?}", started.elapsed());
+        assert_eq!(
+            (&answer["count"], &answer["more"]),
+            (&count.into(), &more.into())
+        );
+        let cursor = answer["cursor"].as_str().unwrap();
+        path = format!("/changes?name=wind&cursor={cursor}");
+    }
+    // In SQL there would be no cursor to go on with.
+    let of_wind = "SELECT count(*) FROM timedb.read_changes(name => 'wind')";
+    assert_eq!(count(&client, of_wind, &[]).await, 1);
 }

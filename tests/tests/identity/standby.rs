@@ -1,6 +1,8 @@
 //! A standby: authentication and reads work there and follow the primary, writes are refused as on any
 //! read-only server.
 
+#[path = "standby/as_of.rs"]
+mod as_of;
 #[path = "standby/pair.rs"]
 mod pair;
 #[path = "standby/server.rs"]
