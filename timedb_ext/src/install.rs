@@ -147,6 +147,11 @@ extension_sql_file!(
     name = "read",
     requires = ["corrections"]
 );
+extension_sql_file!(
+    "../../sql/functions/changes.sql",
+    name = "changes",
+    requires = ["read"]
+);
 
 // Owners, dumps and rights, over all that stands by then.
 extension_sql_file!("../../sql/finalize.sql", name = "finalize", finalize);

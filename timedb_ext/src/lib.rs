@@ -4,6 +4,7 @@ use pgrx::prelude::*;
 
 mod auth;
 mod batches;
+mod changes;
 mod columns;
 mod corrections;
 mod error;

@@ -6,7 +6,7 @@
 mod arguments;
 mod instants;
 pub mod moment;
-mod query;
+pub mod query;
 mod request;
 
 pub use arguments::ReadArguments;
@@ -17,11 +17,11 @@ use crate::error::{Error, Result, uuid_text};
 use crate::pack::{Run, Writers, pack_chunk};
 use crate::series::{SeriesInfo, find};
 use crate::spi::{Row, connected, fetch};
-use crate::{settings, time, units};
+use crate::{settings, units};
 use pgrx::PgSqlErrorCode;
 use std::collections::VecDeque;
 use std::ffi::CString;
-use timedb_segment::{Bounds, Merged, Merger, Mode, Points, SegmentKey, decode_range};
+use timedb_segment::{Merged, Merger, Mode, Points, SegmentKey, decode_range};
 use timedb_units::Conversion;
 
 /// Segments fetched at a time: the first fetch small, so that small reads stay small.
@@ -159,16 +159,7 @@ impl ReadCursor {
     fn take_segment(&mut self, row: &Row) -> Result<()> {
         // WITH ORDINALITY counts from 1.
         let place = row.int8(1)? as usize - 1;
-        let instant = |column| Ok::<_, Error>(time::from_pg(row.int8(column)?));
-        let bounds = Bounds {
-            min_valid: instant(2)?,
-            max_valid: instant(3)?,
-            min_known: instant(4)?,
-            max_known: instant(5)?,
-            min_change: instant(6)?,
-            max_change: instant(7)?,
-            count: row.int4(8)?.cast_unsigned(),
-        };
+        let bounds = query::bounds(row)?;
         let key = SegmentKey {
             tenant: self.tenant,
             series: self.series[place].id,
@@ -280,7 +271,8 @@ impl ReadCursor {
     }
 }
 
-fn damaged(row: &Row, key: &SegmentKey, why: &str) -> Error {
+/// The error of a segment that cannot be decoded; its id is the tenth column of `row`.
+pub fn damaged(row: &Row, key: &SegmentKey, why: &str) -> Error {
     let segment_id = row.int8(10).unwrap_or_default();
     Error::new(
         PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,

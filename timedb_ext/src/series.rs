@@ -31,6 +31,13 @@ pub struct SeriesInfo {
     pub labels: String,
 }
 
+impl SeriesInfo {
+    /// How many bytes its texts take.
+    pub fn bytes(&self) -> usize {
+        self.name.len() + self.unit.len() + self.labels.len()
+    }
+}
+
 /// A series as a writer names it.
 #[derive(Debug, Clone)]
 pub enum SeriesRef {
@@ -69,6 +76,13 @@ pub struct SeriesFilter {
     pub ids: Option<Vec<[u8; 16]>>,
     pub name: Option<String>,
     pub labels: Option<Labels>,
+}
+
+impl SeriesFilter {
+    /// Whether it selects all series.
+    pub fn is_open(&self) -> bool {
+        self.ids.is_none() && self.name.is_none() && self.labels.is_none()
+    }
 }
 
 const UUID_ARRAY: Oid = pg_sys::UUIDARRAYOID;

@@ -4,6 +4,7 @@
 //! binds as in any other statement: the role is that of the calling definer function.
 
 use crate::error::{Error, Result};
+use crate::time;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::spi::Spi;
 use std::cell::Cell;
@@ -130,6 +131,17 @@ pub fn fetch(name: &CStr, limit: usize, mut each: impl FnMut(&Row) -> Result<()>
             return Ok(false);
         }
         Ok(true)
+    }
+}
+
+/// Closes a cursor before its end; one that is gone is no error.
+pub fn close(name: &CStr) {
+    // SAFETY: SPI is connected; a portal found by name is valid until closed.
+    unsafe {
+        let portal = pg_sys::SPI_cursor_find(name.as_ptr());
+        if !portal.is_null() {
+            pg_sys::SPI_cursor_close(portal);
+        }
     }
 }
 
@@ -349,6 +361,26 @@ impl Row {
     pub fn optional_uuid(&self, column: i32) -> Result<Option<[u8; 16]>> {
         match self.datum(column) {
             Some(_) => self.uuid(column).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether an `xmin` is one of the transaction that is under way.
+    pub fn is_own(&self, column: i32) -> Result<bool> {
+        let xid = pg_sys::TransactionId::from(self.required(column)?.value() as u32);
+        // SAFETY: looks at the backend's own transactions.
+        Ok(unsafe { pg_sys::TransactionIdIsCurrentTransactionId(xid) })
+    }
+
+    /// A `timestamptz` in Unix microseconds.
+    pub fn instant(&self, column: i32) -> Result<i64> {
+        self.int8(column).map(time::from_pg)
+    }
+
+    /// The elements of a `uuid[]` without nulls, or `None` for NULL.
+    pub fn optional_uuids(&self, column: i32) -> Result<Option<Vec<[u8; 16]>>> {
+        match self.datum(column) {
+            Some(_) => self.uuids(column).map(Some),
             None => Ok(None),
         }
     }

@@ -1,10 +1,12 @@
 //! Answers: packed chunks of columns to JSON rows, in memory and in order while they are few, streamed
 //! when they are many.
 
+mod changes;
 mod chunk;
 mod ordered;
 mod rows;
 
+pub(crate) use changes::write_changes;
 pub(crate) use chunk::Chunk;
 pub(crate) use ordered::write_ordered;
 pub(crate) use rows::{Fragment, Mode, Writer};

@@ -55,6 +55,7 @@ pub(crate) fn build(state: AppState) -> Router {
             "/values",
             get(routes::values::read_values).put(routes::corrections::update_values),
         )
+        .route("/changes", get(routes::changes::read_changes))
         .route("/upload", post(routes::upload::upload))
         .route(
             "/series",

@@ -1,5 +1,6 @@
 //! One module per route; each turns a request into one statement and its answer into JSON.
 
+pub(crate) mod changes;
 pub(crate) mod corrections;
 pub(crate) mod health;
 pub(crate) mod list_timeseries;

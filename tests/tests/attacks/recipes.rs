@@ -99,7 +99,14 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("read_flat", Tenants, READS),
     ("read_overlapping", Tenants, READS),
     ("read_versions", Tenants, READS),
-    ("read_relative", Tenants, &[]),
+    (
+        "read_relative",
+        Tenants,
+        &["name => '{NAME}', days_ahead => 1, time_of_day => '06:00'"],
+    ),
+    ("read_changes", Tenants, CHANGES),
+    ("_read_changes_packed", Tenants, CHANGES),
+    ("changes_cursor", Tenants, &[]),
     ("_read_rows", Tenants, MODES),
     ("_read_chunks", Tenants, MODES),
     ("_read_packed", Tenants, MODES),
@@ -147,6 +154,14 @@ const READS: &[&str] = &[
     "labels => '{\"{LABEL}\": null}'",
     "name => '{NAME}', start_known => '{DAY}', end_known => '{DAY} 23:00Z'",
     "name => '{EMPTY}'",
+];
+
+const CHANGES: &[&str] = &[
+    "series_id => ARRAY['{SERIES}', '{SERIES}']::uuid[], name => '{NAME}'",
+    "cursor => timedb.changes_cursor('{DAY}'), name => '{NAME}', max_points => 100000",
+    "labels => '{LABELS}'",
+    "name => '{EMPTY}'",
+    "cursor => '{SERIESHEX}'",
 ];
 
 const MODES: &[&str] = &[

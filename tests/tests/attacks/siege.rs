@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::canaries::Probe;
 use crate::store::Store;
-use crate::transcript::{without_ids, without_typed};
+use crate::transcript::{without_cursors, without_ids, without_typed};
 use crate::watch::fingerprint;
 
 /// Who attacks, or for the controls, who may see it all.
@@ -163,9 +163,9 @@ impl<'a> Siege<'a> {
             let random = self
                 .play(attacker, &script(|probe| &probe.random), attack)
                 .await;
-            let heard = without_ids(&heard);
+            let heard = without_cursors(&without_ids(&heard));
             let heard_of_nobody = without_typed(&random.bytes, &typed, |probe| &probe.random);
-            let heard_of_nobody = without_ids(&heard_of_nobody);
+            let heard_of_nobody = without_cursors(&without_ids(&heard_of_nobody));
             if heard != heard_of_nobody || of_a.code != random.code {
                 self.found.push(format!(
                     "DIFFERENCE {case}:\n--- what A has\n{}\n--- what nobody has\n{}",

@@ -1,6 +1,8 @@
 //! A standby: authentication and reads work there and follow the primary, writes are refused as on any
 //! read-only server.
 
+#[path = "standby/as_of.rs"]
+mod as_of;
 #[path = "standby/pair.rs"]
 mod pair;
 #[path = "standby/server.rs"]
@@ -21,6 +23,10 @@ const READS: &[(&str, i64)] = &[
         "SELECT * FROM timedb.read_flat(name => 'wind', start_valid => '2025-01-01 01:00Z')",
         1,
     ),
+    // The newest write tells only of those before it.
+    ("SELECT * FROM timedb.read_changes()", 0),
+    ("SELECT timedb.changes_cursor()", 1),
+    ("SELECT * FROM timedb._read_changes_packed()", 1),
     ("SELECT * FROM timedb.values", 2),
     ("SELECT * FROM timedb.series", 1),
     ("SELECT * FROM timedb.batches", 1),

@@ -48,6 +48,23 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
         "update_values",
         format!(r#"SELECT timedb.update_values('[{{"series_id": "{of_a}", "valid_time": "2025-01-01 00:00Z", "value": 7}}]')"#),
     ));
+    for rest in ["", "name => 'wind'", &by_id] {
+        calls.push((
+            "read_changes",
+            format!("SELECT * FROM timedb.read_changes({rest})"),
+        ));
+        calls.push((
+            "_read_changes_packed",
+            format!(
+                "SELECT convert_from(c.packed, 'SQL_ASCII'), c.cursor FROM timedb._read_changes_packed({rest}) AS c
+                 WHERE false OR length(c.packed) < 0"
+            ),
+        ));
+    }
+    calls.push((
+        "changes_cursor",
+        "SELECT timedb.changes_cursor()".to_owned(),
+    ));
     calls.push(("whoami", "SELECT * FROM timedb.whoami()".to_owned()));
     calls.push((
         "current_tenant",
@@ -181,7 +198,7 @@ async fn no_function_returns_anything_of_another_tenant() {
 #[tokio::test]
 async fn packed_chunks_hold_no_byte_of_another_tenants_series() {
     let shared = shared().await;
-    for (tenant, expected) in [(Some(shared.db.b()), 3), (None, 0)] {
+    for (tenant, expected) in [(Some(shared.db.b()), 4), (None, 0)] {
         let client = shared.db.connect(Role::User).await;
         run(&client, "BEGIN").await;
         if let Some(tenant) = tenant {
@@ -197,6 +214,10 @@ async fn packed_chunks_hold_no_byte_of_another_tenants_series() {
             let query = format!("SELECT timedb._read_packed('versions'{call})");
             let rows = client.query(&query, &[]).await.unwrap();
             chunks.extend(rows.iter().map(|row| row.get::<_, Vec<u8>>(0)));
+        }
+        let query = "SELECT packed, cursor FROM timedb._read_changes_packed()";
+        for row in client.query(query, &[]).await.unwrap() {
+            chunks.push(row.get(0));
         }
         assert!(chunks.len() >= expected, "{} chunks", chunks.len());
         for id in &shared.series[0] {

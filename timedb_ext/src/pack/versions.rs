@@ -26,6 +26,11 @@ thread_local! {
 pub struct Writers(HashMap<[u8; 16], Option<[u8; 16]>>);
 
 impl Writers {
+    /// Notes who wrote a batch, so that it need not be looked up.
+    pub fn insert(&mut self, batch: [u8; 16], user: Option<[u8; 16]>) {
+        self.0.insert(batch, user);
+    }
+
     /// Looks up the batches of these runs. Call with SPI connected.
     ///
     /// # Errors

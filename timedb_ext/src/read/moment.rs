@@ -1,4 +1,5 @@
-//! The snapshots that reads are made under: the one that has all writes up to a change_time, the latest one.
+//! The snapshots that reads are made under: the one that has all writes up to a change_time, the latest one, and
+//! up to when one has all writes.
 
 use crate::error::{Error, Result};
 use crate::spi::Statement;
@@ -9,7 +10,7 @@ use pgrx::pg_sys;
 thread_local! {
     // The latest writes say most about what had ended. The index on change_time gives them.
     static SETTLED: Statement = const { Statement::new(
-        c"SELECT settled_time FROM timedb.batches ORDER BY change_time DESC, batch_id DESC LIMIT 100",
+        c"SELECT settled_time, xmin FROM timedb.batches ORDER BY change_time DESC, batch_id DESC LIMIT 100",
         &[],
     ) };
 }
@@ -32,12 +33,8 @@ pub fn reach(tenant: &[u8; 16], change_time: Option<i64>) -> Result<Moment> {
     let Some(change_time) = change_time else {
         return Ok(Moment { pushed: false });
     };
-    // SAFETY: reads the backend's own state.
-    let (standby, fixed) = unsafe {
-        let fixed = pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32;
-        (pg_sys::RecoveryInProgress(), fixed)
-    };
-    if standby || fixed {
+    let standby = on_standby();
+    if standby || keeps_snapshot() {
         let settled = settled_by_writes()?;
         if settled.is_some_and(|settled| change_time <= settled) {
             return Ok(Moment { pushed: false });
@@ -45,9 +42,38 @@ pub fn reach(tenant: &[u8; 16], change_time: Option<i64>) -> Result<Moment> {
         return Err(not_settled(change_time, settled, standby));
     }
     locks::settle(tenant, change_time)?;
+    Ok(fresh())
+}
+
+/// Goes to the latest snapshot that the caller may have, and says up to which change_time it has every
+/// write, now and for ever; `None` where nothing tells. Waits for nobody. Call with SPI connected.
+///
+/// # Errors
+/// XX000; the statement's own errors are raised.
+pub fn settled(tenant: &[u8; 16]) -> Result<(Option<i64>, Moment)> {
+    if on_standby() || keeps_snapshot() {
+        return Ok((settled_by_writes()?, Moment { pushed: false }));
+    }
+    // Before the snapshot: what ends in between may be in it, and is left for the next time.
+    let settled = locks::settled(tenant);
+    Ok((Some(settled), fresh()))
+}
+
+fn on_standby() -> bool {
+    // SAFETY: reads the server's own state.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
+
+/// Whether the transaction has one snapshot from its beginning to its end.
+fn keeps_snapshot() -> bool {
+    // SAFETY: reads the backend's own state.
+    unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
+}
+
+fn fresh() -> Moment {
     // SAFETY: in READ COMMITTED this is a new snapshot; it is popped by `leave`, or by PostgreSQL on errors.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-    Ok(Moment { pushed: true })
+    Moment { pushed: true }
 }
 
 /// Goes to a snapshot that has everything committed by now, whatever the isolation level, and what this
@@ -85,7 +111,10 @@ fn settled_by_writes() -> Result<Option<i64>> {
     let mut latest = None;
     SETTLED.with(|s| {
         s.run(true, &[], |row| {
-            latest = latest.max(Some(time::from_pg(row.int8(1)?)));
+            // What this transaction has written itself was noted later than its snapshot was taken.
+            if !row.is_own(2)? {
+                latest = latest.max(Some(row.instant(1)?));
+            }
             Ok(())
         })
     })?;

@@ -2,11 +2,11 @@
 
 use crate::error::Result;
 use crate::series::SeriesInfo;
-use crate::spi::{Arg, Statement};
+use crate::spi::{Arg, Row, Statement};
 use crate::time;
 use pgrx::pg_sys;
 use std::ffi::CString;
-use timedb_segment::{Filter, class_width};
+use timedb_segment::{Bounds, Filter, class_width};
 
 /// The classes a span can have: 0 and the powers of two that fit into an i64.
 const SPAN_CLASSES: i16 = 64;
@@ -65,6 +65,22 @@ thread_local! {
             pg_sys::TIMESTAMPTZOID,
         ],
     ) };
+}
+
+/// The bounds of a segment, from the second to the eighth column of its row.
+///
+/// # Errors
+/// XX000 for another row.
+pub fn bounds(row: &Row) -> Result<Bounds> {
+    Ok(Bounds {
+        min_valid: row.instant(2)?,
+        max_valid: row.instant(3)?,
+        min_known: row.instant(4)?,
+        max_known: row.instant(5)?,
+        min_change: row.instant(6)?,
+        max_change: row.instant(7)?,
+        count: row.int4(8)?.cast_unsigned(),
+    })
 }
 
 /// Opens a cursor over the segments of these series that may hold points of the range, series by series

@@ -6,7 +6,7 @@ pub const ROLE: &str = "tenant_b";
 
 /// sqlsmith calls no function that returns rows: these call them for it. Each exists many times, because
 /// it picks by chance among PostgreSQL's thousands. They run as their caller.
-const FUNCTIONS: [(&str, &str, &str); 21] = [
+const FUNCTIONS: &[(&str, &str, &str)] = &[
     (
         "flat(name text, labels jsonb, a timestamptz, b timestamptz)",
         "double precision",
@@ -46,6 +46,16 @@ const FUNCTIONS: [(&str, &str, &str); 21] = [
         "rows(mode text, a timestamptz)",
         "bigint",
         "SELECT count(*) FROM timedb._read_rows(rows.mode, start_valid => rows.a)",
+    ),
+    (
+        "changes(since timestamptz, name text, most integer)",
+        "double precision",
+        "SELECT sum(value) FROM timedb.read_changes(changes.since, NULL, NULL, changes.name, NULL, changes.most)",
+    ),
+    (
+        "changes_behind(since timestamptz, ids uuid[])",
+        "bytea",
+        "SELECT packed FROM timedb._read_changes_packed(NULL, timedb.changes_cursor(changes_behind.since), changes_behind.ids)",
     ),
     (
         "put(t timestamptz, v double precision, name text)",

@@ -56,6 +56,7 @@ pub(crate) fn time_of_day(value: &str, into: &mut Option<TimeOfDay>) -> Result<(
     Ok(())
 }
 
+/// A whole number.
 pub(crate) fn integer(value: &str, into: &mut Option<i32>) -> Result<(), Problem> {
     let problem = |_| {
         Problem::new(

@@ -1,0 +1,281 @@
+//! The change feed as PostgreSQL calls it: rows for SQL, packed columns for the HTTP server, and cursors to
+//! begin with.
+
+use super::position::Position;
+use super::{Answer, Change, Request};
+use crate::error::{Error, Result, or_raise};
+use crate::functions::jsonb_datum;
+use crate::labels::Labels;
+use crate::pack::{Chunk, Run, pack_chunk, parse_chunk};
+use crate::read::moment;
+use crate::scan::point_column;
+use crate::series::{SeriesFilter, SeriesInfo};
+use crate::spi::{Arg, connected};
+use crate::{functions, settings, time};
+use pgrx::datum::{Array, Uuid};
+use pgrx::fcinfo::{pg_getarg, pg_getarg_datum};
+use pgrx::pg_sys::{self, Datum};
+use pgrx::prelude::*;
+use std::collections::HashMap;
+use timedb_segment::{Merged, NO_END};
+
+/// The columns of `read_changes`, each as the column of `_read_rows` that it is; the first is the cursor.
+const COLUMNS: [Option<usize>; 16] = [
+    None,
+    Some(5),
+    Some(4),
+    Some(6),
+    Some(7),
+    Some(0),
+    Some(1),
+    Some(2),
+    Some(3),
+    Some(8),
+    Some(9),
+    Some(10),
+    Some(11),
+    Some(12),
+    Some(13),
+    Some(14),
+];
+
+const DEFAULT_POINTS: i32 = 10_000;
+const MOST_POINTS: i32 = 100_000;
+/// Writes that one request of the server looks at: it can go on where it stopped.
+const MOST_BATCHES: usize = 100_000;
+
+/// Points of a chunk, whose columns are allocated at once.
+const CHUNK_POINTS: usize = 4_096;
+
+/// The arguments of both functions, in the order of their SQL declarations.
+struct Arguments {
+    since: Option<i64>,
+    cursor: Option<String>,
+    series_id: Option<Vec<[u8; 16]>>,
+    name: Option<String>,
+    labels: Option<String>,
+    max_points: Option<i32>,
+}
+
+impl Arguments {
+    /// # Safety
+    /// The call is one of a function that is declared with these arguments.
+    unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Self {
+        // SAFETY: the declarations promise the types.
+        unsafe {
+            let ids: Option<Array<Uuid>> = pg_getarg(fcinfo, 2);
+            Self {
+                since: pg_getarg(fcinfo, 0),
+                cursor: pg_getarg(fcinfo, 1),
+                series_id: ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect()),
+                name: pg_getarg(fcinfo, 3),
+                labels: pg_getarg_datum(fcinfo, 4).map(functions::jsonb_text),
+                max_points: pg_getarg(fcinfo, 5),
+            }
+        }
+    }
+
+    fn request(self, tenant: &[u8; 16], max_batches: usize) -> Result<Request> {
+        let max_points = self.max_points.unwrap_or(DEFAULT_POINTS);
+        if !(1..=MOST_POINTS).contains(&max_points) {
+            return Err(Error::invalid(format!(
+                "max_points must lie between 1 and {MOST_POINTS}, not {max_points}"
+            )));
+        }
+        let start = match (self.since, &self.cursor) {
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid("since and cursor do not go together")
+                    .hint("Begin with since, and go on with the cursor of the last change."));
+            }
+            (Some(since), None) => since_position(since)?,
+            (None, Some(cursor)) => Position::parse(cursor, tenant)?,
+            (None, None) => Position::BEGINNING,
+        };
+        Ok(Request {
+            start,
+            series: SeriesFilter {
+                ids: self.series_id,
+                name: self.name,
+                labels: self.labels.as_deref().map(Labels::parse).transpose()?,
+            },
+            max_points: max_points as usize,
+            max_batches,
+        })
+    }
+}
+
+fn since_position(since: i64) -> Result<Position> {
+    time::stored_from_pg(since, "since").map(Position::behind_instant)
+}
+
+/// Describes the calling convention of [`timedb_read_changes`] to PostgreSQL.
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_timedb_read_changes() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// SQL `timedb.read_changes(...)`.
+///
+/// # Safety
+/// Called by PostgreSQL as declared in `sql/functions/changes.sql`.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn timedb_read_changes(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
+    // SAFETY: the declaration promises the types of the arguments and the columns of the rows.
+    unsafe {
+        pg_sys::InitMaterializedSRF(fcinfo, 0);
+        let result = &*(*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+        if let Some(tenant) = settings::tenant() {
+            let arguments = Arguments::of(fcinfo);
+            let run = || {
+                let answer = super::read(tenant, &arguments.request(&tenant, usize::MAX)?)?;
+                put_rows(answer, &tenant, result)
+            };
+            or_raise(run());
+        }
+        Datum::null()
+    }
+}
+
+/// # Safety
+/// The tuplestore is open and its rows have the columns of `read_changes`.
+unsafe fn put_rows(
+    answer: Answer,
+    tenant: &[u8; 16],
+    result: &pg_sys::ReturnSetInfo,
+) -> Result<()> {
+    let mut writers = answer.writers;
+    for changes in answer.changes.chunks(CHUNK_POINTS) {
+        let runs = runs(changes, &answer.series)?;
+        connected(|| writers.look_up(&runs))?;
+        let chunk = parse_chunk(&pack_chunk(&runs, true, Some(&writers)))?;
+        let mut rest = changes.iter().enumerate();
+        for run in &runs {
+            let series = series_columns(run.series);
+            for (i, change) in rest.by_ref().take(run.points.len()) {
+                let cursor = answer.batches[change.batch].behind(change).cursor(tenant);
+                // SAFETY: as promised by the caller.
+                unsafe { put_row(&chunk, i, &series, &cursor, result) };
+            }
+        }
+        pgrx::check_for_interrupts!();
+    }
+    Ok(())
+}
+
+/// # Safety
+/// As [`put_rows`].
+unsafe fn put_row(
+    chunk: &Chunk,
+    i: usize,
+    series: &[Option<Datum>; 4],
+    cursor: &str,
+    result: &pg_sys::ReturnSetInfo,
+) {
+    let datums = COLUMNS.map(|column| match column {
+        None => Arg::text(cursor).0,
+        Some(column) => match series.get(column) {
+            Some(of_series) => *of_series,
+            None => point_column(chunk, i, column),
+        },
+    });
+    let mut is_null = datums.map(|datum| datum.is_none());
+    let mut values = datums.map(|datum| datum.unwrap_or(Datum::null()));
+    // SAFETY: as promised by the caller; the arrays are as long as the row.
+    unsafe {
+        pg_sys::tuplestore_putvalues(
+            result.setResult,
+            result.setDesc,
+            values.as_mut_ptr(),
+            is_null.as_mut_ptr(),
+        );
+    }
+}
+
+/// series_id, name, unit and labels.
+fn series_columns(series: &SeriesInfo) -> [Option<Datum>; 4] {
+    [
+        Arg::uuid(&series.id).0,
+        Arg::text(&series.name).0,
+        Arg::text(&series.unit).0,
+        jsonb_datum(&series.labels),
+    ]
+}
+
+/// `timedb._read_changes_packed(...)`: one row; none without a tenant.
+#[pg_extern(sql = false)]
+fn read_changes_packed(
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> TableIterator<
+    'static,
+    (
+        name!(cursor, String),
+        name!(more, bool),
+        name!(packed, Vec<u8>),
+    ),
+> {
+    let Some(tenant) = settings::tenant() else {
+        return TableIterator::empty();
+    };
+    // SAFETY: declared with these arguments.
+    let arguments = unsafe { Arguments::of(fcinfo) };
+    let run = || {
+        let answer = super::read(tenant, &arguments.request(&tenant, MOST_BATCHES)?)?;
+        let mut writers = answer.writers;
+        let runs = runs(&answer.changes, &answer.series)?;
+        connected(|| writers.look_up(&runs))?;
+        let packed = pack_chunk(&runs, true, Some(&writers));
+        Ok((answer.position.cursor(&tenant), answer.more, packed))
+    };
+    TableIterator::once(or_raise(run()))
+}
+
+/// `timedb.changes_cursor(since)`.
+#[pg_extern(sql = false)]
+fn changes_cursor(since: Option<i64>) -> Option<String> {
+    let tenant = settings::tenant()?;
+    let position = || match since {
+        Some(since) => since_position(since),
+        None => connected(|| {
+            let (settled, moment) = moment::settled(&tenant)?;
+            moment.leave();
+            Ok(settled.map_or(Position::BEGINNING, Position::behind_instant))
+        }),
+    };
+    Some(or_raise(position()).cursor(&tenant))
+}
+
+/// Changes that follow each other in one write and one series, together.
+fn runs<'a>(changes: &[Change], series: &'a HashMap<[u8; 16], SeriesInfo>) -> Result<Vec<Run<'a>>> {
+    changes
+        .chunk_by(|a, b| (a.batch, a.series) == (b.batch, b.series))
+        .map(|changes| {
+            let series = changes.first().and_then(|first| series.get(&first.series));
+            Ok(Run {
+                series: series.ok_or_else(|| Error::internal("changes of an unknown series"))?,
+                points: merged(changes),
+            })
+        })
+        .collect()
+}
+
+fn merged(changes: &[Change]) -> Merged {
+    fn each<T>(changes: &[Change], of: impl Fn(&Change) -> T) -> Vec<T> {
+        changes.iter().map(of).collect()
+    }
+    let any = |has: fn(&Change) -> bool| changes.iter().any(has);
+    Merged {
+        valid_time: each(changes, |change| change.valid_time),
+        valid_time_end: any(|change| change.valid_time_end != NO_END)
+            .then(|| each(changes, |change| change.valid_time_end)),
+        value: each(changes, |change| change.value),
+        nulls: any(|change| change.null).then(|| each(changes, |change| change.null)),
+        known_time: each(changes, |change| change.known_time),
+        change_time: each(changes, |change| change.change_time),
+        version: each(changes, |change| change.version),
+        batch: each(changes, |change| change.of_batch),
+        notes: any(|change| change.note.is_some())
+            .then(|| each(changes, |change| change.note.clone())),
+    }
+}
