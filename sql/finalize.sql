@@ -46,7 +46,8 @@ DECLARE
         create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events, set_auth_required,
         hide_parameters, check_key, auth_required, isolation_problems, version}';
     data constant name[] := '{create_series, upload, _upload_packed, report_key_use, read_flat, read_overlapping,
-        read_versions, read_relative, _read_packed, _read_chunks, _read_rows}';
+        read_versions, read_relative, read_last, read_buckets, _read_packed, _read_chunks, _read_rows,
+        _read_buckets_packed}';
     function record;
     grantees text[];
     grantee name;

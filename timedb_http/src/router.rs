@@ -52,6 +52,7 @@ pub(crate) fn build(state: AppState) -> Router {
         .route("/health", get(routes::health::health))
         .route("/ready", get(routes::health::ready))
         .route("/values", get(routes::values::read_values))
+        .route("/values/last", get(routes::values::read_last))
         .route("/upload", post(routes::upload::upload))
         .route("/series", post(routes::series::create_series))
         .route(

@@ -51,8 +51,11 @@ const MISSING: &str = "\
     SELECT f FROM pg_catalog.unnest(ARRAY[ \
         'timedb.hide_parameters()', 'timedb.authenticate(text)', 'timedb.report_key_use()', \
         'timedb.auth_required()', 'timedb.isolation_problems()', \
-        'timedb._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb)', \
-        'timedb._read_packed(text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,timestamptz)', \
+        'timedb._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb,uuid,text,boolean)', \
+        'timedb._read_packed(text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,timestamptz,\
+            timestamptz,timestamptz,interval,interval,interval,interval,timestamptz,integer,time,text,text)', \
+        'timedb._read_buckets_packed(interval,text,text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,\
+            timestamptz,timestamptz,timestamptz,interval,interval,text,text[])', \
         'timedb.create_series(text,text,jsonb,text)' \
     ]) AS f WHERE pg_catalog.to_regprocedure(f) IS NULL";
 

@@ -1,18 +1,21 @@
-//! The query string of `GET /values`: every parameter known by name, every value checked, since a typo that
-//! is ignored would return everything.
+//! The query strings of `GET /values` and `GET /values/last`: every parameter known by name, every value
+//! checked, since a typo that is ignored would return everything.
 
+mod buckets;
+mod statement;
 mod values;
 
 use serde_json::{Value, json};
-use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use crate::{
     db::PgInstant,
     duration::{Interval, TimeOfDay},
     error::FieldError,
+    intake::Problem,
     output::Mode,
 };
+use buckets::{BucketParameters, Buckets};
 
 /// What to read, as the database's functions take it.
 #[derive(Debug, Default, PartialEq)]
@@ -37,91 +40,97 @@ pub(super) struct Read {
     pub time_of_day: Option<TimeOfDay>,
     pub tz: Option<String>,
     pub unit: Option<String>,
+    /// Aggregates in buckets of time instead of values.
+    pub buckets: Option<Buckets>,
 }
 
-/// A read as a statement: a set of packed chunks.
-pub(super) const READ: &str = "SELECT timedb._read_packed($1, $2, $3, $4::pg_catalog.text::pg_catalog.jsonb, \
-                               $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
-
-/// A parameter of a statement.
-pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
-
-impl Read {
-    /// The parameters of [`READ`].
-    pub(super) fn parameters<'a>(&'a self, mode: &'a &'static str) -> [Parameter<'a>; 19] {
-        [
-            (mode, Type::TEXT),
-            (&self.series_id, Type::UUID_ARRAY),
-            (&self.name, Type::TEXT),
-            (&self.labels, Type::TEXT),
-            (&self.start_valid, Type::TIMESTAMPTZ),
-            (&self.end_valid, Type::TIMESTAMPTZ),
-            (&self.start_known, Type::TIMESTAMPTZ),
-            (&self.end_known, Type::TIMESTAMPTZ),
-            (&self.as_of, Type::TIMESTAMPTZ),
-            (&self.as_of_change, Type::TIMESTAMPTZ),
-            (&self.min_lead, Type::INTERVAL),
-            (&self.max_lead, Type::INTERVAL),
-            (&self.window_length, Type::INTERVAL),
-            (&self.issue_offset, Type::INTERVAL),
-            (&self.start_window, Type::TIMESTAMPTZ),
-            (&self.days_ahead, Type::INT4),
-            (&self.time_of_day, Type::TIME),
-            (&self.tz, Type::TEXT),
-            (&self.unit, Type::TEXT),
-        ]
-    }
-}
-
-/// Reads a raw query string, or says what is wrong with it.
+/// Reads the raw query string of `GET /values`, or says what is wrong with it.
 pub(super) fn parse(query: &str) -> Result<Read, Vec<FieldError>> {
     let mut read = Read::default();
     let mut all_versions = false;
-    let mut errors = Vec::new();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let result = match name.as_ref() {
-            "start_valid" => values::instant(&value, &mut read.start_valid),
-            "end_valid" => values::instant(&value, &mut read.end_valid),
-            "start_known" => values::instant(&value, &mut read.start_known),
-            "end_known" => values::instant(&value, &mut read.end_known),
-            "as_of" => values::instant(&value, &mut read.as_of),
-            "as_of_change" => values::instant(&value, &mut read.as_of_change),
-            "min_lead" => values::length(&value, &mut read.min_lead),
-            "max_lead" => values::length(&value, &mut read.max_lead),
-            "window_length" => values::length(&value, &mut read.window_length),
-            "issue_offset" => values::length(&value, &mut read.issue_offset),
-            "start_window" => values::instant(&value, &mut read.start_window),
-            "days_ahead" => values::days(&value, &mut read.days_ahead),
-            "time_of_day" => values::time_of_day(&value, &mut read.time_of_day),
-            "tz" => values::text(&value, &mut read.tz),
-            "unit" => values::text(&value, &mut read.unit),
-            "mode" => values::mode(&value).map(|mode| read.mode = mode),
-            "all_versions" | "include_updates" => {
-                values::truth(&value).map(|truth| all_versions |= truth)
-            }
-            "series_id" => {
-                values::ids(&value).map(|ids| read.series_id.get_or_insert_default().extend(ids))
-            }
-            "name" => values::text(&value, &mut read.name),
-            "labels" => values::labels(&value, &mut read.labels),
-            _ => Err(values::unknown()),
-        };
-        if let Err(problem) = result {
-            let place = vec![json!("query"), json!(name)];
-            let input = Value::from(value.as_ref());
-            let mut error = FieldError::new(problem.kind, place, problem.msg, input);
-            error.ctx = problem.ctx;
-            errors.push(error);
+    let mut buckets = BucketParameters::default();
+    let mut errors = each(query, |name, value| match name {
+        "start_valid" => values::instant(value, &mut read.start_valid),
+        "start_known" => values::instant(value, &mut read.start_known),
+        "end_known" => values::instant(value, &mut read.end_known),
+        "min_lead" => values::length(value, &mut read.min_lead),
+        "max_lead" => values::length(value, &mut read.max_lead),
+        "window_length" => values::length(value, &mut read.window_length),
+        "issue_offset" => values::length(value, &mut read.issue_offset),
+        "start_window" => values::instant(value, &mut read.start_window),
+        "days_ahead" => values::days(value, &mut read.days_ahead),
+        "time_of_day" => values::time_of_day(value, &mut read.time_of_day),
+        "tz" => values::text(value, &mut read.tz),
+        "mode" => values::mode(value).map(|mode| read.mode = mode),
+        "all_versions" | "include_updates" => {
+            values::truth(value).map(|truth| all_versions |= truth)
         }
-    }
+        "bucket" => values::length(value, &mut buckets.bucket),
+        "aggregate" => buckets::aggregates(value, &mut buckets.aggregates),
+        "fill" => buckets::fill(value, &mut buckets.fill),
+        _ => common(name, value, &mut read),
+    });
     if all_versions {
         read.mode = Mode::Versions;
+    }
+    if errors.is_empty() {
+        match buckets.for_read(&read) {
+            Ok(buckets) => read.buckets = buckets,
+            Err((name, problem)) => errors.push(field_error(name, None, problem)),
+        }
     }
     if errors.is_empty() {
         Ok(read)
     } else {
         Err(errors)
     }
+}
+
+/// Reads the raw query string of `GET /values/last`, or says what is wrong with it.
+pub(super) fn parse_last(query: &str) -> Result<Read, Vec<FieldError>> {
+    let mut read = Read {
+        mode: Mode::Last,
+        ..Read::default()
+    };
+    let errors = each(query, |name, value| common(name, value, &mut read));
+    if errors.is_empty() {
+        Ok(read)
+    } else {
+        Err(errors)
+    }
+}
+
+/// The parameters that all reads have.
+fn common(name: &str, value: &str, read: &mut Read) -> Result<(), Problem> {
+    match name {
+        "series_id" => {
+            values::ids(value).map(|ids| read.series_id.get_or_insert_default().extend(ids))
+        }
+        "name" => values::text(value, &mut read.name),
+        "labels" => values::labels(value, &mut read.labels),
+        "end_valid" => values::instant(value, &mut read.end_valid),
+        "as_of" => values::instant(value, &mut read.as_of),
+        "as_of_change" => values::instant(value, &mut read.as_of_change),
+        "unit" => values::text(value, &mut read.unit),
+        _ => Err(values::unknown()),
+    }
+}
+
+/// Hands over each parameter, and collects what is wrong.
+fn each(query: &str, mut take: impl FnMut(&str, &str) -> Result<(), Problem>) -> Vec<FieldError> {
+    form_urlencoded::parse(query.as_bytes())
+        .filter_map(|(name, value)| {
+            let problem = take(&name, &value).err()?;
+            Some(field_error(&name, Some(&value), problem))
+        })
+        .collect()
+}
+
+fn field_error(name: &str, value: Option<&str>, problem: Problem) -> FieldError {
+    let place = vec![json!("query"), json!(name)];
+    let mut error = FieldError::new(problem.kind, place, problem.msg, Value::from(value));
+    error.ctx = problem.ctx;
+    error
 }
 
 #[cfg(test)]
