@@ -265,6 +265,36 @@ END;
 COMMENT ON FUNCTION timedb.read_relative(uuid[], text, jsonb, timestamptz, timestamptz, interval, interval, timestamptz, integer, time, text, timestamptz, timestamptz, text) IS
 'Of each point the newest version that was known by the cut-off of its window. Either windows of window_length from start_window (or start_valid) on, in both directions, with the cut-off issue_offset after the start of each; or days in the time zone tz (UTC), with the cut-off at time_of_day days_ahead days earlier. Ranges include their start and exclude their end; NULL leaves a side open. as_of counts only what was known by then, as_of_change only what was written by then. unit converts values. Series by series, ascending by valid_time within each.';
 
+CREATE FUNCTION timedb.read_last(
+    series_id uuid[] DEFAULT NULL,
+    name text DEFAULT NULL,
+    labels jsonb DEFAULT NULL,
+    end_valid timestamptz DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL,
+    as_of_change timestamptz DEFAULT NULL,
+    unit text DEFAULT NULL
+) RETURNS TABLE (
+    known_time timestamptz,
+    valid_time timestamptz,
+    valid_time_end timestamptz,
+    series_id uuid,
+    name text,
+    unit text,
+    labels jsonb,
+    value double precision
+)
+LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT r.known_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value
+    FROM timedb._read_rows(
+        'last', read_last.series_id, read_last.name, read_last.labels, end_valid => read_last.end_valid,
+        as_of => read_last.as_of, as_of_change => read_last.as_of_change, unit => read_last.unit
+    ) AS r;
+END;
+
+COMMENT ON FUNCTION timedb.read_last(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, text) IS
+'Of each series the last of the points that timedb.read_flat() gives: the one with the greatest (valid_time, valid_time_end), in its newest version. A null is a point. end_valid leaves out what is valid from then on; as_of counts only what was known by then, as_of_change only what was written by then. unit converts values. A series without points has no row. Ascending by series_id; as quick for a long series as for a short one.';
+
 -- All current values of the tenant. Conditions on columns of the series reach the scan of
 -- timedb.series; for ranges of time, read_flat() reads less.
 CREATE VIEW timedb.values WITH (security_invoker = true, security_barrier = true) AS

@@ -7,8 +7,8 @@ use crate::batches::{BatchInfo, Retry};
 use crate::columns::{UploadArrays, from_arrays};
 use crate::corrections;
 use crate::error::{Error, Result, or_raise};
-use crate::pack::parse_upload;
-use crate::read::ReadArguments;
+use crate::pack::{pack_buckets, parse_upload};
+use crate::read::{BucketArguments, ReadArguments};
 use crate::spi::connected;
 use crate::time;
 use crate::upload::{Uploaded, upload};
@@ -20,6 +20,8 @@ use pgrx::prelude::*;
 pub const SQL_CHUNK_POINTS: usize = 4_096;
 /// Points of a chunk that goes to a client as it is.
 const WIRE_CHUNK_POINTS: usize = 65_536;
+/// Buckets of a chunk that goes to a client as it is: each may have a column for each aggregate.
+const WIRE_CHUNK_BUCKETS: usize = 16_384;
 
 // pgrx reads the columns off the signature, so that it can be no alias.
 fn upload_row(
@@ -192,6 +194,18 @@ fn read_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u
     let mut read = or_raise(arguments.open(WIRE_CHUNK_POINTS, true));
     SetOfIterator::new(std::iter::from_fn(move || {
         or_raise(read.next_chunk()).map(|chunk| chunk.packed)
+    }))
+}
+
+/// `timedb._read_buckets_packed(...)`.
+#[pg_extern(sql = false)]
+fn read_buckets_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u8>> {
+    // SAFETY: declared with the arguments of a read of buckets.
+    let arguments = unsafe { BucketArguments::of(fcinfo) };
+    let mut read = or_raise(arguments.open(WIRE_CHUNK_BUCKETS));
+    SetOfIterator::new(std::iter::from_fn(move || {
+        let pieces = or_raise(read.next_pieces());
+        (!pieces.is_empty()).then(|| pack_buckets(&read, &pieces))
     }))
 }
 

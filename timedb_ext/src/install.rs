@@ -152,6 +152,11 @@ extension_sql_file!(
     name = "changes",
     requires = ["read"]
 );
+extension_sql_file!(
+    "../../sql/functions/buckets.sql",
+    name = "buckets",
+    requires = ["read"]
+);
 
 // Owners, dumps and rights, over all that stands by then.
 extension_sql_file!("../../sql/finalize.sql", name = "finalize", finalize);

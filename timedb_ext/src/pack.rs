@@ -16,11 +16,18 @@
 //! `u8 bits` and what the bits 1, 2, 4, 8 say: `str annotation`, `u32 n` times `str tag`, `str metadata`,
 //! `uuid changed_by`; `u32` place for each point).
 //!
-//! Flags: 1 valid_time_end, 2 nulls, 4 known_time, 8 versions, 16 notes. An absent end is `i64::MIN`; null
+//! A chunk of buckets has their starts as valid_time, their ends as valid_time_end, and for value and null
+//! bitmap the aggregates: `u32 n`, n times `u8 aggregate, u8 1 if there are nulls`, `i64 count` or
+//! `f64` for each bucket, `[null bitmap]`. Aggregates are numbered from 0: count, avg, sum, min, max, first,
+//! last, time_weighted_avg.
+//!
+//! Flags: 1 valid_time_end, 2 nulls, 4 known_time, 8 versions, 16 notes, 32 buckets. An absent end is `i64::MIN`; null
 //! bitmaps are LSB first, 1 means null.
 
+mod buckets;
 mod versions;
 
+pub use buckets::pack_buckets;
 pub use versions::{Versions, Writers};
 
 use crate::error::{Error, Result};
@@ -34,6 +41,7 @@ const HAS_NULLS: u8 = 2;
 const HAS_KNOWN: u8 = 4;
 const HAS_VERSIONS: u8 = 8;
 const HAS_NOTES: u8 = 16;
+const HAS_BUCKETS: u8 = 32;
 
 /// The columns of an upload, however they came in.
 pub struct UploadColumns {
@@ -168,11 +176,7 @@ pub fn pack_chunk(runs: &[Run], with_known: bool, writers: Option<&Writers>) -> 
     out.extend_from_slice(&(runs.len() as u32).to_le_bytes());
     out.extend_from_slice(&(points as u32).to_le_bytes());
     for run in runs {
-        out.extend_from_slice(&run.series.id);
-        for text in [&run.series.name, &run.series.unit, &run.series.labels] {
-            out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-            out.extend_from_slice(text.as_bytes());
-        }
+        put_series(&mut out, run.series);
     }
     for run in runs {
         out.extend_from_slice(&(run.points.valid_time.len() as u32).to_le_bytes());
@@ -203,6 +207,14 @@ pub fn pack_chunk(runs: &[Run], with_known: bool, writers: Option<&Writers>) -> 
         versions::put(&mut out, runs, writers);
     }
     out
+}
+
+fn put_series(out: &mut Vec<u8>, series: &SeriesInfo) {
+    out.extend_from_slice(&series.id);
+    for text in [&series.name, &series.unit, &series.labels] {
+        out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        out.extend_from_slice(text.as_bytes());
+    }
 }
 
 fn put_i64(out: &mut Vec<u8>, column: &[i64]) {

@@ -4,12 +4,15 @@
 //! Memory is bounded by what overlaps in time and by the size of a chunk, not by the result.
 
 mod arguments;
+mod buckets;
 mod instants;
+mod last;
 pub mod moment;
 pub mod query;
 mod request;
 
 pub use arguments::ReadArguments;
+pub use buckets::{Aggregate, BucketArguments, BucketCursor, Piece};
 pub use instants::Instants;
 pub use request::Request;
 
@@ -21,7 +24,7 @@ use crate::{settings, units};
 use pgrx::PgSqlErrorCode;
 use std::collections::VecDeque;
 use std::ffi::CString;
-use timedb_segment::{Merged, Merger, Mode, Points, SegmentKey, decode_range};
+use timedb_segment::{Filter, Merged, Merger, Mode, Points, SegmentKey, decode_range};
 use timedb_units::Conversion;
 
 /// Segments fetched at a time: the first fetch small, so that small reads stay small.
@@ -76,7 +79,8 @@ impl ReadCursor {
         let Some(tenant) = tenant else {
             return Ok(read);
         };
-        if read.request.is_empty() {
+        let is_empty = read.request.is_empty();
+        if is_empty && !read.request.list_all {
             return Ok(read);
         }
         connected(|| {
@@ -85,13 +89,24 @@ impl ReadCursor {
             if let Some(unit) = &read.request.unit {
                 read.conversions = units::conversions(&mut read.series, unit)?;
             }
-            if !read.series.is_empty() {
+            if is_empty || read.series.is_empty() {
+                // There is nothing to look for.
+            } else if read.request.last_only {
+                for (place, run) in last::points(&tenant, &read.series, &read.request.range)? {
+                    read.add_ready(place, run)?;
+                }
+            } else {
                 read.cursor = Some(query::open(&read.series, &read.request.range)?);
             }
             moment.leave();
             Ok(())
         })?;
         Ok(read)
+    }
+
+    /// The series of the read, ascending by id.
+    pub fn series(&self) -> &[SeriesInfo] {
+        &self.series
     }
 
     /// The next chunk, or `None` at the end.
@@ -118,9 +133,8 @@ impl ReadCursor {
 
     /// Reads on until there is enough, or nothing left.
     fn fill(&mut self, enough: impl Fn(&Self) -> bool) -> Result<()> {
-        let has_more = self.cursor.is_some() || !self.ready.is_empty();
-        if has_more && settings::tenant() != Some(self.tenant) {
-            return Err(settings::refuse_changed_tenant());
+        if self.cursor.is_some() || !self.ready.is_empty() {
+            self.check_tenant()?;
         }
         if self.cursor.is_some() && !enough(self) {
             connected(|| {
@@ -131,6 +145,17 @@ impl ReadCursor {
             })?;
         }
         Ok(())
+    }
+
+    /// Checks that the tenant is still the one that the read was begun as.
+    ///
+    /// # Errors
+    /// 55000 if it is another one.
+    pub fn check_tenant(&self) -> Result<()> {
+        match settings::tenant() == Some(self.tenant) {
+            true => Ok(()),
+            false => Err(settings::refuse_changed_tenant()),
+        }
     }
 
     fn chunk_is_full(&self) -> bool {
@@ -157,8 +182,7 @@ impl ReadCursor {
     }
 
     fn take_segment(&mut self, row: &Row) -> Result<()> {
-        // WITH ORDINALITY counts from 1.
-        let place = row.int8(1)? as usize - 1;
+        let place = place(row)?;
         let bounds = query::bounds(row)?;
         let key = SegmentKey {
             tenant: self.tenant,
@@ -269,6 +293,22 @@ impl ReadCursor {
             packed: pack_chunk(&taken, self.request.with_known_time, writers),
         }))
     }
+}
+
+/// The place, counted from 0, of the series of a segment in its read's list.
+fn place(row: &Row) -> Result<usize> {
+    // WITH ORDINALITY counts from 1.
+    Ok(row.int8(1)? as usize - 1)
+}
+
+/// The least valid_time of a segment, as the statements of `query` answer it, and its points in the range.
+fn decode_segment(row: &Row, key: &SegmentKey, range: &Filter) -> Result<(i64, Points)> {
+    let bounds = query::bounds(row)?;
+    let points = row.bytea(9, |blob| {
+        decode_range(key, &bounds, blob, range.start_valid, range.end_valid)
+            .map_err(|e| damaged(row, key, &e.to_string()))
+    })?;
+    Ok((bounds.min_valid, points))
 }
 
 /// The error of a segment that cannot be decoded; its id is the tenth column of `row`.

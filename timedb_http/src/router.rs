@@ -56,6 +56,7 @@ pub(crate) fn build(state: AppState) -> Router {
             get(routes::values::read_values).put(routes::corrections::update_values),
         )
         .route("/changes", get(routes::changes::read_changes))
+        .route("/values/last", get(routes::values::read_last))
         .route("/upload", post(routes::upload::upload))
         .route(
             "/series",

@@ -96,14 +96,16 @@ async fn answers(
     all
 }
 
+/// Conditions and the answers that they had.
+type Asked = (Vec<(&'static str, String)>, Vec<String>);
+
 async fn history(seed: u64) {
     let db = Db::new().await;
     let server = Server::start(&db);
     let client = db.login(db.a()).await;
     let key = &db.a().key;
     let mut random = Random(Pcg64::seed_from_u64(seed));
-    // Conditions and the answers that they had.
-    let mut asked: Vec<(Vec<(&str, String)>, Vec<String>)> = Vec::new();
+    let mut asked: Vec<Asked> = Vec::new();
     // What is known up to here is complete from some time on.
     let day = 8;
     for step in 0..24 {

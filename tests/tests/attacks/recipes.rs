@@ -107,6 +107,9 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("read_changes", Tenants, CHANGES),
     ("_read_changes_packed", Tenants, CHANGES),
     ("changes_cursor", Tenants, &[]),
+    ("read_last", Tenants, LASTS),
+    ("read_buckets", Tenants, BUCKETS),
+    ("_read_buckets_packed", Tenants, BUCKETS),
     ("_read_rows", Tenants, MODES),
     ("_read_chunks", Tenants, MODES),
     ("_read_packed", Tenants, MODES),
@@ -164,7 +167,23 @@ const CHANGES: &[&str] = &[
     "cursor => '{SERIESHEX}'",
 ];
 
+const LASTS: &[&str] = &[
+    "ARRAY['{SERIES}', '{SERIES}']::uuid[], '{NAME}'",
+    "labels => '{LABELS}'",
+    "name => '{NAME}', end_valid => '{DAY} 23:00Z'",
+    "name => '{EMPTY}'",
+];
+
+const BUCKETS: &[&str] = &[
+    "'1 day', series_id => ARRAY['{SERIES}']::uuid[]",
+    "'1 hour', fill => 'last', name => '{NAME}', start_valid => '{DAY}', end_valid => '{DAY} 23:00Z'",
+    "'1 month', labels => '{LABELS}', aggregates => '{avg,count}'",
+    "'1 day', '{NAME}'",
+    "'1 day', fill => 'null', name => '{EMPTY}', start_valid => '{DAY}', end_valid => '{DAY} 23:00Z'",
+];
+
 const MODES: &[&str] = &[
+    "'last', ARRAY['{SERIES}']::uuid[]",
     "'flat', ARRAY['{SERIES}']::uuid[]",
     "'overlapping', name => '{NAME}'",
     "'versions', labels => '{LABELS}'",

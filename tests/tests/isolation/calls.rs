@@ -9,7 +9,12 @@ use crate::{answer, run, shared, traces_of_a};
 fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
     let by_id = format!("series_id => '{{{of_a}}}'");
     let mut calls = Vec::new();
-    for function in ["read_flat", "read_overlapping", "read_versions"] {
+    for function in [
+        "read_flat",
+        "read_overlapping",
+        "read_versions",
+        "read_last",
+    ] {
         for arguments in [
             "",
             "name => 'wind'",
@@ -22,7 +27,7 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
             ));
         }
     }
-    for mode in ["flat", "overlapping", "versions"] {
+    for mode in ["flat", "overlapping", "versions", "last"] {
         for rest in ["", ", name => 'wind'", &format!(", {by_id}")] {
             calls.push(("_read_packed", format!("SELECT convert_from(p, 'SQL_ASCII') FROM (SELECT timedb._read_packed('{mode}'{rest}) AS p) AS c WHERE false OR length(p) < 0")));
             calls.push((
@@ -65,6 +70,16 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
         "changes_cursor",
         "SELECT timedb.changes_cursor()".to_owned(),
     ));
+    for rest in ["", ", name => 'wind'", &format!(", {by_id}")] {
+        let filled = "fill => 'null', start_valid => '2025-01-01', end_valid => '2025-01-02'";
+        for arguments in [rest.to_owned(), format!("{rest}, {filled}")] {
+            calls.push((
+                "read_buckets",
+                format!("SELECT * FROM timedb.read_buckets('1 hour'{arguments})"),
+            ));
+            calls.push(("_read_buckets_packed", format!("SELECT encode(p, 'hex') FROM (SELECT timedb._read_buckets_packed('1 hour'{arguments}) AS p) AS c")));
+        }
+    }
     calls.push(("whoami", "SELECT * FROM timedb.whoami()".to_owned()));
     calls.push((
         "current_tenant",

@@ -38,23 +38,53 @@ impl ReadArguments {
     pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Self {
         // SAFETY: the declarations promise the types.
         unsafe {
-            let ids: Option<Array<Uuid>> = pg_getarg(fcinfo, 1);
-            let interval = |number| {
-                let datum = pg_getarg_datum(fcinfo, number)?;
-                Some(*datum.cast_mut_ptr::<pg_sys::Interval>())
-            };
             Self {
                 mode: pg_getarg(fcinfo, 0),
-                series_id: ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect()),
-                name: pg_getarg(fcinfo, 2),
-                labels: pg_getarg_datum(fcinfo, 3).map(jsonb_text),
-                instants: [4, 5, 6, 7, 8, 9].map(|number| pg_getarg(fcinfo, number)),
-                lengths: [10, 11, 12, 13].map(interval),
+                lengths: [10, 11, 12, 13].map(|number| interval(fcinfo, number)),
                 start_window: pg_getarg(fcinfo, 14),
                 days_ahead: pg_getarg(fcinfo, 15),
                 time_of_day: pg_getarg(fcinfo, 16),
                 tz: pg_getarg(fcinfo, 17),
                 unit: pg_getarg(fcinfo, 18),
+                ..Self::of_series(fcinfo, 1)
+            }
+        }
+    }
+
+    /// Takes the arguments of a read of flat values, which a function has from number `first` on:
+    /// series_id to max_lead as in [`Self::of`], and unit.
+    ///
+    /// # Safety
+    /// The call is one of a function that is declared with these arguments.
+    pub unsafe fn of_flat(fcinfo: pg_sys::FunctionCallInfo, first: usize) -> Self {
+        // SAFETY: the declarations promise the types.
+        unsafe {
+            let [min_lead, max_lead] = [9, 10].map(|number| interval(fcinfo, first + number));
+            Self {
+                lengths: [min_lead, max_lead, None, None],
+                unit: pg_getarg(fcinfo, first + 11),
+                ..Self::of_series(fcinfo, first)
+            }
+        }
+    }
+
+    /// Takes series_id, name, labels and the instants, from number `first` on.
+    unsafe fn of_series(fcinfo: pg_sys::FunctionCallInfo, first: usize) -> Self {
+        // SAFETY: the declarations promise the types.
+        unsafe {
+            let ids: Option<Array<Uuid>> = pg_getarg(fcinfo, first);
+            Self {
+                mode: None,
+                series_id: ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect()),
+                name: pg_getarg(fcinfo, first + 1),
+                labels: pg_getarg_datum(fcinfo, first + 2).map(jsonb_text),
+                instants: [3, 4, 5, 6, 7, 8].map(|number| pg_getarg(fcinfo, first + number)),
+                lengths: [None; 4],
+                start_window: None,
+                days_ahead: None,
+                time_of_day: None,
+                tz: None,
+                unit: None,
             }
         }
     }
@@ -72,16 +102,21 @@ impl ReadArguments {
         })
     }
 
-    fn request(self) -> Result<Request> {
+    /// What these arguments ask for, in one chunk.
+    ///
+    /// # Errors
+    /// 22023 as [`Self::open`].
+    pub fn request(self) -> Result<Request> {
         let mode = self.mode.as_deref().unwrap_or("flat");
         let relative = mode == "relative";
+        let last_only = mode == "last";
         let merging = match mode {
-            "flat" | "relative" => Mode::Flat,
+            "flat" | "relative" | "last" => Mode::Flat,
             "overlapping" => Mode::Overlapping,
             "versions" => Mode::Versions,
             other => {
                 return Err(Error::invalid(format!("unknown mode \"{other}\""))
-                    .hint("The modes are flat, overlapping, versions and relative."));
+                    .hint("The modes are flat, overlapping, versions, relative and last."));
             }
         };
         let [
@@ -120,7 +155,8 @@ impl ReadArguments {
             range,
             as_of_change,
             cutoffs,
-            with_known_time: relative || merging != Mode::Flat,
+            last_only,
+            with_known_time: relative || last_only || merging != Mode::Flat,
             unit: self.unit,
             ..Request::new(merging, series)
         })
@@ -195,6 +231,21 @@ impl ReadArguments {
                 .hint("Read in the mode relative, or leave it out.")),
             None => Ok(()),
         }
+    }
+}
+
+/// An argument that is an `interval`.
+///
+/// # Safety
+/// It is declared as one.
+pub(super) unsafe fn interval(
+    fcinfo: pg_sys::FunctionCallInfo,
+    number: usize,
+) -> Option<pg_sys::Interval> {
+    // SAFETY: the caller promises the type.
+    unsafe {
+        let datum = pg_getarg_datum(fcinfo, number)?;
+        Some(*datum.cast_mut_ptr::<pg_sys::Interval>())
     }
 }
 

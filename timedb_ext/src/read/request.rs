@@ -17,6 +17,10 @@ pub struct Request {
     pub as_of_change: Option<i64>,
     /// Of each point only versions count that were known by the cut-off of its window.
     pub cutoffs: Option<Cutoffs>,
+    /// Of each series only its last point is answered.
+    pub last_only: bool,
+    /// Series are found and listed even if no point can be in the range.
+    pub list_all: bool,
     /// Whether the known_time of each version is answered.
     pub with_known_time: bool,
     /// The unit that values are converted to.
@@ -37,6 +41,8 @@ impl Request {
             instants: None,
             as_of_change: None,
             cutoffs: None,
+            last_only: false,
+            list_all: false,
             with_known_time: mode != Mode::Flat,
             unit: None,
             chunk_points: usize::MAX,

@@ -54,6 +54,8 @@ const MISSING: &str = "\
         'timedb._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb,uuid,text,boolean)', \
         'timedb._read_packed(text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,timestamptz,timestamptz,\
                              timestamptz,interval,interval,interval,interval,timestamptz,integer,time,text,text)', \
+        'timedb._read_buckets_packed(interval,text,text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,\
+                             timestamptz,timestamptz,timestamptz,interval,interval,text,text[])', \
         'timedb._read_changes_packed(timestamptz,text,uuid[],text,jsonb,integer)', \
         'timedb.update_values(jsonb,text)', \
         'timedb.create_series(text,text,jsonb,text)', 'timedb.find_series(text,text,jsonb,text,integer,uuid)', \

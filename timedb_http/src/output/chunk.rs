@@ -1,12 +1,15 @@
-//! One packed chunk of a read, version 1 (little-endian), as `timedb._read_packed` gives it. The bytes stay
+//! One packed chunk of a read, version 1 (little-endian), as `timedb._read_packed` and `_read_buckets_packed`
+//! give it. The bytes stay
 //! where the database put them; columns are views.
 
+mod aggregates;
 mod versions;
 
 use std::fmt;
 
 use uuid::Uuid;
 
+pub(crate) use aggregates::{Aggregate, Value};
 pub(crate) use versions::Versions;
 
 const HAS_END: u8 = 1;
@@ -14,6 +17,7 @@ const HAS_NULLS: u8 = 2;
 const HAS_KNOWN: u8 = 4;
 const HAS_VERSIONS: u8 = 8;
 const HAS_NOTES: u8 = 16;
+const HAS_BUCKETS: u8 = 32;
 
 /// A chunk that is not what version 1 says: the extension and this server don't fit together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +59,8 @@ pub(crate) struct Chunk<'a> {
     nulls: Option<&'a [u8]>,
     pub known_time: Option<Column<'a>>,
     pub versions: Option<Versions<'a>>,
+    /// Of a chunk of buckets, which then has no values.
+    pub aggregates: Option<Vec<Aggregate<'a>>>,
 }
 
 impl<'a> Chunk<'a> {
@@ -62,7 +68,7 @@ impl<'a> Chunk<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, DamagedChunk> {
         let mut input = Input(bytes);
         let [version, flags, _, _] = input.array()?;
-        if version != 1 || flags > 31 {
+        if version != 1 || flags > 63 {
             return Err(DamagedChunk);
         }
         let n_series = input.length()?;
@@ -96,7 +102,15 @@ impl<'a> Chunk<'a> {
         };
         let valid_time = Column(input.words(points)?);
         let valid_time_end = optional(HAS_END, &mut input)?;
-        let value = input.words(points)?;
+        let is_buckets = flags & HAS_BUCKETS != 0;
+        let aggregates = match is_buckets {
+            true => Some(aggregates::parse(&mut input, points)?),
+            false => None,
+        };
+        let value = match is_buckets {
+            true => &[],
+            false => input.words(points)?,
+        };
         let nulls = match flags & HAS_NULLS {
             0 => None,
             _ => Some(input.take(points.div_ceil(8))?),
@@ -118,6 +132,7 @@ impl<'a> Chunk<'a> {
             nulls,
             known_time,
             versions,
+            aggregates,
         })
     }
 
@@ -129,11 +144,12 @@ impl<'a> Chunk<'a> {
 
     /// The value, or `None` for a stored null.
     pub(crate) fn value(&self, index: usize) -> Option<f64> {
-        let null = self
-            .nulls
-            .is_some_and(|bits| bits[index / 8] >> (index % 8) & 1 == 1);
-        (!null).then(|| f64::from_le_bytes(self.value[index]))
+        (!is_null(self.nulls, index)).then(|| f64::from_le_bytes(self.value[index]))
     }
+}
+
+fn is_null(nulls: Option<&[u8]>, index: usize) -> bool {
+    nulls.is_some_and(|bits| bits[index / 8] >> (index % 8) & 1 == 1)
 }
 
 /// What is left of the bytes.

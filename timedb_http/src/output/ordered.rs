@@ -1,4 +1,5 @@
-//! A collected answer: rows by (valid_time, series_id), overlapping ones by (known_time, valid_time, series_id).
+//! A collected answer: rows by (valid_time, series_id), overlapping ones by (known_time, valid_time, series_id),
+//! last points by series_id alone.
 
 use super::{
     chunk::{Chunk, DamagedChunk},
@@ -38,7 +39,10 @@ pub(crate) fn write_ordered<B: AsRef<[u8]>>(
                         (Mode::Overlapping, Some(known_time)) => known_time.at(index as usize),
                         _ => 0,
                     },
-                    valid_time: chunk.valid_time.at(index as usize),
+                    valid_time: match mode {
+                        Mode::Last => 0,
+                        _ => chunk.valid_time.at(index as usize),
+                    },
                     chunk: chunk_number as u32,
                     fragment: fragments.len() as u32,
                     index,

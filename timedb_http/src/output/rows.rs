@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::chunk::{Chunk, ChunkSeries, Versions};
+use super::chunk::{Aggregate, Chunk, ChunkSeries, Value, Versions};
 use crate::{instant::Formatter, json};
 
 /// Which read an answer is of; it decides the columns in front of a row.
@@ -18,6 +18,8 @@ pub(crate) enum Mode {
     Versions,
     /// The newest version known by the cut-off of its window.
     Relative,
+    /// Of each series its last point.
+    Last,
 }
 
 impl Mode {
@@ -28,15 +30,16 @@ impl Mode {
             Self::Overlapping => "overlapping",
             Self::Versions => "versions",
             Self::Relative => "relative",
+            Self::Last => "last",
         }
     }
 }
 
 /// What all rows of a series have in common.
 pub(crate) struct Fragment {
-    /// From the end of the times to the value.
+    /// From the end of the times to what stands for the values.
     before: Vec<u8>,
-    /// From the value to the end of what the series says.
+    /// From there to the end of what the series says.
     after: Vec<u8>,
 }
 
@@ -46,7 +49,7 @@ impl Fragment {
         before.extend_from_slice(b"\",\"series_id\":\"");
         let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
         before.extend_from_slice(series.id.hyphenated().encode_lower(&mut id).as_bytes());
-        before.extend_from_slice(b"\",\"value\":");
+        before.push(b'"');
         let mut after = Vec::with_capacity(64);
         after.extend_from_slice(b",\"name\":");
         json::write_str(series.name, &mut after);
@@ -109,12 +112,12 @@ impl Writer {
             self.formatter.write(end, out);
         }
         out.extend_from_slice(&series.before);
-        match chunk.value(index) {
-            Some(value) if value.is_finite() => {
-                out.extend_from_slice(self.numbers.format_finite(value).as_bytes());
+        match &chunk.aggregates {
+            None => {
+                out.extend_from_slice(b",\"value\":");
+                self.number(chunk.value(index), out);
             }
-            // JSON has no other numbers, and the store accepts none.
-            _ => out.extend_from_slice(b"null"),
+            Some(aggregates) => self.aggregates(aggregates, index, out),
         }
         out.extend_from_slice(&series.after);
         if let (Mode::Overlapping, Some(known_time)) = (self.mode, chunk.known_time) {
@@ -129,6 +132,28 @@ impl Writer {
             write_version(versions, index, out);
         }
         out.push(b'}');
+    }
+
+    fn aggregates(&mut self, aggregates: &[Aggregate<'_>], index: usize, out: &mut Vec<u8>) {
+        for aggregate in aggregates {
+            out.extend_from_slice(aggregate.member);
+            match aggregate.at(index) {
+                Value::Count(count) => {
+                    out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+                }
+                Value::Number(number) => self.number(number, out),
+            }
+        }
+    }
+
+    fn number(&mut self, number: Option<f64>, out: &mut Vec<u8>) {
+        match number {
+            Some(number) if number.is_finite() => {
+                out.extend_from_slice(self.numbers.format_finite(number).as_bytes());
+            }
+            // JSON has no other numbers, and the store accepts none.
+            _ => out.extend_from_slice(b"null"),
+        }
     }
 
     fn valid_time(&mut self, micros: i64, out: &mut Vec<u8>) {

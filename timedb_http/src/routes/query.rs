@@ -1,10 +1,11 @@
-//! The query string of `GET /values`: every parameter known by name, every value checked, since a typo that
-//! is ignored would return everything.
+//! The query strings of `GET /values` and `GET /values/last`: every parameter known by name, every value
+//! checked, since a typo that is ignored would return everything.
 
+mod buckets;
+mod statement;
 pub(super) mod values;
 
 use serde_json::{Value, json};
-use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     intake::Problem,
     output::Mode,
 };
+use buckets::{BucketParameters, Buckets};
 
 /// What to read, as the database's functions take it.
 #[derive(Debug, Default, PartialEq)]
@@ -38,53 +40,19 @@ pub(super) struct Read {
     pub time_of_day: Option<TimeOfDay>,
     pub tz: Option<String>,
     pub unit: Option<String>,
+    /// Aggregates in buckets of time instead of values.
+    pub buckets: Option<Buckets>,
 }
 
-/// A read as a statement: a set of packed chunks.
-pub(super) const READ: &str = "SELECT timedb._read_packed($1, $2, $3, $4::pg_catalog.text::pg_catalog.jsonb, \
-                               $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
-
-/// A parameter of a statement.
-pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
-
-impl Read {
-    /// The parameters of [`READ`].
-    pub(super) fn parameters<'a>(&'a self, mode: &'a &'static str) -> [Parameter<'a>; 19] {
-        [
-            (mode, Type::TEXT),
-            (&self.series_id, Type::UUID_ARRAY),
-            (&self.name, Type::TEXT),
-            (&self.labels, Type::TEXT),
-            (&self.start_valid, Type::TIMESTAMPTZ),
-            (&self.end_valid, Type::TIMESTAMPTZ),
-            (&self.start_known, Type::TIMESTAMPTZ),
-            (&self.end_known, Type::TIMESTAMPTZ),
-            (&self.as_of, Type::TIMESTAMPTZ),
-            (&self.as_of_change, Type::TIMESTAMPTZ),
-            (&self.min_lead, Type::INTERVAL),
-            (&self.max_lead, Type::INTERVAL),
-            (&self.window_length, Type::INTERVAL),
-            (&self.issue_offset, Type::INTERVAL),
-            (&self.start_window, Type::TIMESTAMPTZ),
-            (&self.days_ahead, Type::INT4),
-            (&self.time_of_day, Type::TIME),
-            (&self.tz, Type::TEXT),
-            (&self.unit, Type::TEXT),
-        ]
-    }
-}
-
-/// Reads a raw query string, or says what is wrong with it.
+/// Reads the raw query string of `GET /values`, or says what is wrong with it.
 pub(super) fn parse(query: &str) -> Result<Read, Vec<FieldError>> {
     let mut read = Read::default();
     let mut all_versions = false;
+    let mut buckets = BucketParameters::default();
     each(query, |name, value| match name {
         "start_valid" => values::instant(value, &mut read.start_valid),
-        "end_valid" => values::instant(value, &mut read.end_valid),
         "start_known" => values::instant(value, &mut read.start_known),
         "end_known" => values::instant(value, &mut read.end_known),
-        "as_of" => values::instant(value, &mut read.as_of),
-        "as_of_change" => values::instant(value, &mut read.as_of_change),
         "min_lead" => values::length(value, &mut read.min_lead),
         "max_lead" => values::length(value, &mut read.max_lead),
         "window_length" => values::length(value, &mut read.window_length),
@@ -93,22 +61,46 @@ pub(super) fn parse(query: &str) -> Result<Read, Vec<FieldError>> {
         "days_ahead" => values::integer(value, &mut read.days_ahead),
         "time_of_day" => values::time_of_day(value, &mut read.time_of_day),
         "tz" => values::text(value, &mut read.tz),
-        "unit" => values::text(value, &mut read.unit),
         "mode" => values::mode(value).map(|mode| read.mode = mode),
         "all_versions" | "include_updates" => {
             values::truth(value).map(|truth| all_versions |= truth)
         }
+        "bucket" => values::length(value, &mut buckets.bucket),
+        "aggregate" => buckets::aggregates(value, &mut buckets.aggregates),
+        "fill" => buckets::fill(value, &mut buckets.fill),
+        _ => common(name, value, &mut read),
+    })?;
+    if all_versions {
+        read.mode = Mode::Versions;
+    }
+    read.buckets = buckets.for_read(&read)?;
+    Ok(read)
+}
+
+/// Reads the raw query string of `GET /values/last`, or says what is wrong with it.
+pub(super) fn parse_last(query: &str) -> Result<Read, Vec<FieldError>> {
+    let mut read = Read {
+        mode: Mode::Last,
+        ..Read::default()
+    };
+    each(query, |name, value| common(name, value, &mut read))?;
+    Ok(read)
+}
+
+/// The parameters that all reads have.
+fn common(name: &str, value: &str, read: &mut Read) -> Result<(), Problem> {
+    match name {
         "series_id" => {
             values::ids(value).map(|ids| read.series_id.get_or_insert_default().extend(ids))
         }
         "name" => values::text(value, &mut read.name),
         "labels" => values::labels(value, &mut read.labels),
+        "end_valid" => values::instant(value, &mut read.end_valid),
+        "as_of" => values::instant(value, &mut read.as_of),
+        "as_of_change" => values::instant(value, &mut read.as_of_change),
+        "unit" => values::text(value, &mut read.unit),
         _ => Err(values::unknown()),
-    })?;
-    if all_versions {
-        read.mode = Mode::Versions;
     }
-    Ok(read)
 }
 
 /// Hands every parameter to `read`, and collects what that says is wrong with them.
@@ -119,7 +111,7 @@ pub(super) fn each(
     let mut errors = Vec::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if let Err(problem) = read(&name, &value) {
-            errors.push(wrong(&["query", &name], &value, problem));
+            errors.push(wrong(&["query", &name], value.as_ref(), problem));
         }
     }
     if errors.is_empty() {
@@ -130,9 +122,9 @@ pub(super) fn each(
 }
 
 /// What is wrong with a value, with its place.
-pub(super) fn wrong(place: &[&str], value: &str, problem: Problem) -> FieldError {
+pub(super) fn wrong(place: &[&str], value: impl Into<Value>, problem: Problem) -> FieldError {
     let place = place.iter().map(|part| json!(part)).collect();
-    let mut error = FieldError::new(problem.kind, place, problem.msg, Value::from(value));
+    let mut error = FieldError::new(problem.kind, place, problem.msg, value.into());
     error.ctx = problem.ctx;
     error
 }

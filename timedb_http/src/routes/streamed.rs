@@ -9,7 +9,7 @@ use futures_util::{TryStreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{Client, Row, RowStream};
 
-use super::query::{READ, Read};
+use super::query::Read;
 use crate::{
     db::{ApiKey, StreamFault},
     error::ApiError,
@@ -111,7 +111,8 @@ async fn answer(
 
 async fn send(client: &Client, read: &Read) -> Result<RowStream, tokio_postgres::Error> {
     let mode = read.mode.name();
-    client.query_typed_raw(READ, read.parameters(&mode)).await
+    let (statement, parameters) = read.statement(&mode);
+    client.query_typed_raw(statement, parameters).await
 }
 
 /// Takes the chunks: all of them when they are few, else one by one into the stream.

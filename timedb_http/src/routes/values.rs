@@ -1,4 +1,5 @@
-//! `GET /values`: a read, as rows of JSON; sorted by time while they are few, streamed when they are many.
+//! `GET /values` and `GET /values/last`: a read, as rows of JSON; in order while they are few, streamed when
+//! they are many.
 
 use axum::{
     extract::{RawQuery, State},
@@ -7,9 +8,13 @@ use axum::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{BLOCKING_FROM_BYTES, invalid, json_response, query, streamed};
+use super::{
+    BLOCKING_FROM_BYTES, invalid, json_response,
+    query::{self, Read},
+    streamed,
+};
 use crate::{
-    error::ApiError,
+    error::{ApiError, FieldError},
     extract::api_key,
     output::{Mode, write_ordered},
     router::AppState,
@@ -20,8 +25,26 @@ pub(crate) async fn read_values(
     headers: HeaderMap,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
-    let key = api_key(&headers)?;
-    let read = match query::parse(raw.as_deref().unwrap_or_default()) {
+    let read = query::parse(raw.as_deref().unwrap_or_default());
+    answer(state, &headers, read).await
+}
+
+pub(crate) async fn read_last(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, ApiError> {
+    let read = query::parse_last(raw.as_deref().unwrap_or_default());
+    answer(state, &headers, read).await
+}
+
+async fn answer(
+    state: AppState,
+    headers: &HeaderMap,
+    read: Result<Read, Vec<FieldError>>,
+) -> Result<Response, ApiError> {
+    let key = api_key(headers)?;
+    let read = match read {
         Ok(read) => read,
         Err(errors) => return Err(invalid(&state, key.as_ref(), &errors).await),
     };

@@ -54,7 +54,7 @@ pub(crate) async fn label_values(
     };
     let mut errors = Vec::new();
     if let Err(problem) = read_label {
-        errors.push(wrong(&["path", "label"], &name, problem));
+        errors.push(wrong(&["path", "label"], name.as_str(), problem));
     }
     let read = each(
         raw.as_deref().unwrap_or_default(),

@@ -102,8 +102,8 @@ pub(crate) async fn change_series(
 /// The series that the path names; there is nothing to ask for beside it.
 fn series_id(path: SeriesPath, query: Option<&str>) -> Result<Uuid, Vec<FieldError>> {
     let text = path.map(|Path(id)| id).unwrap_or_default();
-    let id =
-        Uuid::try_parse(&text).map_err(|_| wrong(&["path", "series_id"], &text, Problem::uuid()));
+    let id = Uuid::try_parse(&text)
+        .map_err(|_| wrong(&["path", "series_id"], text.as_str(), Problem::uuid()));
     let rest = each(query.unwrap_or_default(), |_, _| Err(values::unknown()));
     match (id, rest) {
         (Ok(id), Ok(())) => Ok(id),

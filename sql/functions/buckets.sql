@@ -1,0 +1,68 @@
+-- Downsampling: flat values, folded into buckets of time beside their segments. Both functions have the same
+-- arguments, which timedb_ext/src/read/buckets.rs takes by number, and run as timedb_definer, bound by
+-- row-level security.
+
+CREATE FUNCTION timedb.read_buckets(
+    bucket interval,
+    tz text DEFAULT 'UTC',
+    fill text DEFAULT NULL,
+    series_id uuid[] DEFAULT NULL,
+    name text DEFAULT NULL,
+    labels jsonb DEFAULT NULL,
+    start_valid timestamptz DEFAULT NULL,
+    end_valid timestamptz DEFAULT NULL,
+    start_known timestamptz DEFAULT NULL,
+    end_known timestamptz DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL,
+    as_of_change timestamptz DEFAULT NULL,
+    min_lead interval DEFAULT NULL,
+    max_lead interval DEFAULT NULL,
+    unit text DEFAULT NULL,
+    aggregates text[] DEFAULT NULL
+) RETURNS TABLE (
+    bucket timestamptz,
+    bucket_end timestamptz,
+    series_id uuid,
+    name text,
+    unit text,
+    labels jsonb,
+    count bigint,
+    avg double precision,
+    sum double precision,
+    min double precision,
+    max double precision,
+    first double precision,
+    last double precision,
+    time_weighted_avg double precision
+)
+LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'timedb_read_buckets';
+
+COMMENT ON FUNCTION timedb.read_buckets(interval, text, text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, text, text[]) IS
+'Aggregates of the values that timedb.read_flat() gives with the same filters, in buckets of time: months, days (7 are weeks from Monday) or a time that divides a day, by the clock of the time zone tz. Nulls count nowhere. A value holds to the next one for time_weighted_avg. fill says what stands in empty buckets of the range: none (they are left out), null, last or linear. aggregates names the ones to compute; NULL means all. Series by series, ascending.';
+
+CREATE FUNCTION timedb._read_buckets_packed(
+    bucket interval,
+    tz text DEFAULT 'UTC',
+    fill text DEFAULT NULL,
+    series_id uuid[] DEFAULT NULL,
+    name text DEFAULT NULL,
+    labels jsonb DEFAULT NULL,
+    start_valid timestamptz DEFAULT NULL,
+    end_valid timestamptz DEFAULT NULL,
+    start_known timestamptz DEFAULT NULL,
+    end_known timestamptz DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL,
+    as_of_change timestamptz DEFAULT NULL,
+    min_lead interval DEFAULT NULL,
+    max_lead interval DEFAULT NULL,
+    unit text DEFAULT NULL,
+    aggregates text[] DEFAULT NULL
+) RETURNS SETOF bytea
+LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'read_buckets_packed_wrapper';
+
+COMMENT ON FUNCTION timedb._read_buckets_packed(interval, text, text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, text, text[]) IS
+'timedb.read_buckets() for the HTTP server: chunks of packed columns (layout: timedb_ext/src/pack.rs). Call it in the SELECT list.';
