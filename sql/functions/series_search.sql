@@ -82,10 +82,20 @@ BEGIN ATOMIC
         LIMIT label_values.max_values::bigint + 1
     ) AS h
     CROSS JOIN LATERAL (
-        SELECT l.value, pg_catalog.count(*) AS series
-        FROM timedb.series_labels AS l
-        WHERE l.label = label_values.label AND l.value_head = h.value_head
-        GROUP BY l.value
+        -- Counted by what stands in the index, and the value looked up once.
+        SELECT o.value, c.series
+        FROM (
+            SELECT l.value_hash, pg_catalog.count(*) AS series
+            FROM timedb.series_labels AS l
+            WHERE l.label = label_values.label AND l.value_head = h.value_head
+            GROUP BY l.value_hash
+        ) AS c
+        CROSS JOIN LATERAL (
+            SELECT l.value
+            FROM timedb.series_labels AS l
+            WHERE l.label = label_values.label AND l.value_head = h.value_head AND l.value_hash = c.value_hash
+            LIMIT 1
+        ) AS o
     ) AS v
     WHERE pg_catalog.starts_with(v.value, COALESCE(label_values.prefix, ''))
       AND (label_values.after IS NULL OR v.value > label_values.after)

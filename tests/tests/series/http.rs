@@ -6,6 +6,19 @@ use timedb_tests::{Db, Reply, Server};
 
 use crate::{create, encoded, get, upload_in};
 
+/// SQL leaves the zeros at the end of a second's fraction out; HTTP writes six digits or none.
+fn with_six_digits(mut row: Value) -> Value {
+    for value in row.as_object_mut().unwrap().values_mut() {
+        let Some(seconds) = value.as_str().and_then(|text| text.strip_suffix("+00:00")) else {
+            continue;
+        };
+        if let Some((whole, fraction)) = seconds.split_once('.') {
+            *value = json!(format!("{whole}.{fraction:0<6}+00:00"));
+        }
+    }
+    row
+}
+
 /// A column of JSON from SQL.
 async fn sql(db: &Db, query: &str) -> Vec<Value> {
     let client = db.login(db.a()).await;
@@ -16,7 +29,7 @@ async fn sql(db: &Db, query: &str) -> Vec<Value> {
             tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
             _ => None,
         })
-        .map(|text| serde_json::from_str(text).unwrap())
+        .map(|text| with_six_digits(serde_json::from_str(text).unwrap()))
         .collect()
 }
 

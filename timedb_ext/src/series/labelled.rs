@@ -10,6 +10,10 @@ use pgrx::pg_sys::{self, Oid};
 /// How many series each label is asked for before one is found that has no more, and how that grows.
 const FIRST_LOOK: usize = 1_000;
 const LOOK_GROWS: usize = 16;
+/// Beyond so many series it is quicker to go through all that have a label than to look each up, unless these are
+/// so many times more.
+const MANY: usize = 4_000;
+const MANY_MORE: usize = 8;
 
 const LABEL: &[Oid] = &[
     pg_sys::TEXTOID,
@@ -33,11 +37,16 @@ thread_local! {
           ORDER BY series_id LIMIT $5",
         LABEL,
     ) };
+    // One look into the index for each: as a condition on an array it could become a filter of all that have
+    // the label.
     static OF_THESE: Statement = const { Statement::new(
-        c"SELECT series_id FROM timedb.series_labels \
-          WHERE label = $1 AND value_head = $2 AND value_hash = $3 AND value = $4 \
-            AND series_id = ANY ($5) \
-          ORDER BY series_id",
+        c"SELECT o.series_id FROM unnest($5) AS o(series_id) \
+          CROSS JOIN LATERAL ( \
+              SELECT FROM timedb.series_labels AS l \
+              WHERE l.label = $1 AND l.value_head = $2 AND l.value_hash = $3 AND l.value = $4 \
+                AND l.series_id = o.series_id \
+              LIMIT 1 \
+          ) AS l",
         OF_SOME,
     ) };
     static COUNT: Statement = const { Statement::new(
@@ -72,7 +81,7 @@ pub fn with_all(labels: &Labels, most: usize) -> Result<Option<Vec<[u8; 16]>>> {
         if let Some((rarest, mut ids)) = shortest {
             for (i, pair) in pairs.iter().enumerate() {
                 if i != rarest && !ids.is_empty() {
-                    ids = of_these(*pair, &ids)?;
+                    ids = narrowed(*pair, ids)?;
                 }
             }
             return Ok(Some(ids));
@@ -84,7 +93,25 @@ pub fn with_all(labels: &Labels, most: usize) -> Result<Option<Vec<[u8; 16]>>> {
     }
 }
 
-/// Those of the series that have all of the labels, ascending by id.
+/// Those of the series, ascending by id, that have the label: of many by going through the label's own, unless
+/// it has many more.
+fn narrowed(pair: (&str, &str), mut ids: Vec<[u8; 16]>) -> Result<Vec<[u8; 16]>> {
+    if ids.len() > MANY {
+        let limit = ids.len().saturating_mul(MANY_MORE);
+        let with = with_label(pair, limit)?;
+        if with.len() < limit {
+            let mut with = with.into_iter().peekable();
+            ids.retain(|id| {
+                while with.next_if(|other| other < id).is_some() {}
+                with.peek() == Some(id)
+            });
+            return Ok(ids);
+        }
+    }
+    of_these(pair, &ids)
+}
+
+/// Those of the series that have all of the labels, in their order.
 ///
 /// # Errors
 /// XX000 when a statement fails.

@@ -19,6 +19,8 @@ use words::Words;
 
 /// Series with the labels asked for that are fetched and sorted; with more of them the names are walked.
 const FEW: usize = 4_000;
+/// The same where only their number is wanted.
+const COUNTED: usize = 200_000;
 /// Series looked at in one step of a walk: few at first, so that a small page costs little.
 const FIRST_STEP: usize = 100;
 const STEP: usize = 2_000;
@@ -147,6 +149,12 @@ pub fn count(search: &Search) -> Result<i64> {
     match (pairs.as_slice(), &search.words) {
         ([], None) => return count_by_name(search),
         ([pair], None) if !by_name => return labelled::count(*pair),
+        (_, None) if !by_name => {
+            let labels = search.labels.clone().unwrap_or_default();
+            if let Some(ids) = labelled::with_all(&labels, COUNTED)? {
+                return Ok(ids.len() as i64);
+            }
+        }
         _ => {}
     }
     if let Some(ids) = few_with_labels(search)? {

@@ -47,7 +47,7 @@ pub(super) struct Read {
 /// Reads the raw query string of `GET /values`, or says what is wrong with it.
 pub(super) fn parse(query: &str) -> Result<Read, Vec<FieldError>> {
     let mut read = Read::default();
-    let mut all_versions = false;
+    let (mut all_versions, mut by_known_time) = (false, false);
     let mut buckets = BucketParameters::default();
     each(query, |name, value| match name {
         "start_valid" => values::instant(value, &mut read.start_valid),
@@ -65,6 +65,7 @@ pub(super) fn parse(query: &str) -> Result<Read, Vec<FieldError>> {
         "all_versions" | "include_updates" => {
             values::truth(value).map(|truth| all_versions |= truth)
         }
+        "include_knowledge_time" => values::truth(value).map(|truth| by_known_time |= truth),
         "bucket" => values::length(value, &mut buckets.bucket),
         "aggregate" => buckets::aggregates(value, &mut buckets.aggregates),
         "fill" => buckets::fill(value, &mut buckets.fill),
@@ -72,6 +73,8 @@ pub(super) fn parse(query: &str) -> Result<Read, Vec<FieldError>> {
     })?;
     if all_versions {
         read.mode = Mode::Versions;
+    } else if by_known_time && read.mode == Mode::Flat {
+        read.mode = Mode::Overlapping;
     }
     read.buckets = buckets.for_read(&read)?;
     Ok(read)
@@ -165,6 +168,13 @@ mod tests {
             "all_versions=1&include_updates=0",
         ] {
             assert_eq!(parse(versions).unwrap().mode, Mode::Versions);
+        }
+        for (query, mode) in [
+            ("include_knowledge_time=true", Mode::Overlapping),
+            ("include_knowledge_time=false", Mode::Flat),
+            ("include_knowledge_time=1&include_updates=1", Mode::Versions),
+        ] {
+            assert_eq!(parse(query).unwrap().mode, mode, "{query}");
         }
         assert_eq!(parse("all_versions=0&mode=flat").unwrap().mode, Mode::Flat);
         let read = parse(
