@@ -24,7 +24,7 @@ use crate::{settings, units};
 use pgrx::PgSqlErrorCode;
 use std::collections::VecDeque;
 use std::ffi::CString;
-use timedb_segment::{Filter, Merged, Merger, Mode, Points, SegmentKey, decode_range};
+use timedb_segment::{Bounds, Merged, Merger, Mode, Points, SegmentKey, decode_range};
 use timedb_units::Conversion;
 
 /// Segments fetched at a time: the first fetch small, so that small reads stay small.
@@ -196,10 +196,7 @@ impl ReadCursor {
             };
             (start, end) = (start.max(Some(first)), Some(last.saturating_add(1)));
         }
-        let points = row.bytea(9, |blob| {
-            decode_range(&key, &bounds, blob, start, end)
-                .map_err(|e| damaged(row, &key, &e.to_string()))
-        })?;
+        let points = decode_segment(row, &key, &bounds, start, end)?;
         let points = match &self.request.instants {
             Some(instants) => instants.select(&key.series, points),
             None => points,
@@ -301,14 +298,17 @@ fn place(row: &Row) -> Result<usize> {
     Ok(row.int8(1)? as usize - 1)
 }
 
-/// The least valid_time of a segment, as the statements of `query` answer it, and its points in the range.
-fn decode_segment(row: &Row, key: &SegmentKey, range: &Filter) -> Result<(i64, Points)> {
-    let bounds = query::bounds(row)?;
-    let points = row.bytea(9, |blob| {
-        decode_range(key, &bounds, blob, range.start_valid, range.end_valid)
-            .map_err(|e| damaged(row, key, &e.to_string()))
-    })?;
-    Ok((bounds.min_valid, points))
+/// The points of a segment from `start` on and before `end`.
+fn decode_segment(
+    row: &Row,
+    key: &SegmentKey,
+    bounds: &Bounds,
+    start: Option<i64>,
+    end: Option<i64>,
+) -> Result<Points> {
+    row.bytea(9, |blob| {
+        decode_range(key, bounds, blob, start, end).map_err(|e| damaged(row, key, &e.to_string()))
+    })
 }
 
 /// The error of a segment that cannot be decoded; its id is the tenth column of `row`.

@@ -110,10 +110,17 @@ async fn each_table_takes_and_gives_rows_of_the_tenant_only() {
             b.tenant_id
         );
         let own: i64 = superuser.query_one(&own, &[]).await.unwrap().get(0);
-        let columns: Vec<String> = table
-            .columns
+        let generated = "SELECT coalesce(array_agg(attname::text), '{}') FROM pg_attribute
+                         WHERE attrelid = $1::text::regclass AND attgenerated <> ''";
+        let generated = superuser.query_one(generated, &[&sql]).await.unwrap();
+        let generated: Vec<String> = generated.get(0);
+        let names = table.columns.iter().map(|(name, _)| name);
+        let names: Vec<&String> = names.filter(|name| !generated.contains(name)).collect();
+        let into: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+        let into = format!("{sql} ({})", into.join(", "));
+        let columns: Vec<String> = names
             .iter()
-            .map(|(name, _)| match name.as_str() {
+            .map(|name| match name.as_str() {
                 "tenant_id" => format!("'{}'", a.tenant_id),
                 name => format!("\"{name}\""),
             })
@@ -144,9 +151,12 @@ async fn each_table_takes_and_gives_rows_of_the_tenant_only() {
             // A row like one's own, for A.
             if expected > 0 {
                 for statement in [
-                    format!("INSERT INTO {sql} SELECT {} FROM {sql}", columns.join(", ")),
                     format!(
-                        "INSERT INTO {sql} SELECT {} FROM {sql} ON CONFLICT DO NOTHING",
+                        "INSERT INTO {into} SELECT {} FROM {sql}",
+                        columns.join(", ")
+                    ),
+                    format!(
+                        "INSERT INTO {into} SELECT {} FROM {sql} ON CONFLICT DO NOTHING",
                         columns.join(", ")
                     ),
                     format!("UPDATE {sql} SET tenant_id = '{}'", a.tenant_id),

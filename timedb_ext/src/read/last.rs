@@ -1,7 +1,7 @@
 //! The last point of each series: the index says from where on there is one, so that a long series costs
 //! as much as a short one. Where the filters leave nothing there, the search goes back in growing steps.
 
-use super::{decode_segment, place};
+use super::{decode_segment, place, query};
 use crate::error::Result;
 use crate::series::SeriesInfo;
 use crate::spi::{Arg, Row, Statement, fetch};
@@ -174,7 +174,8 @@ impl Step<'_> {
             tenant: *self.tenant,
             series: self.series[self.search[at].0].id,
         };
-        let (_, points) = decode_segment(row, &key, &current.filter)?;
+        let (start, end) = (current.filter.start_valid, current.filter.end_valid);
+        let points = decode_segment(row, &key, &query::bounds(row)?, start, end)?;
         current.merger.push(points);
         Ok(())
     }
