@@ -34,6 +34,7 @@ async fn what_the_older_sql_lacks_is_an_error_that_names_it_and_no_crash() {
     let installation = Installation::start();
     let script = installation.current_script()
         + "DROP FUNCTION timedb.logout(); DROP FUNCTION timedb.hide_parameters();
+           DROP FUNCTION timedb.label_names(); DROP FUNCTION timedb.label_values(text, text, integer, text);
            ALTER EXTENSION timedb DROP TABLE timedb.series_labels; DROP TABLE timedb.series_labels;
            ALTER TABLE timedb.batches DROP COLUMN batch_params;
            CREATE FUNCTION timedb.given_up() RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'logout_wrapper';

@@ -52,11 +52,14 @@ pub const CHANGES: &[Change] = &[
     },
     Change {
         name: "a table that is missing",
-        undo: "ALTER EXTENSION timedb DROP TABLE timedb.series_labels; DROP TABLE timedb.series_labels;",
+        undo: "DROP FUNCTION timedb.label_names(); DROP FUNCTION timedb.label_values(text, text, integer, text);
+               ALTER EXTENSION timedb DROP TABLE timedb.series_labels; DROP TABLE timedb.series_labels;",
         redo: "{CREATE TABLE timedb.series_labels} {COMMENT ON TABLE timedb.series_labels}
-               {COMMENT ON COLUMN timedb.series_labels.value_hash}
+               {COMMENT ON COLUMN timedb.series_labels.value_hash} {COMMENT ON COLUMN timedb.series_labels.value_head}
                {ALTER TABLE timedb.series_labels ENABLE} {ALTER TABLE timedb.series_labels FORCE}
-               {CREATE POLICY series_labels_tenant_access} {CREATE POLICY series_labels_tenant_isolation}",
+               {CREATE POLICY series_labels_tenant_access} {CREATE POLICY series_labels_tenant_isolation}
+               {CREATE FUNCTION timedb.label_names} {COMMENT ON FUNCTION timedb.label_names}
+               {CREATE FUNCTION timedb.label_values} {COMMENT ON FUNCTION timedb.label_values}",
         shows: "relation: timedb.series_labels",
     },
     Change {
@@ -192,8 +195,8 @@ fn expand(script: &str, text: &str) -> String {
     expanded
 }
 
-/// The statement of a script that starts with these words, to its semicolon; a body in `$$` may hold
-/// others. `CREATE OR REPLACE` finds `CREATE`.
+/// The statement of a script that starts with these words, to its semicolon; a body in `$$` or from
+/// `BEGIN ATOMIC` on may hold others. `CREATE OR REPLACE` finds `CREATE`.
 fn statement(script: &str, start: &str) -> String {
     let written = start.replace("CREATE OR REPLACE", "CREATE");
     let begin = script
@@ -206,7 +209,8 @@ fn statement(script: &str, start: &str) -> String {
         end += piece.len();
         let text = &rest[..end];
         let closed = |mark| text.matches(mark).count().is_multiple_of(2);
-        if closed("$$") && closed("'") {
+        let atomic = text.matches("BEGIN ATOMIC").count() > text.matches("\nEND;").count();
+        if closed("$$") && closed("'") && !atomic {
             break;
         }
     }
