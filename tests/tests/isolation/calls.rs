@@ -226,9 +226,11 @@ async fn packed_chunks_hold_no_byte_of_another_tenants_series() {
             r#", labels => '{"site": "north"}'"#,
             ", end_valid => '2030-01-01'",
         ] {
-            let query = format!("SELECT timedb._read_packed('versions'{call})");
-            let rows = client.query(&query, &[]).await.unwrap();
-            chunks.extend(rows.iter().map(|row| row.get::<_, Vec<u8>>(0)));
+            for read in ["_read_packed('versions'", "_read_buckets_packed('1 day'"] {
+                let query = format!("SELECT timedb.{read}{call})");
+                let rows = client.query(&query, &[]).await.unwrap();
+                chunks.extend(rows.iter().map(|row| row.get::<_, Vec<u8>>(0)));
+            }
         }
         let query = "SELECT packed, cursor FROM timedb._read_changes_packed()";
         for row in client.query(query, &[]).await.unwrap() {
