@@ -210,13 +210,13 @@ async fn a_request_that_goes_through_very_many_writes_stops_on_the_way_and_goes_
     let other = timedb_tests::upload(&client, "other", &[1.0])
         .await
         .unwrap();
-    // Rows of writes without their segments: nothing of them is read here.
+    // Rows of writes without their segments: nothing of them is read here. Many have the same change_time.
     db.connect(Role::Superuser)
         .await
         .execute(
             "INSERT INTO timedb.batches (tenant_id, batch_id, change_time, settled_time, points, min_valid, max_valid,
                                          series_ids)
-             SELECT tenant_id, gen_random_uuid(), change_time + i * interval '1 us', settled_time, 1, min_valid,
+             SELECT tenant_id, gen_random_uuid(), change_time + i / 30000 * interval '1 us', settled_time, 1, min_valid,
                     max_valid, ARRAY[$1::uuid]
              FROM timedb.batches, generate_series(1, 120000) AS i",
             &[&other],

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+use std::cmp::Ordering;
 
 const VERSION: u8 = 1;
 const CHECK_BYTES: usize = 8;
@@ -12,7 +13,7 @@ const CHECK_BYTES: usize = 8;
 const LONGEST_ECHO: usize = 100;
 
 /// Behind what a reader stands. The order is that of changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// Unix microseconds.
     pub change_time: i64,
@@ -20,7 +21,7 @@ pub struct Position {
 }
 
 /// Where among the changes of one change_time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// Behind one point of a write.
     Point {
@@ -53,6 +54,23 @@ impl Position {
             change_time,
             place: Place::Batch { batch_id },
         }
+    }
+
+    /// The write that it stands behind or in, and whether and behind which point of it.
+    fn order(&self) -> impl Ord + use<> {
+        let (batch, point) = match self.place {
+            Place::Point {
+                batch_id,
+                series,
+                valid_time,
+                valid_time_end,
+            } => (Some(batch_id), Some((series, valid_time, valid_time_end))),
+            Place::Batch { batch_id } => (Some(batch_id), None),
+            Place::Instant => (None, None),
+        };
+        // All of something stands behind each part of it.
+        let (all_writes, all_points) = (batch.is_none(), point.is_none());
+        (self.change_time, all_writes, batch, all_points, point)
     }
 
     /// The cursor of this position for a tenant.
@@ -94,6 +112,18 @@ impl Position {
                 "Give one as timedb.read_changes() or timedb.changes_cursor() has returned it to this tenant.",
             )
         })
+    }
+}
+
+impl Ord for Position {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl PartialOrd for Position {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
