@@ -3,7 +3,7 @@
 //! Looking up goes through SPI as timedb_keeper, the functions' owner, with the caller's snapshot
 //! and nothing written: it works in READ ONLY transactions and on a standby.
 
-use crate::error::{Error, Result, or_raise};
+use crate::error::{Error, Result, entry};
 use crate::key_use;
 use crate::settings::{self, Access, Identity, Span};
 use crate::spi::{self, Arg, Statement};
@@ -25,6 +25,7 @@ thread_local! {
               AND (k.not_before IS NULL OR k.not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) \
               AND (k.expires_at IS NULL OR k.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp())",
             &[pg_sys::BYTEAOID],
+            &[pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::TEXTOID],
         )
     };
     static STORE_IS_OPEN: Statement = const {
@@ -32,6 +33,7 @@ thread_local! {
             c"SELECT true FROM timedb.settings s WHERE s.name OPERATOR(pg_catalog.=) 'auth_required' \
               AND s.value OPERATOR(pg_catalog.=) 'false'::pg_catalog.jsonb",
             &[],
+            &[pg_sys::BOOLOID],
         )
     };
 }
@@ -39,7 +41,7 @@ thread_local! {
 /// SQL `timedb.authenticate(key)`.
 #[pg_extern(sql = false)]
 fn authenticate(key: Option<&str>) -> Option<Uuid> {
-    let tenant = or_raise(enter(key, Span::Transaction));
+    let tenant = entry(|| enter(key, Span::Transaction));
     // SAFETY: only reads the transaction's state.
     if !unsafe { pg_sys::IsTransactionBlock() } {
         ErrorReport::new(
@@ -56,15 +58,15 @@ fn authenticate(key: Option<&str>) -> Option<Uuid> {
 /// SQL `timedb.login(key)`.
 #[pg_extern(sql = false)]
 fn login(key: Option<&str>) -> Option<Uuid> {
-    let tenant = or_raise(enter(key, Span::Session));
-    or_raise(key_use::report());
+    let tenant = entry(|| enter(key, Span::Session));
+    entry(key_use::report);
     tenant
 }
 
 /// SQL `timedb.logout()`.
 #[pg_extern(sql = false)]
 fn logout() {
-    or_raise(settings::set(Identity::NOBODY, Span::Session));
+    entry(|| settings::set(Identity::NOBODY, Span::Session));
 }
 
 /// SQL `timedb.current_tenant()`.
@@ -104,14 +106,14 @@ fn hide_parameters() {
         c"log_parameter_max_length",
         c"log_parameter_max_length_on_error",
     ] {
-        or_raise(settings::set_option(name, "0", Span::Transaction));
+        entry(|| settings::set_option(name, "0", Span::Transaction));
     }
 }
 
 /// SQL `timedb._generate_key()`.
 #[pg_extern(sql = false)]
 fn _generate_key() -> String {
-    or_raise(random().map(timedb_key::from_random))
+    entry(|| random().map(timedb_key::from_random))
 }
 
 /// SQL `timedb.check_key(key)`. NULL is no key either.

@@ -85,6 +85,7 @@ thread_local! {
           SELECT batch_id, points, skipped, series_ids, answer::text, request_hash, 0 \
           FROM timedb.batches WHERE batch_id = $2 AND (idempotency_key = $1) IS NOT TRUE",
         &[pg_sys::TEXTOID, pg_sys::UUIDOID],
+        &[pg_sys::UUIDOID, pg_sys::INT8OID, pg_sys::INT8OID, pg_sys::UUIDARRAYOID, pg_sys::TEXTOID, pg_sys::BYTEAOID, pg_sys::INT4OID],
     ) };
     // Above READ COMMITTED the snapshot may be older than the claim, and lack a batch that was committed in
     // between. ON CONFLICT makes that a serialization failure (40001): the transaction can be run again.
@@ -103,6 +104,7 @@ thread_local! {
             pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
             pg_sys::TEXTOID, pg_sys::BYTEAOID, pg_sys::UUIDARRAYOID, pg_sys::TEXTOID,
         ],
+        &[],
     ) };
 }
 

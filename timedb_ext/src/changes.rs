@@ -109,7 +109,6 @@ impl Feed<'_> {
             }
             self.take(group)?;
         }
-        walk.close();
         if !self.full {
             self.answer.more = walk.has_more();
             let reached = if walk.has_more() { walk.passed() } else { end };

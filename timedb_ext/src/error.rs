@@ -1,10 +1,12 @@
 //! The extension's one error type: a SQLSTATE, a message, and what to do about it.
 //!
-//! Pure code returns `Result`; the `#[pg_extern]` shims call [`or_raise`], the only place where
-//! an error becomes a PostgreSQL `ERROR`.
+//! Pure code returns `Result`; the shims that PostgreSQL calls run their body in [`entry`], the only place
+//! where an error becomes a PostgreSQL `ERROR`.
 
-use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
 use pgrx::{PgLogLevel, PgSqlErrorCode, function_name};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// What went wrong, in PostgreSQL's own terms.
 #[derive(Debug)]
@@ -75,6 +77,18 @@ impl Error {
         Self::new(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, message)
     }
 
+    /// XX000: an internal statement gave rows of other types than it declares. Somebody has changed the tables.
+    pub fn other_columns() -> Self {
+        Self::internal("an internal statement returned rows of other types than it declares")
+            .hint("Tables of the schema timedb are not as the extension has made them.")
+    }
+
+    /// XX000: a function of the library is declared otherwise than this version of it has it.
+    pub fn other_declaration() -> Self {
+        Self::internal("a function of timedb is declared otherwise than its library has it")
+            .hint("Run ALTER EXTENSION timedb UPDATE.")
+    }
+
     fn raise(self) -> ! {
         let mut report = ErrorReport::new(self.code, self.message, function_name!());
         if let Some(detail) = self.detail {
@@ -88,12 +102,44 @@ impl Error {
     }
 }
 
-/// Turns an `Err` into a PostgreSQL `ERROR`; call it in the shims only, with nothing left to drop.
-pub fn or_raise<T>(result: Result<T>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => error.raise(),
+/// Runs the body of a function that PostgreSQL calls: an `Err` becomes a PostgreSQL `ERROR`, and so does a
+/// panic. What a panic says can hold whatever lay in memory, so that the client gets one fixed sentence, and
+/// only the server's log the rest. Call it in the shims only, with nothing left to drop.
+pub fn entry<T>(body: impl FnOnce() -> Result<T>) -> T {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(value)) => value,
+        Ok(Err(error)) => error.raise(),
+        Err(payload) => {
+            if is_of_postgres(&*payload) {
+                resume_unwind(payload);
+            }
+            log_panic(&*payload);
+            Error::internal("timedb met an internal error")
+                .hint("The server's log says more. Please report it.")
+                .raise()
+        }
     }
+}
+
+/// Whether what unwinds is an error that PostgreSQL or [`Error::raise`] has raised, and not a panic.
+fn is_of_postgres(payload: &(dyn Any + Send)) -> bool {
+    payload.is::<CaughtError>()
+        || payload.is::<ErrorReportWithLevel>()
+        || payload.is::<ErrorReport>()
+}
+
+fn log_panic(payload: &(dyn Any + Send)) {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("of an unknown kind");
+    ErrorReport::new(
+        PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+        format!("timedb: panic: {text}"),
+        function_name!(),
+    )
+    .report(PgLogLevel::LOG_SERVER_ONLY);
 }
 
 /// The text form of a UUID.

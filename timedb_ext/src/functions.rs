@@ -6,10 +6,10 @@
 use crate::batches::{BatchInfo, Retry};
 use crate::columns::{UploadArrays, from_arrays};
 use crate::corrections;
-use crate::error::{Error, Result, or_raise};
+use crate::error::{Error, Result, entry};
 use crate::pack::{pack_buckets, parse_upload};
 use crate::read::{BucketArguments, ReadArguments};
-use crate::spi::connected;
+use crate::spi::{Home, connected};
 use crate::time;
 use crate::upload::{Uploaded, upload};
 use pgrx::datum::{AnyArray, AnyElement, JsonB, Uuid};
@@ -119,7 +119,7 @@ fn upload_arrays<'a>(
         };
         connected(|| upload(columns, info, &retry, skip_unchanged.unwrap_or(false)))
     };
-    upload_row(or_raise(run()))
+    upload_row(entry(run))
 }
 
 /// `timedb._upload_packed(...)`.
@@ -160,7 +160,7 @@ fn upload_packed(
         };
         connected(|| upload(columns, info, &retry, skip_unchanged.unwrap_or(false)))
     };
-    upload_row(or_raise(run()))
+    upload_row(entry(run))
 }
 
 /// `timedb.update_values(...)`.
@@ -179,7 +179,7 @@ fn update_values(
         let json = jsonb_text(updates.datum());
         connected(|| corrections::update_values(&json, idempotency_key))
     };
-    let answer = jsonb_datum(&or_raise(run()));
+    let answer = jsonb_datum(&entry(run));
     // SAFETY: the datum is a jsonb.
     answer.and_then(|datum| unsafe {
         AnyElement::from_polymorphic_datum(datum, false, pg_sys::JSONBOID)
@@ -189,23 +189,29 @@ fn update_values(
 /// `timedb._read_packed(...)`.
 #[pg_extern(sql = false)]
 fn read_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u8>> {
-    // SAFETY: declared with the arguments of a read.
-    let arguments = unsafe { ReadArguments::of(fcinfo) };
-    let mut read = or_raise(arguments.open(WIRE_CHUNK_POINTS, true));
+    let mut read = entry(|| {
+        // SAFETY: the call is under way, and declared with the arguments of such a read.
+        let (arguments, home) = unsafe { (ReadArguments::of(fcinfo)?, Home::of_query(fcinfo)?) };
+        arguments.open(WIRE_CHUNK_POINTS, true, home)
+    });
     SetOfIterator::new(std::iter::from_fn(move || {
-        or_raise(read.next_chunk()).map(|chunk| chunk.packed)
+        entry(|| Ok(read.next_chunk()?.map(|chunk| chunk.packed)))
     }))
 }
 
 /// `timedb._read_buckets_packed(...)`.
 #[pg_extern(sql = false)]
 fn read_buckets_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u8>> {
-    // SAFETY: declared with the arguments of a read of buckets.
-    let arguments = unsafe { BucketArguments::of(fcinfo) };
-    let mut read = or_raise(arguments.open(WIRE_CHUNK_BUCKETS));
+    let mut read = entry(|| {
+        // SAFETY: the call is under way, and declared with the arguments of such a read.
+        let (arguments, home) = unsafe { (BucketArguments::of(fcinfo)?, Home::of_query(fcinfo)?) };
+        arguments.open(WIRE_CHUNK_BUCKETS, home)
+    });
     SetOfIterator::new(std::iter::from_fn(move || {
-        let pieces = or_raise(read.next_pieces());
-        (!pieces.is_empty()).then(|| pack_buckets(&read, &pieces))
+        entry(|| {
+            let pieces = read.next_pieces()?;
+            Ok((!pieces.is_empty()).then(|| pack_buckets(&read, &pieces)))
+        })
     }))
 }
 
@@ -224,19 +230,23 @@ fn read_chunks(
         name!(packed, Vec<u8>),
     ),
 > {
-    // SAFETY: declared with the arguments of a read.
-    let arguments = unsafe { ReadArguments::of(fcinfo) };
-    let mut read = or_raise(arguments.open(SQL_CHUNK_POINTS, false));
+    let mut read = entry(|| {
+        // SAFETY: the call is under way, and declared with the arguments of such a read.
+        let (arguments, home) = unsafe { (ReadArguments::of(fcinfo)?, Home::of_query(fcinfo)?) };
+        arguments.open(SQL_CHUNK_POINTS, false, home)
+    });
     TableIterator::new(std::iter::from_fn(move || {
-        or_raise(read.next_chunk()).map(|chunk| {
-            (
-                Uuid::from_bytes(chunk.series.id),
-                chunk.series.name,
-                chunk.series.unit,
-                JsonB(serde_json::from_str(&chunk.series.labels).unwrap_or_default()),
-                chunk.points as i32,
-                chunk.packed,
-            )
+        entry(|| {
+            Ok(read.next_chunk()?.map(|chunk| {
+                (
+                    Uuid::from_bytes(chunk.series.id),
+                    chunk.series.name,
+                    chunk.series.unit,
+                    JsonB(serde_json::from_str(&chunk.series.labels).unwrap_or_default()),
+                    chunk.points as i32,
+                    chunk.packed,
+                )
+            }))
         })
     }))
 }

@@ -1,6 +1,6 @@
 //! Noting that a key is in use: at most one write per key and minute, and never a wait.
 
-use crate::error::{Result, or_raise};
+use crate::error::{Result, entry};
 use crate::settings;
 use crate::spi::{self, Arg, Statement};
 use pgrx::pg_sys;
@@ -16,6 +16,7 @@ thread_local! {
             c"SELECT COALESCE(u.last_used_at, '-infinity') FROM timedb.key_usage u \
               WHERE u.tenant_id OPERATOR(pg_catalog.=) $1 AND u.key_id OPERATOR(pg_catalog.=) $2",
             &[pg_sys::UUIDOID, pg_sys::UUIDOID],
+            &[pg_sys::TIMESTAMPTZOID],
         )
     };
     // Of two writers at once one finds the row locked and passes by; what it had to say, the other says.
@@ -28,6 +29,7 @@ thread_local! {
                     FOR UPDATE SKIP LOCKED) AS free \
               WHERE u.tenant_id OPERATOR(pg_catalog.=) free.tenant_id AND u.key_id OPERATOR(pg_catalog.=) free.key_id",
             &[pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID],
+            &[],
         )
     };
     // The key that this backend has last found to be noted, and when that was. Only what was read from
@@ -38,7 +40,7 @@ thread_local! {
 /// SQL `timedb.report_key_use()`.
 #[pg_extern(sql = false)]
 fn report_key_use() -> bool {
-    or_raise(report())
+    entry(report)
 }
 
 /// Notes that the key which authenticated is in use. Returns whether it wrote.

@@ -23,6 +23,7 @@ mod series_functions;
 mod settings;
 mod spi;
 mod time;
+mod tuplestore;
 mod units;
 mod upload;
 mod writer;
@@ -40,6 +41,7 @@ pub extern "C-unwind" fn _PG_init() {
     keep_freed_memory();
     settings::define();
     scan::define();
+    spi::define();
 }
 
 /// Keeps a few megabytes of freed memory in the process. By default glibc gives back whatever is free

@@ -11,7 +11,7 @@ pub mod moment;
 pub mod query;
 mod request;
 
-pub use arguments::ReadArguments;
+pub use arguments::{ReadArguments, check_count};
 pub use buckets::{Aggregate, BucketArguments, BucketCursor, Piece};
 pub use instants::Instants;
 pub use request::Request;
@@ -19,11 +19,10 @@ pub use request::Request;
 use crate::error::{Error, Result, uuid_text};
 use crate::pack::{Run, Writers, pack_chunk};
 use crate::series::{SeriesInfo, find};
-use crate::spi::{Row, connected, fetch};
+use crate::spi::{Home, Query, Row, connected};
 use crate::{settings, units};
 use pgrx::PgSqlErrorCode;
 use std::collections::VecDeque;
-use std::ffi::CString;
 use timedb_segment::{Bounds, Merged, Merger, Mode, Points, SegmentKey, decode_range};
 use timedb_units::Conversion;
 
@@ -46,7 +45,7 @@ pub struct ReadCursor {
     series: Vec<SeriesInfo>,
     /// Of each of them, if values are converted.
     conversions: Vec<Conversion>,
-    cursor: Option<CString>,
+    query: Option<Query>,
     fetched_before: bool,
     /// Series being merged, by its place in `series`.
     current: Option<(usize, Merger)>,
@@ -58,18 +57,18 @@ pub struct ReadCursor {
 }
 
 impl ReadCursor {
-    /// Starts a read; without a tenant it finds nothing.
+    /// Starts a read that may go on as long as `home` says; without a tenant it finds nothing.
     ///
     /// # Errors
     /// 22023 for a malformed filter; as [`moment::reach`] for a read as of a change_time.
-    pub fn open(request: Request) -> Result<Self> {
+    pub fn open(request: Request, home: Home) -> Result<Self> {
         let tenant = settings::tenant();
         let mut read = Self {
             request,
             tenant: tenant.unwrap_or_default(),
             series: Vec::new(),
             conversions: Vec::new(),
-            cursor: None,
+            query: None,
             fetched_before: false,
             current: None,
             ready: VecDeque::new(),
@@ -96,7 +95,7 @@ impl ReadCursor {
                     read.add_ready(place, run)?;
                 }
             } else {
-                read.cursor = Some(query::open(&read.series, &read.request.range)?);
+                read.query = Some(query::open(&read.series, &read.request.range, home)?);
             }
             moment.leave();
             Ok(())
@@ -133,16 +132,11 @@ impl ReadCursor {
 
     /// Reads on until there is enough, or nothing left.
     fn fill(&mut self, enough: impl Fn(&Self) -> bool) -> Result<()> {
-        if self.cursor.is_some() || !self.ready.is_empty() {
+        if self.query.is_some() || !self.ready.is_empty() {
             self.check_tenant()?;
         }
-        if self.cursor.is_some() && !enough(self) {
-            connected(|| {
-                while self.cursor.is_some() && !enough(self) {
-                    self.fetch()?;
-                }
-                Ok(())
-            })?;
+        while self.query.is_some() && !enough(self) {
+            self.fetch()?;
         }
         Ok(())
     }
@@ -164,7 +158,7 @@ impl ReadCursor {
     }
 
     fn fetch(&mut self) -> Result<()> {
-        let Some(cursor) = self.cursor.take() else {
+        let Some(mut query) = self.query.take() else {
             return Ok(());
         };
         let limit = if self.fetched_before {
@@ -173,8 +167,8 @@ impl ReadCursor {
             FIRST_FETCH
         };
         self.fetched_before = true;
-        if fetch(&cursor, limit, |row| self.take_segment(row))? {
-            self.cursor = Some(cursor);
+        if query.fetch(limit, |row| self.take_segment(row))? {
+            self.query = Some(query);
         } else {
             self.finish_series()?;
         }

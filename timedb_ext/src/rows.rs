@@ -4,15 +4,16 @@
 //! function manager directly: a row costs one `tuplestore_putvalues`, several times less than
 //! converting each column.
 
-use crate::error::or_raise;
+use crate::error::{Result, entry};
 use crate::functions::SQL_CHUNK_POINTS;
 use crate::pack::parse_chunk;
 use crate::read::{Aggregate, BucketArguments, BucketCursor, OutChunk, Piece, ReadArguments};
-use crate::scan::{COLUMNS, point_column};
+use crate::scan::{COLUMNS, ROW_COLUMNS, point_column};
 use crate::series::SeriesInfo;
-use crate::spi::Arg;
+use crate::spi::{Arg, Home};
 use crate::time;
-use pgrx::pg_sys::{self, Datum};
+use crate::tuplestore::Tuplestore;
+use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 
 /// Describes the calling convention of [`timedb_read_rows`] to PostgreSQL.
@@ -29,44 +30,52 @@ pub extern "C" fn pg_finfo_timedb_read_rows() -> &'static pg_sys::Pg_finfo_recor
 #[unsafe(no_mangle)]
 #[pg_guard]
 pub unsafe extern "C-unwind" fn timedb_read_rows(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
-    // SAFETY: the declaration promises the types of the arguments and the columns of the rows.
-    unsafe {
-        pg_sys::InitMaterializedSRF(fcinfo, 0);
-        let arguments = ReadArguments::of(fcinfo);
-        let mut read = or_raise(arguments.open(SQL_CHUNK_POINTS, false));
-        let result = &*(*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
-        while let Some(chunk) = or_raise(read.next_chunk()) {
-            put_rows(&chunk, result.setResult, result.setDesc);
-            pgrx::check_for_interrupts!();
-        }
-        Datum::null()
-    }
-}
-
-/// # Safety
-/// The tuplestore is open and its rows have the columns of `_read_rows`.
-unsafe fn put_rows(chunk: &OutChunk, store: *mut pg_sys::Tuplestorestate, desc: pg_sys::TupleDesc) {
-    let points = or_raise(parse_chunk(&chunk.packed));
-    let series = series_columns(&chunk.series);
-    for i in 0..points.valid_time.len() {
-        let mut values = [Datum::null(); COLUMNS];
-        let mut is_null = [true; COLUMNS];
-        for (column, (value, null)) in values.iter_mut().zip(&mut is_null).enumerate() {
-            let datum = series.get(column).copied();
-            if let Some(datum) = datum.or_else(|| point_column(&points, i, column)) {
-                *value = datum;
-                *null = false;
+    entry(|| {
+        // SAFETY: the declaration promises the types of the arguments; those of the rows are checked.
+        unsafe {
+            let mut store = Tuplestore::open(fcinfo, &ROW_COLUMNS)?;
+            let home = Home::of_query(fcinfo)?;
+            let mut read = ReadArguments::of(fcinfo)?.open(SQL_CHUNK_POINTS, false, home)?;
+            while let Some(chunk) = read.next_chunk()? {
+                put_rows(&chunk, &mut store)?;
+                pgrx::check_for_interrupts!();
             }
         }
-        // SAFETY: as promised by the caller; the arrays are as long as the row.
-        unsafe {
-            pg_sys::tuplestore_putvalues(store, desc, values.as_mut_ptr(), is_null.as_mut_ptr());
-        }
+        Ok(Datum::null())
+    })
+}
+
+fn put_rows(chunk: &OutChunk, store: &mut Tuplestore<COLUMNS>) -> Result<()> {
+    let points = parse_chunk(&chunk.packed)?;
+    let series = series_columns(&chunk.series);
+    for i in 0..points.valid_time.len() {
+        let row = std::array::from_fn(|column| match series.get(column) {
+            Some(of_series) => *of_series,
+            None => point_column(&points, i, column),
+        });
+        // SAFETY: the columns of series and points are those of `ROW_COLUMNS`.
+        unsafe { store.put(row) };
     }
+    Ok(())
 }
 
 /// Columns of `read_buckets`: start and end, four of the series, one for each aggregate.
-const BUCKET_COLUMNS: usize = 6 + Aggregate::ALL.len();
+const BUCKET_COLUMNS: [Oid; 6 + Aggregate::ALL.len()] = [
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::UUIDOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+    pg_sys::JSONBOID,
+    pg_sys::INT8OID,
+    pg_sys::FLOAT8OID,
+    pg_sys::FLOAT8OID,
+    pg_sys::FLOAT8OID,
+    pg_sys::FLOAT8OID,
+    pg_sys::FLOAT8OID,
+    pg_sys::FLOAT8OID,
+    pg_sys::FLOAT8OID,
+];
 
 /// Describes the calling convention of [`timedb_read_buckets`] to PostgreSQL.
 #[unsafe(no_mangle)]
@@ -82,27 +91,25 @@ pub extern "C" fn pg_finfo_timedb_read_buckets() -> &'static pg_sys::Pg_finfo_re
 #[unsafe(no_mangle)]
 #[pg_guard]
 pub unsafe extern "C-unwind" fn timedb_read_buckets(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
-    // SAFETY: the declaration promises the types of the arguments and the columns of the rows.
-    unsafe {
-        pg_sys::InitMaterializedSRF(fcinfo, 0);
-        let arguments = BucketArguments::of(fcinfo);
-        let mut read = or_raise(arguments.open(SQL_CHUNK_POINTS));
-        let result = &*(*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
-        while let Some(piece) = or_raise(read.next_piece()) {
-            put_buckets(&read, &piece, result.setResult, result.setDesc);
-            pgrx::check_for_interrupts!();
+    entry(|| {
+        // SAFETY: the declaration promises the types of the arguments; those of the rows are checked.
+        unsafe {
+            let mut store = Tuplestore::open(fcinfo, &BUCKET_COLUMNS)?;
+            let home = Home::of_query(fcinfo)?;
+            let mut read = BucketArguments::of(fcinfo)?.open(SQL_CHUNK_POINTS, home)?;
+            while let Some(piece) = read.next_piece()? {
+                put_buckets(&read, &piece, &mut store);
+                pgrx::check_for_interrupts!();
+            }
         }
-        Datum::null()
-    }
+        Ok(Datum::null())
+    })
 }
 
-/// # Safety
-/// The tuplestore is open and its rows have the columns of `read_buckets`.
-unsafe fn put_buckets(
+fn put_buckets(
     read: &BucketCursor,
     piece: &Piece,
-    store: *mut pg_sys::Tuplestorestate,
-    desc: pg_sys::TupleDesc,
+    store: &mut Tuplestore<{ BUCKET_COLUMNS.len() }>,
 ) {
     let series = series_columns(read.series_of(piece));
     let values = Aggregate::ALL.map(|aggregate| match read.aggregates().contains(&aggregate) {
@@ -114,15 +121,15 @@ unsafe fn put_buckets(
         false => &[],
     };
     for (i, (start, end)) in piece.starts().zip(piece.ends()).enumerate() {
-        let mut row: [Option<Datum>; BUCKET_COLUMNS] = [None; BUCKET_COLUMNS];
+        let mut row: [Option<Datum>; BUCKET_COLUMNS.len()] = [None; BUCKET_COLUMNS.len()];
         let (head, aggregates) = row.split_at_mut(6);
         head.copy_from_slice(&[
             Some(Datum::from(time::to_pg(start))),
             Some(Datum::from(time::to_pg(end))),
-            Some(series[0]),
-            Some(series[1]),
-            Some(series[2]),
-            Some(series[3]),
+            series[0],
+            series[1],
+            series[2],
+            series[3],
         ]);
         for (column, values) in aggregates.iter_mut().zip(values) {
             let value = values.get(i).copied().flatten();
@@ -131,17 +138,13 @@ unsafe fn put_buckets(
         if let (Some(column), Some(count)) = (aggregates.first_mut(), counts.get(i)) {
             *column = Some(Datum::from(*count));
         }
-        let mut nulls = row.map(|column| column.is_none());
-        let mut datums = row.map(|column| column.unwrap_or(Datum::null()));
-        // SAFETY: as promised by the caller; the arrays are as long as the row.
-        unsafe {
-            pg_sys::tuplestore_putvalues(store, desc, datums.as_mut_ptr(), nulls.as_mut_ptr());
-        }
+        // SAFETY: times, series, count and numbers stand where `BUCKET_COLUMNS` has them.
+        unsafe { store.put(row) };
     }
 }
 
 /// series_id, name, unit and labels.
-fn series_columns(series: &SeriesInfo) -> [Datum; 4] {
+fn series_columns(series: &SeriesInfo) -> [Option<Datum>; 4] {
     let labels = serde_json::from_str(&series.labels).unwrap_or_default();
     [
         Arg::uuid(&series.id).0,
@@ -149,5 +152,4 @@ fn series_columns(series: &SeriesInfo) -> [Datum; 4] {
         Arg::text(&series.unit).0,
         pgrx::JsonB(labels).into_datum(),
     ]
-    .map(|datum| datum.unwrap_or(Datum::null()))
 }

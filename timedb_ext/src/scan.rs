@@ -7,9 +7,11 @@
 //! locks, data-modifying statements, the library not loaded yet) the function itself runs.
 
 mod exec;
+mod functions;
 
 pub(crate) use exec::point_column;
 
+use functions::{call_of, chunks_beside};
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
@@ -20,10 +22,36 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 /// Columns of `_read_rows`, in its order: four of the series, five of the point, six of the version.
 pub const COLUMNS: usize = 15;
 
+/// The types of these columns.
+pub const ROW_COLUMNS: [Oid; COLUMNS] = [
+    pg_sys::UUIDOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+    pg_sys::JSONBOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::FLOAT8OID,
+    pg_sys::UUIDOID,
+    pg_sys::INT8OID,
+    pg_sys::UUIDOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTARRAYOID,
+    pg_sys::JSONBOID,
+];
+
+/// The types of the columns of `_read_chunks`: four of the series, the number of points, the packed columns.
+const CHUNK_COLUMNS: [Oid; 6] = [
+    pg_sys::UUIDOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+    pg_sys::JSONBOID,
+    pg_sys::INT4OID,
+    pg_sys::BYTEAOID,
+];
+
 const NAME: &CStr = c"timedb read";
-const ROWS_FUNCTION: &CStr = c"_read_rows";
-const CHUNKS_FUNCTION: &CStr = c"_read_chunks";
-const SCHEMA: &CStr = c"timedb";
 
 /// Reading a row costs less than calling a function for it.
 const COST_OF_ROW: f64 = 0.002;
@@ -88,32 +116,13 @@ unsafe extern "C-unwind" fn offer_path(
             );
             std::mem::transmute::<*mut c_void, Hook>(previous)(root, rel, rti, rte);
         }
-        if STREAMING_READS.get() && call_of(rte).is_some() && fits(root, rel, rti) {
-            pg_sys::add_path(rel, custom_path(root, rel));
+        if STREAMING_READS.get()
+            && let Some(call) = call_of(rte)
+            && let Some(chunks) = chunks_beside((*call).funcid)
+            && fits(root, rel, rti)
+        {
+            pg_sys::add_path(rel, custom_path(root, rel, chunks));
         }
-    }
-}
-
-/// The call, if the range table entry is one of `timedb._read_rows()` and nothing more.
-unsafe fn call_of(rte: *mut pg_sys::RangeTblEntry) -> Option<*mut pg_sys::FuncExpr> {
-    unsafe {
-        let rte = &*rte;
-        if rte.rtekind != pg_sys::RTEKind::RTE_FUNCTION || rte.funcordinality {
-            return None;
-        }
-        let functions = pgrx::PgList::<pg_sys::RangeTblFunction>::from_pg(rte.functions);
-        let function = functions.get_ptr(0).filter(|_| functions.len() == 1)?;
-        let call = (*function).funcexpr;
-        if (*call).type_ != pg_sys::NodeTag::T_FuncExpr {
-            return None;
-        }
-        let call = call.cast::<pg_sys::FuncExpr>();
-        let name = pg_sys::get_func_name((*call).funcid);
-        if name.is_null() || CStr::from_ptr(name) != ROWS_FUNCTION {
-            return None;
-        }
-        let schema = pg_sys::get_namespace_name(pg_sys::get_func_namespace((*call).funcid));
-        (!schema.is_null() && CStr::from_ptr(schema) == SCHEMA).then_some(call)
     }
 }
 
@@ -149,6 +158,7 @@ unsafe fn fits(
 unsafe fn custom_path(
     root: *mut pg_sys::PlannerInfo,
     rel: *mut pg_sys::RelOptInfo,
+    chunks: Oid,
 ) -> *mut pg_sys::Path {
     unsafe {
         let custom = pg_sys::palloc0(size_of::<pg_sys::CustomPath>()).cast::<pg_sys::CustomPath>();
@@ -164,6 +174,7 @@ unsafe fn custom_path(
         };
         path.total_cost = (*rel).tuples.max(path.rows) * COST_OF_ROW;
         (*custom).flags = pg_sys::CUSTOMPATH_SUPPORT_PROJECTION;
+        (*custom).custom_private = pg_sys::lappend_oid(ptr::null_mut(), chunks);
         (*custom).methods = &PATH_METHODS.0;
         custom.cast()
     }
@@ -184,11 +195,13 @@ unsafe extern "C-unwind" fn plan_path(
     unsafe {
         let rti = (*rel).relid;
         let rte = *(*root).simple_rte_array.add(rti as usize);
-        let Some(rows_call) = call_of(rte) else {
+        let chunks = pgrx::PgList::<Oid>::from_pg((*best_path).custom_private).get_oid(0);
+        let (Some(rows_call), Some(chunks)) = (call_of(rte), chunks) else {
             pgrx::error!("a timedb read without its function call");
         };
+        // Of the same arguments and in the same schema, so that the right to call one is that to call the other.
         let chunks_call = pg_sys::copyObjectImpl(rows_call.cast()).cast::<pg_sys::FuncExpr>();
-        (*chunks_call).funcid = chunks_function((*rows_call).funcid);
+        (*chunks_call).funcid = chunks;
 
         // Not from `tlist`: it is empty when a projection above is going to replace it.
         let needed = (*(*rel).reltarget).exprs;
@@ -212,21 +225,6 @@ unsafe extern "C-unwind" fn plan_path(
         (*scan).custom_scan_tlist = scan_tlist;
         (*scan).methods = &SCAN_METHODS.0;
         scan.cast()
-    }
-}
-
-/// `timedb._read_chunks` with the arguments of `timedb._read_rows`.
-unsafe fn chunks_function(rows_function: Oid) -> Oid {
-    unsafe {
-        let mut types: *mut Oid = ptr::null_mut();
-        let mut n = 0;
-        pg_sys::get_func_signature(rows_function, &mut types, &mut n);
-        let mut name: *mut pg_sys::List = ptr::null_mut();
-        for part in [SCHEMA, CHUNKS_FUNCTION] {
-            let part = pg_sys::pstrdup(part.as_ptr());
-            name = pg_sys::lappend(name, pg_sys::makeString(part).cast());
-        }
-        pg_sys::LookupFuncName(name, n, types, false)
     }
 }
 

@@ -25,6 +25,7 @@ thread_local! {
             pg_sys::INT8ARRAYOID, pg_sys::INT4ARRAYOID, pg_sys::INT2ARRAYOID,
             pg_sys::BYTEAARRAYOID,
         ],
+        &[],
     ) };
 }
 

@@ -1,7 +1,7 @@
 //! The functions about series as PostgreSQL calls them: arguments in, `Result` out, nothing else. As in
 //! `functions.rs`, their declarations stand in `sql/functions/`, and instants are PostgreSQL's microseconds.
 
-use crate::error::{Error, Result, or_raise};
+use crate::error::{Error, Result, entry};
 use crate::functions::jsonb_text;
 use crate::labels::Labels;
 use crate::series::{
@@ -61,7 +61,7 @@ fn create_series(
         }
         Ok(resolved)
     };
-    let rows = or_raise(run());
+    let rows = entry(run);
     TableIterator::new(
         rows.into_iter()
             .map(|s| (Uuid::from_bytes(s.id), s.created)),
@@ -113,9 +113,9 @@ fn find_series(
         let after = after.map(|after| *after.as_bytes());
         connected(|| page(&search, most as usize, after))
     };
-    let found = rows(or_raise(run()));
+    let found = rows(entry(run));
     TableIterator::new(found.map(|row| {
-        let row = or_raise(row);
+        let row = entry(|| row);
         (
             Uuid::from_bytes(row.id),
             row.name,
@@ -139,7 +139,7 @@ fn count_series(
         let search = search_of(name, prefix, labels, search)?;
         connected(|| count(&search))
     };
-    or_raise(run())
+    entry(run)
 }
 
 /// `timedb.describe_series(series_id)`.
@@ -170,7 +170,7 @@ fn describe_series(
         let id = id_of(series_id)?;
         Ok((id, connected(|| about(&id))?))
     };
-    let (id, about) = or_raise(run());
+    let (id, about) = entry(run);
     TableIterator::once((
         Uuid::from_bytes(id),
         about.name,
@@ -202,7 +202,7 @@ fn rename_series(
         let labels = labels_of(labels)?;
         connected(|| rename(&tenant, &id, name, labels))
     };
-    or_raise(run())
+    entry(run)
 }
 
 /// `timedb.update_series(series_id, description, unit)`.
@@ -217,5 +217,5 @@ fn update_series(
         let id = id_of(series_id)?;
         connected(|| update(&tenant, &id, &Update { description, unit }))
     };
-    or_raise(run())
+    entry(run)
 }

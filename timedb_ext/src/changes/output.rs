@@ -3,18 +3,19 @@
 
 use super::position::Position;
 use super::{Answer, Change, Request};
-use crate::error::{Error, Result, or_raise};
+use crate::error::{Error, Result, entry};
 use crate::functions::jsonb_datum;
 use crate::labels::Labels;
-use crate::pack::{Chunk, Run, pack_chunk, parse_chunk};
-use crate::read::moment;
-use crate::scan::point_column;
+use crate::pack::{Run, pack_chunk, parse_chunk};
+use crate::read::{check_count, moment};
+use crate::scan::{ROW_COLUMNS, point_column};
 use crate::series::{SeriesFilter, SeriesInfo};
 use crate::spi::{Arg, connected};
+use crate::tuplestore::Tuplestore;
 use crate::{functions, settings, time};
 use pgrx::datum::{Array, Uuid};
 use pgrx::fcinfo::{pg_getarg, pg_getarg_datum};
-use pgrx::pg_sys::{self, Datum};
+use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 use std::collections::HashMap;
 use timedb_segment::{Merged, NO_END};
@@ -59,19 +60,20 @@ struct Arguments {
 
 impl Arguments {
     /// # Safety
-    /// The call is one of a function that is declared with these arguments.
-    unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Self {
+    /// The call is one under way, of a function that is declared with these arguments.
+    unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Result<Self> {
         // SAFETY: the declarations promise the types.
         unsafe {
+            check_count(fcinfo, 6)?;
             let ids: Option<Array<Uuid>> = pg_getarg(fcinfo, 2);
-            Self {
+            Ok(Self {
                 since: pg_getarg(fcinfo, 0),
                 cursor: pg_getarg(fcinfo, 1),
                 series_id: ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect()),
                 name: pg_getarg(fcinfo, 3),
                 labels: pg_getarg_datum(fcinfo, 4).map(functions::jsonb_text),
                 max_points: pg_getarg(fcinfo, 5),
-            }
+            })
         }
     }
 
@@ -122,28 +124,22 @@ pub extern "C" fn pg_finfo_timedb_read_changes() -> &'static pg_sys::Pg_finfo_re
 #[unsafe(no_mangle)]
 #[pg_guard]
 pub unsafe extern "C-unwind" fn timedb_read_changes(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
-    // SAFETY: the declaration promises the types of the arguments and the columns of the rows.
-    unsafe {
-        pg_sys::InitMaterializedSRF(fcinfo, 0);
-        let result = &*(*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+    entry(|| {
+        // SAFETY: the declaration promises the types of the arguments; those of the rows are checked.
+        let (mut store, arguments) =
+            unsafe { (Tuplestore::open(fcinfo, &types())?, Arguments::of(fcinfo)?) };
         if let Some(tenant) = settings::tenant() {
-            let arguments = Arguments::of(fcinfo);
-            let run = || {
-                let answer = super::read(tenant, &arguments.request(&tenant, usize::MAX)?)?;
-                put_rows(answer, &tenant, result)
-            };
-            or_raise(run());
+            let answer = super::read(tenant, &arguments.request(&tenant, usize::MAX)?)?;
+            put_rows(answer, &tenant, &mut store)?;
         }
-        Datum::null()
-    }
+        Ok(Datum::null())
+    })
 }
 
-/// # Safety
-/// The tuplestore is open and its rows have the columns of `read_changes`.
-unsafe fn put_rows(
+fn put_rows(
     answer: Answer,
     tenant: &[u8; 16],
-    result: &pg_sys::ReturnSetInfo,
+    store: &mut Tuplestore<{ COLUMNS.len() }>,
 ) -> Result<()> {
     let mut writers = answer.writers;
     for changes in answer.changes.chunks(CHUNK_POINTS) {
@@ -155,8 +151,15 @@ unsafe fn put_rows(
             let series = series_columns(run.series);
             for (i, change) in rest.by_ref().take(run.points.len()) {
                 let cursor = answer.batches[change.batch].behind(change).cursor(tenant);
-                // SAFETY: as promised by the caller.
-                unsafe { put_row(&chunk, i, &series, &cursor, result) };
+                let row = COLUMNS.map(|column| match column {
+                    None => Arg::text(&cursor).0,
+                    Some(column) => match series.get(column) {
+                        Some(of_series) => *of_series,
+                        None => point_column(&chunk, i, column),
+                    },
+                });
+                // SAFETY: each column is a text or the column of `_read_rows` that `types` says.
+                unsafe { store.put(row) };
             }
         }
         pgrx::check_for_interrupts!();
@@ -164,33 +167,9 @@ unsafe fn put_rows(
     Ok(())
 }
 
-/// # Safety
-/// As [`put_rows`].
-unsafe fn put_row(
-    chunk: &Chunk,
-    i: usize,
-    series: &[Option<Datum>; 4],
-    cursor: &str,
-    result: &pg_sys::ReturnSetInfo,
-) {
-    let datums = COLUMNS.map(|column| match column {
-        None => Arg::text(cursor).0,
-        Some(column) => match series.get(column) {
-            Some(of_series) => *of_series,
-            None => point_column(chunk, i, column),
-        },
-    });
-    let mut is_null = datums.map(|datum| datum.is_none());
-    let mut values = datums.map(|datum| datum.unwrap_or(Datum::null()));
-    // SAFETY: as promised by the caller; the arrays are as long as the row.
-    unsafe {
-        pg_sys::tuplestore_putvalues(
-            result.setResult,
-            result.setDesc,
-            values.as_mut_ptr(),
-            is_null.as_mut_ptr(),
-        );
-    }
+/// The types of the columns.
+fn types() -> [Oid; COLUMNS.len()] {
+    COLUMNS.map(|column| column.map_or(pg_sys::TEXTOID, |column| ROW_COLUMNS[column]))
 }
 
 /// series_id, name, unit and labels.
@@ -218,9 +197,9 @@ fn read_changes_packed(
     let Some(tenant) = settings::tenant() else {
         return TableIterator::empty();
     };
-    // SAFETY: declared with these arguments.
-    let arguments = unsafe { Arguments::of(fcinfo) };
     let run = || {
+        // SAFETY: the call is under way, and declared with these arguments.
+        let arguments = unsafe { Arguments::of(fcinfo) }?;
         let answer = super::read(tenant, &arguments.request(&tenant, MOST_BATCHES)?)?;
         let mut writers = answer.writers;
         let runs = runs(&answer.changes, &answer.series)?;
@@ -228,7 +207,7 @@ fn read_changes_packed(
         let packed = pack_chunk(&runs, true, Some(&writers));
         Ok((answer.position.cursor(&tenant), answer.more, packed))
     };
-    TableIterator::once(or_raise(run()))
+    TableIterator::once(entry(run))
 }
 
 /// `timedb.changes_cursor(since)`.
@@ -243,7 +222,7 @@ fn changes_cursor(since: Option<i64>) -> Option<String> {
             Ok(settled.map_or(Position::BEGINNING, Position::behind_instant))
         }),
     };
-    Some(or_raise(position()).cursor(&tenant))
+    Some(entry(position).cursor(&tenant))
 }
 
 /// Changes that follow each other in one write and one series, together.

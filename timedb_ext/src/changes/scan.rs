@@ -11,7 +11,7 @@ use crate::batches::version_of;
 use crate::error::Result;
 use crate::read::damaged;
 use crate::read::query::bounds;
-use crate::spi::{self, Row};
+use crate::spi::Row;
 use std::collections::HashMap;
 use std::rc::Rc;
 use stretches::{Stretch, stretches};
@@ -136,11 +136,11 @@ impl Scan {
 
     /// False: it has stopped, because that is enough.
     fn read(&self, wanted: &Wanted, found: &mut Found) -> Result<bool> {
-        let cursor = query::open(wanted.stretches)?;
+        let mut query = query::open(wanted.stretches)?;
         let mut current: Option<(usize, Merger)> = None;
         loop {
             pgrx::check_for_interrupts!();
-            let more = spi::fetch(&cursor, FETCH, |row| {
+            let more = query.fetch(FETCH, |row| {
                 // What is fetched already is let go unread.
                 match wanted.has_enough(found) {
                     true => Ok(()),
@@ -148,9 +148,6 @@ impl Scan {
                 }
             })?;
             if wanted.has_enough(found) {
-                if more {
-                    spi::close(&cursor);
-                }
                 return Ok(false);
             }
             if !more {

@@ -2,11 +2,10 @@
 
 use super::position::{Place, Position};
 use crate::error::{Error, Result};
-use crate::spi::{self, Arg, Row, Statement};
+use crate::spi::{Arg, Home, Query, Row, Statement};
 use crate::time;
 use pgrx::pg_sys;
 use std::collections::{HashSet, VecDeque};
-use std::ffi::CString;
 
 /// Writes fetched at a time.
 const FETCH: usize = 500;
@@ -23,10 +22,12 @@ thread_local! {
           WHERE (change_time, batch_id) >= ($1, $2) AND change_time <= $3 AND points > 0 \
           ORDER BY change_time, batch_id",
         &[pg_sys::TIMESTAMPTZOID, pg_sys::UUIDOID, pg_sys::TIMESTAMPTZOID],
+        &[pg_sys::TIMESTAMPTZOID, pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::INT8OID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::UUIDARRAYOID],
     ) };
     static SERIES: Statement = const { Statement::new(
         c"SELECT series_ids FROM timedb.batches WHERE batch_id = $1",
         &[pg_sys::UUIDOID],
+        &[pg_sys::UUIDARRAYOID],
     ) };
 }
 
@@ -50,7 +51,7 @@ pub struct Batch {
 pub struct Walk {
     start: Position,
     selected: Option<HashSet<[u8; 16]>>,
-    cursor: Option<CString>,
+    query: Option<Query>,
     fetched: VecDeque<Listed>,
     /// Found, and too much for the group before it.
     pending: Option<Batch>,
@@ -74,7 +75,7 @@ impl Walk {
     /// are found. Call with SPI connected.
     ///
     /// # Errors
-    /// XX000 when PostgreSQL gives no cursor.
+    /// XX000; the statement's own errors are raised.
     pub fn open(
         start: Position,
         settled: i64,
@@ -94,7 +95,7 @@ impl Walk {
         Ok(Self {
             start,
             selected,
-            cursor: Some(WRITES.with(|s| s.open(&args))?),
+            query: Some(WRITES.with(|s| s.open(&args, Home::here()))?),
             fetched: VecDeque::new(),
             pending: None,
             left: max_batches,
@@ -130,19 +131,12 @@ impl Walk {
 
     /// Whether it has ended before the last write.
     pub fn has_more(&self) -> bool {
-        self.cursor.is_some() || !self.fetched.is_empty()
+        self.query.is_some() || !self.fetched.is_empty()
     }
 
     /// The position behind the last write that was looked at.
     pub fn passed(&self) -> Position {
         self.passed
-    }
-
-    /// Frees what PostgreSQL holds for it. [`Walk::has_more`] keeps its answer.
-    pub fn close(&self) {
-        if let Some(cursor) = &self.cursor {
-            spi::close(cursor);
-        }
     }
 
     fn next(&mut self) -> Result<Option<Batch>> {
@@ -174,15 +168,15 @@ impl Walk {
 
     /// False: there are no more.
     fn fetch(&mut self) -> Result<bool> {
-        let Some(cursor) = self.cursor.take() else {
+        let Some(mut query) = self.query.take() else {
             return Ok(false);
         };
-        let more = spi::fetch(&cursor, FETCH, |row| {
+        let more = query.fetch(FETCH, |row| {
             self.fetched.push_back(Listed::of(row)?);
             Ok(())
         })?;
         if more {
-            self.cursor = Some(cursor);
+            self.query = Some(query);
         }
         Ok(!self.fetched.is_empty())
     }

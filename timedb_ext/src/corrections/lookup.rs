@@ -5,6 +5,7 @@ use super::request::Update;
 use crate::error::{Error, Result};
 use crate::read::{Instants, ReadCursor, Request, moment};
 use crate::series::{SeriesFilter, find};
+use crate::spi::Home;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys;
 use std::collections::HashSet;
@@ -73,11 +74,12 @@ fn read(updates: &[Update]) -> Result<Candidates> {
             ids: Some(instants.series_in(first, last)),
             ..SeriesFilter::default()
         };
-        let mut cursor = ReadCursor::open(Request {
+        let request = Request {
             range,
             instants: Some(Rc::clone(&instants)),
             ..Request::new(Mode::Versions, series)
-        })?;
+        };
+        let mut cursor = ReadCursor::open(request, Home::here())?;
         while let Some((series, run)) = cursor.next_run()? {
             pgrx::check_for_interrupts!();
             candidates.take(&series, &run);

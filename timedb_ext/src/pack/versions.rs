@@ -18,6 +18,7 @@ thread_local! {
     static WRITERS: Statement = const { Statement::new(
         c"SELECT batch_id, user_id FROM timedb.batches WHERE batch_id = ANY ($1)",
         &[pg_sys::UUIDARRAYOID],
+        &[pg_sys::UUIDOID, pg_sys::UUIDOID],
     ) };
 }
 

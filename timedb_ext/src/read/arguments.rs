@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::functions::jsonb_text;
 use crate::labels::Labels;
 use crate::series::SeriesFilter;
+use crate::spi::Home;
 use crate::time;
 use pgrx::datum::{Array, Uuid};
 use pgrx::fcinfo::{pg_getarg, pg_getarg_datum};
@@ -33,12 +34,16 @@ pub struct ReadArguments {
 impl ReadArguments {
     /// Takes the arguments of a call of `_read_packed`, `_read_chunks` or `_read_rows`.
     ///
+    /// # Errors
+    /// XX000 when the function is declared with another number of arguments.
+    ///
     /// # Safety
-    /// The call is one of a function that is declared with these arguments.
-    pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Self {
+    /// The call is one under way, of a function that is declared with these arguments.
+    pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Result<Self> {
         // SAFETY: the declarations promise the types.
         unsafe {
-            Self {
+            check_count(fcinfo, 19)?;
+            Ok(Self {
                 mode: pg_getarg(fcinfo, 0),
                 lengths: [10, 11, 12, 13].map(|number| interval(fcinfo, number)),
                 start_window: pg_getarg(fcinfo, 14),
@@ -47,7 +52,7 @@ impl ReadArguments {
                 tz: pg_getarg(fcinfo, 17),
                 unit: pg_getarg(fcinfo, 18),
                 ..Self::of_series(fcinfo, 1)
-            }
+            })
         }
     }
 
@@ -94,12 +99,13 @@ impl ReadArguments {
     /// # Errors
     /// 22023 for an unknown mode, malformed labels, arguments that do not go together; as
     /// [`ReadCursor::open`].
-    pub fn open(self, chunk_points: usize, mix_series: bool) -> Result<ReadCursor> {
-        ReadCursor::open(Request {
+    pub fn open(self, chunk_points: usize, mix_series: bool, home: Home) -> Result<ReadCursor> {
+        let request = Request {
             chunk_points,
             mix_series,
             ..self.request()?
-        })
+        };
+        ReadCursor::open(request, home)
     }
 
     /// What these arguments ask for, in one chunk.
@@ -231,6 +237,22 @@ impl ReadArguments {
                 .hint("Read in the mode relative, or leave it out.")),
             None => Ok(()),
         }
+    }
+}
+
+/// Checks that a function was called with as many arguments as it takes: the scripts of the extension may be of
+/// another version than the library.
+///
+/// # Errors
+/// XX000 otherwise.
+///
+/// # Safety
+/// `fcinfo` is that of a call under way.
+pub unsafe fn check_count(fcinfo: pg_sys::FunctionCallInfo, count: i16) -> Result<()> {
+    // SAFETY: the caller's promise.
+    match unsafe { (*fcinfo).nargs } == count {
+        true => Ok(()),
+        false => Err(Error::other_declaration()),
     }
 }
 

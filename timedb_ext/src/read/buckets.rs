@@ -5,10 +5,11 @@ mod aggregates;
 
 pub use aggregates::Aggregate;
 
-use super::arguments::{ReadArguments, interval, zone};
+use super::arguments::{ReadArguments, check_count, interval, zone};
 use super::{ReadCursor, Request};
 use crate::error::{Error, Result};
 use crate::series::SeriesInfo;
+use crate::spi::Home;
 use crate::time::{self, MAX_TIME, MIN_TIME};
 use pgrx::PgSqlErrorCode;
 use pgrx::fcinfo::pg_getarg;
@@ -35,18 +36,22 @@ pub struct BucketArguments {
 impl BucketArguments {
     /// Takes the arguments of a call of `read_buckets` or `_read_buckets_packed`.
     ///
+    /// # Errors
+    /// XX000 when the function is declared with another number of arguments.
+    ///
     /// # Safety
-    /// The call is one of a function that is declared with these arguments.
-    pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Self {
+    /// The call is one under way, of a function that is declared with these arguments.
+    pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Result<Self> {
         // SAFETY: the declarations promise the types.
         unsafe {
-            Self {
+            check_count(fcinfo, 16)?;
+            Ok(Self {
                 bucket: interval(fcinfo, 0),
                 tz: pg_getarg(fcinfo, 1),
                 fill: pg_getarg(fcinfo, 2),
                 read: ReadArguments::of_flat(fcinfo, 3),
                 aggregates: pg_getarg(fcinfo, 15),
-            }
+            })
         }
     }
 
@@ -54,7 +59,7 @@ impl BucketArguments {
     ///
     /// # Errors
     /// 22023 for an argument that is none of the choices; as [`ReadCursor::open`].
-    pub fn open(self, piece_buckets: usize) -> Result<BucketCursor> {
+    pub fn open(self, piece_buckets: usize, home: Home) -> Result<BucketCursor> {
         let bucket = self
             .bucket
             .ok_or_else(|| Error::invalid("bucket must not be null"))?;
@@ -72,7 +77,7 @@ impl BucketArguments {
             end: request.range.end_valid.map(in_years),
         };
         Ok(BucketCursor {
-            read: ReadCursor::open(request)?,
+            read: ReadCursor::open(request, home)?,
             bucket,
             zone,
             fill,

@@ -4,10 +4,9 @@
 use super::{decode_segment, place, query};
 use crate::error::Result;
 use crate::series::SeriesInfo;
-use crate::spi::{Arg, Row, Statement, fetch};
+use crate::spi::{Arg, Home, Query, Row, Statement};
 use crate::time;
 use pgrx::pg_sys;
-use std::ffi::CString;
 use timedb_segment::{Filter, Merged, Merger, Mode, SegmentKey};
 
 /// Segments fetched at a time.
@@ -68,6 +67,7 @@ thread_local! {
             pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZOID,
             pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT8OID,
         ],
+        &[pg_sys::INT8OID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT4OID, pg_sys::BYTEAOID, pg_sys::INT8OID, pg_sys::TIMESTAMPTZOID],
     ) };
 }
 
@@ -128,13 +128,15 @@ struct Current {
 
 impl Step<'_> {
     fn run(&mut self, back: i64) -> Result<()> {
-        let cursor = self.open(back)?;
-        while fetch(&cursor, FETCH, |row| self.take_segment(row))? {}
+        let mut query = self.open(back)?;
+        while query.fetch(FETCH, |row| self.take_segment(row))? {
+            pgrx::check_for_interrupts!();
+        }
         self.finish_series();
         Ok(())
     }
 
-    fn open(&self, back: i64) -> Result<CString> {
+    fn open(&self, back: i64) -> Result<Query> {
         let from = |t: Option<i64>| t.map_or(time::PG_MINUS_INFINITY, time::to_pg);
         let until = |t: Option<i64>| t.map_or(time::PG_INFINITY, time::to_pg);
         let ids = self.search.iter().map(|(place, _)| &self.series[*place].id);
@@ -146,7 +148,7 @@ impl Step<'_> {
             Arg::int8(until(self.range.end_change)),
             Arg::int8(back),
         ];
-        LATEST.with(|s| s.open(&args))
+        LATEST.with(|s| s.open(&args, Home::here()))
     }
 
     fn take_segment(&mut self, row: &Row) -> Result<()> {

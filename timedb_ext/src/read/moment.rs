@@ -12,6 +12,7 @@ thread_local! {
     static SETTLED: Statement = const { Statement::new(
         c"SELECT settled_time, xmin FROM timedb.batches ORDER BY change_time DESC, batch_id DESC LIMIT 100",
         &[],
+        &[pg_sys::TIMESTAMPTZOID, pg_sys::XIDOID],
     ) };
 }
 

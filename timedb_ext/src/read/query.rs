@@ -1,15 +1,28 @@
-//! Finding the segments of a read: one cursor over all that may overlap its range.
+//! Finding the segments of a read: one query of all that may overlap its range.
 
 use crate::error::Result;
 use crate::series::SeriesInfo;
-use crate::spi::{Arg, Row, Statement};
+use crate::spi::{Arg, Home, Query, Row, Statement};
 use crate::time;
-use pgrx::pg_sys;
-use std::ffi::CString;
+use pgrx::pg_sys::{self, Oid};
 use timedb_segment::{Bounds, Filter, class_width};
 
 /// The classes a span can have: 0 and the powers of two that fit into an i64.
 const SPAN_CLASSES: i16 = 64;
+
+/// The columns of a row that stands for a segment; the first is the place, counted from 1, of what it belongs to.
+pub const SEGMENT_COLUMNS: &[Oid] = &[
+    pg_sys::INT8OID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::INT4OID,
+    pg_sys::BYTEAOID,
+    pg_sys::INT8OID,
+];
 
 thread_local! {
     // One bounded range of the index for each span class that the series has: overlap cannot be
@@ -49,6 +62,7 @@ thread_local! {
             pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZARRAYOID,
             pg_sys::TIMESTAMPTZOID,
         ],
+        SEGMENT_COLUMNS,
     ) };
     static WHOLE: Statement = const { Statement::new(
         c"SELECT s.ord, g.min_valid, g.max_valid, g.min_known, g.max_known, g.min_change, \
@@ -64,6 +78,7 @@ thread_local! {
             pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
             pg_sys::TIMESTAMPTZOID,
         ],
+        SEGMENT_COLUMNS,
     ) };
 }
 
@@ -83,13 +98,13 @@ pub fn bounds(row: &Row) -> Result<Bounds> {
     })
 }
 
-/// Opens a cursor over the segments of these series that may hold points of the range, series by series
+/// Starts a query of the segments of these series that may hold points of the range, series by series
 /// in the order given, ascending by least valid_time: (place of the series from 1, min_valid, max_valid,
 /// min_known, max_known, min_change, max_change, count, blob, segment_id).
 ///
 /// # Errors
-/// XX000 when PostgreSQL gives no cursor.
-pub fn open(series: &[SeriesInfo], range: &Filter) -> Result<CString> {
+/// XX000; the statement's own errors are raised.
+pub fn open(series: &[SeriesInfo], range: &Filter, home: Home) -> Result<Query> {
     let from = |t: Option<i64>| t.map_or(time::PG_MINUS_INFINITY, time::to_pg);
     let until = |t: Option<i64>| t.map_or(time::PG_INFINITY, time::to_pg);
     let ids = Arg::uuids(series.iter().map(|s| &s.id));
@@ -99,7 +114,7 @@ pub fn open(series: &[SeriesInfo], range: &Filter) -> Result<CString> {
     );
     let change = Arg::int8(until(range.end_change));
     if range.start_valid.is_none() && range.end_valid.is_none() {
-        return WHOLE.with(|s| s.open(&[ids, known.0, known.1, change]));
+        return WHOLE.with(|s| s.open(&[ids, known.0, known.1, change], home));
     }
     let start = from(range.start_valid);
     let lowest = (0..SPAN_CLASSES).map(|class| start.saturating_sub(class_width(class)));
@@ -112,5 +127,5 @@ pub fn open(series: &[SeriesInfo], range: &Filter) -> Result<CString> {
         Arg::timestamps(lowest),
         change,
     ];
-    IN_RANGE.with(|s| s.open(&args))
+    IN_RANGE.with(|s| s.open(&args, home))
 }

@@ -1,8 +1,9 @@
 //! Running the scan: one chunk in memory at a time, a row for each call.
 
-use super::COLUMNS;
-use crate::error::or_raise;
+use super::{CHUNK_COLUMNS, COLUMNS};
+use crate::error::{Error, Result, entry};
 use crate::pack::{Chunk, Versions, parse_chunk};
+use crate::spi::has_columns;
 use crate::{settings, time};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
@@ -170,7 +171,7 @@ unsafe fn next_row(state: *mut pg_sys::ScanState) -> *mut pg_sys::TupleTableSlot
             }
         }
         if rows.tenant_changes != settings::tenant_changes() && rows.tenant != settings::tenant() {
-            or_raise(Err(settings::refuse_changed_tenant()))
+            entry::<()>(|| Err(settings::refuse_changed_tenant()));
         }
         if let Some(points) = &rows.points {
             for (place, &column) in rows.columns.iter().enumerate() {
@@ -246,13 +247,11 @@ unsafe fn next_chunk(scan: *mut ReadScan, rows: &mut Rows) -> bool {
         if is_done == pg_sys::ExprDoneCond::ExprEndResult {
             rows.done = true;
         } else if !is_null {
-            let tuple = pg_sys::pg_detoast_datum(chunk.cast_mut_ptr()).cast();
-            for (i, column) in rows.series.iter_mut().enumerate() {
-                *column = attribute(tuple, i as i16 + 1);
-            }
-            let packed = pg_sys::pg_detoast_datum_packed(attribute(tuple, 6).cast_mut_ptr());
+            let [series_id, name, unit, labels, _, packed] = entry(|| chunk_columns(chunk));
+            rows.series = [series_id, name, unit, labels];
+            let packed = pg_sys::pg_detoast_datum_packed(packed.cast_mut_ptr());
             let bytes = pgrx::varlena::varlena_to_byte_slice(packed);
-            rows.points = Some(or_raise(parse_chunk(bytes)));
+            rows.points = Some(entry(|| parse_chunk(bytes)));
             rows.tenant = settings::tenant();
             rows.tenant_changes = settings::tenant_changes();
         }
@@ -261,10 +260,39 @@ unsafe fn next_chunk(scan: *mut ReadScan, rows: &mut Rows) -> bool {
     }
 }
 
-unsafe fn attribute(tuple: pg_sys::HeapTupleHeader, number: i16) -> Datum {
-    let mut is_null = false;
-    // SAFETY: a row of `_read_chunks`, which has no nulls.
-    unsafe { pg_sys::GetAttributeByNum(tuple, number, &mut is_null) }
+/// The columns of a row of `_read_chunks`.
+///
+/// # Errors
+/// XX000 for a row of another shape.
+///
+/// # Safety
+/// The datum is of a composite type.
+unsafe fn chunk_columns(chunk: Datum) -> Result<[Datum; CHUNK_COLUMNS.len()]> {
+    let mut values = [Datum::null(); CHUNK_COLUMNS.len()];
+    let mut nulls = [true; CHUNK_COLUMNS.len()];
+    // SAFETY: as promised, the datum is a tuple that says of which type it is; the arrays are as long as that
+    // has columns. A descriptor with a count of references is given back.
+    unsafe {
+        let header: pg_sys::HeapTupleHeader = pg_sys::pg_detoast_datum(chunk.cast_mut_ptr()).cast();
+        let of = (*header).t_choice.t_datum;
+        let desc = pg_sys::lookup_rowtype_tupdesc(of.datum_typeid, of.datum_typmod);
+        let fits = has_columns(desc, &CHUNK_COLUMNS);
+        if fits {
+            let mut tuple = pg_sys::HeapTupleData {
+                t_len: pgrx::varlena::varsize_4b(header.cast()) as u32,
+                t_data: header,
+                ..Default::default()
+            };
+            pg_sys::heap_deform_tuple(&mut tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());
+        }
+        if (*desc).tdrefcount >= 0 {
+            pg_sys::DecrTupleDescRefCount(desc);
+        }
+        match fits && nulls == [false; CHUNK_COLUMNS.len()] {
+            true => Ok(values),
+            false => Err(Error::other_declaration()),
+        }
+    }
 }
 
 #[pg_guard]
@@ -273,6 +301,7 @@ unsafe extern "C-unwind" fn end(node: *mut pg_sys::CustomScanState) {
     unsafe {
         if let Some(rows) = (*node.cast::<ReadScan>()).rows.as_mut() {
             rows.points = None;
+            rows.done = true;
         }
     }
 }
@@ -282,12 +311,13 @@ unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::CustomScanState) {
     // SAFETY: as in `end`; the executor has already shut down the function's own state.
     unsafe {
         let scan = &mut *node.cast::<ReadScan>();
-        pg_sys::MemoryContextReset(scan.arguments);
         if let Some(rows) = scan.rows.as_mut() {
             rows.points = None;
             rows.at = 0;
             rows.done = false;
         }
+        pg_sys::MemoryContextReset(scan.arguments);
+        pg_sys::MemoryContextReset(scan.chunk);
         pg_sys::ExecScanReScan(&mut scan.custom.ss);
     }
 }

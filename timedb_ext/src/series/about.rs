@@ -21,6 +21,7 @@ thread_local! {
           ) AS g \
           WHERE s.series_id = $1",
         &[pg_sys::UUIDOID],
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT8OID, pg_sys::INT8OID, pg_sys::INT8OID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID],
     ) };
 }
 
@@ -62,11 +63,11 @@ pub fn describe_series(id: &[u8; 16]) -> Result<About> {
                 versions: row.int8(6)?,
                 segments: row.int8(7)?,
                 bytes: row.int8(8)?,
-                first_valid_time: row.optional_int8(9),
-                last_valid_time: row.optional_int8(10),
-                first_known_time: row.optional_int8(11),
-                last_known_time: row.optional_int8(12),
-                last_change_time: row.optional_int8(13),
+                first_valid_time: row.optional_int8(9)?,
+                last_valid_time: row.optional_int8(10)?,
+                first_known_time: row.optional_int8(11)?,
+                last_known_time: row.optional_int8(12)?,
+                last_change_time: row.optional_int8(13)?,
             });
             Ok(())
         })

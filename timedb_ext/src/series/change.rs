@@ -15,14 +15,17 @@ thread_local! {
     static LOCK: Statement = const { Statement::new(
         c"SELECT name, labels::text, unit, description FROM timedb.series WHERE series_id = $1 FOR UPDATE",
         &[pg_sys::UUIDOID],
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
     ) };
     static TAKEN: Statement = const { Statement::new(
         c"SELECT series_id FROM timedb.series WHERE identity = $1",
         &[pg_sys::BYTEAOID],
+        &[pg_sys::UUIDOID],
     ) };
     static RENAME: Statement = const { Statement::new(
         c"UPDATE timedb.series SET name = $2, labels = $3::jsonb, identity = $4 WHERE series_id = $1",
         &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::BYTEAOID],
+        &[],
     ) };
     // Each label by its place in the index.
     static DELETE_LABELS: Statement = const { Statement::new(
@@ -31,18 +34,22 @@ thread_local! {
           WHERE l.series_id = $1 AND l.label = o.label AND l.value_head = o.value_head \
             AND l.value_hash = o.value_hash",
         &[pg_sys::UUIDOID, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY],
+        &[],
     ) };
     static DESCRIBE: Statement = const { Statement::new(
         c"UPDATE timedb.series SET description = NULLIF($2, '') WHERE series_id = $1",
         &[pg_sys::UUIDOID, pg_sys::TEXTOID],
+        &[],
     ) };
     static HAS_POINTS: Statement = const { Statement::new(
         c"SELECT 1 FROM timedb.segments WHERE series_id = $1 LIMIT 1",
         &[pg_sys::UUIDOID],
+        &[pg_sys::INT4OID],
     ) };
     static SET_UNIT: Statement = const { Statement::new(
         c"UPDATE timedb.series SET unit = $2 WHERE series_id = $1",
         &[pg_sys::UUIDOID, pg_sys::TEXTOID],
+        &[],
     ) };
 }
 

@@ -18,15 +18,18 @@ thread_local! {
     static UNITS: Statement = const { Statement::new(
         c"SELECT series_id, unit FROM timedb.series WHERE series_id = ANY ($1)",
         &[UUID_ARRAY],
+        &[pg_sys::UUIDOID, pg_sys::TEXTOID],
     ) };
     static BY_IDENTITY: Statement = const { Statement::new(
         c"SELECT identity, series_id, unit FROM timedb.series WHERE identity = ANY ($1)",
         &[BYTEA_ARRAY],
+        &[pg_sys::BYTEAOID, pg_sys::UUIDOID, pg_sys::TEXTOID],
     ) };
     // For a transaction that keeps its snapshot: a unit that has changed since fails it (40001).
     static HOLD: Statement = const { Statement::new(
         c"SELECT 1 FROM timedb.series WHERE series_id = ANY ($1) ORDER BY series_id FOR SHARE",
         &[UUID_ARRAY],
+        &[pg_sys::INT4OID],
     ) };
     // Sorted by identity: two uploads that create the same series in opposite order would deadlock.
     static CREATE: Statement = const { Statement::new(
@@ -40,6 +43,7 @@ thread_local! {
           ON CONFLICT (tenant_id, identity) DO NOTHING \
           RETURNING identity, series_id, unit",
         &[pg_sys::UUIDOID, UUID_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY],
+        &[pg_sys::BYTEAOID, pg_sys::UUIDOID, pg_sys::TEXTOID],
     ) };
     static CREATE_LABELS: Statement = const { Statement::new(
         c"INSERT INTO timedb.series_labels (tenant_id, series_id, label, value, value_hash) \
@@ -47,6 +51,7 @@ thread_local! {
           FROM unnest($2, $3, $4, $5) AS n(series_id, label, value, value_hash) \
           ORDER BY n.label, n.value_hash, n.series_id",
         &[pg_sys::UUIDOID, UUID_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY],
+        &[],
     ) };
 }
 

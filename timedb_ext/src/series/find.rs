@@ -13,20 +13,24 @@ thread_local! {
     static ALL: Statement = const { Statement::new(
         c"SELECT series_id, name, unit, labels::text FROM timedb.series ORDER BY series_id",
         &[],
+        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
     ) };
     static BY_ID: Statement = const { Statement::new(
         c"SELECT series_id, name, unit, labels::text FROM timedb.series \
           WHERE series_id = ANY ($1) ORDER BY series_id",
         &[UUID_ARRAY],
+        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
     ) };
     static BY_NAME: Statement = const { Statement::new(
         c"SELECT series_id, name, unit, labels::text FROM timedb.series \
           WHERE name = $1 ORDER BY series_id",
         &[pg_sys::TEXTOID],
+        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
     ) };
     static IDS_BY_NAME: Statement = const { Statement::new(
         c"SELECT series_id FROM timedb.series WHERE name = $1 ORDER BY series_id LIMIT $2",
         &[pg_sys::TEXTOID, pg_sys::INT8OID],
+        &[pg_sys::UUIDOID],
     ) };
 }
 

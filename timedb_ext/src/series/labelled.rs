@@ -36,6 +36,7 @@ thread_local! {
           WHERE label = $1 AND value_head = $2 AND value_hash = $3 AND value = $4 \
           ORDER BY series_id LIMIT $5",
         LABEL,
+        &[pg_sys::UUIDOID],
     ) };
     // One look into the index for each: as a condition on an array it could become a filter of all that have
     // the label.
@@ -48,11 +49,13 @@ thread_local! {
               LIMIT 1 \
           ) AS l",
         OF_SOME,
+        &[pg_sys::UUIDOID],
     ) };
     static COUNT: Statement = const { Statement::new(
         c"SELECT count(*) FROM timedb.series_labels \
           WHERE label = $1 AND value_head = $2 AND value_hash = $3 AND value = $4",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::BYTEAOID, pg_sys::TEXTOID],
+        &[pg_sys::INT8OID],
     ) };
 }
 

@@ -38,40 +38,49 @@ thread_local! {
         c"SELECT series_id, name, description FROM timedb.series \
           WHERE (name, series_id) > ($1, $2) ORDER BY name, series_id LIMIT $3",
         PLACE,
+        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
     ) };
     static UNTIL: Statement = const { Statement::new(
         c"SELECT series_id, name, description FROM timedb.series \
           WHERE (name, series_id) > ($1, $2) AND name < $4 ORDER BY name, series_id LIMIT $3",
         RANGE,
+        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
     ) };
     static NAMED: Statement = const { Statement::new(
         c"SELECT series_id, name, description FROM timedb.series \
           WHERE name = $1 AND series_id > $2 ORDER BY series_id LIMIT $3",
         PLACE,
+        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
     ) };
     static THESE: Statement = const { Statement::new(
         c"SELECT series_id, name, description FROM timedb.series WHERE series_id = ANY ($1)",
         &[UUID_ARRAY],
+        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
     ) };
     static NAME_OF: Statement = const { Statement::new(
         c"SELECT name FROM timedb.series WHERE series_id = $1",
         &[pg_sys::UUIDOID],
+        &[pg_sys::TEXTOID],
     ) };
     static COUNT_ALL: Statement = const { Statement::new(
         c"SELECT count(*) FROM timedb.series",
         &[],
+        &[pg_sys::INT8OID],
     ) };
     static COUNT_NAMED: Statement = const { Statement::new(
         c"SELECT count(*) FROM timedb.series WHERE name = $1",
         &[pg_sys::TEXTOID],
+        &[pg_sys::INT8OID],
     ) };
     static COUNT_FROM: Statement = const { Statement::new(
         c"SELECT count(*) FROM timedb.series WHERE name >= $1",
         &[pg_sys::TEXTOID],
+        &[pg_sys::INT8OID],
     ) };
     static COUNT_UNTIL: Statement = const { Statement::new(
         c"SELECT count(*) FROM timedb.series WHERE name >= $1 AND name < $2",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID],
+        &[pg_sys::INT8OID],
     ) };
 }
 

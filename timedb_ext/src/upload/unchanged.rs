@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::pack::UploadColumns;
 use crate::read::{ReadCursor, Request};
 use crate::series::SeriesFilter;
-use crate::spi::under_latest_snapshot;
+use crate::spi::{Home, under_latest_snapshot};
 use std::collections::HashMap;
 use timedb_segment::group::Group;
 use timedb_segment::{Filter, Merged, Mode, NO_END};
@@ -53,7 +53,7 @@ pub fn find(
             },
         )
     };
-    let mut read = under_latest_snapshot(|| ReadCursor::open(request))?;
+    let mut read = under_latest_snapshot(|| ReadCursor::open(request, Home::here()))?;
     while let Some((series, stored)) = read.next_run()? {
         if let Some(cursor) = by_id.get_mut(&series) {
             cursor.mark(columns, &stored, &mut unchanged);

@@ -2,10 +2,10 @@
 
 use super::stretches::Stretch;
 use crate::error::Result;
-use crate::spi::{Arg, Statement};
+use crate::read::query::SEGMENT_COLUMNS;
+use crate::spi::{Arg, Home, Query, Statement};
 use crate::time;
 use pgrx::pg_sys;
-use std::ffi::CString;
 
 thread_local! {
     // As a read in a range (read/query.rs), with a range for each series. A segment of class c starts at
@@ -50,15 +50,16 @@ thread_local! {
             pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
             pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
         ],
+        SEGMENT_COLUMNS,
     ) };
 }
 
-/// Opens a cursor over the segments of these stretches, stretch by stretch in the order given, ascending by
+/// Starts a query of the segments of these stretches, stretch by stretch in the order given, ascending by
 /// least valid_time: (place of the stretch from 1, then as in a read).
 ///
 /// # Errors
-/// XX000 when PostgreSQL gives no cursor.
-pub fn open(stretches: &[Stretch]) -> Result<CString> {
+/// XX000; the statement's own errors are raised.
+pub fn open(stretches: &[Stretch]) -> Result<Query> {
     let instants = |of: fn(&Stretch) -> i64| {
         Arg::timestamps(
             stretches
@@ -73,5 +74,5 @@ pub fn open(stretches: &[Stretch]) -> Result<CString> {
         instants(|stretch| stretch.min_change),
         instants(|stretch| stretch.max_change),
     ];
-    SEGMENTS.with(|s| s.open(&args))
+    SEGMENTS.with(|s| s.open(&args, Home::here()))
 }

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::series::UUID_ARRAY;
 use crate::settings;
 use crate::spi::{Arg, Statement, connected};
+use pgrx::pg_sys;
 use std::collections::VecDeque;
 
 /// Series whose columns are fetched at a time: labels can be large.
@@ -15,6 +16,7 @@ thread_local! {
           FROM unnest($1) WITH ORDINALITY AS p(series_id, ord) \
           JOIN timedb.series AS s ON s.series_id = p.series_id ORDER BY p.ord",
         &[UUID_ARRAY],
+        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
     ) };
 }
 
