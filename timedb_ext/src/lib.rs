@@ -56,6 +56,13 @@ fn keep_freed_memory() {
     }
 }
 
+/// Panics. Not declared in SQL: the tests do that, as superuser, to see what a client learns of a panic.
+#[pg_extern(sql = false)]
+fn panic_at(index: i32) -> i32 {
+    let none: &[i32] = &[];
+    error::entry(|| Ok(none[index as usize]))
+}
+
 /// SQL `timedb.version()`.
 #[pg_extern(sql = false)]
 fn version() -> &'static str {
