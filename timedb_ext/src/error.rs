@@ -121,6 +121,11 @@ pub fn entry<T>(body: impl FnOnce() -> Result<T>) -> T {
     }
 }
 
+/// Runs the body of a callback, as [`entry`] runs that of a function.
+pub fn shielded<T>(body: impl FnOnce() -> T) -> T {
+    entry(|| Ok(body()))
+}
+
 /// Whether what unwinds is an error that PostgreSQL or [`Error::raise`] has raised, and not a panic.
 fn is_of_postgres(payload: &(dyn Any + Send)) -> bool {
     payload.is::<CaughtError>()

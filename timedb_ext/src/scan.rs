@@ -11,6 +11,7 @@ mod functions;
 
 pub(crate) use exec::point_column;
 
+use crate::error::shielded;
 use functions::{call_of, chunks_beside};
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::pg_sys::{self, Oid};
@@ -105,7 +106,7 @@ unsafe extern "C-unwind" fn offer_path(
     rte: *mut pg_sys::RangeTblEntry,
 ) {
     // SAFETY: called by the planner with live nodes; PREVIOUS holds a hook or null.
-    unsafe {
+    shielded(|| unsafe {
         let previous = PREVIOUS.load(Ordering::Relaxed);
         if !previous.is_null() {
             type Hook = unsafe extern "C-unwind" fn(
@@ -123,7 +124,7 @@ unsafe extern "C-unwind" fn offer_path(
         {
             pg_sys::add_path(rel, custom_path(root, rel, chunks));
         }
-    }
+    })
 }
 
 /// Whether the scan can stand in: plain SELECTs (a recheck of locked rows needs the tuplestore)
@@ -133,6 +134,7 @@ unsafe fn fits(
     rel: *mut pg_sys::RelOptInfo,
     rti: pg_sys::Index,
 ) -> bool {
+    // SAFETY: the planner's own nodes, of a base relation that it is planning; the array of attributes begins at min_attr.
     unsafe {
         let (root, rel) = (&*root, &*rel);
         if (*root.parse).commandType != pg_sys::CmdType::CMD_SELECT
@@ -160,6 +162,7 @@ unsafe fn custom_path(
     rel: *mut pg_sys::RelOptInfo,
     chunks: Oid,
 ) -> *mut pg_sys::Path {
+    // SAFETY: the planner's own nodes; the new path is zeroed memory of its size, in the planner's memory context.
     unsafe {
         let custom = pg_sys::palloc0(size_of::<pg_sys::CustomPath>()).cast::<pg_sys::CustomPath>();
         let path = &mut (*custom).path;
@@ -192,7 +195,7 @@ unsafe extern "C-unwind" fn plan_path(
     _custom_plans: *mut pg_sys::List,
 ) -> *mut pg_sys::Plan {
     // SAFETY: called by the planner for a path that `custom_path` made.
-    unsafe {
+    shielded(|| unsafe {
         let rti = (*rel).relid;
         let rte = *(*root).simple_rte_array.add(rti as usize);
         let chunks = pgrx::PgList::<Oid>::from_pg((*best_path).custom_private).get_oid(0);
@@ -225,11 +228,12 @@ unsafe extern "C-unwind" fn plan_path(
         (*scan).custom_scan_tlist = scan_tlist;
         (*scan).methods = &SCAN_METHODS.0;
         scan.cast()
-    }
+    })
 }
 
 /// Whether all expressions are columns as they stand.
 unsafe fn are_columns(exprs: *mut pg_sys::List) -> bool {
+    // SAFETY: the planner's own list of nodes.
     unsafe {
         pgrx::PgList::<pg_sys::Node>::from_pg(exprs)
             .iter_ptr()
@@ -239,6 +243,7 @@ unsafe fn are_columns(exprs: *mut pg_sys::List) -> bool {
 
 /// A target list of copies of the expressions, in their order.
 unsafe fn entries(exprs: *mut pg_sys::List) -> *mut pg_sys::List {
+    // SAFETY: the planner's own list of expressions; what is made here is copies.
     unsafe {
         let mut tlist: *mut pg_sys::List = ptr::null_mut();
         let exprs = pgrx::PgList::<pg_sys::Expr>::from_pg(exprs);
@@ -252,6 +257,7 @@ unsafe fn entries(exprs: *mut pg_sys::List) -> *mut pg_sys::List {
 }
 
 unsafe fn all_columns(call: *mut pg_sys::FuncExpr, rti: pg_sys::Index) -> *mut pg_sys::List {
+    // SAFETY: a call that `call_of` found: its descriptor has columns, and lives with the planner's memory context.
     unsafe {
         let desc = pg_sys::get_expr_result_tupdesc(call.cast(), false);
         let mut tlist: *mut pg_sys::List = ptr::null_mut();

@@ -186,6 +186,6 @@ fn decode_batches(
                 Err(SegmentError::Damaged("a batch is not in its dictionary"))
             }
         }
-        _ => Err(unknown_codec("batches", codec)),
+        _ => Err(unknown_codec()),
     }
 }

@@ -198,7 +198,7 @@ pub(crate) fn decode(
             })?;
             Ok(values)
         }
-        _ => Err(unknown_codec("values", codec)),
+        _ => Err(unknown_codec()),
     }
 }
 

@@ -114,8 +114,8 @@ pub enum ColumnId {
 const LAST_ID: usize = ColumnId::ChangedBy as usize;
 
 /// A codec that this version doesn't know.
-pub(crate) fn unknown_codec(what: &str, codec: u8) -> SegmentError {
-    SegmentError::Newer(format!("codec {codec} of {what}"))
+pub(crate) fn unknown_codec() -> SegmentError {
+    SegmentError::Newer("a column has an unknown codec")
 }
 
 pub(crate) fn put_varint(mut number: u64, out: &mut Vec<u8>) {
@@ -269,7 +269,7 @@ impl<'a> Columns<'a> {
         if version != VERSION {
             return Err(match version {
                 0 => SegmentError::Damaged("it has no version"),
-                _ => SegmentError::Newer(format!("format {version}")),
+                _ => SegmentError::Newer("its format is unknown"),
             });
         }
         let sum = u32::from_le_bytes(reader.array()?);
@@ -291,7 +291,7 @@ impl<'a> Columns<'a> {
             match columns.get_mut(id as usize).filter(|_| id > 0) {
                 Some(place @ None) => *place = Some((codec, Reader(data))),
                 Some(Some(_)) => return Err(SegmentError::Damaged("a column stands twice")),
-                None => return Err(SegmentError::Newer(format!("column {id}"))),
+                None => return Err(SegmentError::Newer("it has an unknown column")),
             }
         }
         reader.finish()?;

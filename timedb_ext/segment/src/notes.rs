@@ -179,7 +179,7 @@ impl<'a> Dictionary<'a> {
         mut reader: Reader<'a>,
     ) -> Result<Self, SegmentError> {
         if codec != DICTIONARY {
-            return Err(unknown_codec("notes", codec));
+            return Err(unknown_codec());
         }
         let count = reader.count()?;
         // An entry takes at least a byte.

@@ -77,7 +77,7 @@ pub(crate) fn decode(
                 at = end;
             }
         }
-        _ => return Err(unknown_codec("nulls", codec)),
+        _ => return Err(unknown_codec()),
     }
     reader.finish()?;
     Ok(Marks {

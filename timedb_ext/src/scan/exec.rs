@@ -1,7 +1,7 @@
 //! Running the scan: one chunk in memory at a time, a row for each call.
 
 use super::{CHUNK_COLUMNS, COLUMNS};
-use crate::error::{Error, Result, entry};
+use crate::error::{Error, Result, entry, shielded};
 use crate::pack::{Chunk, Versions, parse_chunk};
 use crate::spi::has_columns;
 use crate::{settings, time};
@@ -73,7 +73,7 @@ unsafe extern "C-unwind" fn begin(
     _eflags: i32,
 ) {
     // SAFETY: the node is one that create_state made.
-    unsafe {
+    shielded(|| unsafe {
         let scan = &mut *node.cast::<ReadScan>();
         let state = &mut scan.custom.ss.ps;
         let plan = &*state.plan.cast::<pg_sys::CustomScan>();
@@ -101,7 +101,7 @@ unsafe extern "C-unwind" fn begin(
         };
         scan.rows =
             pgrx::PgMemoryContexts::For((*estate).es_query_cxt).leak_and_drop_on_delete(rows);
-    }
+    })
 }
 
 unsafe fn context(name: &'static std::ffi::CStr) -> pg_sys::MemoryContext {
@@ -150,7 +150,7 @@ unsafe extern "C-unwind" fn recheck(
 unsafe fn next_row(state: *mut pg_sys::ScanState) -> *mut pg_sys::TupleTableSlot {
     // SAFETY: the state is the beginning of a ReadScan; its slot is a virtual one with as many
     // columns as `columns`.
-    unsafe {
+    shielded(|| unsafe {
         let scan = state.cast::<ReadScan>();
         let slot = (*state).ss_ScanTupleSlot;
         let flags = u32::from((*slot).tts_flags);
@@ -187,7 +187,7 @@ unsafe fn next_row(state: *mut pg_sys::ScanState) -> *mut pg_sys::TupleTableSlot
         (*slot).tts_flags &= !(pg_sys::TTS_FLAG_EMPTY as u16);
         (*slot).tts_nvalid = rows.columns.len() as i16;
         slot
-    }
+    })
 }
 
 /// A column of a point as `_read_rows` returns it, counted from 0 with the four of the series.
@@ -298,18 +298,18 @@ unsafe fn chunk_columns(chunk: Datum) -> Result<[Datum; CHUNK_COLUMNS.len()]> {
 #[pg_guard]
 unsafe extern "C-unwind" fn end(node: *mut pg_sys::CustomScanState) {
     // SAFETY: the node has been through `begin`; what it holds dies with the query.
-    unsafe {
+    shielded(|| unsafe {
         if let Some(rows) = (*node.cast::<ReadScan>()).rows.as_mut() {
             rows.points = None;
             rows.done = true;
         }
-    }
+    })
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::CustomScanState) {
     // SAFETY: as in `end`; the executor has already shut down the function's own state.
-    unsafe {
+    shielded(|| unsafe {
         let scan = &mut *node.cast::<ReadScan>();
         if let Some(rows) = scan.rows.as_mut() {
             rows.points = None;
@@ -319,7 +319,7 @@ unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::CustomScanState) {
         pg_sys::MemoryContextReset(scan.arguments);
         pg_sys::MemoryContextReset(scan.chunk);
         pg_sys::ExecScanReScan(&mut scan.custom.ss);
-    }
+    })
 }
 
 const _: () = assert!(COLUMNS == 15, "point_column counts fifteen columns");

@@ -2,27 +2,27 @@
 //! say nothing: the owner of any database may give them to functions of its own.
 
 use crate::spi::has_columns;
+use pgrx::pg_catalog::pg_proc::PgProc;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
-use std::ptr;
 
 /// A function in the library, as its declaration has to be.
 pub struct Symbol {
     /// The name that the library exports.
-    name: &'static CStr,
+    name: &'static str,
     /// The columns of its rows.
     columns: &'static [Oid],
 }
 
 /// What `timedb._read_rows()` is declared as.
 pub const READ_ROWS: Symbol = Symbol {
-    name: c"timedb_read_rows",
+    name: "timedb_read_rows",
     columns: &super::ROW_COLUMNS,
 };
 
 /// What `timedb._read_chunks()` is declared as.
 pub const READ_CHUNKS: Symbol = Symbol {
-    name: c"read_chunks_wrapper",
+    name: "read_chunks_wrapper",
     columns: &super::CHUNK_COLUMNS,
 };
 
@@ -30,7 +30,10 @@ pub const READ_CHUNKS: Symbol = Symbol {
 const CHUNKS_FUNCTION: &CStr = c"_read_chunks";
 
 /// How `CREATE FUNCTION` may name the library: as the control file does, or in full.
-const LIBRARIES: [&CStr; 2] = [c"timedb", c"$libdir/timedb"];
+const LIBRARIES: [&str; 2] = ["timedb", "$libdir/timedb"];
+
+/// The language C, whose oid PostgreSQL fixes.
+const C_LANGUAGE: Oid = Oid::from_u32(13);
 
 /// The types of the arguments of a read, which both functions take.
 const ARGUMENTS: [Oid; 19] = [
@@ -63,8 +66,8 @@ impl Symbol {
     pub unsafe fn is_called_by(&self, call: *mut pg_sys::FuncExpr) -> bool {
         // SAFETY: the caller's promise; a function without a row type gives no descriptor.
         unsafe {
-            self.is_of((*call).funcid)
-                && (*call).funcretset
+            (*call).funcretset
+                && self.is_of((*call).funcid)
                 && has_columns(
                     pg_sys::get_expr_result_tupdesc(call.cast(), true),
                     self.columns,
@@ -73,22 +76,15 @@ impl Symbol {
     }
 
     /// Whether a function is this one: only a superuser can declare one with a symbol of a library.
-    unsafe fn is_of(&self, function: Oid) -> bool {
-        let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
-        // SAFETY: a tuple of pg_proc is held between look-up and release, and its form begins it.
-        unsafe {
-            let tuple = pg_sys::SearchSysCache1(cache, Datum::from(function));
-            if tuple.is_null() {
-                return false;
-            }
-            let form = &*get_struct(tuple).cast::<pg_sys::FormData_pg_proc>();
-            let found = form.prolang == pg_sys::Oid::from(C_LANGUAGE)
-                && text_is(tuple, pg_sys::Anum_pg_proc_prosrc, &[self.name])
-                && text_is(tuple, pg_sys::Anum_pg_proc_probin, &LIBRARIES)
-                && has_arguments(form);
-            pg_sys::ReleaseSysCache(tuple);
-            found
-        }
+    fn is_of(&self, function: Oid) -> bool {
+        PgProc::new(function).is_some_and(|function| {
+            function.prolang() == C_LANGUAGE
+                && function.prosrc() == self.name
+                && function
+                    .probin()
+                    .is_some_and(|library| LIBRARIES.contains(&library.as_str()))
+                && function.proargtypes() == ARGUMENTS
+        })
     }
 }
 
@@ -112,52 +108,7 @@ pub unsafe fn chunks_beside(rows_function: Oid) -> Option<Oid> {
             Datum::null(),
         )
     };
-    // SAFETY: as promised.
-    (function != Oid::INVALID && unsafe { READ_CHUNKS.is_of(function) }).then_some(function)
-}
-
-/// The oid of the language C, which PostgreSQL fixes.
-const C_LANGUAGE: u32 = 13;
-
-/// # Safety
-/// The form is of a live tuple.
-unsafe fn has_arguments(form: &pg_sys::FormData_pg_proc) -> bool {
-    // SAFETY: an oidvector has `dim1` values behind its head.
-    unsafe {
-        form.proargtypes
-            .values
-            .as_slice(form.proargtypes.dim1.max(0) as usize)
-            == ARGUMENTS
-    }
-}
-
-/// Whether a column of type text of a tuple of pg_proc is one of these texts.
-///
-/// # Safety
-/// The tuple is a live one of pg_proc, the column one of its texts.
-unsafe fn text_is(tuple: pg_sys::HeapTuple, column: u32, texts: &[&CStr]) -> bool {
-    let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
-    let mut is_null = false;
-    // SAFETY: the caller's promise; the copy is freed by PostgreSQL with the memory context.
-    unsafe {
-        let datum = pg_sys::SysCacheGetAttr(cache, tuple, column as i16, &mut is_null);
-        !is_null
-            && texts.contains(&CStr::from_ptr(pg_sys::text_to_cstring(
-                datum.cast_mut_ptr(),
-            )))
-    }
-}
-
-/// The form of a tuple, as C's `GETSTRUCT`.
-///
-/// # Safety
-/// The tuple is a live one.
-unsafe fn get_struct(tuple: pg_sys::HeapTuple) -> *const u8 {
-    // SAFETY: t_hoff is where the data begins.
-    unsafe {
-        let data = (*tuple).t_data;
-        data.cast::<u8>().add(usize::from((*data).t_hoff))
-    }
+    (function != Oid::INVALID && READ_CHUNKS.is_of(function)).then_some(function)
 }
 
 /// The call in a range table entry that is one of `timedb._read_rows()` and nothing more.
@@ -174,7 +125,7 @@ pub unsafe fn call_of(rte: *mut pg_sys::RangeTblEntry) -> Option<*mut pg_sys::Fu
         let functions = pgrx::PgList::<pg_sys::RangeTblFunction>::from_pg(rte.functions);
         let function = functions.get_ptr(0).filter(|_| functions.len() == 1)?;
         let call = (*function).funcexpr;
-        if call == ptr::null_mut() || (*call).type_ != pg_sys::NodeTag::T_FuncExpr {
+        if call.is_null() || (*call).type_ != pg_sys::NodeTag::T_FuncExpr {
             return None;
         }
         let call = call.cast::<pg_sys::FuncExpr>();

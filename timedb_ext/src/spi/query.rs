@@ -7,7 +7,7 @@
 
 use super::args::Arg;
 use super::row::{Row, has_columns};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shielded};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
@@ -140,7 +140,7 @@ unsafe extern "C-unwind" fn receive(
 ) -> bool {
     // SAFETY: the executor passes the receiver that `start` made, which is whole, and a slot with a row; the
     // sink is set, or null.
-    unsafe {
+    shielded(|| unsafe {
         let receiver = &mut *this.cast::<Receiver>();
         let Some(sink) = receiver.sink.as_mut() else {
             return false;
@@ -156,7 +156,7 @@ unsafe extern "C-unwind" fn receive(
         sink.rows += 1;
         sink.outcome = (sink.each)(&Row::of_slot(slot, receiver.columns));
         sink.outcome.is_ok()
-    }
+    })
 }
 
 #[pg_guard]

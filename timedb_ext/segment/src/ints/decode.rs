@@ -177,7 +177,7 @@ impl<'a> Ints<'a> {
         mut reader: Reader<'a>,
     ) -> Result<Self, SegmentError> {
         if codec > PCO_64 {
-            return Err(unknown_codec("integers", codec));
+            return Err(unknown_codec());
         }
         let a = base.wrapping_add(reader.zigzag()?);
         let form = match codec {
