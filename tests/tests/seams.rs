@@ -8,9 +8,13 @@ mod abandoned;
 mod between_fetches;
 #[path = "seams/fakes.rs"]
 mod fakes;
+#[path = "seams/locks.rs"]
+mod locks;
 #[path = "seams/other_types.rs"]
 mod other_types;
 #[path = "seams/panics.rs"]
 mod panics;
 #[path = "seams/store.rs"]
 mod store;
+#[path = "seams/unsafe_code.rs"]
+mod unsafe_code;
