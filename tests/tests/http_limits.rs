@@ -9,6 +9,8 @@ mod crowd;
 mod database_away;
 #[path = "common/proxy.rs"]
 mod proxy;
+#[path = "http_limits/shares.rs"]
+mod shares;
 #[path = "http_limits/stopping.rs"]
 mod stopping;
 #[path = "common/wire.rs"]
@@ -104,7 +106,11 @@ async fn a_request_that_finds_no_connection_is_a_503_that_may_come_again() {
     let key = Some(db.a().key.as_str());
     let server = start_with(
         &db,
-        &[("TIMEDB_POOL_SIZE", "2"), ("TIMEDB_ACQUIRE_TIMEOUT", "1")],
+        &[
+            ("TIMEDB_POOL_SIZE", "2"),
+            ("TIMEDB_TENANT_CONNECTIONS", "2"),
+            ("TIMEDB_ACQUIRE_TIMEOUT", "1"),
+        ],
     );
     let holder = lock_segments(&db).await;
     let crowd = async {

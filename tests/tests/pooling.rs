@@ -41,6 +41,7 @@ impl Narrow {
         let settings = [
             ("TIMEDB_POOL_SIZE", "1"),
             ("TIMEDB_REQUEST_TIMEOUT", request_timeout),
+            ("TIMEDB_WRITE_TIMEOUT", request_timeout),
         ];
         let server = Server::start_with(dsn, &[], &settings);
         let observer = db.connect(Role::Superuser).await;

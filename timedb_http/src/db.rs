@@ -7,6 +7,7 @@ pub mod key;
 mod key_use;
 mod lease;
 mod params;
+mod seat;
 mod tls;
 mod transaction;
 
@@ -16,7 +17,11 @@ use deadpool::managed::{Pool, PoolError, Timeouts};
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
-use crate::{ServerConfig, error::ApiError};
+use crate::{
+    ServerConfig,
+    error::ApiError,
+    share::{Parties, Party, Shares},
+};
 
 pub use key::ApiKey;
 pub use params::PgInstant;
@@ -47,6 +52,11 @@ pub async fn connect(
 #[derive(Clone)]
 pub(crate) struct Database {
     pool: Pool<Manager>,
+    /// The connection of readiness probes: requests must not be able to make the server look broken.
+    probes: Pool<Manager>,
+    parties: Parties,
+    seats: Shares,
+    acquire_timeout: Duration,
     begin_read: String,
     begin_write: String,
     key_use: Arc<KeyUse>,
@@ -61,16 +71,19 @@ impl Database {
         if database.get_connect_timeout().is_none() {
             database.connect_timeout(config.acquire_timeout);
         }
-        let pool = Pool::builder(Manager::new(database))
-            .max_size(config.pool_size.max(1))
-            .runtime(deadpool::Runtime::Tokio1)
-            .timeouts(Timeouts {
-                wait: Some(config.acquire_timeout),
-                create: Some(config.acquire_timeout),
-                recycle: Some(Duration::from_secs(1)),
-            })
-            .build()
-            .expect("a pool with a runtime always builds");
+        let pool = |size: usize| {
+            Pool::builder(Manager::new(database.clone()))
+                .max_size(size)
+                .runtime(deadpool::Runtime::Tokio1)
+                .timeouts(Timeouts {
+                    wait: Some(config.acquire_timeout),
+                    create: Some(config.acquire_timeout),
+                    recycle: Some(Duration::from_secs(1)),
+                })
+                .build()
+                .expect("a pool with a runtime always builds")
+        };
+        let size = config.pool_size.max(1);
         // Zero would switch PostgreSQL's limit off.
         let limit = config.statement_timeout.as_millis().max(1);
         let begin = |mode: &str| {
@@ -80,16 +93,29 @@ impl Database {
             )
         };
         Self {
-            pool,
+            pool: pool(size),
+            probes: pool(1),
+            parties: Parties::default(),
+            seats: Shares::new(config.tenant_connections.unwrap_or(size.div_ceil(2))),
+            acquire_timeout: config.acquire_timeout,
             begin_read: begin(" READ ONLY"),
             begin_write: begin(""),
             key_use: Arc::default(),
         }
     }
 
+    /// Who a key counts as where tenants have shares.
+    pub(crate) fn party(&self, key: Option<&ApiKey>) -> Party {
+        self.parties.of(key)
+    }
+
     /// A connection of its own for one request.
     async fn lease(&self) -> Result<Lease, ApiError> {
-        match self.pool.get().await {
+        Self::lease_from(&self.pool).await
+    }
+
+    async fn lease_from(pool: &Pool<Manager>) -> Result<Lease, ApiError> {
+        match pool.get().await {
             Ok(object) => Ok(Lease::new(object)),
             Err(PoolError::Backend(error)) => {
                 tracing::error!(error = %chain(&error), "cannot connect to the database");
@@ -107,6 +133,7 @@ impl Database {
     /// Closes every idle connection and refuses new ones.
     pub(crate) fn close(&self) {
         self.pool.close();
+        self.probes.close();
     }
 }
 

@@ -14,6 +14,8 @@ use serde_json::json;
 use crate::{
     db::{ApiKey, Database},
     error::{ApiError, FieldError},
+    router::AppState,
+    share::Held,
 };
 
 /// A body up to this size is read before the key is checked, so that it costs one round trip in all.
@@ -111,6 +113,7 @@ pub(crate) struct Received {
     pub bytes: Bytes,
     authenticated: bool,
     content_type: Option<String>,
+    _memory: Held,
 }
 
 impl Received {
@@ -153,12 +156,13 @@ impl Received {
 /// Reads a request's body. Beyond [`SMALL_BODY`] the key is checked first, and a body that is refused is
 /// neither kept nor parsed.
 pub(crate) async fn read_body(
-    db: &Database,
+    state: &AppState,
     key: Option<&ApiKey>,
     headers: &HeaderMap,
     mut body: Body,
-    limit: usize,
 ) -> Result<Received, ApiError> {
+    let (db, limit) = (&state.db, state.max_body_bytes);
+    let mut memory = Held::default();
     let declared = body.size_hint().exact();
     let declared = declared.map(|size| usize::try_from(size).unwrap_or(usize::MAX));
     let mut bytes = Vec::new();
@@ -181,12 +185,30 @@ pub(crate) async fn read_body(
             bytes.reserve_exact(declared.unwrap_or(0));
         }
         match pace.next(&mut body, bytes.len()).await? {
-            Some(data) => bytes.extend_from_slice(&data),
+            Some(data) => {
+                let size = bytes.len() + data.len();
+                let (party, before) = (db.party(key), Instant::now());
+                if state
+                    .body_memory
+                    .grow(&mut memory, party, size)
+                    .await
+                    .is_err()
+                {
+                    tracing::warn!(?party, "no memory is free for a request's body");
+                    break ApiError::unavailable(
+                        "The server is busy with other uploads; please try again.",
+                    );
+                }
+                // Nor is the wait for others.
+                pace.started += before.elapsed();
+                bytes.extend_from_slice(&data);
+            }
             None => {
                 let content_type = headers.get(header::CONTENT_TYPE);
                 return Ok(Received {
                     bytes: bytes.into(),
                     authenticated,
+                    _memory: memory,
                     content_type: content_type
                         .map(|value| String::from_utf8_lossy(value.as_bytes()).to_lowercase()),
                 });

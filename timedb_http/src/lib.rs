@@ -15,6 +15,7 @@ mod output;
 mod router;
 mod routes;
 mod server;
+mod share;
 mod sqlstate;
 mod telemetry;
 
@@ -26,8 +27,10 @@ pub use server::{ServeError, serve};
 pub struct ServerConfig {
     /// Where the database is and as whom to connect.
     pub database: tokio_postgres::Config,
-    /// Connections to the database, at most.
+    /// Connections to the database, at most; `/ready` has one more of its own.
     pub pool_size: usize,
+    /// How many of them one tenant may hold at a time; half of them if it is not said.
+    pub tenant_connections: Option<usize>,
     /// How long a request waits for a connection before it is answered 503.
     pub acquire_timeout: Duration,
     /// How long a request may take once its body has arrived, before it is answered 504.
@@ -38,6 +41,14 @@ pub struct ServerConfig {
     pub header_read_timeout: Duration,
     /// The largest body that is read.
     pub max_body_bytes: usize,
+    /// The memory for the bodies of all requests together.
+    pub body_memory: usize,
+    /// How long a client may take nothing of its answer.
+    pub write_timeout: Duration,
+    /// How many bytes a second a client has to take of an answer that is streamed, on the whole.
+    pub stream_min_rate: usize,
+    /// How long an answer that is streamed may take.
+    pub stream_timeout: Duration,
     /// How long running requests may go on after the signal to stop.
     pub shutdown_grace: Duration,
 }
@@ -48,11 +59,16 @@ impl ServerConfig {
         Self {
             database,
             pool_size: 16,
+            tenant_connections: None,
             acquire_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(60),
             statement_timeout: Duration::from_secs(55),
             header_read_timeout: Duration::from_secs(10),
             max_body_bytes: 256 << 20,
+            body_memory: 512 << 20,
+            write_timeout: Duration::from_secs(15),
+            stream_min_rate: 64 << 10,
+            stream_timeout: Duration::from_secs(3600),
             shutdown_grace: Duration::from_secs(30),
         }
     }

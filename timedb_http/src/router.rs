@@ -9,7 +9,7 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{ServerConfig, db::Database, error::ApiError, routes, telemetry};
+use crate::{ServerConfig, db::Database, error::ApiError, routes, share::BodyMemory, telemetry};
 
 /// What every handler has at hand.
 #[derive(Clone)]
@@ -17,6 +17,7 @@ pub(crate) struct AppState {
     pub db: Database,
     pub request_timeout: Duration,
     pub max_body_bytes: usize,
+    pub body_memory: BodyMemory,
     pub config: Arc<ServerConfig>,
 }
 
@@ -26,6 +27,11 @@ impl AppState {
             db: Database::new(&config),
             request_timeout: config.request_timeout,
             max_body_bytes: config.max_body_bytes,
+            body_memory: BodyMemory::new(
+                config.body_memory,
+                config.max_body_bytes,
+                config.acquire_timeout,
+            ),
             config: Arc::new(config),
         }
     }

@@ -1,6 +1,11 @@
 //! The listener's loop: accepts, serves HTTP/1.1 with limits on slow heads, and stops gracefully.
 
-use std::{future::Future, io, pin::pin, time::Duration};
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -12,6 +17,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
+use tokio_io_timeout::TimeoutStream;
 
 use crate::{
     DatabaseStatus, ServerConfig,
@@ -117,7 +123,8 @@ pub async fn serve(
             () = &mut shutdown => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let connection = http.serve_connection(prepared(stream), service.clone());
+                    let connection = http
+                        .serve_connection(prepared(stream, state.config.write_timeout), service.clone());
                     let watched = graceful.watch(connection);
                     connections.spawn(async move {
                         if let Err(error) = watched.await {
@@ -148,10 +155,16 @@ pub async fn serve(
     Ok(())
 }
 
-/// Without TCP_NODELAY a small answer waits for the client's acknowledgement, some 40 ms.
-fn prepared(stream: TcpStream) -> TokioIo<TcpStream> {
+/// Without TCP_NODELAY a small answer waits for the client's acknowledgement, some 40 ms. A client that takes
+/// nothing of an answer for `write_timeout` is gone, as far as one can tell.
+fn prepared(
+    stream: TcpStream,
+    write_timeout: Duration,
+) -> TokioIo<Pin<Box<TimeoutStream<TcpStream>>>> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY can't be set");
     }
-    TokioIo::new(stream)
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(write_timeout));
+    TokioIo::new(Box::pin(stream))
 }

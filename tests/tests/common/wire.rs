@@ -53,6 +53,23 @@ impl Wire {
             .expect("the server takes bytes");
     }
 
+    /// The socket.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
+    /// The answer that is there already, if there is one.
+    pub async fn answer_now(&mut self) -> Option<Answer> {
+        let mut part = [0; 4096];
+        let moment = Duration::from_millis(100);
+        while let Ok(Ok(length @ 1..)) =
+            tokio::time::timeout(moment, self.stream.read(&mut part)).await
+        {
+            self.received.extend_from_slice(&part[..length]);
+        }
+        self.complete()
+    }
+
     /// Sends more bytes; `false` when the server has closed the connection.
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(bytes.as_ref()).await.is_ok()

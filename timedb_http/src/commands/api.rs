@@ -31,6 +31,9 @@ pub struct ApiArgs {
     /// Connections to the database, at most
     #[arg(long, env = "TIMEDB_POOL_SIZE", value_name = "N", default_value_t = default_pool_size())]
     pool_size: NonZeroU32,
+    /// Connections that one tenant may hold at a time [default: half of them]
+    #[arg(long, env = "TIMEDB_TENANT_CONNECTIONS", value_name = "N")]
+    tenant_connections: Option<NonZeroU32>,
     /// How long a request waits for a connection (then 503)
     #[arg(long, env = "TIMEDB_ACQUIRE_TIMEOUT", value_name = "SECONDS",
         default_value_t = seconds(|config| config.acquire_timeout))]
@@ -54,6 +57,22 @@ pub struct ApiArgs {
     #[arg(long, env = "TIMEDB_MAX_BODY_BYTES", value_name = "BYTES",
         default_value_t = defaults().max_body_bytes)]
     max_body_bytes: usize,
+    /// The memory for the bodies of all requests together (then 503), of which a tenant has half
+    #[arg(long, env = "TIMEDB_BODY_MEMORY", value_name = "BYTES",
+        default_value_t = defaults().body_memory)]
+    body_memory: usize,
+    /// How long a client may take nothing of its answer
+    #[arg(long, env = "TIMEDB_WRITE_TIMEOUT", value_name = "SECONDS",
+        default_value_t = seconds(|config| config.write_timeout))]
+    write_timeout: NonZeroU64,
+    /// What a client has to take of a large answer on the whole; 0 is no limit
+    #[arg(long, env = "TIMEDB_STREAM_MIN_RATE", value_name = "BYTES PER SECOND",
+        default_value_t = defaults().stream_min_rate)]
+    stream_min_rate: usize,
+    /// How long a large answer may take
+    #[arg(long, env = "TIMEDB_STREAM_TIMEOUT", value_name = "SECONDS",
+        default_value_t = seconds(|config| config.stream_timeout))]
+    stream_timeout: NonZeroU64,
     /// What is logged on stderr, such as `warn` or `timedb_http=debug`
     #[arg(
         long,
@@ -84,6 +103,9 @@ impl ApiArgs {
         let pool_size = usize::try_from(self.pool_size.get());
         let mut config = ServerConfig::new(database);
         config.pool_size = pool_size.map_err(|error| Failure::usage(error.to_string()))?;
+        config.tenant_connections = self
+            .tenant_connections
+            .map(|most| usize::try_from(most.get()).unwrap_or(usize::MAX));
         config.acquire_timeout = duration(self.acquire_timeout);
         config.request_timeout = request_timeout;
         config.statement_timeout = match self.statement_timeout {
@@ -94,6 +116,17 @@ impl ApiArgs {
         config.header_read_timeout = duration(self.header_read_timeout);
         config.shutdown_grace = duration(self.shutdown_grace);
         config.max_body_bytes = self.max_body_bytes;
+        if self.body_memory < self.max_body_bytes {
+            return Err(Failure::usage(format!(
+                "--body-memory is {}, which is less than the largest body: give at least {} \
+                 (--max-body-bytes)",
+                self.body_memory, self.max_body_bytes
+            )));
+        }
+        config.body_memory = self.body_memory;
+        config.write_timeout = duration(self.write_timeout);
+        config.stream_min_rate = self.stream_min_rate;
+        config.stream_timeout = duration(self.stream_timeout);
         Ok(config)
     }
 }

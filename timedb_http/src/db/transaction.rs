@@ -39,6 +39,7 @@ impl Database {
         key: Option<&ApiKey>,
         statement: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, ApiError> {
+        let mut seat = self.seat(key).await?;
         let mut lease = self.lease().await?;
         let begin = match access {
             Access::Read => &self.begin_read,
@@ -56,6 +57,10 @@ impl Database {
         )
         .await;
         let (begun, authenticated, result, committed) = answers;
+        if let Ok(rows) = &authenticated {
+            // It is over: that the tenant has more under way already counts for the next one.
+            let _full = self.settle(&mut seat, key, rows);
+        }
         conclude(
             &mut lease,
             key,
@@ -73,7 +78,7 @@ impl Database {
 
     /// Asks whether the database is there and keeps tenants apart.
     pub(crate) async fn probe(&self) -> Result<(), ApiError> {
-        let mut lease = self.lease().await?;
+        let mut lease = Self::lease_from(&self.probes).await?;
         lease.begin();
         match super::check::inspect(lease.client()).await {
             Ok(_) => {
@@ -95,6 +100,7 @@ impl Database {
         statement: impl AsyncFnOnce(&Client) -> Result<S, Error>,
         consume: impl AsyncFnOnce(S) -> Result<T, StreamFault>,
     ) -> Result<T, StreamFault> {
+        let mut seat = self.seat(key).await?;
         let mut lease = self.lease().await?;
         lease.begin();
         let client = lease.client();
@@ -108,6 +114,9 @@ impl Database {
                 statement(client),
             )
             .await;
+            if let Ok(rows) = &authenticated {
+                self.settle(&mut seat, key, rows)?;
+            }
             let result = match rows {
                 // Not worth reading: something before it has failed, and `conclude` says what.
                 Ok(_) if begun.is_err() || authenticated.is_err() => None,

@@ -24,7 +24,7 @@ pub(crate) async fn update_values(
 ) -> Result<Response, ApiError> {
     let (key, body) = key_and_body(&headers, body)?;
     let key = key.as_ref();
-    let body = read_body(&state.db, key, &headers, body, state.max_body_bytes).await?;
+    let body = read_body(&state, key, &headers, body).await?;
     let work = async {
         if let Some(content_type) = body.not_json() {
             let answer = ApiError::not_json(content_type);

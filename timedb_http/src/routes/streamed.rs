@@ -1,7 +1,11 @@
 //! The task behind a read: collects packed chunks while they are few, else turns them into a stream whose
 //! end the client can trust. A stream that fails breaks the body; it never just ends early.
 
-use std::{io, pin::pin, time::Duration};
+use std::{
+    io,
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -11,6 +15,7 @@ use tokio_postgres::{Client, Row, RowStream};
 
 use super::query::Read;
 use crate::{
+    ServerConfig,
     db::{ApiKey, StreamFault},
     error::ApiError,
     output::{Chunk, Fragment, ROW_ORDER_LIMIT, Writer},
@@ -83,7 +88,7 @@ async fn answer(
     let mut output = Output {
         head: Some(head),
         pieces,
-        stall: state.request_timeout,
+        pace: Pace::of(&state.config),
         writer: Writer::new(read.mode),
         rows: 0,
     };
@@ -146,14 +151,14 @@ fn parse(packed: &Packed) -> Result<Chunk<'_>, StreamFault> {
 struct Output {
     head: Option<oneshot::Sender<Result<First, ApiError>>>,
     pieces: mpsc::Sender<Piece>,
-    /// A client that takes nothing for this long is given up, so that it can't keep a connection.
-    stall: Duration,
+    pace: Pace,
     writer: Writer,
     rows: usize,
 }
 
 impl Output {
     fn open(&mut self) -> Result<(), StreamFault> {
+        self.pace.started = Instant::now();
         let head = self.head.take().ok_or(StreamFault::Abandoned)?;
         head.send(Ok(First::Stream))
             .map_err(|_| StreamFault::Abandoned)
@@ -184,10 +189,86 @@ impl Output {
         self.send(out).await
     }
 
-    async fn send(&self, piece: Vec<u8>) -> Result<(), StreamFault> {
+    async fn send(&mut self, piece: Vec<u8>) -> Result<(), StreamFault> {
+        let left = self.pace.left();
+        self.pace.sent += piece.len();
         self.pieces
-            .send_timeout(Piece::Data(piece.into()), self.stall)
+            .send_timeout(Piece::Data(piece.into()), left)
             .await
             .map_err(|_| StreamFault::Abandoned)
+    }
+}
+
+/// How slowly a client may take a stream, whose rows wait in the database until then, with a connection.
+struct Pace {
+    /// It may take nothing for so long, and be behind the rate by as much.
+    stall: Duration,
+    /// Bytes a second.
+    rate: usize,
+    limit: Duration,
+    started: Instant,
+    sent: usize,
+}
+
+impl Pace {
+    fn of(config: &ServerConfig) -> Self {
+        Self {
+            stall: config.write_timeout,
+            rate: config.stream_min_rate,
+            limit: config.stream_timeout,
+            started: Instant::now(),
+            sent: 0,
+        }
+    }
+
+    /// How long the client may take until it has room for the next piece.
+    fn left(&self) -> Duration {
+        let by_rate = match self.rate {
+            0 => Duration::MAX,
+            rate => {
+                self.stall
+                    + Duration::from_millis((self.sent as u64).saturating_mul(1_000) / rate as u64)
+            }
+        };
+        let left = self
+            .limit
+            .min(by_rate)
+            .saturating_sub(self.started.elapsed());
+        left.min(self.stall)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_may_stall_a_little_and_be_behind_a_little_but_not_for_ever() {
+        let seconds = Duration::from_secs;
+        let mut pace = Pace {
+            stall: seconds(15),
+            rate: 1_000,
+            limit: seconds(100),
+            started: Instant::now(),
+            sent: 0,
+        };
+        let about = |left: Duration, expected: u64| {
+            let off = left.abs_diff(seconds(expected));
+            assert!(off < seconds(1), "{left:?}, not {expected} s");
+        };
+        about(pace.left(), 15);
+        pace.started -= seconds(10);
+        about(pace.left(), 5);
+        pace.sent = 7_000;
+        about(pace.left(), 12);
+        pace.sent = 1_000_000;
+        about(pace.left(), 15);
+        pace.started -= seconds(85);
+        about(pace.left(), 5);
+        pace.started -= seconds(85);
+        assert_eq!(pace.left(), Duration::ZERO);
+        pace.rate = 0;
+        pace.limit = seconds(1_000);
+        about(pace.left(), 15);
     }
 }
