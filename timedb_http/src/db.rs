@@ -3,21 +3,21 @@
 
 mod cancel;
 pub mod check;
+mod connect;
 pub mod key;
 mod key_use;
 mod lease;
 mod params;
+pub mod store;
 mod tls;
 mod transaction;
 
 use std::{sync::Arc, time::Duration};
 
-use deadpool::managed::{Pool, PoolError, Timeouts};
-use tokio::task::JoinHandle;
-use tokio_postgres::Client;
-
 use crate::{ServerConfig, error::ApiError};
+use deadpool::managed::{Pool, PoolError, Timeouts};
 
+pub use connect::{PIN, connect};
 pub use key::ApiKey;
 pub use params::PgInstant;
 pub use transaction::Access;
@@ -25,23 +25,6 @@ pub(crate) use transaction::StreamFault;
 
 use key_use::KeyUse;
 use lease::{Lease, Manager};
-
-/// Connects once, outside any pool: TLS as the configuration's `sslmode` says. The task drives the connection
-/// and ends with it.
-///
-/// # Errors
-/// Whatever `tokio_postgres` says about the host, the credentials or the handshake.
-pub async fn connect(
-    config: &tokio_postgres::Config,
-) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
-    let (client, connection) = config.connect(tls::connector()).await?;
-    let task = tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "connection to the database ended");
-        }
-    });
-    Ok((client, task))
-}
 
 /// The pool and the limits of a request.
 #[derive(Clone)]
@@ -61,7 +44,7 @@ impl Database {
         if database.get_connect_timeout().is_none() {
             database.connect_timeout(config.acquire_timeout);
         }
-        let pool = Pool::builder(Manager::new(database))
+        let pool = Pool::builder(Manager::new(&database))
             .max_size(config.pool_size.max(1))
             .runtime(deadpool::Runtime::Tokio1)
             .timeouts(Timeouts {
@@ -73,10 +56,13 @@ impl Database {
             .expect("a pool with a runtime always builds");
         // Zero would switch PostgreSQL's limit off.
         let limit = config.statement_timeout.as_millis().max(1);
+        // Whoever the connection belongs to: nothing of the database's owner runs, and nothing of schema
+        // timedb before it is known to be the extension's.
         let begin = |mode: &str| {
             format!(
-                "BEGIN{mode}; SET LOCAL ROLE timedb_user; SET LOCAL statement_timeout = {limit}; \
-                 SELECT timedb.hide_parameters()"
+                "BEGIN{mode}; {PIN}; SET LOCAL ROLE timedb_user; SET LOCAL statement_timeout = {limit}; \
+                 {}; SELECT timedb.hide_parameters()",
+                store::GUARD
             )
         };
         Self {
