@@ -8,6 +8,8 @@ mod bouncer;
 mod commands;
 #[path = "owner_traps/fake.rs"]
 mod fake;
+#[path = "owner_traps/old_tables.rs"]
+mod old_tables;
 #[path = "owner_traps/routes.rs"]
 mod routes;
 #[path = "owner_traps/settings.rs"]
