@@ -29,6 +29,32 @@ SET LOCAL client_min_messages = warning;
 -- Operators and functions are PostgreSQL's own, whatever the old schema holds.
 SET LOCAL search_path = pg_catalog, pg_temp;
 LOCK TABLE :"legacy_schema".batches_table, :"legacy_schema".series_table, :"legacy_schema".values_table IN SHARE MODE;
+SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = :'legacy_schema' AND c.relname = 'users_table') AS has_users \gset
+\if :has_users
+  LOCK TABLE :"legacy_schema".users_table IN SHARE MODE;
+\endif
+
+-- Whoever made the old tables may be no superuser: reading a view, or a column of a type of theirs, would run what
+-- they like with the rights of the superuser who runs this.
+SELECT set_config('migrate.legacy_schema', :'legacy_schema', true) AS legacy_schema \gset
+DO $$
+DECLARE
+    strange text;
+BEGIN
+    SELECT string_agg(DISTINCT format('%I.%I', n.nspname, c.relname), ', ') INTO strange
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = current_setting('migrate.legacy_schema')
+      AND c.relname IN ('batches_table', 'series_table', 'values_table', 'users_table')
+      AND (c.relkind NOT IN ('r', 'p') OR EXISTS (
+          SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND t.typnamespace <> 'pg_catalog'::regnamespace));
+    IF strange IS NOT NULL THEN
+        RAISE EXCEPTION 'not a table with columns of PostgreSQL''s own types: %', strange
+            USING ERRCODE = 'wrong_object_type', HINT = 'Copy it into such a table, in a schema of its own, and name that schema.';
+    END IF;
+END
+$$;
 
 -- 1. Copies to work on
 
@@ -75,10 +101,7 @@ CROSS JOIN LATERAL (
 
 CREATE TEMPORARY TABLE mig_users (tenant_id uuid, legacy_email text, email text, api_key text, is_active boolean,
                                   created_at timestamptz, user_id uuid, key_imported boolean) ON COMMIT DROP;
-SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-               WHERE n.nspname = :'legacy_schema' AND c.relname = 'users_table') AS has_users \gset
 \if :has_users
-  LOCK TABLE :"legacy_schema".users_table IN SHARE MODE;
   INSERT INTO mig_users (tenant_id, legacy_email, api_key, is_active, created_at)
   SELECT tenant_id, email, api_key, is_active, created_at FROM :"legacy_schema".users_table;
 \endif
@@ -99,7 +122,7 @@ BEGIN
     IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
         RAISE EXCEPTION 'only a superuser can write for other tenants' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timedb') THEN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timedb' AND extnamespace = to_regnamespace('timedb')) THEN
         RAISE EXCEPTION 'this database has not the extension timedb' USING HINT = 'Run "timedb create tables --with-users" first.';
     END IF;
     IF EXISTS (SELECT FROM mig_batches m JOIN timedb.batches b ON b.tenant_id = m.tenant_id AND b.batch_id = m.batch_id) THEN

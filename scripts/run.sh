@@ -45,16 +45,12 @@ cluster_start run 'fsync = on'
 if [[ $(cluster_sql postgres "SELECT count(*) FROM pg_database WHERE datname = 'timedb'") -eq 0 ]]; then
     cluster_sql postgres 'CREATE DATABASE timedb'
 fi
-owner_dsn=$(cluster_dsn timedb postgres)
 if [[ $(cluster_sql timedb "SELECT count(*) FROM pg_extension WHERE extname = 'timedb'") -eq 0 ]]; then
     say "Creating the extension"
-    TIMEDB_DSN=$owner_dsn "$TIMEDB_BIN" create tables --with-users -y >/dev/null
+    TIMEDB_DSN=$(cluster_dsn timedb postgres) "$TIMEDB_BIN" create tables --with-users -y >/dev/null
 fi
 update_extension
-# The server needs no right but that of timedb_user: it does not connect as the superuser.
-if [[ $(cluster_sql postgres "SELECT count(*) FROM pg_roles WHERE rolname = 'demo_api'") -eq 0 ]]; then
-    cluster_sql timedb 'CREATE ROLE demo_api LOGIN IN ROLE timedb_user'
-fi
+create_demo_roles
 create_demo_user
 
 # In a session of its own: the terminal's Ctrl-C would be its first signal and the TERM of `finish`

@@ -45,7 +45,7 @@ cluster_start test 'fsync = off' 'full_page_writes = off' 'max_connections = 200
     'log_parameter_max_length_on_error = -1' "log_line_prefix = '%m [%p] app=%a '" \
     "shared_preload_libraries = 'pg_stat_statements'" 'pg_stat_statements.max = 50000' \
     'pg_stat_statements.track = all'
-cluster_sql postgres 'CREATE EXTENSION pg_stat_statements'
+cluster_sql postgres 'CREATE EXTENSION pg_stat_statements SCHEMA public'
 
 export TIMEDB_BIN TIMEDB_TEST_PYTHON TIMEDB_TEST_LINTER=${TIMEDB_TEST_LINTER:-}
 export TIMEDB_TEST_ADMIN_DSN=$CLUSTER_ADMIN_DSN

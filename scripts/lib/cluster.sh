@@ -20,9 +20,10 @@ cluster_dsn() {
     printf 'postgresql:///%s?host=%s&port=%s&user=%s\n' "$1" "$(uri_path "$CLUSTER_SOCKET")" "$CLUSTER_PORT" "$2"
 }
 
-# cluster_sql DATABASE SQL: runs it as the superuser and prints bare values.
+# cluster_sql DATABASE SQL: runs it as the superuser and prints bare values. Names mean PostgreSQL's own objects,
+# whatever stands in the database.
 cluster_sql() {
-    "$TREE_BIN/psql" -X -q -A -t -v ON_ERROR_STOP=1 -d "$(cluster_dsn "$1" postgres)" -c "$2"
+    PGOPTIONS='-c search_path=pg_catalog,pg_temp' "$TREE_BIN/psql" -X -q -A -t -v ON_ERROR_STOP=1 -d "$(cluster_dsn "$1" postgres)" -c "$2"
 }
 
 cluster_is_running() {

@@ -15,13 +15,25 @@ update_extension() {
     fi
 }
 
+# Nothing from here on takes the superuser: the server has the right of timedb_user and no other, and whoever tries
+# the commands and psql administers, and can log in as a tenant.
+create_demo_roles() {
+    local role groups
+    while read -r role groups; do
+        if [[ $(cluster_sql postgres "SELECT count(*) FROM pg_roles WHERE rolname = '$role'") -eq 0 ]]; then
+            cluster_sql timedb "CREATE ROLE $role LOGIN IN ROLE $groups"
+        fi
+    done <<<'demo_api timedb_user
+demo_admin timedb_admin, timedb_session'
+}
+
 # Sets DEMO_KEY when it creates the user; a key that exists already is known to nobody but its owner.
 create_demo_user() {
     local tenant output
     if [[ $(cluster_sql timedb 'SELECT count(*) FROM timedb.list_users()') -gt 0 ]]; then return; fi
     say "Creating a demo tenant and its user $DEMO_EMAIL"
     tenant=$(cluster_sql timedb "SELECT timedb.create_tenant('demo')")
-    output=$(TIMEDB_DSN=$(cluster_dsn timedb postgres) "$TIMEDB_BIN" users create --tenant-id "$tenant" --email "$DEMO_EMAIL")
+    output=$(TIMEDB_DSN=$(cluster_dsn timedb demo_admin) "$TIMEDB_BIN" users create --tenant-id "$tenant" --email "$DEMO_EMAIL")
     DEMO_KEY=$(sed -nE 's/^ *API Key: *(tdb_[0-9A-Za-z]+).*/\1/p' <<<"$output")
     [[ -n $DEMO_KEY ]] || die "'timedb users create' printed no API key"
 }
@@ -30,10 +42,10 @@ print_welcome() {
     local url=http://127.0.0.1:$PORT
     printf '\ntimedb serves %s. Ctrl-C stops it.\n' "$url"
     printf '\nIts database, for psql and for the timedb command (%s):\n\n' "$TIMEDB_BIN"
-    printf "    export TIMEDB_DSN='%s'\n" "$(cluster_dsn timedb postgres)"
+    printf "    export TIMEDB_DSN='%s'\n" "$(cluster_dsn timedb demo_admin)"
     if [[ -z $DEMO_KEY ]]; then
         printf "\nThe store has its users already, and only they know their keys. A new key for one of them:\n\n"
-        printf "    '%s' users regenerate-key --email %s --dsn '%s'\n\n" "$TIMEDB_BIN" "$DEMO_EMAIL" "$(cluster_dsn timedb postgres)"
+        printf "    '%s' users regenerate-key --email %s --dsn '%s'\n\n" "$TIMEDB_BIN" "$DEMO_EMAIL" "$(cluster_dsn timedb demo_admin)"
         return
     fi
     cat <<TEXT

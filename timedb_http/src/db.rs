@@ -3,19 +3,19 @@
 
 mod cancel;
 pub mod check;
+mod connect;
 pub mod key;
 mod key_use;
 mod lease;
 mod params;
 mod seat;
+pub mod store;
 mod tls;
 mod transaction;
 
 use std::{sync::Arc, time::Duration};
 
 use deadpool::managed::{Pool, PoolError, Timeouts};
-use tokio::task::JoinHandle;
-use tokio_postgres::Client;
 
 use crate::{
     ServerConfig,
@@ -23,6 +23,7 @@ use crate::{
     share::{Parties, Party, Shares},
 };
 
+pub use connect::{PIN, connect};
 pub use key::ApiKey;
 pub use params::PgInstant;
 pub use transaction::Access;
@@ -30,23 +31,6 @@ pub(crate) use transaction::StreamFault;
 
 use key_use::KeyUse;
 use lease::{Lease, Manager};
-
-/// Connects once, outside any pool: TLS as the configuration's `sslmode` says. The task drives the connection
-/// and ends with it.
-///
-/// # Errors
-/// Whatever `tokio_postgres` says about the host, the credentials or the handshake.
-pub async fn connect(
-    config: &tokio_postgres::Config,
-) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
-    let (client, connection) = config.connect(tls::connector()).await?;
-    let task = tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "connection to the database ended");
-        }
-    });
-    Ok((client, task))
-}
 
 /// The pool and the limits of a request.
 #[derive(Clone)]
@@ -72,7 +56,7 @@ impl Database {
             database.connect_timeout(config.acquire_timeout);
         }
         let pool = |size: usize| {
-            Pool::builder(Manager::new(database.clone()))
+            Pool::builder(Manager::new(&database))
                 .max_size(size)
                 .runtime(deadpool::Runtime::Tokio1)
                 .timeouts(Timeouts {
@@ -86,10 +70,13 @@ impl Database {
         let size = config.pool_size.max(1);
         // Zero would switch PostgreSQL's limit off.
         let limit = config.statement_timeout.as_millis().max(1);
+        // Whoever the connection belongs to: nothing of the database's owner runs, and nothing of schema
+        // timedb before it is known to be the extension's.
         let begin = |mode: &str| {
             format!(
-                "BEGIN{mode}; SET LOCAL ROLE timedb_user; SET LOCAL statement_timeout = {limit}; \
-                 SELECT timedb.hide_parameters()"
+                "BEGIN{mode}; {PIN}; SET LOCAL ROLE timedb_user; SET LOCAL statement_timeout = {limit}; \
+                 {}; SELECT timedb.hide_parameters()",
+                store::GUARD
             )
         };
         Self {

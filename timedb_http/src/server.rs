@@ -43,6 +43,16 @@ pub enum ServeError {
         "the extension timedb is not in database \"{0}\"; run `timedb create tables` or CREATE EXTENSION timedb"
     )]
     NoExtension(String),
+    /// Schema `timedb` holds, or may hold, what is not the extension's.
+    #[error(
+        "refusing to serve: {problem}, so what is called in schema timedb might not be timedb's. Remedy: {remedy}"
+    )]
+    Doubtful {
+        /// What is not as it has to be.
+        problem: String,
+        /// What repairs it: a statement, or a sentence.
+        remedy: String,
+    },
     /// The extension's scripts don't fit this server.
     #[error(
         "the extension in this database has version {extension_version} and no function {missing}, which this server ({}) \
@@ -81,6 +91,7 @@ impl ServeError {
         match self {
             Self::Unreachable(_) => "The database is not reachable.",
             Self::NoExtension(_) => "The extension timedb is not in the database.",
+            Self::Doubtful { .. } => "Schema timedb may hold what is not timedb's.",
             Self::OtherVersion { .. } => {
                 "The extension timedb has another version than the server."
             }

@@ -7,7 +7,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use clap::Args;
-use timedb_http::{ServerConfig, check_database};
+use timedb_http::{DatabaseStatus, ServerConfig, check_database};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_postgres::Config;
@@ -148,12 +148,7 @@ pub async fn serve(arguments: &ApiArgs, environment: &Environment) -> Result<(),
     };
     let status =
         status.map_err(|error| Failure::new(format!("Cannot serve database {place}: {error}")))?;
-    announce(
-        address,
-        &place,
-        &status.extension_version,
-        status.auth_required,
-    );
+    announce(address, &place, &status);
     timedb_http::serve(listener, config, &status, stop.requested())
         .await
         .map_err(|error| Failure::new(error.to_string()))?;
@@ -161,9 +156,18 @@ pub async fn serve(arguments: &ApiArgs, environment: &Environment) -> Result<(),
     Ok(())
 }
 
-fn announce(address: SocketAddr, place: &str, version: &str, auth_required: bool) {
-    terminal::complain(&format!("Database {place}, timedb {version}"));
-    if !auth_required {
+fn announce(address: SocketAddr, place: &str, status: &DatabaseStatus) {
+    terminal::complain(&format!(
+        "Database {place}, timedb {}",
+        status.extension_version
+    ));
+    if let Some(role) = &status.superuser {
+        terminal::complain(&format!(
+            "WARNING: the server is connected as \"{role}\", which has the rights of a superuser, and needs \
+             none but those of timedb_user. Give it a role of its own: CREATE ROLE timedb_server LOGIN IN ROLE timedb_user;"
+        ));
+    }
+    if !status.auth_required {
         terminal::complain("This store is open: requests without an API key are served");
         if !address.ip().is_loopback() {
             terminal::complain("WARNING: everybody who reaches this address can read and write");

@@ -30,13 +30,12 @@ struct Event {
 pub async fn run(arguments: &Events, environment: &Environment) -> Result<(), Failure> {
     let tenant = tenant_id(arguments.tenant_id.as_deref())?;
     let limit = i32::try_from(arguments.limit).unwrap_or(i32::MAX);
-    let session = Session::open(&environment.database(arguments.common.dsn.as_ref())?).await?;
+    let mut session = Session::open(&environment.database(arguments.common.dsn.as_ref())?).await?;
     let rows = session
-        .client
-        .query_typed(
+        .ask(
             &format!(
                 "SELECT {}, event, tenant_id, user_id, key_id, actor_role, actor_user_id, actor_key_id, \
-                        details::text, event_id \
+                        details::pg_catalog.text, event_id \
                  FROM timedb.list_events(tenant_id => $1, max_events => $2)",
                 iso("occurred_at")
             ),

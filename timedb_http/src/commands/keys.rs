@@ -5,7 +5,6 @@ mod check;
 mod list;
 
 use serde::Serialize;
-use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -14,11 +13,8 @@ use super::{iso, moment, show_key, tenant_id};
 use crate::cli::{CreateKey, Keys, RevokeKey, RotateKey};
 use crate::config::Environment;
 use crate::failure::Failure;
-use crate::session::Session;
+use crate::session::{Session, Trouble};
 use crate::terminal::{self, Output, print_json};
-
-/// Naive times are UTC, as everywhere in timedb.
-const UTC: &str = "SET TimeZone = 'UTC'";
 
 #[derive(Serialize)]
 struct NewKey<'a> {
@@ -64,15 +60,15 @@ async fn create(arguments: &CreateKey, environment: &Environment) -> Result<(), 
         "read_write"
     };
     let lifetime = arguments.expires_in.as_deref().map(interval).transpose()?;
-    let session = open(arguments.common.dsn.as_ref(), environment).await?;
+    let mut session = open(arguments.common.dsn.as_ref(), environment).await?;
     let row = session
-        .client
-        .query_typed_one(
+        .ask_one(
             &format!(
                 "SELECT made.key_id, made.api_key, {} \
-                 FROM (SELECT COALESCE($4::timestamptz, pg_catalog.now() + $5::interval)) AS life (expires_at), \
+                 FROM (SELECT COALESCE($4::pg_catalog.timestamptz, \
+                           pg_catalog.now() OPERATOR(pg_catalog.+) $5::pg_catalog.interval)) AS life (expires_at), \
                       timedb.create_key(email => $1, name => $2, access => $3, expires_at => life.expires_at, \
-                          not_before => $6::timestamptz, tenant_id => $7) AS made",
+                          not_before => $6::pg_catalog.timestamptz, tenant_id => $7) AS made",
                 iso("life.expires_at")
             ),
             &[
@@ -124,10 +120,9 @@ async fn revoke(arguments: &RevokeKey, environment: &Environment) -> Result<(), 
     if !terminal::confirm(&question, arguments.common.yes)? {
         return Ok(terminal::print("Aborted.\n")?);
     }
-    let session = open(arguments.common.dsn.as_ref(), environment).await?;
+    let mut session = open(arguments.common.dsn.as_ref(), environment).await?;
     let row = session
-        .client
-        .query_typed_one("SELECT timedb.revoke_key($1)", &[(&key_id, Type::UUID)])
+        .ask_one("SELECT timedb.revoke_key($1)", &[(&key_id, Type::UUID)])
         .await;
     let ended: bool = match row {
         Ok(row) => row.get(0),
@@ -149,13 +144,12 @@ async fn revoke(arguments: &RevokeKey, environment: &Environment) -> Result<(), 
 async fn rotate(arguments: &RotateKey, environment: &Environment) -> Result<(), Failure> {
     let key_id = id(&arguments.key_id)?;
     let overlap = interval(&arguments.overlap)?;
-    let session = open(arguments.common.dsn.as_ref(), environment).await?;
+    let mut session = open(arguments.common.dsn.as_ref(), environment).await?;
     let row = session
-        .client
-        .query_typed_one(
+        .ask_one(
             &format!(
                 "SELECT new_key_id, api_key, {} \
-                 FROM timedb.rotate_key($1, $2::interval)",
+                 FROM timedb.rotate_key($1, $2::pg_catalog.interval)",
                 iso("old_key_until")
             ),
             &[(&key_id, Type::UUID), (&overlap, Type::TEXT)],
@@ -192,24 +186,23 @@ async fn open(
     dsn: Option<&crate::config::Dsn>,
     environment: &Environment,
 ) -> Result<Session, Failure> {
-    let config = environment.database(dsn)?;
-    let session = Session::open(&config).await?;
-    session.client.batch_execute(UTC).await?;
-    Ok(session)
+    Session::open(&environment.database(dsn)?).await
 }
 
 /// What these functions refuse, they say in sentences for the caller of the command too.
-async fn explain(session: &Session, error: Error) -> Failure {
+async fn explain(session: &Session, trouble: Trouble) -> Failure {
     let own = [
         SqlState::UNDEFINED_OBJECT,
         SqlState::UNIQUE_VIOLATION,
         SqlState::INVALID_PARAMETER_VALUE,
         SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
     ];
-    if error.code().is_some_and(|code| own.contains(code)) {
-        return error.into();
+    match trouble {
+        Trouble::Database(error) if error.code().is_some_and(|code| own.contains(code)) => {
+            error.into()
+        }
+        other => session.explain(other).await,
     }
-    session.explain(error).await
 }
 
 fn id(text: &str) -> Result<Uuid, Failure> {

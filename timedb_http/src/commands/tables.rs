@@ -2,13 +2,14 @@
 //! because they belong to the whole cluster.
 
 use serde::Serialize;
+use timedb_http::db::store::{self, Store};
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
 use crate::cli::{CreateTables, DeleteTables};
 use crate::config::{self, Environment};
 use crate::failure::{Failure, brief};
-use crate::session::Session;
+use crate::session::{Session, Trouble, installed};
 use crate::terminal::{self, Output, print_json};
 
 /// A running server holds locks on the tables; waiting for it for ever would look like a hang.
@@ -86,13 +87,13 @@ fn print_plan(arguments: &CreateTables) -> Result<(), Failure> {
     Ok(out.send()?)
 }
 
-async fn install(session: &mut Session, with_users: bool) -> Result<Created, Error> {
-    let existing = session.installed_version().await?;
-    let created = existing.is_none();
-    let transaction = session.client.transaction().await?;
+async fn install(session: &mut Session, with_users: bool) -> Result<Created, Trouble> {
+    let transaction = session.begin().await?;
     transaction.batch_execute(LOCK_TIMEOUT).await?;
+    let created = installed(&transaction).await?.is_none();
     if created {
         transaction.batch_execute(CREATE).await?;
+        installed(&transaction).await?.ok_or(Trouble::NotSetUp)?;
     }
     let auth_required: bool = transaction
         .query_typed_one("SELECT timedb.auth_required()", &[])
@@ -115,7 +116,10 @@ async fn install(session: &mut Session, with_users: bool) -> Result<Created, Err
 }
 
 /// Says who has to run what when the extension can't be created.
-async fn explain_create(session: &Session, error: Error, with_users: bool) -> Failure {
+async fn explain_create(session: &Session, trouble: Trouble, with_users: bool) -> Failure {
+    let Trouble::Database(error) = trouble else {
+        return session.explain(trouble).await;
+    };
     // Without the extension's files the server says FEATURE_NOT_SUPPORTED or UNDEFINED_FILE.
     if !has_extension_files(session).await {
         return Failure::new(
@@ -124,7 +128,7 @@ async fn explain_create(session: &Session, error: Error, with_users: bool) -> Fa
              then this command again",
         );
     }
-    let is_new = matches!(session.installed_version().await, Ok(None));
+    let is_new = matches!(installed(&session.client).await, Ok(None));
     if is_new && error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
         let role = session.role().await;
         let and_open = if with_users {
@@ -142,14 +146,14 @@ async fn explain_create(session: &Session, error: Error, with_users: bool) -> Fa
     if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
         return blocked(session);
     }
-    session.explain(error).await
+    session.explain(error.into()).await
 }
 
 async fn has_extension_files(session: &Session) -> bool {
     let found = session
         .client
         .query_typed_opt(
-            "SELECT FROM pg_catalog.pg_available_extensions WHERE name = 'timedb'",
+            "SELECT FROM pg_catalog.pg_available_extensions WHERE name OPERATOR(pg_catalog.=) 'timedb'",
             &[],
         )
         .await;
@@ -190,9 +194,10 @@ pub async fn delete(arguments: &DeleteTables, environment: &Environment) -> Resu
 }
 
 async fn remove(session: &mut Session) -> Result<bool, Error> {
-    let deleted = session.installed_version().await?.is_some();
-    let transaction = session.client.transaction().await?;
+    let transaction = session.begin().await?;
     transaction.batch_execute(LOCK_TIMEOUT).await?;
+    // Whatever is wrong with a store, deleting it calls nothing in it.
+    let deleted = store::inspect(&transaction).await? != Store::Absent;
     if deleted {
         transaction
             .batch_execute("DROP EXTENSION IF EXISTS timedb CASCADE")
@@ -202,9 +207,9 @@ async fn remove(session: &mut Session) -> Result<bool, Error> {
     let schema = transaction
         .query_typed_opt(
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_depend AS d \
-                 WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
-                 AND d.refobjid = n.oid AND d.deptype = 'n') \
-             FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'timedb'",
+                 WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass::pg_catalog.oid \
+                 AND d.refobjid OPERATOR(pg_catalog.=) n.oid AND d.deptype OPERATOR(pg_catalog.=) 'n') \
+             FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) 'timedb'",
             &[],
         )
         .await?;

@@ -4,16 +4,16 @@
 pub mod list;
 
 use serde::Serialize;
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
 use super::{show_key, tenant_id};
 use crate::cli::{CreateUser, OneUser};
 use crate::config::Environment;
 use crate::failure::Failure;
-use crate::session::Session;
+use crate::session::{Session, Trouble};
 use crate::terminal::{self, Output, print_json};
 
 #[derive(Serialize)]
@@ -74,8 +74,8 @@ async fn insert(
     session: &mut Session,
     tenant: Option<Uuid>,
     email: &str,
-) -> Result<NewUser, Error> {
-    let transaction = session.client.transaction().await?;
+) -> Result<NewUser, Trouble> {
+    let transaction = session.enter().await?;
     let tenant: Uuid = transaction
         .query_typed_one(
             "SELECT timedb.create_tenant(tenant_id => $1, if_not_exists => $1 IS NOT NULL)",
@@ -156,16 +156,16 @@ async fn change(arguments: &OneUser, environment: &Environment, sql: &str) -> Re
     let tenant = tenant_id(arguments.tenant_id.as_deref())?;
     let email = arguments.email.trim();
     let config = environment.database(arguments.common.dsn.as_ref())?;
-    let session = Session::open(&config).await?;
+    let mut session = Session::open(&config).await?;
     let parameters: [(&(dyn ToSql + Sync), Type); 2] =
         [(&email, Type::TEXT), (&tenant, Type::UUID)];
-    match session.client.query_typed_one(sql, &parameters).await {
+    match session.ask_one(sql, &parameters).await {
         Ok(row) => Ok(row),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => Err(Failure::new(
             format!("User with email '{email}' not found."),
         )),
         Err(error) => {
-            let tenants = tenants_of(&session, email).await;
+            let tenants = tenants_of(&mut session, email).await;
             if tenant.is_none() && tenants.len() > 1 {
                 return Err(Failure::new(format!(
                     "User with email '{email}' exists in {} tenants. Pass --tenant-id with one \
@@ -180,7 +180,7 @@ async fn change(arguments: &OneUser, environment: &Environment, sql: &str) -> Re
 }
 
 /// The tenants that have a user with this email address; none if that can't be asked.
-async fn tenants_of(session: &Session, email: &str) -> Vec<String> {
+async fn tenants_of(session: &mut Session, email: &str) -> Vec<String> {
     let users = list::fetch(session, None, true).await.unwrap_or_default();
     users
         .into_iter()

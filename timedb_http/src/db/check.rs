@@ -1,11 +1,11 @@
 //! Asks the database, before anything is served and at each readiness probe, whether isolation holds here:
-//! the extension is present, the work is done as `timedb_user`, and row security binds that role.
+//! schema `timedb` is the extension's, the work is done as `timedb_user`, and row security binds that role.
 
 use std::time::Duration;
 
 use tokio_postgres::{Client, Error};
 
-use super::chain;
+use super::{PIN, chain, store, store::Store};
 use crate::{ServeError, ServerConfig};
 
 /// What the server found in the database.
@@ -17,6 +17,8 @@ pub struct DatabaseStatus {
     pub server_version: String,
     /// Whether requests need an API key.
     pub auth_required: bool,
+    /// The role that is connected, if it is or may become a superuser: serving takes none of its rights.
+    pub superuser: Option<String>,
 }
 
 /// Any answer takes longer than this only if the database hangs.
@@ -46,6 +48,14 @@ pub async fn check_database(config: &ServerConfig) -> Result<DatabaseStatus, Ser
     }
 }
 
+/// Who is connected to what.
+const SESSION: &str = "\
+    SELECT pg_catalog.current_setting('server_version'), session_user::pg_catalog.text, \
+           pg_catalog.current_database()::pg_catalog.text, \
+           EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) 'timedb_user'), \
+           EXISTS (SELECT FROM pg_catalog.pg_roles \
+                   WHERE rolsuper AND pg_catalog.pg_has_role(session_user, oid, 'MEMBER'))";
+
 /// What requests call and the extension does not have: its scripts are of another version than this server.
 const MISSING: &str = "\
     SELECT f FROM pg_catalog.unnest(ARRAY[ \
@@ -70,7 +80,7 @@ const MISSING: &str = "\
 const PROBLEM: &str = "\
     SELECT 'row_security is off for this connection', \
            pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET row_security = on;', session_user, pg_catalog.current_database()) \
-    WHERE pg_catalog.current_setting('row_security') <> 'on' \
+    WHERE pg_catalog.current_setting('row_security') OPERATOR(pg_catalog.<>) 'on' \
     UNION ALL \
     SELECT 'row security is not active on timedb.series for timedb_user', 'ALTER ROLE timedb_user NOSUPERUSER NOBYPASSRLS;' \
     WHERE NOT pg_catalog.row_security_active('timedb.series') \
@@ -81,33 +91,24 @@ const PROBLEM: &str = "\
 /// The checks, one after the other, each with its own remedy.
 pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeError> {
     let failed = |error: Error| ServeError::CheckFailed(chain(&error));
-    let row = client
-        .query_typed(
-            "SELECT (SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'timedb'), \
-             pg_catalog.current_setting('server_version'), session_user::text, \
-             pg_catalog.current_database()::text, \
-             EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'timedb_user')",
-            &[],
-        )
+    client
+        .batch_execute(&format!("BEGIN READ ONLY; {PIN}"))
         .await
-        .map_err(failed)?
-        .pop()
-        .ok_or_else(|| ServeError::CheckFailed("no answer".to_owned()))?;
-    let database: String = row.get(3);
-    let Some(extension_version) = row.get::<_, Option<String>>(0) else {
-        return Err(ServeError::NoExtension(database));
+        .map_err(failed)?;
+    let row = client.query_typed_one(SESSION, &[]).await.map_err(failed)?;
+    let extension_version = match store::inspect(client).await.map_err(failed)? {
+        Store::Genuine { version } => version,
+        Store::Doubtful { problem, remedy } => {
+            return Err(ServeError::Doubtful { problem, remedy });
+        }
+        Store::Absent => return Err(ServeError::NoExtension(row.get(2))),
     };
-    let server_version = row.get(1);
-    let session_user: String = row.get(2);
-    if !row.get::<_, bool>(4) {
+    let session_user: String = row.get(1);
+    if !row.get::<_, bool>(3) {
         return Err(ServeError::CheckFailed(
             "the role timedb_user does not exist".to_owned(),
         ));
     }
-    client
-        .batch_execute("BEGIN READ ONLY")
-        .await
-        .map_err(failed)?;
     if let Err(error) = client.batch_execute("SET LOCAL ROLE timedb_user").await {
         return Err(match error.code() {
             Some(code) if code.code() == "42501" => ServeError::NotAMember(session_user),
@@ -140,7 +141,8 @@ pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeErro
     client.batch_execute("ROLLBACK").await.map_err(failed)?;
     Ok(DatabaseStatus {
         extension_version,
-        server_version,
+        server_version: row.get(0),
         auth_required,
+        superuser: row.get::<_, bool>(4).then_some(session_user),
     })
 }

@@ -7,7 +7,7 @@ use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
-use super::cancel::cancel;
+use super::{cancel::cancel, connect::Connector};
 
 /// How long a cancel request may take before the socket is simply closed: longer than PgBouncer lets one wait
 /// (its `cancel_wait_timeout`, 10 seconds).
@@ -15,13 +15,13 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(15);
 
 /// Opens connections for the pool. Nothing is ever set for a session, so nothing needs resetting.
 pub(super) struct Manager {
-    config: Arc<tokio_postgres::Config>,
+    connector: Arc<Connector>,
 }
 
 impl Manager {
-    pub(super) fn new(config: tokio_postgres::Config) -> Self {
+    pub(super) fn new(config: &tokio_postgres::Config) -> Self {
         Self {
-            config: Arc::new(config),
+            connector: Arc::new(Connector::new(config)),
         }
     }
 }
@@ -30,7 +30,7 @@ impl Manager {
 pub(super) struct Connection {
     client: Client,
     task: JoinHandle<()>,
-    config: Arc<tokio_postgres::Config>,
+    connector: Arc<Connector>,
 }
 
 impl Drop for Connection {
@@ -46,11 +46,11 @@ impl managed::Manager for Manager {
     type Error = tokio_postgres::Error;
 
     async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
-        let (client, task) = super::connect(&self.config).await?;
+        let (client, task) = self.connector.open().await?;
         Ok(Connection {
             client,
             task,
-            config: Arc::clone(&self.config),
+            connector: Arc::clone(&self.connector),
         })
     }
 
@@ -115,7 +115,7 @@ impl Drop for Lease {
         // Without a runtime the process is ending, and closing the socket is all there is.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                let request = cancel(&token, &connection.config);
+                let request = cancel(&token, connection.connector.config());
                 let cancelled = tokio::time::timeout(CANCEL_LIMIT, request).await;
                 if !matches!(cancelled, Ok(Ok(()))) {
                     tracing::warn!("an abandoned statement could not be cancelled");

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::json_response;
 use crate::{db::Access, error::ApiError, extract::api_key, json, router::AppState};
 
-const LIST: &str = "SELECT series_id, name, description, unit, labels::text \
+const LIST: &str = "SELECT series_id, name, description, unit, labels::pg_catalog.text \
                     FROM timedb.series ORDER BY name, series_id";
 
 pub(crate) async fn list_timeseries(

@@ -34,7 +34,7 @@ struct Key {
 pub(super) async fn run(arguments: &ListKeys, environment: &Environment) -> Result<(), Failure> {
     let tenant = tenant_id(arguments.tenant_id.as_deref())?;
     let email = arguments.email.as_deref().map(str::trim);
-    let session = open(arguments.common.dsn.as_ref(), environment).await?;
+    let mut session = open(arguments.common.dsn.as_ref(), environment).await?;
     let times = [
         "created_at",
         "not_before",
@@ -44,8 +44,7 @@ pub(super) async fn run(arguments: &ListKeys, environment: &Environment) -> Resu
     ]
     .map(iso);
     let rows = session
-        .client
-        .query_typed(
+        .ask(
             &format!(
                 "SELECT key_id, name, email, status, access, key_prefix, legacy, {}, \
                         replaced_by, user_id, tenant_id \

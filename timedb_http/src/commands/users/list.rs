@@ -1,15 +1,15 @@
 //! `timedb users list`, and the same list where another command has to name a user's tenants.
 
 use serde::Serialize;
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
 use crate::cli::ListUsers;
 use crate::commands::{iso, moment, tenant_id};
 use crate::config::Environment;
 use crate::failure::Failure;
-use crate::session::Session;
+use crate::session::{Session, Trouble};
 use crate::terminal::{self, Output, print_json, unless_gone};
 
 #[derive(Serialize)]
@@ -25,8 +25,8 @@ pub(super) struct User {
 pub async fn run(arguments: &ListUsers, environment: &Environment) -> Result<(), Failure> {
     let tenant = tenant_id(arguments.tenant_id.as_deref())?;
     let config = environment.database(arguments.common.dsn.as_ref())?;
-    let session = Session::open(&config).await?;
-    let users = match fetch(&session, tenant, arguments.include_inactive).await {
+    let mut session = Session::open(&config).await?;
+    let users = match fetch(&mut session, tenant, arguments.include_inactive).await {
         Ok(users) => users,
         Err(error) => return Err(session.explain(error).await),
     };
@@ -58,13 +58,12 @@ impl User {
 }
 
 pub(super) async fn fetch(
-    session: &Session,
+    session: &mut Session,
     tenant: Option<Uuid>,
     include_inactive: bool,
-) -> Result<Vec<User>, Error> {
+) -> Result<Vec<User>, Trouble> {
     let rows = session
-        .client
-        .query_typed(
+        .ask(
             &format!(
                 "SELECT email, user_id, tenant_id, active, {} \
                  FROM timedb.list_users(tenant_id => $1, include_inactive => $2)",
