@@ -2,7 +2,6 @@
 //! `functions.rs`, their declarations stand in `sql/functions/`, and instants are PostgreSQL's microseconds.
 
 use crate::error::{Error, Result, or_raise};
-use crate::functions::jsonb_text;
 use crate::labels::Labels;
 use crate::series::{
     NamedSeries, Search, SeriesRef, Update, count, describe_series as about, get_or_create,
@@ -18,7 +17,7 @@ const MOST_SERIES: i32 = 100_000;
 
 fn labels_of(labels: Option<AnyElement>) -> Result<Option<Labels>> {
     labels
-        .map(|labels| Labels::parse(&jsonb_text(labels.datum())))
+        .map(|labels| Labels::of_jsonb(labels.datum()))
         .transpose()
 }
 

@@ -4,16 +4,14 @@
 use super::position::Position;
 use super::{Answer, Change, Request};
 use crate::error::{Error, Result, or_raise};
-use crate::functions::jsonb_datum;
-use crate::labels::Labels;
+use crate::json::jsonb_datum;
 use crate::pack::{Chunk, Run, pack_chunk, parse_chunk};
 use crate::read::moment;
 use crate::scan::point_column;
 use crate::series::{SeriesFilter, SeriesInfo};
 use crate::spi::{Arg, connected};
-use crate::{functions, settings, time};
-use pgrx::datum::{Array, Uuid};
-use pgrx::fcinfo::{pg_getarg, pg_getarg_datum};
+use crate::{settings, time};
+use pgrx::fcinfo::pg_getarg;
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
 use std::collections::HashMap;
@@ -51,9 +49,7 @@ const CHUNK_POINTS: usize = 4_096;
 struct Arguments {
     since: Option<i64>,
     cursor: Option<String>,
-    series_id: Option<Vec<[u8; 16]>>,
-    name: Option<String>,
-    labels: Option<String>,
+    series: Result<SeriesFilter>,
     max_points: Option<i32>,
 }
 
@@ -63,13 +59,10 @@ impl Arguments {
     unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Self {
         // SAFETY: the declarations promise the types.
         unsafe {
-            let ids: Option<Array<Uuid>> = pg_getarg(fcinfo, 2);
             Self {
                 since: pg_getarg(fcinfo, 0),
                 cursor: pg_getarg(fcinfo, 1),
-                series_id: ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect()),
-                name: pg_getarg(fcinfo, 3),
-                labels: pg_getarg_datum(fcinfo, 4).map(functions::jsonb_text),
+                series: SeriesFilter::of(fcinfo, 2),
                 max_points: pg_getarg(fcinfo, 5),
             }
         }
@@ -93,11 +86,7 @@ impl Arguments {
         };
         Ok(Request {
             start,
-            series: SeriesFilter {
-                ids: self.series_id,
-                name: self.name,
-                labels: self.labels.as_deref().map(Labels::parse).transpose()?,
-            },
+            series: self.series?,
             max_points: max_points as usize,
             max_batches,
         })

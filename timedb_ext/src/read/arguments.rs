@@ -2,11 +2,8 @@
 
 use super::{ReadCursor, Request};
 use crate::error::{Error, Result};
-use crate::functions::jsonb_text;
-use crate::labels::Labels;
 use crate::series::SeriesFilter;
 use crate::time;
-use pgrx::datum::{Array, Uuid};
 use pgrx::fcinfo::{pg_getarg, pg_getarg_datum};
 use pgrx::pg_sys;
 use timedb_calendar::{Cutoffs, Zone};
@@ -15,9 +12,8 @@ use timedb_segment::{Filter, Mode};
 /// What a read function was called with; instants are PostgreSQL's microseconds.
 pub struct ReadArguments {
     mode: Option<String>,
-    series_id: Option<Vec<[u8; 16]>>,
-    name: Option<String>,
-    labels: Option<String>,
+    /// Whatever is wrong with it is told when the request is made.
+    series: Result<SeriesFilter>,
     /// start_valid, end_valid, start_known, end_known, as_of, as_of_change.
     instants: [Option<i64>; 6],
     /// min_lead, max_lead, window_length, issue_offset.
@@ -72,12 +68,9 @@ impl ReadArguments {
     unsafe fn of_series(fcinfo: pg_sys::FunctionCallInfo, first: usize) -> Self {
         // SAFETY: the declarations promise the types.
         unsafe {
-            let ids: Option<Array<Uuid>> = pg_getarg(fcinfo, first);
             Self {
                 mode: None,
-                series_id: ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect()),
-                name: pg_getarg(fcinfo, first + 1),
-                labels: pg_getarg_datum(fcinfo, first + 2).map(jsonb_text),
+                series: SeriesFilter::of(fcinfo, first),
                 instants: [3, 4, 5, 6, 7, 8].map(|number| pg_getarg(fcinfo, first + number)),
                 lengths: [None; 4],
                 start_window: None,
@@ -92,7 +85,7 @@ impl ReadArguments {
     /// Starts the read, with chunks of about `chunk_points` points, of several series or of one.
     ///
     /// # Errors
-    /// 22023 for an unknown mode, malformed labels, arguments that do not go together; as
+    /// 22023 for an unknown mode, malformed labels, arguments that do not go together, 54000 for too many series; as
     /// [`ReadCursor::open`].
     pub fn open(self, chunk_points: usize, mix_series: bool) -> Result<ReadCursor> {
         ReadCursor::open(Request {
@@ -145,12 +138,7 @@ impl ReadArguments {
                 None
             }
         };
-        let labels = self.labels.as_deref().map(Labels::parse).transpose()?;
-        let series = SeriesFilter {
-            ids: self.series_id,
-            name: self.name,
-            labels,
-        };
+        let series = self.series?;
         Ok(Request {
             range,
             as_of_change,

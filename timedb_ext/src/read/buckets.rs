@@ -29,7 +29,7 @@ pub struct BucketArguments {
     tz: Option<String>,
     fill: Option<String>,
     read: ReadArguments,
-    aggregates: Option<Vec<Option<String>>>,
+    aggregates: Result<Vec<Aggregate>>,
 }
 
 impl BucketArguments {
@@ -45,7 +45,7 @@ impl BucketArguments {
                 tz: pg_getarg(fcinfo, 1),
                 fill: pg_getarg(fcinfo, 2),
                 read: ReadArguments::of_flat(fcinfo, 3),
-                aggregates: pg_getarg(fcinfo, 15),
+                aggregates: aggregates::chosen(pg_getarg(fcinfo, 15)),
             }
         }
     }
@@ -62,7 +62,7 @@ impl BucketArguments {
             .map_err(|e| Error::invalid(e.to_string()))?;
         let zone = zone(self.tz.as_deref())?;
         let fill = fill(self.fill.as_deref())?;
-        let aggregates = aggregates::chosen(self.aggregates)?;
+        let aggregates = self.aggregates?;
         let request = Request {
             list_all: fill != Fill::None,
             ..self.read.request()?

@@ -4,7 +4,9 @@ use super::{
     BYTEA_ARRAY, DEFAULT_UNIT, NamedSeries, SeriesRef, TEXT_ARRAY, UUID_ARRAY, describe, uuid7,
 };
 use crate::error::{Error, Result};
-use crate::labels::{check_name, identity, refuse_nul, value_hash};
+use crate::labels::{
+    check_description, check_name, check_new_name, check_unit, identity, refuse_nul, value_hash,
+};
 use crate::locks;
 use crate::spi::{Arg, Row, Statement};
 use pgrx::PgSqlErrorCode;
@@ -82,6 +84,7 @@ pub fn get_or_create(tenant: &[u8; 16], wanted: &[SeriesRef]) -> Result<Vec<Reso
                 Some(identity(&named.name, &named.labels))
             }
         });
+        pgrx::check_for_interrupts!();
     }
     let with_units = wanted.iter().any(|series| series.unit().is_some());
     if with_units {
@@ -239,7 +242,24 @@ fn missing(
     missing
 }
 
+/// Checks what a new series is to be. A series that exists keeps what it has, and takes points under its name.
+fn check(named: &NamedSeries) -> Result<()> {
+    check_new_name(&named.name)?;
+    named.labels.check()?;
+    if let Some(unit) = &named.unit {
+        check_unit(unit)?;
+    }
+    if let Some(description) = &named.description {
+        check_description(description)?;
+    }
+    Ok(())
+}
+
 fn create(tenant: &[u8; 16], missing: &Missing, created: &mut ByIdentity) -> Result<()> {
+    for (_, named) in missing {
+        check(named)?;
+        pgrx::check_for_interrupts!();
+    }
     let ids: Vec<[u8; 16]> = missing.iter().map(|_| uuid7()).collect();
     let series = || missing.iter().map(|(_, named)| named);
     let labels: Vec<String> = series().map(|named| named.labels.json()).collect();
