@@ -183,13 +183,30 @@ pub fn check_new_name(name: &str) -> Result<()> {
     text::check_name(name, "the name of a series")
 }
 
+/// Checks a unit that values come in, or are asked for.
+///
+/// # Errors
+/// 22023 when it is too long or holds a NUL.
+pub fn check_unit(unit: &str) -> Result<()> {
+    check_length(unit, "a unit", MAX_UNIT_BYTES)?;
+    refuse_nul(unit, "a unit")
+}
+
 /// Checks a unit that a series is to get.
 ///
 /// # Errors
-/// 22023 as for a name.
-pub fn check_unit(unit: &str) -> Result<()> {
-    check_length(unit, "the unit of a series", MAX_UNIT_BYTES)?;
+/// As [`check_unit`]; 22023 also as for a name.
+pub fn check_new_unit(unit: &str) -> Result<()> {
+    check_unit(unit)?;
     text::check_name(unit, "the unit of a series")
+}
+
+/// Checks a text that is looked for in names and descriptions.
+///
+/// # Errors
+/// 22023 when it is longer than any of them.
+pub fn check_search(words: &str) -> Result<()> {
+    check_length(words, "search", MAX_DESCRIPTION_BYTES)
 }
 
 /// Checks a description that a series is to get.

@@ -111,7 +111,7 @@ impl SeriesFilter {
                 return Err(too_many(
                     "a read",
                     MAX_SERIES,
-                    "series_id",
+                    "ids in series_id",
                     ids.len(),
                     "Split it into several reads, or choose the series by name or labels.",
                 ));

@@ -133,6 +133,7 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("_generate_key", Nobody, &[]),
     ("_key_hash", Nobody, &[]),
     ("_uuid7", Nobody, &[]),
+    ("_is_printable", Nobody, &[]),
     ("_key_name", Nobody, &[]),
     ("_store_key", Nobody, &[]),
     ("_holder_of_new_key", Nobody, &[]),

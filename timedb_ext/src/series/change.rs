@@ -4,7 +4,7 @@
 use super::{BYTEA_ARRAY, TEXT_ARRAY, create};
 use crate::error::{Error, Result, uuid_text};
 use crate::labels::{
-    Labels, check_description, check_new_name, check_unit, identity, value_hash, value_head,
+    Labels, check_description, check_new_name, check_new_unit, identity, value_hash, value_head,
 };
 use crate::locks;
 use crate::spi::{Arg, Statement};
@@ -185,7 +185,7 @@ pub fn update(tenant: &[u8; 16], id: &[u8; 16], update: &Update) -> Result<bool>
             return Err(Error::invalid("the unit of a series must not be empty")
                 .hint("A mere number is dimensionless."));
         }
-        check_unit(unit)?;
+        check_new_unit(unit)?;
         // Before the series: uploads take the two in this order.
         locks::begin_unit_change(tenant);
     }

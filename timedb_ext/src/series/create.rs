@@ -5,7 +5,8 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::labels::{
-    check_description, check_name, check_new_name, check_unit, identity, refuse_nul, value_hash,
+    check_description, check_name, check_new_name, check_new_unit, check_unit, identity,
+    refuse_nul, value_hash,
 };
 use crate::locks;
 use crate::spi::{Arg, Row, Statement};
@@ -72,7 +73,7 @@ pub fn get_or_create(tenant: &[u8; 16], wanted: &[SeriesRef]) -> Result<Vec<Reso
     let mut identities = Vec::with_capacity(wanted.len());
     for series in wanted {
         if let Some(unit) = series.unit() {
-            refuse_nul(unit, "the unit of a series")?;
+            check_unit(unit)?;
         }
         identities.push(match series {
             SeriesRef::Id { .. } => None,
@@ -247,7 +248,7 @@ fn check(named: &NamedSeries) -> Result<()> {
     check_new_name(&named.name)?;
     named.labels.check()?;
     if let Some(unit) = &named.unit {
-        check_unit(unit)?;
+        check_new_unit(unit)?;
     }
     if let Some(description) = &named.description {
         check_description(description)?;
