@@ -101,7 +101,8 @@ pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeErro
     let session_user: String = row.get(2);
     if !row.get::<_, bool>(4) {
         return Err(ServeError::CheckFailed(
-            "the role timedb_user does not exist".to_owned(),
+            "the role timedb_user does not exist; SELECT * FROM timedb.isolation_problems() says what to do"
+                .to_owned(),
         ));
     }
     client

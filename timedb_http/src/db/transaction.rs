@@ -163,7 +163,7 @@ fn conclude<T>(
     if let Err(error) = begun {
         // Whatever stops BEGIN or SET ROLE is the operator's to mend, never the client's mistake.
         tracing::error!(error = %chain(&error), "a transaction could not begin");
-        return Err(sqlstate::fault(&error));
+        return Err(sqlstate::not_begun(&error));
     }
     // After an error of a statement COMMIT means ROLLBACK, and its success leaves nothing behind.
     if committed.is_ok() {
