@@ -38,13 +38,13 @@ DECLARE
     keepers constant name[] := '{authenticate, login, create_tenant, create_user, list_users, activate_user,
         deactivate_user, create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events,
         set_auth_required, _generate_key, _key_hash, _key_name, _store_key, _holder_of_new_key, _find_key,
-        _normal_email, _find_user, _set_user_active, _record_event}';
+        _normal_email, _is_printable, _find_user, _set_user_active, _record_event}';
     identity constant name[] := '{authenticate, whoami, current_tenant, hide_parameters, check_key, auth_required,
-        isolation_problems, version}';
+        isolation_problems, _functions_as_made, version}';
     session constant name[] := '{login, logout}';
     administration constant name[] := '{create_tenant, create_user, list_users, activate_user, deactivate_user,
         create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events, set_auth_required,
-        hide_parameters, check_key, auth_required, isolation_problems, version}';
+        hide_parameters, check_key, auth_required, isolation_problems, _functions_as_made, version}';
     data constant name[] := '{create_series, find_series, count_series, label_names, label_values, describe_series,
         rename_series, update_series, upload, _upload_packed, update_values, report_key_use, read_flat,
         read_overlapping, read_versions, read_relative, read_last, read_buckets, _read_packed, _read_chunks, _read_rows,
@@ -131,5 +131,23 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS 0', col.relation, col.name);
     END LOOP;
+END
+$$;
+
+-- What the functions are, for timedb.isolation_problems(), which has the same expression. Bodies that PostgreSQL
+-- keeps as trees are left out: another version of it prints them differently.
+DO $$
+BEGIN
+    EXECUTE pg_catalog.format(
+        'CREATE OR REPLACE FUNCTION timedb._functions_as_made() RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE '
+        'SET search_path = pg_catalog, pg_temp AS %L',
+        pg_catalog.format('SELECT %L::text[]', (
+            SELECT pg_catalog.array_agg(f.made ORDER BY f.made COLLATE pg_catalog."C")
+            FROM (
+                SELECT p.oid::pg_catalog.regprocedure::text || ' ' || pg_catalog.md5(pg_catalog.concat_ws('/', l.lanname, p.prosecdef,
+                           p.proleakproof, p.provolatile, p.proparallel, p.proconfig, p.probin, p.prosrc))
+                FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+                WHERE p.pronamespace = 'timedb'::pg_catalog.regnamespace AND p.proname <> '_functions_as_made'
+            ) f (made))));
 END
 $$;

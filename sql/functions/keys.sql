@@ -27,10 +27,10 @@ CREATE FUNCTION timedb._key_name(name text) RETURNS text
 AS $$
 BEGIN
     name := pg_catalog.btrim(_key_name.name, E' \t\r\n');
-    IF _key_name.name IS NULL OR pg_catalog.length(_key_name.name) NOT BETWEEN 1 AND 100 OR _key_name.name ~ '[[:cntrl:]]' THEN
+    IF _key_name.name IS NULL OR pg_catalog.length(_key_name.name) NOT BETWEEN 1 AND 100 OR NOT timedb._is_printable(_key_name.name) THEN
         RAISE EXCEPTION 'invalid key name "%"', COALESCE(_key_name.name, '')
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'A name has 1 to 100 characters, none of them a control character.';
+                  HINT = 'A name has 1 to 100 characters that can be seen: none controls a terminal or turns the direction of text.';
     END IF;
     RETURN _key_name.name;
 END

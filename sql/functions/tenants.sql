@@ -6,6 +6,11 @@ AS $$
 DECLARE
     id uuid := COALESCE(create_tenant.tenant_id, timedb._uuid7());
 BEGIN
+    IF pg_catalog.length(create_tenant.name) > 200 OR NOT timedb._is_printable(create_tenant.name) THEN
+        RAISE EXCEPTION 'invalid tenant name "%"', create_tenant.name
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'A name has 1 to 200 characters that can be seen: none controls a terminal or turns the direction of text.';
+    END IF;
     INSERT INTO timedb.tenants (tenant_id, name) VALUES (id, create_tenant.name)
     ON CONFLICT ON CONSTRAINT tenants_tenant_key DO NOTHING;
     IF FOUND THEN

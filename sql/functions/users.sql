@@ -50,7 +50,7 @@ AS $$
 BEGIN
     email := timedb._normal_email(create_user.email);
     IF create_user.email IS NULL OR create_user.email !~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$'
-       OR pg_catalog.length(create_user.email) > 254 THEN
+       OR pg_catalog.length(create_user.email) > 254 OR NOT timedb._is_printable(create_user.email) THEN
         RAISE EXCEPTION 'invalid email "%"', COALESCE(create_user.email, '')
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'An email has the form name@host, up to 254 characters.';

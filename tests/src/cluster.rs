@@ -79,6 +79,11 @@ impl ThrowawayCluster {
         connect(&self.dsn(database)).await
     }
 
+    /// Connects as a role.
+    pub async fn connect_as(&self, database: &str, role: &str) -> Client {
+        connect(&self.dsn_as(database, role)).await
+    }
+
     /// Everything that the server logged so far.
     pub fn log(&self) -> String {
         as_server("cat").args([self.folder.join("log")]).ok()

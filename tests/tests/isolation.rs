@@ -9,6 +9,8 @@ mod indirect;
 mod plans;
 #[path = "isolation/rights.rs"]
 mod rights;
+#[path = "isolation/roles.rs"]
+mod roles;
 
 use timedb_tests::{Db, Role, Tenant, authenticate, login, refusal, upload};
 use tokio_postgres::Client;

@@ -15,6 +15,8 @@ mod search;
 mod units;
 #[path = "series/uploads.rs"]
 mod uploads;
+#[path = "series/visible.rs"]
+mod visible;
 
 use serde_json::Value;
 use timedb_tests::{Server, Tenant};

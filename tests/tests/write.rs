@@ -1,6 +1,8 @@
 //! Uploading in SQL: the shapes of an upload, what it creates and records, what it refuses, and that
 //! it is all or nothing.
 
+#[path = "write/bounds.rs"]
+mod bounds;
 #[path = "common/instants.rs"]
 mod instants;
 #[path = "write/json.rs"]

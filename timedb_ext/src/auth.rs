@@ -174,13 +174,16 @@ fn owner_of(key: &str) -> Result<Identity> {
             })
         })?;
     }
-    found.ok_or_else(|| refused("invalid or inactive API key"))
+    match found {
+        Some(who) => Ok(who),
+        None => Err(refused("invalid or inactive API key")?),
+    }
 }
 
 fn without_key() -> Result<Identity> {
     let open = spi::connected(|| STORE_IS_OPEN.with(|find| find.run(true, &[], |_| Ok(()))))? > 0;
     if !open {
-        return Err(refused("API key required"));
+        return Err(refused("API key required")?);
     }
     Ok(Identity {
         tenant: Some(DEFAULT_TENANT),
@@ -189,11 +192,25 @@ fn without_key() -> Result<Identity> {
     })
 }
 
-fn refused(message: &str) -> Error {
-    Error::new(
+/// The error of a key that is not accepted.
+///
+/// # Errors
+/// 55000 where no key could be: policies show keys to timedb_keeper by that name.
+fn refused(message: &str) -> Result<Error> {
+    // SAFETY: the owner of the function that runs, whom the catalog has a name of.
+    let role =
+        unsafe { std::ffi::CStr::from_ptr(pg_sys::GetUserNameFromId(pg_sys::GetUserId(), false)) };
+    if role != c"timedb_keeper" {
+        return Err(Error::new(
+            PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "keys cannot be looked up: the function does not run as timedb_keeper",
+        )
+        .hint("timedb.isolation_problems() says what to repair."));
+    }
+    Ok(Error::new(
         PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
         message,
-    )
+    ))
 }
 
 fn random() -> Result<[u8; 32]> {

@@ -1,7 +1,7 @@
 //! A write's row in timedb.batches, and what it gives: requests that can be sent again.
 
 use crate::error::{Error, Result, uuid_text};
-use crate::functions::jsonb_text;
+use crate::json::jsonb_text;
 use crate::series::uuid7;
 use crate::spi::{Arg, Statement};
 use crate::{locks, settings, time};

@@ -1,22 +1,26 @@
 //! The arrays of `timedb.upload()`: which point belongs to which series, and the columns.
 
 use crate::error::{Error, Result, uuid_text};
+use crate::json::Element;
 use crate::labels::Labels;
+use crate::limits;
 use crate::pack::UploadColumns;
-use crate::series::{NamedSeries, SeriesRef};
+use crate::series::{NamedSeries, SeriesList, SeriesRef};
 use crate::time;
 use pgrx::PgSqlErrorCode;
 use pgrx::datum::{Array, Uuid};
 use std::collections::HashMap;
 use timedb_segment::NO_END;
 
+/// After so many points a loop looks whether it is to end.
+const CHECK_EVERY: usize = 1 << 14;
+
 /// The arrays as they were given.
 pub struct UploadArrays<'a, 'mcx> {
     pub valid_time: Option<&'a Array<'mcx, i64>>,
     pub value: Option<&'a Array<'mcx, f64>>,
     pub name: Option<&'a Array<'mcx, &'mcx str>>,
-    /// jsonb as text.
-    pub labels: Option<Vec<Option<String>>>,
+    pub labels: Option<&'a Array<'mcx, Element>>,
     pub unit: Option<&'a Array<'mcx, &'mcx str>>,
     pub description: Option<&'a Array<'mcx, &'mcx str>>,
     pub series_id: Option<&'a Array<'mcx, Uuid>>,
@@ -24,15 +28,17 @@ pub struct UploadArrays<'a, 'mcx> {
     pub valid_time_end: Option<&'a Array<'mcx, i64>>,
 }
 
-/// Checks the arrays against each other and turns them into columns.
+/// Checks the arrays against each other and turns them into columns. A loop over plain numbers takes some ten
+/// milliseconds at most; the others can be interrupted.
 ///
 /// # Errors
-/// 2202E for lengths that do not fit, 22004 for a null where none can be, 22023 for series that
+/// 54000 for too many points or series, 2202E for lengths that do not fit, 22004 for a null where none can be, 22023 for series that
 /// are named by both or neither of `name` and `series_id`.
 pub fn from_arrays(arrays: UploadArrays) -> Result<UploadColumns> {
     let times = arrays.valid_time.ok_or_else(|| null_in("valid_time"))?;
     let values = arrays.value.ok_or_else(|| null_in("value"))?;
     let points = times.len();
+    limits::check_points(points)?;
     if values.len() != points {
         return Err(mismatch("value", values.len(), points));
     }
@@ -93,10 +99,10 @@ fn series_of(arrays: &UploadArrays, points: usize) -> Result<(Vec<SeriesRef>, Ve
         }
         let series = dictionary(arrays, named)?;
         let places = places(index, named)?;
-        return Ok((series, places));
+        return Ok((series.into_vec(), places));
     }
     match named {
-        1 => Ok((dictionary(arrays, 1)?, vec![0; points])),
+        1 => Ok((dictionary(arrays, 1)?.into_vec(), vec![0; points])),
         n if n == points => one_a_point(arrays, points),
         n => Err(mismatch("name or series_id", n, points)
             .hint("Give one for all points, one for each point, or a series_index.")),
@@ -117,45 +123,12 @@ fn places(index: &Array<i32>, series: usize) -> Result<Vec<u32>> {
 }
 
 /// One series for each element of `name` or `series_id`.
-fn dictionary(arrays: &UploadArrays, n: usize) -> Result<Vec<SeriesRef>> {
-    let mut units = Spread::new("unit", arrays.unit.map(|a| (a.len(), a.iter())), n)?;
-    let mut unit = || units.next().filter(|u| !u.is_empty()).map(str::to_owned);
-    if let Some(ids) = arrays.series_id {
-        return ids
-            .iter()
-            .map(|id| {
-                let id = id.ok_or_else(|| null_in("series_id"))?;
-                Ok(SeriesRef::Id {
-                    id: *id.as_bytes(),
-                    unit: unit(),
-                })
-            })
-            .collect();
+fn dictionary(arrays: &UploadArrays, n: usize) -> Result<SeriesList> {
+    let mut list = SeriesList::with_capacity(n)?;
+    for named in Named::of(arrays, n)? {
+        list.push(named?.series()?)?;
     }
-    let names = arrays.name.ok_or_else(|| null_in("name"))?;
-    let labels = arrays.labels.as_ref();
-    let labels = labels.map(|a| (a.len(), a.iter().map(Option::as_deref)));
-    let mut labels = Spread::new("labels", labels, n)?;
-    let mut descriptions = Spread::new(
-        "description",
-        arrays.description.map(|a| (a.len(), a.iter())),
-        n,
-    )?;
-    names
-        .iter()
-        .map(|name| {
-            Ok(SeriesRef::Named(NamedSeries {
-                name: name.ok_or_else(|| null_in("name"))?.to_owned(),
-                labels: labels
-                    .next()
-                    .map(Labels::parse)
-                    .transpose()?
-                    .unwrap_or_default(),
-                unit: unit(),
-                description: descriptions.next().map(str::to_owned),
-            }))
-        })
-        .collect()
+    Ok(list)
 }
 
 /// Names given point by point: the distinct ones become the dictionary, in order of appearance.
@@ -163,26 +136,29 @@ fn one_a_point(arrays: &UploadArrays, points: usize) -> Result<(Vec<SeriesRef>, 
     let only_names =
         arrays.labels.is_none() && arrays.unit.is_none() && arrays.description.is_none();
     if let (Some(names), true) = (arrays.name, only_names) {
-        let (distinct, index) = distinct(names.iter(), "name")?;
         let series = |name: &str| {
             SeriesRef::Named(NamedSeries {
                 name: name.to_owned(),
                 ..NamedSeries::default()
             })
         };
-        return Ok((distinct.into_iter().map(series).collect(), index));
+        return distinct(names.iter(), "name", series);
     }
     if let (Some(ids), None) = (arrays.series_id, arrays.unit) {
-        let (distinct, index) = distinct(
-            ids.iter().map(|id| id.map(|id| *id.as_bytes())),
-            "series_id",
-        )?;
-        let series = |id| SeriesRef::Id { id, unit: None };
-        return Ok((distinct.into_iter().map(series).collect(), index));
+        let ids = ids.iter().map(|id| id.map(|id| *id.as_bytes()));
+        return distinct(ids, "series_id", |id| SeriesRef::Id { id, unit: None });
     }
+    // What is given for a point, and what it means: labels may be written in several ways.
+    let mut given: HashMap<Given, u32> = HashMap::new();
     let mut places: HashMap<String, u32> = HashMap::new();
-    let (mut series, mut index) = (Vec::new(), Vec::with_capacity(points));
-    for one in dictionary(arrays, points)? {
+    let (mut list, mut index) = (SeriesList::default(), Vec::with_capacity(points));
+    for named in Named::of(arrays, points)? {
+        let named = named?;
+        if let Some(place) = given.get(&named.given) {
+            index.push(*place);
+            continue;
+        }
+        let one = named.series()?;
         // With the unit: it says what each point's value is in.
         let unit = one.unit().unwrap_or_default();
         let key = match &one {
@@ -191,35 +167,122 @@ fn one_a_point(arrays: &UploadArrays, points: usize) -> Result<(Vec<SeriesRef>, 
                 format!("{}\0{unit}\0{}", named.name, named.labels.json())
             }
         };
-        index.push(*places.entry(key).or_insert_with(|| {
-            series.push(one);
-            series.len() as u32 - 1
-        }));
+        let place = match places.get(&key) {
+            Some(place) => *place,
+            None => list.push(one)?,
+        };
+        places.insert(key, place);
+        limits::check_series(given.len() + 1)?;
+        given.insert(named.given, place);
+        index.push(place);
     }
-    Ok((series, index))
+    Ok((list.into_vec(), index))
 }
 
-/// The distinct keys in order of appearance, and for each point its key's place.
+/// What the arrays say of one series, as it stands there.
+struct Named<'a> {
+    given: Given<'a>,
+    labels: Option<Element>,
+    description: Option<&'a str>,
+}
+
+/// What tells series apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Given<'a> {
+    who: Who<'a>,
+    unit: Option<&'a str>,
+    labels: &'a [u8],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Who<'a> {
+    Id([u8; 16]),
+    Name(&'a str),
+}
+
+impl<'a> Named<'a> {
+    /// The `n` series of the arrays, one after the other.
+    fn of(arrays: &UploadArrays<'a, '_>, n: usize) -> Result<impl Iterator<Item = Result<Self>>> {
+        let mut units = Spread::new("unit", arrays.unit.map(|a| (a.len(), a.iter())), n)?;
+        let mut ids = arrays.series_id.map(|ids| ids.iter());
+        let mut names = arrays.name.map(|names| names.iter());
+        let labels = arrays.labels.filter(|_| ids.is_none());
+        let mut labels = Spread::new("labels", labels.map(|a| (a.len(), a.iter())), n)?;
+        let texts = arrays.description.filter(|_| ids.is_none());
+        let mut texts = Spread::new("description", texts.map(|a| (a.len(), a.iter())), n)?;
+        let mut passed = 0_usize;
+        Ok(std::iter::from_fn(move || {
+            passed += 1;
+            if passed.is_multiple_of(CHECK_EVERY) {
+                pgrx::check_for_interrupts!();
+            }
+            let who = match (&mut ids, &mut names) {
+                (Some(ids), _) => ids.next()?.map(|id| Who::Id(*id.as_bytes())),
+                (None, Some(names)) => names.next()?.map(Who::Name),
+                (None, None) => return None,
+            };
+            let missing = if ids.is_some() { "series_id" } else { "name" };
+            let labels = labels.next();
+            Some(who.ok_or_else(|| null_in(missing)).map(|who| Self {
+                given: Given {
+                    who,
+                    unit: units.next().filter(|unit| !unit.is_empty()),
+                    // SAFETY: the array lives as long as what is made of it here.
+                    labels: labels.map_or(&[], |labels| unsafe { labels.bytes() }),
+                },
+                labels,
+                description: texts.next(),
+            }))
+        }))
+    }
+
+    fn series(&self) -> Result<SeriesRef> {
+        let unit = self.given.unit.map(str::to_owned);
+        Ok(match self.given.who {
+            Who::Id(id) => SeriesRef::Id { id, unit },
+            Who::Name(name) => SeriesRef::Named(NamedSeries {
+                name: name.to_owned(),
+                labels: self
+                    .labels
+                    .map(|labels| Labels::of_jsonb(labels.datum()))
+                    .transpose()?
+                    .unwrap_or_default(),
+                unit,
+                description: self.description.map(str::to_owned),
+            }),
+        })
+    }
+}
+
+/// The series of the distinct keys in order of appearance, and for each point its key's place.
 fn distinct<K: Copy + Eq + std::hash::Hash>(
     keys: impl Iterator<Item = Option<K>>,
     what: &str,
-) -> Result<(Vec<K>, Vec<u32>)> {
+    series: impl Fn(K) -> SeriesRef,
+) -> Result<(Vec<SeriesRef>, Vec<u32>)> {
     let mut places: HashMap<K, u32> = HashMap::new();
-    let (mut distinct, mut index) = (Vec::new(), Vec::new());
+    let (mut list, mut index) = (SeriesList::default(), Vec::new());
     let mut last: Option<(K, u32)> = None;
     for key in keys {
         let key = key.ok_or_else(|| null_in(what))?;
         let place = match last {
             Some((same, place)) if same == key => place,
-            _ => *places.entry(key).or_insert_with(|| {
-                distinct.push(key);
-                distinct.len() as u32 - 1
-            }),
+            _ => match places.get(&key) {
+                Some(place) => *place,
+                None => {
+                    let place = list.push(series(key))?;
+                    places.insert(key, place);
+                    place
+                }
+            },
         };
         last = Some((key, place));
+        if index.len().is_multiple_of(CHECK_EVERY) {
+            pgrx::check_for_interrupts!();
+        }
         index.push(place);
     }
-    Ok((distinct, index))
+    Ok((list.into_vec(), index))
 }
 
 /// An optional array that says something of each series, or one thing of all of them.

@@ -14,10 +14,14 @@ use crate::writer::writable_tenant;
 use crate::{locks, time};
 use candidates::Found;
 use request::Update;
+pub use request::check_size;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fmt::Write;
 use timedb_segment::NO_END;
+
+/// Bytes of a request that are hashed before it is looked whether to go on.
+const HASHED_AT_ONCE: usize = 1 << 20;
 
 /// Carries out a request, a jsonb's text, as one write: all of it, or nothing. Returns the answer as JSON.
 ///
@@ -97,11 +101,12 @@ pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<Stri
 
 /// SHA-256 of the request: a jsonb's text is one for all spellings of the same JSON.
 fn fingerprint(json: &str) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(b"correction\0")
-        .chain_update(json)
-        .finalize()
-        .into()
+    let mut hash = Sha256::new_with_prefix(b"correction\0");
+    for piece in json.as_bytes().chunks(HASHED_AT_ONCE) {
+        hash.update(piece);
+        pgrx::check_for_interrupts!();
+    }
+    hash.finalize().into()
 }
 
 /// The answer as JSON: the versions written, and the updates that change nothing.

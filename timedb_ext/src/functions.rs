@@ -10,10 +10,10 @@ use crate::error::{Error, Result, entry};
 use crate::pack::{pack_buckets, parse_upload};
 use crate::read::{BucketArguments, ReadArguments};
 use crate::spi::{Home, connected};
-use crate::time;
 use crate::upload::{Uploaded, upload};
+use crate::{json, time};
 use pgrx::datum::{AnyArray, AnyElement, JsonB, Uuid};
-use pgrx::pg_sys::{self, Datum};
+use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 /// Points of a chunk that becomes SQL rows: few enough to stay within work_mem.
@@ -102,11 +102,13 @@ fn upload_arrays<'a>(
             batch_finish_time,
             batch_params,
         )?;
+        // SAFETY: declared as jsonb[].
+        let labels = labels.and_then(|labels| unsafe { json::elements(labels.datum()) });
         let columns = from_arrays(UploadArrays {
             valid_time: valid_time.as_ref(),
             value: value.as_ref(),
             name: name.as_ref(),
-            labels: labels.map(|labels| jsonb_texts(labels.datum())),
+            labels: labels.as_ref(),
             unit: unit.as_ref(),
             description: description.as_ref(),
             series_id: series_id.as_ref(),
@@ -176,10 +178,11 @@ fn update_values(
                 "updates must not be null",
             )
         })?;
-        let json = jsonb_text(updates.datum());
+        corrections::check_size(updates.datum())?;
+        let json = json::jsonb_text(updates.datum());
         connected(|| corrections::update_values(&json, idempotency_key))
     };
-    let answer = jsonb_datum(&entry(run));
+    let answer = json::jsonb_datum(&entry(run));
     // SAFETY: the datum is a jsonb.
     answer.and_then(|datum| unsafe {
         AnyElement::from_polymorphic_datum(datum, false, pg_sys::JSONBOID)
@@ -249,44 +252,4 @@ fn read_chunks(
             }))
         })
     }))
-}
-
-/// A `jsonb` of a JSON text, in the current memory context; `None` if there is no room for it.
-pub fn jsonb_datum(json: &str) -> Option<Datum> {
-    let text = std::ffi::CString::new(json).ok()?;
-    // SAFETY: jsonb_in takes a C string and returns a jsonb; malformed JSON raises an error.
-    unsafe {
-        pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(Datum::from(text.as_ptr()))])
-    }
-}
-
-/// The text of a `jsonb`. Not through pgrx's JsonB: what serde refuses (deep nesting, numbers out of
-/// range) would be an internal error there, and digits would get lost.
-pub fn jsonb_text(json: Datum) -> String {
-    // SAFETY: the argument is declared as jsonb, and jsonb_out returns a C string.
-    let text =
-        unsafe { pgrx::direct_function_call::<&std::ffi::CStr>(pg_sys::jsonb_out, &[Some(json)]) };
-    text.map(|text| text.to_string_lossy().into_owned())
-        .unwrap_or_default()
-}
-
-/// The texts of a `jsonb[]`.
-fn jsonb_texts(array: Datum) -> Vec<Option<String>> {
-    let (mut elements, mut nulls, mut n) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
-    // SAFETY: the argument is declared as jsonb[]; both arrays get n entries.
-    unsafe {
-        pg_sys::deconstruct_array(
-            pg_sys::pg_detoast_datum(array.cast_mut_ptr()).cast(),
-            pg_sys::JSONBOID,
-            -1,
-            false,
-            b'i' as _,
-            &mut elements,
-            &mut nulls,
-            &mut n,
-        );
-        (0..n as usize)
-            .map(|i| (!*nulls.add(i)).then(|| jsonb_text(*elements.add(i))))
-            .collect()
-    }
 }

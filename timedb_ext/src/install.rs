@@ -93,9 +93,14 @@ extension_sql_file!(
     requires = ["audit"]
 );
 extension_sql_file!(
+    "../../sql/functions/names.sql",
+    name = "names",
+    requires = ["store"]
+);
+extension_sql_file!(
     "../../sql/functions/tenants.sql",
     name = "tenants",
-    requires = ["store"]
+    requires = ["names"]
 );
 extension_sql_file!(
     "../../sql/functions/users.sql",

@@ -1,6 +1,10 @@
 //! Labels of a series: parsing, the canonical form, and the identity of a series.
 
 use crate::error::{Error, Result};
+use crate::json::jsonb_text;
+use crate::limits::stored_bytes;
+use crate::text;
+use pgrx::pg_sys::Datum;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -10,6 +14,12 @@ pub const MAX_NAME_BYTES: usize = 1024;
 pub const MAX_LABEL_BYTES: usize = 256;
 /// Most bytes of all labels of one series together, as JSON.
 pub const MAX_LABELS_BYTES: usize = 128 * 1024;
+/// Longest unit of a series, and longest description, in bytes.
+const MAX_UNIT_BYTES: usize = 256;
+const MAX_DESCRIPTION_BYTES: usize = 64 * 1024;
+
+/// Labels that are not too long need no more than this, however they are written: what is longer is not read.
+const MAX_WRITTEN_BYTES: usize = 16 * MAX_LABELS_BYTES;
 
 /// How much of a label's value stands in the index; `sql/tables/series_labels.sql` has the same number.
 const HEAD_CHARACTERS: usize = 64;
@@ -26,6 +36,9 @@ impl Labels {
     pub fn parse(json: &str) -> Result<Self> {
         if json.is_empty() || json == "{}" {
             return Ok(Self::default());
+        }
+        if json.len() > MAX_WRITTEN_BYTES {
+            return Err(too_long());
         }
         let value = serde_json::from_str(json)
             .map_err(|e| Error::invalid(format!("labels cannot be read: {e}")))?;
@@ -52,12 +65,42 @@ impl Labels {
             labels.push((label, value));
         }
         if bytes > MAX_LABELS_BYTES {
-            return Err(Error::invalid(format!(
-                "the labels of a series may have at most {MAX_LABELS_BYTES} bytes together"
-            )));
+            return Err(too_long());
         }
         labels.sort();
         Ok(Self(labels))
+    }
+
+    /// As [`Labels::parse`], of a `jsonb`.
+    ///
+    /// # Errors
+    /// 22023 as there.
+    pub fn of_jsonb(json: Datum) -> Result<Self> {
+        if stored_bytes(json) > MAX_WRITTEN_BYTES {
+            return Err(too_long());
+        }
+        Self::parse(&jsonb_text(json))
+    }
+
+    /// Checks labels that a series is to get: names and values that can be seen, or values that are empty.
+    ///
+    /// # Errors
+    /// 22023 naming the character that must not be.
+    pub fn check(&self) -> Result<()> {
+        for (label, value) in self.pairs() {
+            text::check_name(label, "the name of a label")?;
+            if !value.is_empty() {
+                text::check_name(value, &format!("the value of label \"{label}\""))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many bytes names and values take.
+    pub fn bytes(&self) -> usize {
+        self.pairs()
+            .map(|(label, value)| label.len() + value.len())
+            .sum()
     }
 
     /// The labels as compact JSON.
@@ -73,6 +116,12 @@ impl Labels {
             .iter()
             .map(|(label, value)| (label.as_str(), value.as_str()))
     }
+}
+
+fn too_long() -> Error {
+    Error::invalid(format!(
+        "the labels of a series may have at most {MAX_LABELS_BYTES} bytes together"
+    ))
 }
 
 /// SHA-256 over the name and the canonical labels, each part with its length: what makes a series
@@ -107,7 +156,7 @@ pub fn value_head(value: &str) -> &str {
     end.map_or(value, |(end, _)| value.split_at(end).0)
 }
 
-/// Checks the name of a series.
+/// Checks a name by which a series is looked for, or written to.
 ///
 /// # Errors
 /// 22023 when it is empty, too long or holds a NUL.
@@ -123,6 +172,61 @@ pub fn check_name(name: &str) -> Result<()> {
         .hint("Put what distinguishes the series into labels."));
     }
     refuse_nul(name, "the name of a series")
+}
+
+/// Checks a name that a series is to get.
+///
+/// # Errors
+/// As [`check_name`]; 22023 also for a name that cannot be seen, or does more than be seen.
+pub fn check_new_name(name: &str) -> Result<()> {
+    check_name(name)?;
+    text::check_name(name, "the name of a series")
+}
+
+/// Checks a unit that values come in, or are asked for.
+///
+/// # Errors
+/// 22023 when it is too long or holds a NUL.
+pub fn check_unit(unit: &str) -> Result<()> {
+    check_length(unit, "a unit", MAX_UNIT_BYTES)?;
+    refuse_nul(unit, "a unit")
+}
+
+/// Checks a unit that a series is to get.
+///
+/// # Errors
+/// As [`check_unit`]; 22023 also as for a name.
+pub fn check_new_unit(unit: &str) -> Result<()> {
+    check_unit(unit)?;
+    text::check_name(unit, "the unit of a series")
+}
+
+/// Checks a text that is looked for in names and descriptions.
+///
+/// # Errors
+/// 22023 when it is longer than any of them.
+pub fn check_search(words: &str) -> Result<()> {
+    check_length(words, "search", MAX_DESCRIPTION_BYTES)
+}
+
+/// Checks a description that a series is to get.
+///
+/// # Errors
+/// 22023 for one that is too long, or has characters that do more than be seen.
+pub fn check_description(description: &str) -> Result<()> {
+    let what = "the description of a series";
+    check_length(description, what, MAX_DESCRIPTION_BYTES)?;
+    text::check_prose(description, what)
+}
+
+fn check_length(text: &str, what: &str, most: usize) -> Result<()> {
+    match text.len() > most {
+        true => Err(Error::invalid(format!(
+            "{what} may have at most {most} bytes, this one has {}",
+            text.len()
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// Refuses the one character that PostgreSQL cannot store.

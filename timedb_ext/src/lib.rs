@@ -10,8 +10,10 @@ mod corrections;
 mod error;
 mod functions;
 mod install;
+mod json;
 mod key_use;
 mod labels;
+mod limits;
 mod locks;
 mod pack;
 mod read;
@@ -22,6 +24,7 @@ mod series;
 mod series_functions;
 mod settings;
 mod spi;
+mod text;
 mod time;
 mod tuplestore;
 mod units;
@@ -39,9 +42,15 @@ pub extern "C-unwind" fn _PG_init() {
         unsafe { std::env::remove_var(name) };
     }
     keep_freed_memory();
+    timedb_segment::at_pauses(look_for_interrupts);
     settings::define();
     scan::define();
     spi::define();
+}
+
+/// Ends what is going on, if somebody has cancelled it or its time is up.
+fn look_for_interrupts() {
+    pgrx::check_for_interrupts!();
 }
 
 /// Keeps a few megabytes of freed memory in the process. By default glibc gives back whatever is free

@@ -32,7 +32,8 @@ pub use versions::{Versions, Writers};
 
 use crate::error::{Error, Result};
 use crate::labels::Labels;
-use crate::series::{NamedSeries, SeriesInfo, SeriesRef};
+use crate::limits;
+use crate::series::{NamedSeries, SeriesInfo, SeriesList, SeriesRef};
 use timedb_segment::{Merged, NO_END};
 
 const VERSION: u8 = 1;
@@ -79,7 +80,7 @@ impl UploadColumns {
 /// Reads a packed upload.
 ///
 /// # Errors
-/// 22P03 for bytes that are no packed upload.
+/// 22P03 for bytes that are no packed upload, 54000 for too many points or series.
 pub fn parse_upload(bytes: &[u8]) -> Result<UploadColumns> {
     let mut reader = Reader { bytes };
     let flags = reader.header()?;
@@ -92,7 +93,8 @@ pub fn parse_upload(bytes: &[u8]) -> Result<UploadColumns> {
     if n_series > reader.bytes.len() {
         return Err(malformed("more series than bytes"));
     }
-    let mut series = Vec::with_capacity(n_series);
+    limits::check_points(points)?;
+    let mut series = SeriesList::with_capacity(n_series)?;
     for _ in 0..n_series {
         series.push(match reader.take(1)?[0] {
             0 => SeriesRef::Named(NamedSeries {
@@ -110,8 +112,9 @@ pub fn parse_upload(bytes: &[u8]) -> Result<UploadColumns> {
                 unit: non_empty(reader.str()?),
             },
             _ => return Err(malformed("unknown kind of series")),
-        });
+        })?;
     }
+    let series = series.into_vec();
     let series_index = reader.column(points, u32::from_le_bytes)?;
     let valid_time = reader.column(points, i64::from_le_bytes)?;
     let valid_time_end = match flags & HAS_END {
@@ -344,6 +347,7 @@ impl<'a> Reader<'a> {
             n.checked_mul(N)
                 .ok_or_else(|| malformed("too many points"))?,
         )?;
+        pgrx::check_for_interrupts!();
         let (items, _) = bytes.as_chunks::<N>();
         Ok(items.iter().map(|item| from(*item)).collect())
     }

@@ -11,7 +11,7 @@ pub mod moment;
 pub mod query;
 mod request;
 
-pub use arguments::{ReadArguments, check_count};
+pub use arguments::{READ_ARGUMENTS, ReadArguments, check_declaration};
 pub use buckets::{Aggregate, BucketArguments, BucketCursor, Piece};
 pub use instants::Instants;
 pub use request::Request;

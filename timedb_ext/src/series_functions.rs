@@ -2,8 +2,7 @@
 //! `functions.rs`, their declarations stand in `sql/functions/`, and instants are PostgreSQL's microseconds.
 
 use crate::error::{Error, Result, entry};
-use crate::functions::jsonb_text;
-use crate::labels::Labels;
+use crate::labels::{Labels, check_search};
 use crate::series::{
     NamedSeries, Search, SeriesRef, Update, count, describe_series as about, get_or_create,
     other_unit, page, rename, rows, update,
@@ -18,7 +17,7 @@ const MOST_SERIES: i32 = 100_000;
 
 fn labels_of(labels: Option<AnyElement>) -> Result<Option<Labels>> {
     labels
-        .map(|labels| Labels::parse(&jsonb_text(labels.datum())))
+        .map(|labels| Labels::of_jsonb(labels.datum()))
         .transpose()
 }
 
@@ -74,6 +73,7 @@ fn search_of(
     labels: Option<AnyElement>,
     search: Option<String>,
 ) -> Result<Search> {
+    search.as_deref().map(check_search).transpose()?;
     Ok(Search {
         name,
         prefix: prefix.filter(|prefix| !prefix.is_empty()),

@@ -1,6 +1,7 @@
 //! Values in the unit that a reader or a writer asks for.
 
 use crate::error::{Error, Result};
+use crate::labels::check_unit;
 use crate::series::SeriesInfo;
 use pgrx::PgSqlErrorCode;
 use timedb_units::Conversion;
@@ -8,11 +9,13 @@ use timedb_units::Conversion;
 /// How to convert each of the series, which are told the new unit.
 ///
 /// # Errors
-/// 22023 for a series whose unit measures something else, naming both units.
+/// 22023 for a unit that is none, and for a series whose unit measures something else, naming both units.
 pub fn conversions(series: &mut [SeriesInfo], unit: &str) -> Result<Vec<Conversion>> {
+    check_unit(unit)?;
     series
         .iter_mut()
         .map(|series| {
+            pgrx::check_for_interrupts!();
             let conversion = between(&series.unit, unit, &series.name)?;
             series.unit = unit.trim().to_owned();
             Ok(conversion)

@@ -47,6 +47,7 @@ pub fn upload(
     let tenant = writable_tenant("timedb.upload()")?;
     clear_nulls(&mut columns);
     check_points(&columns)?;
+    pgrx::check_for_interrupts!();
     check_info(&info)?;
     let fingerprint = || fingerprint::of(&columns, &info, retry.batch_id.as_ref(), skip_unchanged);
     let request = match retry.claim(&tenant, fingerprint)? {
@@ -63,6 +64,7 @@ pub fn upload(
     };
     let resolved = get_or_create(&tenant, &columns.series)?;
     in_unit::convert(&mut columns, &resolved)?;
+    pgrx::check_for_interrupts!();
     let (ordinals, series_ids) = ordinals(&resolved);
     let mut groups = groups_of(&columns, &ordinals, series_ids.len())?;
 
@@ -194,6 +196,7 @@ fn write_group(
         let segment = encode(key, &points)
             .map_err(|e| Error::internal(format!("could not encode a segment: {e}")))?;
         writer.push(key.series, segment)?;
+        pgrx::check_for_interrupts!();
     }
     Ok(())
 }

@@ -61,8 +61,25 @@ pub(crate) fn refused_key(error: &Error, with_key: bool) -> ApiError {
     match error.as_db_error().map(|answer| answer.code().code()) {
         // A text the database can't even read (wrong encoding) is not a key either.
         Some("22021" | "28000") => ApiError::unauthenticated(with_key),
+        // No key could be found: a role has lost its name.
+        Some("55000") => not_as_made(error),
         _ => fault(error),
     }
+}
+
+/// What it means that a transaction did not begin as `timedb_user`: that is the operator's to mend, and
+/// everybody is refused until then.
+pub(crate) fn not_begun(error: &Error) -> ApiError {
+    match error.as_db_error().map(|answer| answer.code().code()) {
+        // The role is gone or not the server's to be, or the extension, a function or the schema is gone.
+        Some("22023" | "42501" | "42704" | "42883" | "3F000") => not_as_made(error),
+        _ => fault(error),
+    }
+}
+
+fn not_as_made(error: &Error) -> ApiError {
+    tracing::error!(error = %chain(error), "the database is not as the extension made it");
+    ApiError::unavailable("The database can't serve this now; please try again.")
 }
 
 /// An error that no client can have caused: logged here, once, and told without its text.

@@ -186,9 +186,20 @@ pub fn id(id: Uuid, short: bool) -> String {
 
 /// Prints a value as one line of JSON.
 pub fn print_json(value: &impl Serialize) -> io::Result<()> {
-    let mut text = serde_json::to_string(value)?;
-    text.push('\n');
-    print(&text)
+    print(&json_line(&serde_json::to_string(value)?))
+}
+
+/// The same JSON, with what would be obeyed as its number: it can stand in strings only.
+fn json_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        match is_obeyed(c) {
+            true => line.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => line.push(c),
+        }
+    }
+    line.push('\n');
+    line
 }
 
 fn grid(columns: &[&str], rows: Vec<Vec<String>>) -> Table {
@@ -209,11 +220,18 @@ fn paint(text: &str, style: Style, fancy: bool) -> String {
     }
 }
 
-/// Escapes control characters, so that stored text can neither drive a terminal nor fake a line.
+/// Whether a terminal, or a viewer, would do more than show it: control it, begin a line, or turn the direction
+/// of what stands around it.
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Escapes what would be obeyed, so that stored text can neither drive a terminal nor fake a line.
 fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() {
+        if is_obeyed(c) {
             safe.extend(c.escape_default());
         } else {
             safe.push(c);
@@ -286,5 +304,14 @@ mod tests {
     fn control_characters_are_shown_and_not_obeyed() {
         let text = output(false, |out| out.line("a\u{1b}[2Jb\nAPI Key: x"));
         assert_eq!(text, "a\\u{1b}[2Jb\\nAPI Key: x\n");
+        let text = output(false, |out| out.line("a\u{9b}31m\u{202e}b\u{2028}\u{200f}"));
+        assert_eq!(text, "a\\u{9b}31m\\u{202e}b\\u{2028}\\u{200f}\n");
+        let json = serde_json::to_string("a\u{1b}\u{7f}\u{9b}\u{202e}é").unwrap();
+        let line = json_line(&json);
+        assert_eq!(line, "\"a\\u001b\\u007f\\u009b\\u202eé\"\n");
+        assert_eq!(
+            serde_json::from_str::<String>(&line).unwrap(),
+            "a\u{1b}\u{7f}\u{9b}\u{202e}é"
+        );
     }
 }

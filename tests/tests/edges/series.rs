@@ -12,29 +12,54 @@ fn names() -> Vec<String> {
         "\u{212b}",
         "\u{c5}",
         "🌬️ 👩‍👩‍👧 \u{1f3f4}\u{e0067}\u{e0062}\u{e007f}",
-        "سرعة الرياح \u{200f}رياح\u{202e}gnp.",
+        "سرعة الرياح می\u{200c}خواهم",
         "מהירות",
         "風速",
-        " ",
-        "  ",
+        "wind  speed at\u{a0}100\u{3000}m",
         "x",
         "x ",
+        " x",
         "X",
         "\u{feff}x",
         "x\u{200b}",
-        "line\nbreak\ttab\r",
         "'; DROP TABLE timedb.series; --",
         "%_\\ \" / ?&=+#",
         "NULL",
         "null",
         "{\"a\": \"b\"}",
-        "\u{1}\u{7f}\u{85}",
+        "\u{3164}.",
         "\u{fffd}\u{ffff}\u{10ffff}",
     ]
     .iter()
     .map(|name| (*name).to_owned())
     .chain(["n".repeat(1024), "ж".repeat(512), "🌬".repeat(256)])
     .collect()
+}
+
+/// Names that do more than be seen, or cannot be seen at all, and the word that they are refused with.
+fn unseen_names() -> [(&'static str, &'static str); 20] {
+    [
+        (" ", "blank"),
+        ("  \u{a0}\u{3000}", "blank"),
+        ("\u{200b}", "blank"),
+        ("\u{feff}\u{2060}", "blank"),
+        ("\u{3164}\u{2800} \u{e0067}", "blank"),
+        ("\u{200d}\u{fe0f}", "blank"),
+        ("line\nbreak", "U+000A"),
+        ("tab\t", "U+0009"),
+        ("\r", "U+000D"),
+        ("\u{1b}[2Jx", "U+001B"),
+        ("x\u{7f}", "U+007F"),
+        ("x\u{85}", "U+0085"),
+        ("\u{9b}31mx", "U+009B"),
+        ("x\u{2028}y", "U+2028"),
+        ("x\u{2029}", "U+2029"),
+        ("سرعة\u{202e}gnp.", "U+202E"),
+        ("\u{202a}x", "U+202A"),
+        ("\u{2066}x\u{2069}", "U+2066"),
+        ("x\u{200e}", "U+200E"),
+        ("\u{61c}x", "U+061C"),
+    ]
 }
 
 #[tokio::test]
@@ -102,6 +127,16 @@ async fn a_name_that_cannot_be_is_refused_at_both_doors() {
             &name,
         );
     }
+    for (name, word) in unseen_names() {
+        let call = "SELECT timedb.upload('{2025-01-01}', '{1}', ARRAY[$1::text])";
+        refused_in_sql(doors.client.query(call, &[&name]).await, word, name);
+        let call = "SELECT timedb.create_series($1)";
+        refused_in_sql(doors.client.query(call, &[&name]).await, word, name);
+        let body = json!({"batch_start_time": 0, "value_rows": [{"valid_time": 0, "value_key": name, "value": 1}]});
+        refused_with(&doors.post("/upload", &body.to_string()).await, word, name);
+        let body = json!({"name": name});
+        refused_with(&doors.post("/series", &body.to_string()).await, word, name);
+    }
     // PostgreSQL's texts have no U+0000, and half of a surrogate pair is no text.
     for name in [r#""\u0000""#, r#""x\u0000y""#, r#""\ud800""#] {
         let rows = format!(r#"[{{"valid_time":0,"value_key":{name},"value":1}}]"#);
@@ -133,13 +168,19 @@ fn labels() -> Vec<(Value, Option<&'static str>)> {
         (json!({}), None),
         (json!({"": "x"}), Some("label")),
         (json!({"x": ""}), None),
-        (json!({"x": " "}), None),
+        (json!({"x": " "}), Some("blank")),
+        (json!({"\u{200b}\u{feff}": "x"}), Some("blank")),
+        (json!({"x": "north  site "}), None),
         (json!({"caf\u{e9}": "1"}), None),
         (json!({"cafe\u{301}": "1"}), None),
         (json!({"x": "caf\u{e9}"}), None),
         (json!({"x": "cafe\u{301}"}), None),
-        (json!({"🌬️": "👩‍👩‍👧", "اتجاه": "\u{202e}ريح"}), None),
-        (json!({"quote\"": "back\\slash\n\t\u{1}"}), None),
+        (json!({"🌬️": "👩‍👩‍👧", "اتجاه": "ريح"}), None),
+        (json!({"x": "\u{202e}ريح"}), Some("U+202E")),
+        (json!({"\u{200f}x": "y"}), Some("U+200F")),
+        (json!({"quote\"": "back\\slash"}), None),
+        (json!({"x": "a\nb"}), Some("U+000A")),
+        (json!({"a\tb": "x"}), Some("U+0009")),
         (json!({long(256): "x"}), None),
         (json!({long(257): "x"}), Some("label")),
         (json!({"x": long(64 << 10)}), None),

@@ -172,9 +172,8 @@ async fn text_is_utf8_and_only_what_must_be_is_escaped() {
         "Wärme °C",
         "風速 🌬",
         "quote \" and \\ slash /",
-        "tab\tand\nline",
         "<script>&amp;",
-        "\u{7f}\u{80}\u{2028}",
+        "\u{fffd}\u{ffff}\u{10ffff}",
     ] {
         let answer = api
             .upload(json!([row("2025-01-01T00:00:00Z", name, 1.0)]))
@@ -192,6 +191,13 @@ async fn text_is_utf8_and_only_what_must_be_is_escaped() {
             reply.text
         );
     }
+    let description = "tab\tand\nline";
+    let body = json!({"name": "described", "description": description});
+    let id = api.post("/series", &body).await.json()["series_id"].clone();
+    let listed = api.get("/list_timeseries").await;
+    assert!(listed.text.contains(r"tab\tand\nline"), "{}", listed.text);
+    let id = id.as_str().unwrap();
+    assert_eq!(listed.json()[id]["description"], description);
 }
 
 #[tokio::test]

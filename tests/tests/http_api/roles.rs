@@ -104,7 +104,7 @@ async fn a_role_with_row_security_off_is_refused_with_the_remedy() {
 }
 
 /// What weakens isolation in one database, and what the server says to it.
-const WEAKENED: [(&str, &str); 10] = [
+const WEAKENED: [(&str, &str); 19] = [
     (
         "ALTER TABLE timedb.segments DISABLE ROW LEVEL SECURITY",
         "row security is not enabled on timedb.segments",
@@ -144,6 +144,43 @@ const WEAKENED: [(&str, &str); 10] = [
     (
         "GRANT CREATE ON SCHEMA timedb TO PUBLIC",
         "PUBLIC may create objects in schema timedb",
+    ),
+    (
+        "ALTER SCHEMA timedb OWNER TO pg_monitor",
+        "schema timedb belongs to pg_monitor, which is not a superuser",
+    ),
+    (
+        "CREATE TYPE timedb.mine AS ENUM ('x')",
+        "type timedb.mine stands in schema timedb and is not of the extension",
+    ),
+    (
+        "ALTER POLICY series_tenant_isolation ON timedb.series WITH CHECK (true)",
+        "timedb.series has no restrictive policy for its tenant",
+    ),
+    (
+        "CREATE RULE mine AS ON INSERT TO timedb.batches DO ALSO NOTHING",
+        "timedb.batches has the rule mine",
+    ),
+    (
+        "ALTER FUNCTION timedb.report_key_use() SECURITY INVOKER",
+        "function timedb.report_key_use() is not as the extension made it",
+    ),
+    (
+        "CREATE OR REPLACE FUNCTION timedb.auth_required() RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+             SET search_path = pg_catalog, pg_temp AS 'SELECT false'",
+        "function timedb.auth_required() is not as the extension made it",
+    ),
+    (
+        "GRANT EXECUTE ON FUNCTION timedb.list_users(uuid, boolean) TO timedb_user",
+        "timedb_user has the right EXECUTE on timedb.list_users(uuid,boolean)",
+    ),
+    (
+        "GRANT UPDATE (tenant_id) ON timedb.series TO timedb_session",
+        "timedb_session has the right UPDATE (tenant_id) on timedb.series",
+    ),
+    (
+        "GRANT TRUNCATE ON timedb.series TO pg_monitor",
+        "pg_monitor has the right TRUNCATE on timedb.series",
     ),
 ];
 
@@ -215,6 +252,14 @@ async fn a_cluster_whose_roles_stand_above_row_security_is_not_served() {
         (
             "GRANT timedb_keeper TO guest",
             "role timedb_keeper has guest as a member",
+        ),
+        (
+            "ALTER ROLE timedb_user CREATEROLE",
+            "role timedb_user may create roles or databases, or replicate",
+        ),
+        (
+            "GRANT SET ON PARAMETER timedb.tenant_id TO timedb_user",
+            "timedb_user may set timedb.tenant_id, and so be every tenant",
         ),
         (
             "GRANT backup TO guest",

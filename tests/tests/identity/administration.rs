@@ -67,6 +67,8 @@ async fn users_need_a_tenant_and_an_email_of_their_own() {
         "@y.example",
         "a b@y.example",
         "x@y.example\n--",
+        "x@\u{9b}31my.example",
+        "x\u{202e}@y.example",
     ] {
         let call = format!("create_user('{tenant}', '{email}')");
         assert_eq!(refused(&client, &call).await.0, "22023", "{email}");
@@ -94,6 +96,33 @@ async fn users_need_a_tenant_and_an_email_of_their_own() {
         .await
         .unwrap();
     assert_eq!(row.get::<_, &str>(0), "carol@y.example");
+}
+
+#[tokio::test]
+async fn names_of_tenants_and_keys_can_be_seen_and_do_nothing_else() {
+    let db = Db::new().await;
+    let client = db.connect(Role::Admin).await;
+    for name in [
+        "",
+        "  ",
+        "\u{200b}",
+        "a\u{1b}[2Jb",
+        "a\nb",
+        "a\u{85}b",
+        "a\u{202e}b",
+        "a\u{2028}b",
+    ] {
+        for call in [
+            "SELECT timedb.create_tenant($1)",
+            "SELECT timedb.create_key('alice@tenant-a.example', $1)",
+            "SELECT timedb.import_key('alice@tenant-a.example', repeat('x', 43), $1)",
+        ] {
+            let refused = refusal(client.query(call, &[&name]).await);
+            assert_eq!(refused.0, "22023", "{call} {name:?}");
+        }
+    }
+    let call = "SELECT timedb.create_tenant($1), timedb.create_key('alice@tenant-a.example', $1)";
+    client.query_one(call, &[&"Wärme & 風速"]).await.unwrap();
 }
 
 #[tokio::test]

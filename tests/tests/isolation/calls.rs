@@ -97,6 +97,10 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
         "isolation_problems",
         "SELECT * FROM timedb.isolation_problems()".to_owned(),
     ));
+    calls.push((
+        "_functions_as_made",
+        "SELECT timedb._functions_as_made()".to_owned(),
+    ));
     for arguments in [
         "",
         "name => 'wind'",

@@ -7,6 +7,10 @@ use std::ops::Range;
 use thiserror::Error;
 
 use crate::NO_END;
+use crate::pause::pause;
+
+/// As many points are sorted in one go: it takes some tens of milliseconds.
+const RUN: usize = 1 << 20;
 
 /// The points of one series.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,8 +113,15 @@ pub fn group_points(
         Some(groups) => groups,
         None => scattered(series_index, n_series),
     };
+    pause();
+    let mut looked_at = 0;
     for group in &mut groups {
         times.order(group)?;
+        looked_at += group.positions.len();
+        if looked_at >= RUN {
+            looked_at = 0;
+            pause();
+        }
     }
     Ok(groups)
 }
@@ -162,9 +173,22 @@ fn scattered(series_index: &[u32], n_series: usize) -> Vec<Group> {
 /// Sorts positions by key and position, with the keys beside them: looking them up costs more.
 fn sort_by_key<K: Ord>(list: &mut Vec<u32>, key: impl Fn(usize) -> K) {
     let mut keys: Vec<(K, u32)> = list.iter().map(|&i| (key(i as usize), i)).collect();
-    keys.sort_unstable();
+    sort(&mut keys, RUN);
     list.clear();
     list.extend(keys.into_iter().map(|(_, i)| i));
+}
+
+/// Sorts run by run, with a pause after each.
+fn sort<T: Ord>(items: &mut [T], run: usize) {
+    for run in items.chunks_mut(run) {
+        run.sort_unstable();
+        pause();
+    }
+    // The stable sort finds the runs and merges them, which takes a fraction of the time.
+    if items.len() > run {
+        items.sort();
+        pause();
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -260,6 +284,18 @@ mod tests {
         // Backwards in one block.
         let groups = group_points(&[0, 0, 0], 1, &[3, 2, 1], None).expect("unique");
         assert_eq!(lists(&groups), [(0, vec![2, 1, 0])]);
+    }
+
+    #[test]
+    fn items_are_sorted_across_runs() {
+        let mut random = fastrand::Rng::with_seed(3);
+        for n in [0, 1, 9, 10, 11, 100, 1009] {
+            let items: Vec<u32> = (0..n).map(|_| random.u32(..50)).collect();
+            let (mut sorted, mut expected) = (items.clone(), items);
+            sort(&mut sorted, 10);
+            expected.sort_unstable();
+            assert_eq!(sorted, expected);
+        }
     }
 
     #[test]

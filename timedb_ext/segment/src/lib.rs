@@ -15,6 +15,7 @@ mod ints;
 mod merge;
 mod notes;
 mod nulls;
+mod pause;
 mod pcodec;
 mod points;
 mod span;
@@ -24,6 +25,7 @@ pub use encode::encode;
 pub use error::SegmentError;
 pub use merge::{Filter, Merged, Merger, Mode};
 pub use notes::{Note, Notes};
+pub use pause::at_pauses;
 pub use points::{
     Bounds, Column, MAX_COUNT, MAX_POINTS, NO_END, Points, Segment, SegmentKey, Stamp,
 };

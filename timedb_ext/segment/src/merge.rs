@@ -8,6 +8,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+use crate::pause::pause;
 use crate::{Points, Stamp};
 
 pub use filter::Filter;
@@ -236,6 +237,7 @@ fn merge(slices: &[Slice<'_>], mode: Mode, output: &mut Output) {
             end += 1;
         }
         merge_cluster(&slices[start..end], mode, output);
+        pause();
         start = end;
     }
 }

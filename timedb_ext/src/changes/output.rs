@@ -4,17 +4,15 @@
 use super::position::Position;
 use super::{Answer, Change, Request};
 use crate::error::{Error, Result, entry};
-use crate::functions::jsonb_datum;
-use crate::labels::Labels;
+use crate::json::jsonb_datum;
 use crate::pack::{Run, pack_chunk, parse_chunk};
-use crate::read::{check_count, moment};
+use crate::read::{check_declaration, moment};
 use crate::scan::{ROW_COLUMNS, point_column};
 use crate::series::{SeriesFilter, SeriesInfo};
 use crate::spi::{Arg, connected};
 use crate::tuplestore::Tuplestore;
-use crate::{functions, settings, time};
-use pgrx::datum::{Array, Uuid};
-use pgrx::fcinfo::{pg_getarg, pg_getarg_datum};
+use crate::{settings, time};
+use pgrx::fcinfo::pg_getarg;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 use std::collections::HashMap;
@@ -48,13 +46,21 @@ const MOST_BATCHES: usize = 100_000;
 /// Points of a chunk, whose columns are allocated at once.
 const CHUNK_POINTS: usize = 4_096;
 
+/// The types of the arguments of both functions.
+const ARGUMENTS: [Oid; 6] = [
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TEXTOID,
+    pg_sys::UUIDARRAYOID,
+    pg_sys::TEXTOID,
+    pg_sys::JSONBOID,
+    pg_sys::INT4OID,
+];
+
 /// The arguments of both functions, in the order of their SQL declarations.
 struct Arguments {
     since: Option<i64>,
     cursor: Option<String>,
-    series_id: Option<Vec<[u8; 16]>>,
-    name: Option<String>,
-    labels: Option<String>,
+    series: Result<SeriesFilter>,
     max_points: Option<i32>,
 }
 
@@ -64,14 +70,11 @@ impl Arguments {
     unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Result<Self> {
         // SAFETY: the declarations promise the types.
         unsafe {
-            check_count(fcinfo, 6)?;
-            let ids: Option<Array<Uuid>> = pg_getarg(fcinfo, 2);
+            check_declaration(fcinfo, &ARGUMENTS)?;
             Ok(Self {
                 since: pg_getarg(fcinfo, 0),
                 cursor: pg_getarg(fcinfo, 1),
-                series_id: ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect()),
-                name: pg_getarg(fcinfo, 3),
-                labels: pg_getarg_datum(fcinfo, 4).map(functions::jsonb_text),
+                series: SeriesFilter::of(fcinfo, 2),
                 max_points: pg_getarg(fcinfo, 5),
             })
         }
@@ -95,11 +98,7 @@ impl Arguments {
         };
         Ok(Request {
             start,
-            series: SeriesFilter {
-                ids: self.series_id,
-                name: self.name,
-                labels: self.labels.as_deref().map(Labels::parse).transpose()?,
-            },
+            series: self.series?,
             max_points: max_points as usize,
             max_batches,
         })

@@ -3,14 +3,17 @@
 use super::candidates::Target;
 use super::fields::{self, Change};
 use crate::error::{Error, Result, uuid_text};
+use crate::json::array_length;
+use crate::limits::{MAX_UPDATES, MAX_UPDATES_BYTES, stored_bytes, too_many};
 use crate::time;
 use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::Datum;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use timedb_segment::NO_END;
 
-/// Most updates of one call.
-const MAX_UPDATES: usize = 100_000;
+const CALL: &str = "one call";
+const SPLIT: &str = "Split them into several calls.";
 
 /// An update: which version, and what becomes of it.
 pub struct Update {
@@ -18,26 +21,31 @@ pub struct Update {
     pub change: Change,
 }
 
-/// Reads the updates of a jsonb's text.
+/// Checks how much a request, a jsonb, asks for.
 ///
 /// # Errors
-/// 54000 for too many; 22023, 22P02, 22007 or 22008 for one that is malformed, and 42501 for one of another
+/// 54000 for too many updates, and for too much of them.
+pub fn check_size(updates: Datum) -> Result<()> {
+    let bytes = stored_bytes(updates);
+    if bytes > MAX_UPDATES_BYTES {
+        return Err(too_many(CALL, MAX_UPDATES_BYTES, "bytes", bytes, SPLIT));
+    }
+    match array_length(updates) {
+        Some(n) if n > MAX_UPDATES => Err(too_many(CALL, MAX_UPDATES, "updates", n, SPLIT)),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the updates of a jsonb's text, which [`check_size`] has let pass.
+///
+/// # Errors
+/// 22023, 22P02, 22007 or 22008 for one that is malformed, and 42501 for one of another
 /// tenant, each with its position.
 pub fn parse(json: &str, tenant: &[u8; 16]) -> Result<Vec<Update>> {
     let list: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| {
         Error::invalid("updates must be an array of objects")
             .hint("For instance [{\"series_id\": \"...\", \"valid_time\": \"2025-01-01 00:00Z\", \"value\": 1.5}].")
     })?;
-    if list.len() > MAX_UPDATES {
-        return Err(Error::new(
-            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-            format!(
-                "one call may have at most {MAX_UPDATES} updates, this one has {}",
-                list.len()
-            ),
-        )
-        .hint("Split them into several calls."));
-    }
     let mut updates = Vec::with_capacity(list.len());
     for (i, raw) in list.into_iter().enumerate() {
         if i % 1000 == 0 {

@@ -2,7 +2,7 @@
 
 use super::{Reader, Run, malformed, put_i64};
 use crate::error::Result;
-use crate::functions::jsonb_datum;
+use crate::json::jsonb_datum;
 use crate::spi::{Arg, Statement};
 use pgrx::pg_sys::{self, Datum};
 use std::collections::HashMap;

@@ -2,23 +2,43 @@
 
 use super::{ReadCursor, Request};
 use crate::error::{Error, Result};
-use crate::functions::jsonb_text;
-use crate::labels::Labels;
 use crate::series::SeriesFilter;
 use crate::spi::Home;
 use crate::time;
-use pgrx::datum::{Array, Uuid};
 use pgrx::fcinfo::{pg_getarg, pg_getarg_datum};
-use pgrx::pg_sys;
+use pgrx::pg_catalog::pg_proc::PgProc;
+use pgrx::pg_sys::{self, Oid};
 use timedb_calendar::{Cutoffs, Zone};
 use timedb_segment::{Filter, Mode};
+
+/// The types of the arguments of `_read_packed`, `_read_chunks` and `_read_rows`.
+pub const READ_ARGUMENTS: [Oid; 19] = [
+    pg_sys::TEXTOID,
+    pg_sys::UUIDARRAYOID,
+    pg_sys::TEXTOID,
+    pg_sys::JSONBOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::INTERVALOID,
+    pg_sys::INTERVALOID,
+    pg_sys::INTERVALOID,
+    pg_sys::INTERVALOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::INT4OID,
+    pg_sys::TIMEOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+];
 
 /// What a read function was called with; instants are PostgreSQL's microseconds.
 pub struct ReadArguments {
     mode: Option<String>,
-    series_id: Option<Vec<[u8; 16]>>,
-    name: Option<String>,
-    labels: Option<String>,
+    /// Whatever is wrong with it is told when the request is made.
+    series: Result<SeriesFilter>,
     /// start_valid, end_valid, start_known, end_known, as_of, as_of_change.
     instants: [Option<i64>; 6],
     /// min_lead, max_lead, window_length, issue_offset.
@@ -35,14 +55,14 @@ impl ReadArguments {
     /// Takes the arguments of a call of `_read_packed`, `_read_chunks` or `_read_rows`.
     ///
     /// # Errors
-    /// XX000 when the function is declared with another number of arguments.
+    /// XX000 when the function is declared with other arguments.
     ///
     /// # Safety
     /// The call is one under way, of a function that is declared with these arguments.
     pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Result<Self> {
         // SAFETY: the declarations promise the types.
         unsafe {
-            check_count(fcinfo, 19)?;
+            check_declaration(fcinfo, &READ_ARGUMENTS)?;
             Ok(Self {
                 mode: pg_getarg(fcinfo, 0),
                 lengths: [10, 11, 12, 13].map(|number| interval(fcinfo, number)),
@@ -77,12 +97,9 @@ impl ReadArguments {
     unsafe fn of_series(fcinfo: pg_sys::FunctionCallInfo, first: usize) -> Self {
         // SAFETY: the declarations promise the types.
         unsafe {
-            let ids: Option<Array<Uuid>> = pg_getarg(fcinfo, first);
             Self {
                 mode: None,
-                series_id: ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect()),
-                name: pg_getarg(fcinfo, first + 1),
-                labels: pg_getarg_datum(fcinfo, first + 2).map(jsonb_text),
+                series: SeriesFilter::of(fcinfo, first),
                 instants: [3, 4, 5, 6, 7, 8].map(|number| pg_getarg(fcinfo, first + number)),
                 lengths: [None; 4],
                 start_window: None,
@@ -97,7 +114,7 @@ impl ReadArguments {
     /// Starts the read, with chunks of about `chunk_points` points, of several series or of one.
     ///
     /// # Errors
-    /// 22023 for an unknown mode, malformed labels, arguments that do not go together; as
+    /// 22023 for an unknown mode, malformed labels, arguments that do not go together, 54000 for too many series; as
     /// [`ReadCursor::open`].
     pub fn open(self, chunk_points: usize, mix_series: bool, home: Home) -> Result<ReadCursor> {
         let request = Request {
@@ -151,12 +168,7 @@ impl ReadArguments {
                 None
             }
         };
-        let labels = self.labels.as_deref().map(Labels::parse).transpose()?;
-        let series = SeriesFilter {
-            ids: self.series_id,
-            name: self.name,
-            labels,
-        };
+        let series = self.series?;
         Ok(Request {
             range,
             as_of_change,
@@ -240,17 +252,19 @@ impl ReadArguments {
     }
 }
 
-/// Checks that a function was called with as many arguments as it takes: the scripts of the extension may be of
-/// another version than the library.
+/// Checks that a function is declared with these arguments: the scripts of the extension may be of another version
+/// than the library.
 ///
 /// # Errors
 /// XX000 otherwise.
 ///
 /// # Safety
 /// `fcinfo` is that of a call under way.
-pub unsafe fn check_count(fcinfo: pg_sys::FunctionCallInfo, count: i16) -> Result<()> {
-    // SAFETY: the caller's promise.
-    match unsafe { (*fcinfo).nargs } == count {
+pub unsafe fn check_declaration(fcinfo: pg_sys::FunctionCallInfo, types: &[Oid]) -> Result<()> {
+    // SAFETY: the caller's promise; a call through the function manager says which function it is of.
+    let function = unsafe { (*fcinfo).flinfo.as_ref().map(|function| function.fn_oid) };
+    let function = function.and_then(PgProc::new);
+    match function.is_some_and(|function| function.proargtypes() == types) {
         true => Ok(()),
         false => Err(Error::other_declaration()),
     }

@@ -5,7 +5,7 @@ mod aggregates;
 
 pub use aggregates::Aggregate;
 
-use super::arguments::{ReadArguments, check_count, interval, zone};
+use super::arguments::{ReadArguments, check_declaration, interval, zone};
 use super::{ReadCursor, Request};
 use crate::error::{Error, Result};
 use crate::series::SeriesInfo;
@@ -13,7 +13,7 @@ use crate::spi::Home;
 use crate::time::{self, MAX_TIME, MIN_TIME};
 use pgrx::PgSqlErrorCode;
 use pgrx::fcinfo::pg_getarg;
-use pgrx::pg_sys;
+use pgrx::pg_sys::{self, Oid};
 use std::collections::VecDeque;
 use std::ops;
 use std::rc::Rc;
@@ -24,33 +24,53 @@ use timedb_segment::aggregate::{Aggregator, Buckets, Fill, Range, TooManyBuckets
 /// Buckets of one series; 35 years of them have a quarter of an hour each.
 const MAX_BUCKETS: usize = 1_000_000;
 
+/// The types of the arguments of `read_buckets` and `_read_buckets_packed`.
+const BUCKET_ARGUMENTS: [Oid; 16] = [
+    pg_sys::INTERVALOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+    pg_sys::UUIDARRAYOID,
+    pg_sys::TEXTOID,
+    pg_sys::JSONBOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::INTERVALOID,
+    pg_sys::INTERVALOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTARRAYOID,
+];
+
 /// What a function that answers buckets was called with.
 pub struct BucketArguments {
     bucket: Option<pg_sys::Interval>,
     tz: Option<String>,
     fill: Option<String>,
     read: ReadArguments,
-    aggregates: Option<Vec<Option<String>>>,
+    aggregates: Result<Vec<Aggregate>>,
 }
 
 impl BucketArguments {
     /// Takes the arguments of a call of `read_buckets` or `_read_buckets_packed`.
     ///
     /// # Errors
-    /// XX000 when the function is declared with another number of arguments.
+    /// XX000 when the function is declared with other arguments.
     ///
     /// # Safety
     /// The call is one under way, of a function that is declared with these arguments.
     pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Result<Self> {
         // SAFETY: the declarations promise the types.
         unsafe {
-            check_count(fcinfo, 16)?;
+            check_declaration(fcinfo, &BUCKET_ARGUMENTS)?;
             Ok(Self {
                 bucket: interval(fcinfo, 0),
                 tz: pg_getarg(fcinfo, 1),
                 fill: pg_getarg(fcinfo, 2),
                 read: ReadArguments::of_flat(fcinfo, 3),
-                aggregates: pg_getarg(fcinfo, 15),
+                aggregates: aggregates::chosen(pg_getarg(fcinfo, 15)),
             })
         }
     }
@@ -67,7 +87,7 @@ impl BucketArguments {
             .map_err(|e| Error::invalid(e.to_string()))?;
         let zone = zone(self.tz.as_deref())?;
         let fill = fill(self.fill.as_deref())?;
-        let aggregates = aggregates::chosen(self.aggregates)?;
+        let aggregates = self.aggregates?;
         let request = Request {
             list_all: fill != Fill::None,
             ..self.read.request()?

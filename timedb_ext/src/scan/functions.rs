@@ -1,6 +1,7 @@
 //! Which functions are this library's: by their symbol and library, and by what they take and give. Their names
 //! say nothing: the owner of any database may give them to functions of its own.
 
+use crate::read::READ_ARGUMENTS;
 use crate::spi::has_columns;
 use pgrx::pg_catalog::pg_proc::PgProc;
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -35,29 +36,6 @@ const LIBRARIES: [&str; 2] = ["timedb", "$libdir/timedb"];
 /// The language C, whose oid PostgreSQL fixes.
 const C_LANGUAGE: Oid = Oid::from_u32(13);
 
-/// The types of the arguments of a read, which both functions take.
-const ARGUMENTS: [Oid; 19] = [
-    pg_sys::TEXTOID,
-    pg_sys::UUIDARRAYOID,
-    pg_sys::TEXTOID,
-    pg_sys::JSONBOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::INTERVALOID,
-    pg_sys::INTERVALOID,
-    pg_sys::INTERVALOID,
-    pg_sys::INTERVALOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::INT4OID,
-    pg_sys::TIMEOID,
-    pg_sys::TEXTOID,
-    pg_sys::TEXTOID,
-];
-
 impl Symbol {
     /// Whether a call is one of this function.
     ///
@@ -83,7 +61,7 @@ impl Symbol {
                 && function
                     .probin()
                     .is_some_and(|library| LIBRARIES.contains(&library.as_str()))
-                && function.proargtypes() == ARGUMENTS
+                && function.proargtypes() == READ_ARGUMENTS
         })
     }
 }
@@ -101,8 +79,8 @@ pub unsafe fn chunks_beside(rows_function: Oid) -> Option<Oid> {
             pg_sys::Anum_pg_proc_oid as i16,
             Datum::from(CHUNKS_FUNCTION.as_ptr()),
             Datum::from(pg_sys::buildoidvector(
-                ARGUMENTS.as_ptr(),
-                ARGUMENTS.len() as i32,
+                READ_ARGUMENTS.as_ptr(),
+                READ_ARGUMENTS.len() as i32,
             )),
             Datum::from(pg_sys::get_func_namespace(rows_function)),
             Datum::null(),

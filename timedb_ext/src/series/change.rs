@@ -3,7 +3,9 @@
 
 use super::{BYTEA_ARRAY, TEXT_ARRAY, create};
 use crate::error::{Error, Result, uuid_text};
-use crate::labels::{Labels, check_name, identity, refuse_nul, value_hash, value_head};
+use crate::labels::{
+    Labels, check_description, check_new_name, check_new_unit, identity, value_hash, value_head,
+};
 use crate::locks;
 use crate::spi::{Arg, Statement};
 use pgrx::pg_sys;
@@ -89,7 +91,10 @@ pub fn rename(
     labels: Option<Labels>,
 ) -> Result<bool> {
     if let Some(name) = &name {
-        check_name(name)?;
+        check_new_name(name)?;
+    }
+    if let Some(labels) = &labels {
+        labels.check()?;
     }
     let old = lock(id)?;
     let name = name.as_deref().unwrap_or(&old.name);
@@ -180,14 +185,14 @@ pub struct Update {
 /// 42704 for an unknown id, 22023 for a bad text, 55000 for another unit of a series that has points.
 pub fn update(tenant: &[u8; 16], id: &[u8; 16], update: &Update) -> Result<bool> {
     if let Some(description) = &update.description {
-        refuse_nul(description, "the description of a series")?;
+        check_description(description)?;
     }
     if let Some(unit) = &update.unit {
-        refuse_nul(unit, "the unit of a series")?;
         if unit.is_empty() {
             return Err(Error::invalid("the unit of a series must not be empty")
                 .hint("A mere number is dimensionless."));
         }
+        check_new_unit(unit)?;
         // Before the series: uploads take the two in this order.
         locks::begin_unit_change(tenant);
     }

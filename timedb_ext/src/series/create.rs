@@ -4,7 +4,10 @@ use super::{
     BYTEA_ARRAY, DEFAULT_UNIT, NamedSeries, SeriesRef, TEXT_ARRAY, UUID_ARRAY, describe, uuid7,
 };
 use crate::error::{Error, Result};
-use crate::labels::{check_name, identity, refuse_nul, value_hash};
+use crate::labels::{
+    check_description, check_name, check_new_name, check_new_unit, check_unit, identity,
+    refuse_nul, value_hash,
+};
 use crate::locks;
 use crate::spi::{Arg, Row, Statement};
 use pgrx::PgSqlErrorCode;
@@ -75,7 +78,7 @@ pub fn get_or_create(tenant: &[u8; 16], wanted: &[SeriesRef]) -> Result<Vec<Reso
     let mut identities = Vec::with_capacity(wanted.len());
     for series in wanted {
         if let Some(unit) = series.unit() {
-            refuse_nul(unit, "the unit of a series")?;
+            check_unit(unit)?;
         }
         identities.push(match series {
             SeriesRef::Id { .. } => None,
@@ -87,6 +90,7 @@ pub fn get_or_create(tenant: &[u8; 16], wanted: &[SeriesRef]) -> Result<Vec<Reso
                 Some(identity(&named.name, &named.labels))
             }
         });
+        pgrx::check_for_interrupts!();
     }
     let with_units = wanted.iter().any(|series| series.unit().is_some());
     if with_units {
@@ -244,7 +248,24 @@ fn missing(
     missing
 }
 
+/// Checks what a new series is to be. A series that exists keeps what it has, and takes points under its name.
+fn check(named: &NamedSeries) -> Result<()> {
+    check_new_name(&named.name)?;
+    named.labels.check()?;
+    if let Some(unit) = &named.unit {
+        check_new_unit(unit)?;
+    }
+    if let Some(description) = &named.description {
+        check_description(description)?;
+    }
+    Ok(())
+}
+
 fn create(tenant: &[u8; 16], missing: &Missing, created: &mut ByIdentity) -> Result<()> {
+    for (_, named) in missing {
+        check(named)?;
+        pgrx::check_for_interrupts!();
+    }
     let ids: Vec<[u8; 16]> = missing.iter().map(|_| uuid7()).collect();
     let series = || missing.iter().map(|(_, named)| named);
     let labels: Vec<String> = series().map(|named| named.labels.json()).collect();

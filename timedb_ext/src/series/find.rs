@@ -92,6 +92,7 @@ fn few_by_name(filter: &SeriesFilter) -> Result<Option<Vec<[u8; 16]>>> {
 }
 
 fn info(row: &Row) -> Result<SeriesInfo> {
+    pgrx::check_for_interrupts!();
     let text = |column| Ok::<_, Error>(row.text(column)?.unwrap_or_default());
     let labels = text(4)?;
     Ok(SeriesInfo {

@@ -2,6 +2,7 @@
 
 use crate::batches::BatchInfo;
 use crate::error::{Error, Result};
+use crate::limits::{MAX_BATCH_PARAMS_BYTES, MAX_WORKFLOW_BYTES, stored_bytes};
 use crate::pack::UploadColumns;
 use crate::series::describe;
 use crate::time;
@@ -9,23 +10,12 @@ use pgrx::PgSqlErrorCode;
 use timedb_segment::NO_END;
 use timedb_segment::group::Duplicate;
 
-/// Most points one call takes: memory for them is needed several times over.
-const MAX_POINTS_PER_UPLOAD: usize = 50_000_000;
-
 /// Checks every point.
 ///
 /// # Errors
-/// 54000 for too many points; 22008 and 22003 for instants and values that cannot be stored, 22023 for an
+/// 22008 and 22003 for instants and values that cannot be stored, 22023 for an
 /// interval that does not end after it starts.
 pub fn check_points(columns: &UploadColumns) -> Result<()> {
-    let n = columns.valid_time.len();
-    if n > MAX_POINTS_PER_UPLOAD {
-        return Err(Error::new(
-            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-            format!("an upload may have at most {MAX_POINTS_PER_UPLOAD} points, this one has {n}"),
-        )
-        .hint("Split it into several uploads."));
-    }
     let at = |i: usize| {
         let series = describe(&columns.series[columns.series_index[i] as usize]);
         format!("Point {} of series {series}, counted from 1.", i + 1)
@@ -73,11 +63,28 @@ fn out_of_range(what: &str, instant: i64) -> Error {
     Error::time(format!("{what} is outside the years 1 to 9999"))
 }
 
-/// Checks the times of a batch.
+/// Checks what a batch says about itself.
 ///
 /// # Errors
-/// 22008 for an instant that cannot be stored, 22023 for a finish before the start.
+/// 22008 for an instant that cannot be stored, 22023 for a finish before the start and for texts that are too
+/// long.
 pub fn check_info(info: &BatchInfo) -> Result<()> {
+    if let Some(json) = info.batch_params
+        && stored_bytes(json) > MAX_BATCH_PARAMS_BYTES
+    {
+        return Err(Error::invalid(format!(
+            "batch_params may have at most {MAX_BATCH_PARAMS_BYTES} bytes, this has {}",
+            stored_bytes(json)
+        )));
+    }
+    if let Some(workflow_id) = &info.workflow_id
+        && workflow_id.len() > MAX_WORKFLOW_BYTES
+    {
+        return Err(Error::invalid(format!(
+            "workflow_id may have at most {MAX_WORKFLOW_BYTES} bytes, this has {}",
+            workflow_id.len()
+        )));
+    }
     for (what, instant) in [
         ("known_time", info.known_time),
         ("batch_start_time", info.batch_start_time),

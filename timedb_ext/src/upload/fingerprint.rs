@@ -21,6 +21,7 @@ pub fn of(
     hash.part(b"upload");
     hash.part(&(columns.series.len() as u64).to_le_bytes());
     for series in &columns.series {
+        pgrx::check_for_interrupts!();
         match series {
             SeriesRef::Id { id, unit } => {
                 hash.part(id);
@@ -70,6 +71,7 @@ impl Parts {
         let length = (items.len() as u64).saturating_mul(N as u64);
         self.0.update(length.to_le_bytes());
         for block in items.chunks(BLOCK) {
+            pgrx::check_for_interrupts!();
             let block: Vec<[u8; N]> = block.iter().map(|&item| bytes(item)).collect();
             self.0.update(block.as_flattened());
         }

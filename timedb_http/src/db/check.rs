@@ -106,7 +106,8 @@ pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeErro
     let session_user: String = row.get(1);
     if !row.get::<_, bool>(3) {
         return Err(ServeError::CheckFailed(
-            "the role timedb_user does not exist".to_owned(),
+            "the role timedb_user does not exist; SELECT * FROM timedb.isolation_problems() says what to do"
+                .to_owned(),
         ));
     }
     if let Err(error) = client.batch_execute("SET LOCAL ROLE timedb_user").await {

@@ -2,7 +2,7 @@
 //! their way before the first answer is awaited.
 
 use futures_util::future::{join3, join4, try_join};
-use tokio_postgres::{Client, Error, error::SqlState, types::Type};
+use tokio_postgres::{Client, Error, types::Type};
 
 use super::{ApiKey, Database, chain, lease::Lease};
 use crate::{error::ApiError, sqlstate};
@@ -172,12 +172,7 @@ fn conclude<T>(
     if let Err(error) = begun {
         // Whatever stops BEGIN, SET ROLE or the guard is the operator's to mend, never the client's mistake.
         tracing::error!(error = %chain(&error), "a transaction could not begin");
-        return Err(match error.code() {
-            Some(&SqlState::UNDEFINED_OBJECT) => {
-                ApiError::unavailable("The database is not set up.")
-            }
-            _ => sqlstate::fault(&error),
-        });
+        return Err(sqlstate::not_begun(&error));
     }
     // After an error of a statement COMMIT means ROLLBACK, and its success leaves nothing behind.
     if committed.is_ok() {

@@ -2,6 +2,7 @@
 //! losing the versions that are not answered.
 
 use super::{Mode, Slice, fold};
+use crate::pause::pause;
 use crate::{Column, Points, Stamp};
 
 /// A reference to a point: its valid_time, its segment (high half) and its position (low half).
@@ -240,6 +241,7 @@ fn merge_rows(
         runs.push(filled..filled + run.len);
         filled += run.len;
     }
+    pause();
     while runs.len() > 1 {
         let mut filled = 0;
         let mut fewer = Vec::with_capacity(runs.len().div_ceil(2));
@@ -258,6 +260,7 @@ fn merge_rows(
             }
             fewer.push(filled..filled + run.len);
             filled += run.len;
+            pause();
         }
         runs = fewer;
         std::mem::swap(&mut rows, &mut merged);

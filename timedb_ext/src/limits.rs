@@ -1,0 +1,75 @@
+//! How much one call may bring. It is looked at before anything is made of an argument: arrays say in their
+//! header how many elements they have, and varlenas how long they are.
+
+use crate::error::{Error, Result};
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::{self, Datum};
+
+/// Most points of an upload: memory for them is needed several times over.
+pub const MAX_POINTS: usize = 10_000_000;
+/// Most series that one call names.
+pub const MAX_SERIES: usize = 100_000;
+/// Most bytes of names, labels, units and descriptions of the series of one upload.
+pub const MAX_SERIES_BYTES: usize = 64 << 20;
+/// Most aggregates of a read of buckets; there are fewer, but one may be named twice.
+pub const MAX_AGGREGATES: usize = 100;
+/// Most updates of one call.
+pub const MAX_UPDATES: usize = 100_000;
+/// Most bytes of all updates of one call, as `jsonb`.
+pub const MAX_UPDATES_BYTES: usize = 64 << 20;
+/// Most bytes of what a batch says about itself, as `jsonb`.
+pub const MAX_BATCH_PARAMS_BYTES: usize = 1 << 20;
+/// Longest name of what made a batch, in bytes.
+pub const MAX_WORKFLOW_BYTES: usize = 1024;
+
+/// 54000: more than one call may have.
+///
+/// `what` stands in front of "may have at most", `hint` says how to do with less.
+pub fn too_many(what: &str, most: usize, of: &str, given: usize, hint: &str) -> Error {
+    Error::new(
+        PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        format!("{what} may have at most {most} {of}, this one has {given}"),
+    )
+    .hint(hint)
+}
+
+/// Checks the points of an upload by their number.
+///
+/// # Errors
+/// 54000 for too many.
+pub fn check_points(points: usize) -> Result<()> {
+    match points > MAX_POINTS {
+        true => Err(too_many(
+            "an upload",
+            MAX_POINTS,
+            "points",
+            points,
+            "Split it into several uploads.",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Checks the series of an upload by their number.
+///
+/// # Errors
+/// 54000 for too many.
+pub fn check_series(series: usize) -> Result<()> {
+    match series > MAX_SERIES {
+        true => Err(too_many(
+            "an upload",
+            MAX_SERIES,
+            "series",
+            series,
+            "Split it into several uploads.",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// How many bytes a value of variable length has, header included, without taking it out of where it is
+/// stored or unpacking it.
+pub fn stored_bytes(value: Datum) -> usize {
+    // SAFETY: the argument is declared with a type of variable length.
+    unsafe { pg_sys::toast_raw_datum_size(value) }
+}
