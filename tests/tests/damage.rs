@@ -270,11 +270,16 @@ async fn over_http_damage_is_a_500_without_words_and_other_requests_go_on() {
     let named = count(&patient.surgeon, query, &[&patient.sick])
         .await
         .to_string();
-    assert!(
-        server.log().contains(&named),
-        "{named} is not in the log: {}",
-        server.log()
-    );
+    // The log comes through a pipe, a little after the answer.
+    let start = std::time::Instant::now();
+    while !server.log().contains(&named) {
+        assert!(
+            start.elapsed() < std::time::Duration::from_secs(10),
+            "{named} is not in the log: {}",
+            server.log()
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     let healthy = server.get("/values?name=healthy", key).await;
     assert_eq!(healthy.json()["count"], json!(3));
     patient.heal().await;

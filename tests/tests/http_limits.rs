@@ -7,6 +7,8 @@ mod bodies;
 mod crowd;
 #[path = "http_limits/database_away.rs"]
 mod database_away;
+#[path = "http_limits/heads.rs"]
+mod heads;
 #[path = "common/proxy.rs"]
 mod proxy;
 #[path = "http_limits/shares.rs"]

@@ -236,3 +236,47 @@ async fn the_scan_needs_the_right_to_execute() {
         assert_eq!(code, "42501", "{query}: {message}");
     }
 }
+
+#[tokio::test]
+async fn versions_are_read_beside_parallel_workers() {
+    let db = Db::new().await;
+    let client = db.login(db.a()).await;
+    fill(&client).await;
+    client
+        .batch_execute(
+            "CREATE TEMP TABLE filler AS SELECT 1;
+             SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+             SET max_parallel_workers_per_gather = 2",
+        )
+        .await
+        .unwrap();
+    let superuser = db.connect(timedb_tests::Role::Superuser).await;
+    superuser
+        .batch_execute(
+            "CREATE TABLE public.plain AS SELECT i FROM generate_series(1, 20000) AS i; GRANT SELECT ON public.plain TO PUBLIC;
+             ANALYZE public.plain; GRANT CREATE ON SCHEMA public TO PUBLIC",
+        )
+        .await
+        .unwrap();
+    for streaming in ["on", "off"] {
+        client
+            .batch_execute(&format!("SET timedb.streaming_reads = {streaming}"))
+            .await
+            .unwrap();
+        for read in ["read_versions()", "read_changes()", "read_flat()"] {
+            let query = format!(
+                "SELECT count(*) AS n FROM public.plain, (SELECT count(*) AS c FROM timedb.{read}) AS r WHERE i < r.c"
+            );
+            let plan = plan(&client, &query).await;
+            assert!(plan.contains("Gather"), "{plan}");
+            let expected = rows(&client, &query).await;
+            client
+                .batch_execute(&format!(
+                    "DROP TABLE IF EXISTS public.made; CREATE TABLE public.made AS {query}"
+                ))
+                .await
+                .unwrap_or_else(|error| panic!("{read}, streaming {streaming}: {error:?}"));
+            assert_eq!(rows(&client, "SELECT n FROM public.made").await, expected);
+        }
+    }
+}

@@ -1,12 +1,12 @@
 //! A write's row in timedb.batches, and what it gives: requests that can be sent again.
 
 use crate::error::{Error, Result, uuid_text};
-use crate::json::jsonb_text;
+use crate::json::Jsonb;
 use crate::series::uuid7;
 use crate::spi::{Arg, Statement};
 use crate::{locks, settings, time};
 use pgrx::PgSqlErrorCode;
-use pgrx::pg_sys::{self, Datum};
+use pgrx::pg_sys;
 use sha2::{Digest, Sha256};
 
 /// Longest idempotency key, in bytes: it stands in an index.
@@ -20,7 +20,7 @@ pub struct BatchInfo {
     pub batch_start_time: Option<i64>,
     pub batch_finish_time: Option<i64>,
     /// A jsonb, stored as it came.
-    pub batch_params: Option<Datum>,
+    pub batch_params: Option<Jsonb>,
 }
 
 impl BatchInfo {
@@ -38,7 +38,7 @@ impl BatchInfo {
             optional(instant.map(i64::to_le_bytes).as_ref().map(|b| b.as_slice()));
         }
         optional(self.workflow_id.as_deref().map(str::as_bytes));
-        let params = self.batch_params.map(jsonb_text);
+        let params = self.batch_params.map(Jsonb::text);
         optional(params.as_deref().map(str::as_bytes));
     }
 }
@@ -253,7 +253,7 @@ impl NewBatch<'_> {
             instant(info.batch_finish_time),
             instant(self.known_time),
             instant(Some(self.change_time)),
-            Arg(info.batch_params),
+            info.batch_params.map_or(Arg::NULL, Arg::jsonb),
             Arg::int8(self.points as i64),
             Arg::int8(self.skipped as i64),
             instant(self.valid.map(|(least, _)| least)),

@@ -244,7 +244,7 @@ impl<'a> Named<'a> {
                 name: name.to_owned(),
                 labels: self
                     .labels
-                    .map(|labels| Labels::of_jsonb(labels.datum()))
+                    .map(|labels| Labels::of_jsonb(labels.json()))
                     .transpose()?
                     .unwrap_or_default(),
                 unit,

@@ -128,12 +128,21 @@ pub fn shielded<T>(body: impl FnOnce() -> T) -> T {
 
 /// Whether what unwinds is an error that PostgreSQL or [`Error::raise`] has raised, and not a panic.
 fn is_of_postgres(payload: &(dyn Any + Send)) -> bool {
-    payload.is::<CaughtError>()
+    payload
+        .downcast_ref::<CaughtError>()
+        .is_some_and(|caught| !matches!(caught, CaughtError::RustPanic { .. }))
         || payload.is::<ErrorReportWithLevel>()
         || payload.is::<ErrorReport>()
 }
 
 fn log_panic(payload: &(dyn Any + Send)) {
+    let caught = payload
+        .downcast_ref::<CaughtError>()
+        .and_then(|caught| match caught {
+            CaughtError::RustPanic { payload, .. } => Some(&**payload),
+            _ => None,
+        });
+    let payload = caught.unwrap_or(payload);
     let text = payload
         .downcast_ref::<&str>()
         .copied()

@@ -7,6 +7,7 @@ use crate::batches::{BatchInfo, Retry};
 use crate::columns::{UploadArrays, from_arrays};
 use crate::corrections;
 use crate::error::{Error, Result, entry};
+use crate::json::Jsonb;
 use crate::pack::{pack_buckets, parse_upload};
 use crate::read::{BucketArguments, ReadArguments};
 use crate::spi::{Home, connected};
@@ -59,7 +60,7 @@ fn batch_info(
         workflow_id,
         batch_start_time: stored(batch_start_time, "batch_start_time")?,
         batch_finish_time: stored(batch_finish_time, "batch_finish_time")?,
-        batch_params: batch_params.map(|json| json.datum()),
+        batch_params: batch_params.as_ref().map(Jsonb::of_argument).transpose()?,
     })
 }
 
@@ -178,8 +179,9 @@ fn update_values(
                 "updates must not be null",
             )
         })?;
-        corrections::check_size(updates.datum())?;
-        let json = json::jsonb_text(updates.datum());
+        let updates = Jsonb::of_argument(&updates)?;
+        corrections::check_size(updates)?;
+        let json = updates.text();
         connected(|| corrections::update_values(&json, idempotency_key))
     };
     let answer = json::jsonb_datum(&entry(run));

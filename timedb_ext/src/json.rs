@@ -1,7 +1,8 @@
 //! `jsonb` as arguments and answers have it. Its text is made by PostgreSQL, not by pgrx's JsonB: what serde
 //! refuses (deep nesting, numbers out of range) would be an internal error there, and digits would get lost.
 
-use pgrx::datum::{Array, FromDatum, UnboxDatum};
+use crate::error::{Error, Result};
+use pgrx::datum::{AnyElement, Array, FromDatum, UnboxDatum};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::varlena::varsize_any;
 
@@ -14,32 +15,70 @@ pub fn jsonb_datum(json: &str) -> Option<Datum> {
     }
 }
 
-/// The text of a `jsonb`.
-pub fn jsonb_text(json: Datum) -> String {
-    // SAFETY: the argument is declared as jsonb; jsonb_out returns a C string of its own, which is not used
-    // after it is freed. It has a kilobyte at least, and there may be many.
-    unsafe {
-        let text = pgrx::direct_function_call::<&std::ffi::CStr>(pg_sys::jsonb_out, &[Some(json)]);
-        let Some(text) = text else {
-            return String::new();
-        };
-        let copy = text.to_string_lossy().into_owned();
-        pg_sys::pfree(text.as_ptr().cast_mut().cast());
-        copy
-    }
-}
+/// A `jsonb` that a caller gave.
+#[derive(Clone, Copy)]
+pub struct Jsonb(Datum);
 
-/// How many elements a `jsonb` has that is an array; `None` for anything else.
-pub fn array_length(json: Datum) -> Option<usize> {
-    const COUNT: u32 = 0x0fff_ffff;
-    const IS_SCALAR: u32 = 0x1000_0000;
-    const IS_ARRAY: u32 = 0x4000_0000;
-    // SAFETY: the argument is declared as jsonb, whose header stands right behind its length.
-    let header = unsafe {
-        let json = pg_sys::pg_detoast_datum(json.cast_mut_ptr());
-        (*json.cast::<pg_sys::Jsonb>()).root.header
-    };
-    (header & IS_ARRAY != 0 && header & IS_SCALAR == 0).then_some((header & COUNT) as usize)
+impl Jsonb {
+    /// Takes an argument that is declared as one.
+    ///
+    /// # Errors
+    /// XX000 where PostgreSQL says that it is something else.
+    pub fn of_argument(argument: &AnyElement) -> Result<Self> {
+        // Of a call that has no expression (the fast path of libpq) it does not say: there the declaration counts.
+        match [pg_sys::JSONBOID, pg_sys::InvalidOid].contains(&argument.oid()) {
+            true => Ok(Self(argument.datum())),
+            false => Err(Error::other_declaration()),
+        }
+    }
+
+    /// Takes a datum that is one.
+    ///
+    /// # Safety
+    /// It is one, and lives as long as this.
+    pub unsafe fn of_datum(datum: Datum) -> Self {
+        Self(datum)
+    }
+
+    /// Its datum.
+    pub fn datum(self) -> Datum {
+        self.0
+    }
+
+    /// Its text.
+    pub fn text(self) -> String {
+        // SAFETY: it is a jsonb; jsonb_out returns a C string of its own, which is not used after it is freed. It
+        // has a kilobyte at least, and there may be many.
+        unsafe {
+            let json = &[Some(self.0)];
+            let text = pgrx::direct_function_call::<&std::ffi::CStr>(pg_sys::jsonb_out, json);
+            let Some(text) = text else {
+                return String::new();
+            };
+            let copy = text.to_string_lossy().into_owned();
+            pg_sys::pfree(text.as_ptr().cast_mut().cast());
+            copy
+        }
+    }
+
+    /// How many bytes it has, without taking it out of where it is stored or unpacking it.
+    pub fn bytes(self) -> usize {
+        // SAFETY: it is a jsonb, which has variable length.
+        unsafe { pg_sys::toast_raw_datum_size(self.0) }
+    }
+
+    /// How many elements it has if it is an array; `None` for anything else.
+    pub fn array_length(self) -> Option<usize> {
+        const COUNT: u32 = 0x0fff_ffff;
+        const IS_SCALAR: u32 = 0x1000_0000;
+        const IS_ARRAY: u32 = 0x4000_0000;
+        // SAFETY: it is a jsonb, whose header stands right behind its length.
+        let header = unsafe {
+            let json = pg_sys::pg_detoast_datum(self.0.cast_mut_ptr());
+            (*json.cast::<pg_sys::Jsonb>()).root.header
+        };
+        (header & IS_ARRAY != 0 && header & IS_SCALAR == 0).then_some((header & COUNT) as usize)
+    }
 }
 
 /// An element of a `jsonb[]`, as it stands there.
@@ -59,9 +98,9 @@ unsafe impl UnboxDatum for Element {
 }
 
 impl Element {
-    /// Its datum.
-    pub fn datum(self) -> Datum {
-        self.0
+    /// The value.
+    pub fn json(self) -> Jsonb {
+        Jsonb(self.0)
     }
 
     /// Its bytes: elements with the same bytes are equal.

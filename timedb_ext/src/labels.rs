@@ -1,10 +1,8 @@
 //! Labels of a series: parsing, the canonical form, and the identity of a series.
 
 use crate::error::{Error, Result};
-use crate::json::jsonb_text;
-use crate::limits::stored_bytes;
+use crate::json::Jsonb;
 use crate::text;
-use pgrx::pg_sys::Datum;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -75,11 +73,11 @@ impl Labels {
     ///
     /// # Errors
     /// 22023 as there.
-    pub fn of_jsonb(json: Datum) -> Result<Self> {
-        if stored_bytes(json) > MAX_WRITTEN_BYTES {
+    pub fn of_jsonb(json: Jsonb) -> Result<Self> {
+        if json.bytes() > MAX_WRITTEN_BYTES {
             return Err(too_long());
         }
-        Self::parse(&jsonb_text(json))
+        Self::parse(&json.text())
     }
 
     /// Checks labels that a series is to get: names and values that can be seen, or values that are empty.

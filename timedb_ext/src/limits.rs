@@ -3,7 +3,6 @@
 
 use crate::error::{Error, Result};
 use pgrx::PgSqlErrorCode;
-use pgrx::pg_sys::{self, Datum};
 
 /// Most points of an upload: memory for them is needed several times over.
 pub const MAX_POINTS: usize = 10_000_000;
@@ -65,11 +64,4 @@ pub fn check_series(series: usize) -> Result<()> {
         )),
         false => Ok(()),
     }
-}
-
-/// How many bytes a value of variable length has, header included, without taking it out of where it is
-/// stored or unpacking it.
-pub fn stored_bytes(value: Datum) -> usize {
-    // SAFETY: the argument is declared with a type of variable length.
-    unsafe { pg_sys::toast_raw_datum_size(value) }
 }

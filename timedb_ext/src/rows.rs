@@ -37,7 +37,7 @@ pub unsafe extern "C-unwind" fn timedb_read_rows(fcinfo: pg_sys::FunctionCallInf
             let home = Home::of_query(fcinfo)?;
             let mut read = ReadArguments::of(fcinfo)?.open(SQL_CHUNK_POINTS, false, home)?;
             while let Some(chunk) = read.next_chunk()? {
-                put_rows(&chunk, &mut store)?;
+                store.with_scratch(|store| put_rows(&chunk, store))?;
                 pgrx::check_for_interrupts!();
             }
         }
@@ -98,7 +98,10 @@ pub unsafe extern "C-unwind" fn timedb_read_buckets(fcinfo: pg_sys::FunctionCall
             let home = Home::of_query(fcinfo)?;
             let mut read = BucketArguments::of(fcinfo)?.open(SQL_CHUNK_POINTS, home)?;
             while let Some(piece) = read.next_piece()? {
-                put_buckets(&read, &piece, &mut store);
+                store.with_scratch(|store| {
+                    put_buckets(&read, &piece, store);
+                    Ok(())
+                })?;
                 pgrx::check_for_interrupts!();
             }
         }
@@ -147,9 +150,9 @@ fn put_buckets(
 fn series_columns(series: &SeriesInfo) -> [Option<Datum>; 4] {
     let labels = serde_json::from_str(&series.labels).unwrap_or_default();
     [
-        Arg::uuid(&series.id).0,
-        Arg::text(&series.name).0,
-        Arg::text(&series.unit).0,
+        Arg::uuid(&series.id).datum(),
+        Arg::text(&series.name).datum(),
+        Arg::text(&series.unit).datum(),
         pgrx::JsonB(labels).into_datum(),
     ]
 }

@@ -115,7 +115,9 @@ unsafe extern "C-unwind" fn offer_path(
                 pg_sys::Index,
                 *mut pg_sys::RangeTblEntry,
             );
-            std::mem::transmute::<*mut c_void, Hook>(previous)(root, rel, rti, rte);
+            let hook = std::mem::transmute::<*mut c_void, Hook>(previous);
+            // Another extension's, in C: its errors have to become panics like those of PostgreSQL's functions.
+            pg_sys::ffi::pg_guard_ffi_boundary(|| hook(root, rel, rti, rte));
         }
         if STREAMING_READS.get()
             && let Some(call) = call_of(rte)

@@ -17,6 +17,7 @@ pub use list::SeriesList;
 pub use search::{Search, count, page, rows};
 
 use crate::error::{Result, uuid_text};
+use crate::json::Jsonb;
 use crate::labels::Labels;
 use crate::limits::{MAX_SERIES, too_many};
 use pgrx::datum::{Array, Uuid};
@@ -120,7 +121,9 @@ impl SeriesFilter {
             Ok(Self {
                 ids: ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect()),
                 name: pg_getarg(fcinfo, first + 1),
-                labels: labels.map(Labels::of_jsonb).transpose()?,
+                labels: labels
+                    .map(|labels| Labels::of_jsonb(Jsonb::of_datum(labels)))
+                    .transpose()?,
             })
         }
     }

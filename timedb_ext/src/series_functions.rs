@@ -2,6 +2,7 @@
 //! `functions.rs`, their declarations stand in `sql/functions/`, and instants are PostgreSQL's microseconds.
 
 use crate::error::{Error, Result, entry};
+use crate::json::Jsonb;
 use crate::labels::{Labels, check_search};
 use crate::series::{
     NamedSeries, Search, SeriesRef, Update, count, describe_series as about, get_or_create,
@@ -17,7 +18,7 @@ const MOST_SERIES: i32 = 100_000;
 
 fn labels_of(labels: Option<AnyElement>) -> Result<Option<Labels>> {
     labels
-        .map(|labels| Labels::of_jsonb(labels.datum()))
+        .map(|labels| Labels::of_jsonb(Jsonb::of_argument(&labels)?))
         .transpose()
 }
 

@@ -14,13 +14,60 @@ pub use query::{Home, Query, define};
 pub use row::{Row, has_columns};
 pub use statement::Statement;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use pgrx::pg_sys;
 use pgrx::spi::Spi;
+use std::cell::Cell;
+
+thread_local! {
+    // How many of this library's connections to SPI are open, one in another.
+    static CONNECTIONS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Counts one while it lives, also where an error unwinds.
+struct Connection;
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        CONNECTIONS.set(CONNECTIONS.get().saturating_sub(1));
+    }
+}
 
 /// Runs `f` with SPI connected.
 pub fn connected<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
-    Spi::connect(|_| f())
+    Spi::connect(|_| {
+        CONNECTIONS.set(CONNECTIONS.get() + 1);
+        let _connection = Connection;
+        f()
+    })
+}
+
+/// Checks that SPI is connected: PostgreSQL itself would look into memory that is not there.
+///
+/// # Errors
+/// XX000 otherwise.
+fn check_connected() -> Result<()> {
+    match CONNECTIONS.get() {
+        0 => Err(Error::internal(
+            "an internal statement without a connection to SPI",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Runs `f` under a snapshot that has what is committed by now and what this transaction's earlier commands wrote,
+/// also in the leader of a parallel query, where a command may not end. Queries that `f` opens keep it.
+///
+/// # Errors
+/// Whatever `f` returns.
+pub fn under_fresh_snapshot<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    // SAFETY: the snapshot is popped below, or by PostgreSQL where `f` raises an error.
+    unsafe {
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        let result = f();
+        pg_sys::PopActiveSnapshot();
+        result
+    }
 }
 
 /// Runs `f` under a snapshot that has what was committed and what this transaction wrote up to now (above

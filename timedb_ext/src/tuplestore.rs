@@ -9,6 +9,7 @@ use pgrx::pg_sys::{self, Datum, Oid};
 pub struct Tuplestore<const N: usize> {
     store: *mut pg_sys::Tuplestorestate,
     desc: pg_sys::TupleDesc,
+    scratch: pg_sys::MemoryContext,
 }
 
 impl<const N: usize> Tuplestore<N> {
@@ -29,9 +30,31 @@ impl<const N: usize> Tuplestore<N> {
                 true => Ok(Self {
                     store: result.setResult,
                     desc: result.setDesc,
+                    scratch: pg_sys::AllocSetContextCreateExtended(
+                        pg_sys::CurrentMemoryContext,
+                        c"timedb: rows".as_ptr(),
+                        pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+                        pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+                        pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+                    ),
                 }),
                 false => Err(Error::other_declaration()),
             }
+        }
+    }
+
+    /// Runs `f`, which adds some rows, with memory for their datums that is freed afterwards: the store has copies.
+    ///
+    /// # Errors
+    /// Whatever `f` returns.
+    pub fn with_scratch(&mut self, f: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        // SAFETY: the context belongs to the call, and nothing of it is used after the reset.
+        unsafe {
+            let before = pg_sys::MemoryContextSwitchTo(self.scratch);
+            let result = f(self);
+            pg_sys::MemoryContextSwitchTo(before);
+            pg_sys::MemoryContextReset(self.scratch);
+            result
         }
     }
 

@@ -8,6 +8,8 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::server::Refusal;
+
 /// One entry of a 422, in pydantic's form.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct FieldError {
@@ -87,6 +89,12 @@ impl ApiError {
 
     pub(crate) fn method_not_allowed() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+    }
+
+    /// For a head that was not let in.
+    pub(crate) fn refused_head(refusal: Refusal) -> Self {
+        let (status, detail) = refusal.answer();
+        Self::new(status, detail)
     }
 
     pub(crate) fn body_too_slow() -> Self {

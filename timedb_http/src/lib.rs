@@ -2,6 +2,8 @@
 //! or time; those live in the extension, reached by one pipelined transaction a request.
 //! The command line (`main.rs`, `cli.rs`, `commands/`) calls [`serve`] and owns flags and environment.
 
+#![forbid(unsafe_code)]
+
 use std::time::Duration;
 
 pub mod db;

@@ -1,5 +1,7 @@
 //! The `timedb` command: parses the arguments, dispatches, and turns the outcome into an exit code.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 mod commands;
 mod config;

@@ -3,13 +3,18 @@
 use std::{any::Any, future::Future, sync::Arc, time::Duration};
 
 use axum::{
-    Router, middleware,
+    Router,
+    extract::Request,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{ServerConfig, db::Database, error::ApiError, routes, share::BodyMemory, telemetry};
+use crate::{
+    ServerConfig, db::Database, error::ApiError, routes, server::Refusal, share::BodyMemory,
+    telemetry,
+};
 
 /// What every handler has at hand.
 #[derive(Clone)]
@@ -84,9 +89,18 @@ pub(crate) fn build(state: AppState) -> Router {
         )
         .fallback(async || ApiError::no_such_route())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        .layer(middleware::from_fn(refuse))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(telemetry::log_request))
         .with_state(state)
+}
+
+/// Answers what stands for a request that was not let in.
+async fn refuse(request: Request, next: Next) -> Response {
+    if request.method().as_str() != Refusal::METHOD {
+        return next.run(request).await;
+    }
+    ApiError::refused_head(Refusal::of_path(request.uri().path())).into_response()
 }
 
 /// The panic's text is in the log by the panic hook; the client gets a plain 500.

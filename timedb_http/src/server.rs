@@ -1,11 +1,9 @@
 //! The listener's loop: accepts, serves HTTP/1.1 with limits on slow heads, and stops gracefully.
 
-use std::{
-    future::Future,
-    io,
-    pin::{Pin, pin},
-    time::Duration,
-};
+mod gate;
+mod stream;
+
+use std::{future::Future, io, pin::pin, time::Duration};
 
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -17,7 +15,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
-use tokio_io_timeout::TimeoutStream;
+
+pub(crate) use gate::Refusal;
+use stream::ClientStream;
 
 use crate::{
     DatabaseStatus, ServerConfig,
@@ -166,16 +166,10 @@ pub async fn serve(
     Ok(())
 }
 
-/// Without TCP_NODELAY a small answer waits for the client's acknowledgement, some 40 ms. A client that takes
-/// nothing of an answer for `write_timeout` is gone, as far as one can tell.
-fn prepared(
-    stream: TcpStream,
-    write_timeout: Duration,
-) -> TokioIo<Pin<Box<TimeoutStream<TcpStream>>>> {
+/// Without TCP_NODELAY a small answer waits for the client's acknowledgement, some 40 ms.
+fn prepared(stream: TcpStream, write_timeout: Duration) -> TokioIo<ClientStream> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY can't be set");
     }
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(write_timeout));
-    TokioIo::new(Box::pin(stream))
+    TokioIo::new(ClientStream::new(stream, write_timeout))
 }

@@ -1,5 +1,5 @@
-//! The one table from the database's SQLSTATEs to HTTP. A client's mistake keeps the database's sentence;
-//! anything else goes to the log, and the client learns only that it happened.
+//! The one table from the database's SQLSTATEs to HTTP. A client's mistake keeps timedb's sentence; what
+//! PostgreSQL says goes to the log, and the client gets a sentence of ours, or learns only that it happened.
 
 use serde_json::json;
 use tokio_postgres::{Error, error::DbError};
@@ -15,29 +15,55 @@ pub(crate) fn to_api(error: &Error, with_key: bool) -> ApiError {
         return fault(error);
     };
     let code = answer.code().code();
+    if !is_ours(answer) {
+        return of_postgres(error, code);
+    }
     match (code, &code[..2]) {
         ("28000", _) => ApiError::unauthenticated(with_key),
-        // PostgreSQL's own refusals name objects and are the operator's to mend; a read-only key is not.
-        ("42501", _) if !answer.message().starts_with("permission denied") => {
-            ApiError::forbidden(sentence(answer))
-        }
+        ("42501", _) => ApiError::forbidden(sentence(answer)),
         ("42704", _) => ApiError::not_found(sentence(answer)),
-        // P0003: several points where one is meant.
-        ("23505" | "P0003", _) => ApiError::conflict(sentence(answer)),
+        // P0003: several points where one is meant. 55000: the unit of a series that has points.
+        ("23505" | "P0003" | "55000", _) => ApiError::conflict(sentence(answer)),
         // The same request is under way in another transaction; nothing was waited for.
         ("55006", _) => ApiError::under_way(sentence(answer)),
         ("22000", _) if let Some(reused) = reused(answer.message(), sentence(answer)) => {
             ApiError::invalid(&[reused])
         }
-        // PostgreSQL itself uses this code for what the operator has to mend.
-        ("55000", _) if answer.message().starts_with("the unit of series") => {
-            ApiError::conflict(sentence(answer))
-        }
-        ("21000" | "23514", _) | (_, "22") => ApiError::bad_request(sentence(answer)),
-        // Class 54: JSON nested too deeply, or too much of something. Its hints are for the administrator.
-        (_, "54") => ApiError::bad_request(answer.message().to_owned()),
+        ("21000" | "23514", _) | (_, "22" | "54") => ApiError::bad_request(sentence(answer)),
         _ => fault(error),
     }
+}
+
+/// Whether timedb itself wrote the error's sentence: in Rust, or with RAISE in a function of its own. PostgreSQL's
+/// sentences are for administrators; they can name objects, files and settings.
+fn is_ours(answer: &DbError) -> bool {
+    let routine = answer.routine().unwrap_or_default();
+    routine.starts_with("timedb::") || routine == "exec_stmt_raise"
+}
+
+/// What PostgreSQL's own error means to the client, in a sentence for the client; its own goes to the log.
+fn of_postgres(error: &Error, code: &str) -> ApiError {
+    let told = match (code, &code[..2]) {
+        ("54001", _) => "The request is nested too deeply.",
+        ("22021" | "22P05" | "22P02" | "22P03", _) => {
+            "A text of the request holds what cannot be stored, such as \\u0000 or half a surrogate pair."
+        }
+        ("22003" | "22008", _) => "A number or a time of the request is out of range.",
+        (_, "22") => "A value of the request is not valid.",
+        ("23505", _) => {
+            tracing::warn!(error = %chain(error), "two requests wrote the same at once");
+            return ApiError::under_way(
+                "Another request wrote the same at the same time; please try again.".to_owned(),
+            );
+        }
+        // A table, function, column, schema or right is gone.
+        ("3F000" | "42501" | "42703" | "42704" | "42883" | "42P01", _) => {
+            return not_as_made(error);
+        }
+        _ => return fault(error),
+    };
+    tracing::warn!(error = %chain(error), "the database refused a value");
+    ApiError::bad_request(told.to_owned())
 }
 
 /// The name of a request that was given to a different one before, and where the client gave it.
@@ -110,7 +136,8 @@ pub(crate) fn fault(error: &Error) -> ApiError {
             );
             ApiError::unavailable("The database is read-only at the moment.")
         }
-        ("40001" | "40P01" | "55P03", _)
+        // 54000 of PostgreSQL's own: transaction ids that run out, and the like.
+        ("40001" | "40P01" | "55P03" | "54000", _)
         | (_, "53" | "08")
         | ("57P01" | "57P02" | "57P03" | "57P04" | "57P05", _) => {
             tracing::warn!(

@@ -131,3 +131,49 @@ async fn cursors_that_are_closed_early_leave_nothing() {
     client.batch_execute(opened).await.unwrap();
     grows_little(&client, opened).await;
 }
+
+#[tokio::test]
+async fn rows_that_are_stored_whole_take_memory_for_a_chunk_at_a_time() {
+    let db = Db::new().await;
+    let client = db.login(db.a()).await;
+    // Ninety megabytes of notes, each another one.
+    client
+        .batch_execute(
+            "DO $$ DECLARE series uuid; BEGIN
+                 SELECT series_ids[1] INTO series FROM timedb.upload(
+                     valid_time => ARRAY(SELECT timestamptz '2025-01-01Z' + i * interval '1 minute' FROM generate_series(0, 29999) AS i),
+                     value => ARRAY(SELECT i::float8 FROM generate_series(0, 29999) AS i), name => ARRAY['noted']);
+                 FOR part IN 0..5 LOOP
+                     PERFORM timedb.update_values(jsonb_agg(jsonb_build_object('series_id', series,
+                         'valid_time', timestamptz '2025-01-01Z' + i * interval '1 minute',
+                         'annotation', i || repeat(' a note', 430))))
+                     FROM generate_series(part * 5000, part * 5000 + 4999) AS i;
+                 END LOOP;
+             END $$",
+        )
+        .await
+        .unwrap();
+    // Each in a process of its own: what a read decodes is more than a chunk, and the same for both.
+    let mut grown = [0, 0];
+    for (grown, streaming) in grown.iter_mut().zip(["on", "off"]) {
+        let reader = db.login(db.a()).await;
+        reader
+            .batch_execute(&format!("SET timedb.streaming_reads = {streaming}"))
+            .await
+            .unwrap();
+        let process = backend(&reader).await;
+        let before = private_memory(process);
+        let found = rows(
+            &reader,
+            "SELECT count(annotation), sum(length(annotation)) > 90000000 FROM timedb.read_versions()",
+        )
+        .await;
+        assert_eq!(found, [[Some("30000".to_owned()), Some("t".to_owned())]]);
+        *grown = private_memory(process).saturating_sub(before) >> 20;
+    }
+    let [streamed, stored] = grown;
+    assert!(
+        stored < streamed + 40,
+        "{stored} MB more, {streamed} MB streamed"
+    );
+}

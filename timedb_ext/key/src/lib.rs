@@ -4,6 +4,8 @@
 //! CRC-32 of those 43: scanners find leaked keys, and a mistyped one fails before any look-up.
 //! Keys of the Python project (43 URL-safe base64 characters) are the second accepted format.
 
+#![forbid(unsafe_code)]
+
 use std::fmt;
 
 use sha2::{Digest, Sha256};

@@ -151,7 +151,7 @@ fn put_rows(
             for (i, change) in rest.by_ref().take(run.points.len()) {
                 let cursor = answer.batches[change.batch].behind(change).cursor(tenant);
                 let row = COLUMNS.map(|column| match column {
-                    None => Arg::text(&cursor).0,
+                    None => Arg::text(&cursor).datum(),
                     Some(column) => match series.get(column) {
                         Some(of_series) => *of_series,
                         None => point_column(&chunk, i, column),
@@ -174,9 +174,9 @@ fn types() -> [Oid; COLUMNS.len()] {
 /// series_id, name, unit and labels.
 fn series_columns(series: &SeriesInfo) -> [Option<Datum>; 4] {
     [
-        Arg::uuid(&series.id).0,
-        Arg::text(&series.name).0,
-        Arg::text(&series.unit).0,
+        Arg::uuid(&series.id).datum(),
+        Arg::text(&series.name).datum(),
+        Arg::text(&series.unit).datum(),
         jsonb_datum(&series.labels),
     ]
 }

@@ -3,11 +3,10 @@
 use super::candidates::Target;
 use super::fields::{self, Change};
 use crate::error::{Error, Result, uuid_text};
-use crate::json::array_length;
-use crate::limits::{MAX_UPDATES, MAX_UPDATES_BYTES, stored_bytes, too_many};
+use crate::json::Jsonb;
+use crate::limits::{MAX_UPDATES, MAX_UPDATES_BYTES, too_many};
 use crate::time;
 use pgrx::PgSqlErrorCode;
-use pgrx::pg_sys::Datum;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use timedb_segment::NO_END;
@@ -25,12 +24,12 @@ pub struct Update {
 ///
 /// # Errors
 /// 54000 for too many updates, and for too much of them.
-pub fn check_size(updates: Datum) -> Result<()> {
-    let bytes = stored_bytes(updates);
+pub fn check_size(updates: Jsonb) -> Result<()> {
+    let bytes = updates.bytes();
     if bytes > MAX_UPDATES_BYTES {
         return Err(too_many(CALL, MAX_UPDATES_BYTES, "bytes", bytes, SPLIT));
     }
-    match array_length(updates) {
+    match updates.array_length() {
         Some(n) if n > MAX_UPDATES => Err(too_many(CALL, MAX_UPDATES, "updates", n, SPLIT)),
         _ => Ok(()),
     }

@@ -3,7 +3,7 @@
 use super::{Reader, Run, malformed, put_i64};
 use crate::error::Result;
 use crate::json::jsonb_datum;
-use crate::spi::{Arg, Statement};
+use crate::spi::{Arg, Statement, under_fresh_snapshot};
 use pgrx::pg_sys::{self, Datum};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -53,10 +53,12 @@ impl Writers {
         }
         let args = [Arg::uuids(unknown.into_iter())];
         // Not under the caller's snapshot, which may be older than the read's own.
-        WRITERS.with(|s| {
-            s.run(false, &args, |row| {
-                self.0.insert(row.uuid(1)?, row.optional_uuid(2)?);
-                Ok(())
+        under_fresh_snapshot(|| {
+            WRITERS.with(|s| {
+                s.run(true, &args, |row| {
+                    self.0.insert(row.uuid(1)?, row.optional_uuid(2)?);
+                    Ok(())
+                })
             })
         })?;
         Ok(())
@@ -185,7 +187,10 @@ impl Versions {
                 let batch = Arg::uuid(&reader.uuid()?);
                 let known = reader.take(1)?[0] != 0;
                 let user = Arg::uuid(&reader.uuid()?);
-                Ok((batch.0.unwrap_or(Datum::null()), user.0.filter(|_| known)))
+                Ok((
+                    batch.datum().unwrap_or(Datum::null()),
+                    user.datum().filter(|_| known),
+                ))
             })
             .collect::<Result<Vec<_>>>()?;
         let batch = places(reader, points, batches.len())?;
@@ -238,19 +243,19 @@ fn parse_note(reader: &mut Reader) -> Result<NoteDatums> {
     let bits = reader.take(1)?[0];
     let mut note = NoteDatums::default();
     if bits & ANNOTATION != 0 {
-        note.annotation = Arg::text(reader.str()?).0;
+        note.annotation = Arg::text(reader.str()?).datum();
     }
     if bits & TAGS != 0 {
         let tags: Vec<&str> = (0..reader.u32()?)
             .map(|_| reader.str())
             .collect::<Result<_>>()?;
-        note.tags = Arg::texts(tags.into_iter()).0;
+        note.tags = Arg::texts(tags.into_iter()).datum();
     }
     if bits & METADATA != 0 {
         note.metadata = jsonb_datum(reader.str()?);
     }
     if bits & CHANGED_BY != 0 {
-        note.changed_by = Arg::uuid(&reader.uuid()?).0;
+        note.changed_by = Arg::uuid(&reader.uuid()?).datum();
     }
     Ok(note)
 }

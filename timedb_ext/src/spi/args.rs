@@ -1,11 +1,12 @@
 //! Parameters of statements: datums that this library makes itself.
 
+use crate::json::Jsonb;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ptr;
 
 /// A parameter of a statement: a datum, or NULL.
 #[derive(Clone, Copy)]
-pub struct Arg(pub Option<Datum>);
+pub struct Arg(Option<Datum>);
 
 impl Arg {
     /// SQL NULL.
@@ -29,6 +30,16 @@ impl Arg {
     /// A `bytea`, copied into the current memory context.
     pub fn bytea(value: &[u8]) -> Self {
         Self(Some(varlena_datum(value)))
+    }
+
+    /// A `jsonb`, as the caller gave it.
+    pub fn jsonb(value: Jsonb) -> Self {
+        Self(Some(value.datum()))
+    }
+
+    /// The datum, `None` for NULL.
+    pub fn datum(self) -> Option<Datum> {
+        self.0
     }
 
     /// An array of `uuid`.
@@ -99,9 +110,16 @@ fn uuid_datum(bytes: &[u8; 16]) -> Datum {
 }
 
 fn varlena_datum(bytes: &[u8]) -> Datum {
+    let Ok(length) = i32::try_from(bytes.len()) else {
+        pgrx::ereport!(
+            ERROR,
+            pgrx::PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            "a value is too large to be stored"
+        );
+    };
     // SAFETY: copies the bytes behind a fresh varlena header.
     unsafe {
-        let text = pg_sys::cstring_to_text_with_len(bytes.as_ptr().cast(), bytes.len() as i32);
+        let text = pg_sys::cstring_to_text_with_len(bytes.as_ptr().cast(), length);
         Datum::from(text)
     }
 }

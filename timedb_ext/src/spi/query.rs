@@ -88,7 +88,8 @@ pub fn define() {
     unsafe { pg_sys::RegisterResourceReleaseCallback(Some(owner_released), ptr::null_mut()) };
 }
 
-// Runs for every resource owner, also while a transaction aborts: it raises nothing and allocates nothing.
+// Runs for every resource owner, also while a transaction aborts or the process ends, when what a thread has of
+// its own may be gone already: it raises nothing and allocates nothing.
 unsafe extern "C-unwind" fn owner_released(
     _phase: pg_sys::ResourceReleasePhase::Type,
     _is_commit: bool,
@@ -97,7 +98,7 @@ unsafe extern "C-unwind" fn owner_released(
 ) {
     // SAFETY: PostgreSQL makes the one that ends the current one while it calls.
     let owner = unsafe { pg_sys::CurrentResourceOwner };
-    OWNERS.with(|owners| {
+    let _gone = OWNERS.try_with(|owners| {
         if let Ok(mut owners) = owners.try_borrow_mut() {
             owners.retain(|(of, life)| {
                 if *of == owner {
@@ -231,7 +232,7 @@ impl Query {
                 pg_sys::CurrentResourceOwner,
                 c"timedb: query".as_ptr(),
             );
-            let _inside = Inside::of(context, owner);
+            let inside = Inside::of(context, owner);
             let life = Rc::new(Life::default());
             let callback = pg_sys::palloc0(size_of::<pg_sys::MemoryContextCallback>())
                 .cast::<pg_sys::MemoryContextCallback>();
@@ -266,8 +267,8 @@ impl Query {
             let list = pg_sys::makeParamList(args.len() as i32);
             let values = (*list).params.as_mut_slice(args.len());
             for ((value, arg), of) in values.iter_mut().zip(args).zip(parameters) {
-                value.value = arg.0.unwrap_or(pg_sys::Datum::null());
-                value.isnull = arg.0.is_none();
+                value.value = arg.datum().unwrap_or(pg_sys::Datum::null());
+                value.isnull = arg.datum().is_none();
                 value.pflags = pg_sys::PARAM_FLAG_CONST as u16;
                 value.ptype = *of;
             }
@@ -288,7 +289,10 @@ impl Query {
             );
             pg_sys::ExecutorStart(query.desc, 0);
             query.is_running = false;
-            match has_columns((*query.desc).tupDesc, columns) {
+            let fits = has_columns((*query.desc).tupDesc, columns);
+            // Before the query may end: it must not do so in its own context.
+            drop(inside);
+            match fits {
                 true => Ok(query),
                 false => Err(Error::other_columns()),
             }

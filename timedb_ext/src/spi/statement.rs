@@ -35,10 +35,10 @@ impl Statement {
 
     /// The kept plan. Call with SPI connected.
     fn plan(&self) -> Result<pg_sys::SPIPlanPtr> {
+        super::check_connected()?;
         if self.plan.get().is_null() {
-            // SAFETY: the SQL and the types live for ever; SPI copies them. A plan that has been kept
-            // outlives SPI_finish, and nobody but this cell knows it. Without SPI connected the
-            // preparation fails with a code.
+            // SAFETY: SPI is connected. The SQL and the types live for ever; SPI copies them. A plan that has been
+            // kept outlives SPI_finish, and nobody but this cell knows it.
             unsafe {
                 let plan = pg_sys::SPI_prepare_cursor(
                     self.sql.as_ptr(),
@@ -138,7 +138,9 @@ impl Statement {
 }
 
 fn split(args: &[Arg]) -> (Vec<Datum>, Vec<u8>) {
-    let values = args.iter().map(|a| a.0.unwrap_or(Datum::null()));
-    let nulls = args.iter().map(|a| if a.0.is_some() { b' ' } else { b'n' });
+    let values = args.iter().map(|a| a.datum().unwrap_or(Datum::null()));
+    let nulls = args
+        .iter()
+        .map(|a| if a.datum().is_some() { b' ' } else { b'n' });
     (values.collect(), nulls.collect())
 }

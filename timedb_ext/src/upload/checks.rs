@@ -2,7 +2,7 @@
 
 use crate::batches::BatchInfo;
 use crate::error::{Error, Result};
-use crate::limits::{MAX_BATCH_PARAMS_BYTES, MAX_WORKFLOW_BYTES, stored_bytes};
+use crate::limits::{MAX_BATCH_PARAMS_BYTES, MAX_WORKFLOW_BYTES};
 use crate::pack::UploadColumns;
 use crate::series::describe;
 use crate::time;
@@ -70,11 +70,11 @@ fn out_of_range(what: &str, instant: i64) -> Error {
 /// long.
 pub fn check_info(info: &BatchInfo) -> Result<()> {
     if let Some(json) = info.batch_params
-        && stored_bytes(json) > MAX_BATCH_PARAMS_BYTES
+        && json.bytes() > MAX_BATCH_PARAMS_BYTES
     {
         return Err(Error::invalid(format!(
             "batch_params may have at most {MAX_BATCH_PARAMS_BYTES} bytes, this has {}",
-            stored_bytes(json)
+            json.bytes()
         )));
     }
     if let Some(workflow_id) = &info.workflow_id

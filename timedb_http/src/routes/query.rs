@@ -2,6 +2,7 @@
 //! checked, since a typo that is ignored would return everything.
 
 mod buckets;
+pub(super) mod escapes;
 mod statement;
 pub(super) mod values;
 
@@ -106,16 +107,37 @@ fn common(name: &str, value: &str, read: &mut Read) -> Result<(), Problem> {
     }
 }
 
-/// Hands every parameter to `read`, and collects what that says is wrong with them.
+/// Parameters of which one may say more than the one before it.
+const LISTS: [&str; 2] = ["series_id", "aggregate"];
+
+/// Hands every parameter to `read`, and collects what that says is wrong with them. One that is given twice
+/// is refused: whichever of them counted, the client may have meant the other.
 pub(super) fn each(
     query: &str,
     mut read: impl FnMut(&str, &str) -> Result<(), Problem>,
 ) -> Result<(), Vec<FieldError>> {
-    let mut errors = Vec::new();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if let Err(problem) = read(&name, &value) {
+    let (mut errors, mut seen) = (Vec::new(), Vec::new());
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (raw_name, raw_value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = match escapes::of_query(raw_name) {
+            Ok(name) => name,
+            Err(problem) => {
+                errors.push(wrong(&["query", raw_name], raw_name, problem));
+                continue;
+            }
+        };
+        let problem = match escapes::of_query(raw_value) {
+            Err(problem) => Err((raw_value.into(), problem)),
+            Ok(value) if seen.contains(&name) && !LISTS.contains(&name.as_ref()) => Err((
+                value,
+                Problem::new("value_error", "Input should be given once"),
+            )),
+            Ok(value) => read(&name, &value).map_err(|problem| (value, problem)),
+        };
+        if let Err((value, problem)) = problem {
             errors.push(wrong(&["query", &name], value.as_ref(), problem));
         }
+        seen.push(name);
     }
     if errors.is_empty() {
         Ok(())
@@ -200,6 +222,12 @@ mod tests {
             ("all_versions=maybe", "bool_parsing", "all_versions"),
             ("series_id=7", "uuid_parsing", "series_id"),
             ("name=%00", "string_pattern_mismatch", "name"),
+            ("name=%ff", "string_unicode", "name"),
+            ("name=50%", "url_parsing", "name"),
+            ("unit=%zz", "url_parsing", "unit"),
+            ("na%ffme=x", "string_unicode", "na%ffme"),
+            ("name=a&name=b", "value_error", "name"),
+            ("as_of=0&unit=MW&as_of=1", "value_error", "as_of"),
             ("tz=%00", "string_pattern_mismatch", "tz"),
             ("end_known=", "datetime_from_date_parsing", "end_known"),
             ("as_of=yesterday", "datetime_from_date_parsing", "as_of"),

@@ -1,8 +1,8 @@
 //! `GET /series/labels`: the names of labels. `GET /series/labels/{label}`: the values of one, page by page.
 
 use axum::{
-    extract::{Path, RawQuery, State, rejection::PathRejection},
-    http::HeaderMap,
+    extract::{RawQuery, State},
+    http::{HeaderMap, Uri},
     response::Response,
 };
 use serde_json::{Value, json};
@@ -10,9 +10,9 @@ use tokio_postgres::{Client, Row, types::Type};
 
 use super::super::{
     invalid, json_response,
-    query::{each, values, wrong},
+    query::{each, escapes, values, wrong},
 };
-use crate::{db::Access, error::ApiError, extract::api_key, intake::Problem, router::AppState};
+use crate::{db::Access, error::ApiError, extract::api_key, router::AppState};
 
 const NAMES: &str = "SELECT label, series FROM timedb.label_names()";
 const VALUES: &str = "SELECT value, series FROM timedb.label_values($1, $2, $3, $4)";
@@ -39,22 +39,18 @@ pub(crate) async fn label_names(
 
 pub(crate) async fn label_values(
     State(state): State<AppState>,
-    path: Result<Path<String>, PathRejection>,
+    uri: Uri,
     headers: HeaderMap,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
     let key = api_key(&headers)?;
     let (mut label, mut prefix, mut after) = (None, None, None);
     let mut limit = PAGE;
-    let name = path.map(|Path(label)| label).unwrap_or_default();
-    let read_label = match name.as_str() {
-        // What the path says is no text.
-        "" => Err(Problem::unreadable()),
-        name => values::text(name, &mut label),
-    };
+    let raw_label = last_part(&uri);
+    let read_label = escapes::of_path(raw_label).and_then(|name| values::text(&name, &mut label));
     let mut errors = Vec::new();
     if let Err(problem) = read_label {
-        errors.push(wrong(&["path", "label"], name.as_str(), problem));
+        errors.push(wrong(&["path", "label"], raw_label, problem));
     }
     let read = each(
         raw.as_deref().unwrap_or_default(),
@@ -87,6 +83,11 @@ pub(crate) async fn label_values(
     let next = next.map(|last| last.get::<_, &str>(0));
     let answer = json!({ "count": shown.len(), "data": data(shown, "value"), "next": next });
     Ok(json_response(answer.to_string()))
+}
+
+/// The last part of a path, as it came.
+pub(super) fn last_part(uri: &Uri) -> &str {
+    uri.path().rsplit('/').next().unwrap_or_default()
 }
 
 /// Each text with the number of series that have it.

@@ -3,8 +3,8 @@
 
 use axum::{
     body::Body,
-    extract::{Path, RawQuery, State, rejection::PathRejection},
-    http::HeaderMap,
+    extract::{RawQuery, State},
+    http::{HeaderMap, Uri},
     response::Response,
 };
 use futures_util::future::join3;
@@ -14,8 +14,9 @@ use uuid::Uuid;
 use super::{
     super::{
         invalid, json_response,
-        query::{each, values, wrong},
+        query::{each, escapes, values, wrong},
     },
+    labels::last_part,
     search::{write_instant, write_series},
 };
 use crate::{
@@ -33,16 +34,14 @@ const DESCRIBE: &str = "SELECT series_id, name, unit, description, labels::pg_ca
 const RENAME: &str = "SELECT timedb.rename_series($1, $2, $3::pg_catalog.text::pg_catalog.jsonb)";
 const UPDATE: &str = "SELECT timedb.update_series($1, $2, $3)";
 
-type SeriesPath = Result<Path<String>, PathRejection>;
-
 pub(crate) async fn describe_series(
     State(state): State<AppState>,
-    path: SeriesPath,
+    uri: Uri,
     headers: HeaderMap,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
     let key = api_key(&headers)?;
-    let id = match series_id(path, raw.as_deref()) {
+    let id = match series_id(&uri, raw.as_deref()) {
         Ok(id) => id,
         Err(errors) => return Err(invalid(&state, key.as_ref(), &errors).await),
     };
@@ -53,7 +52,7 @@ pub(crate) async fn describe_series(
 
 pub(crate) async fn change_series(
     State(state): State<AppState>,
-    path: SeriesPath,
+    uri: Uri,
     headers: HeaderMap,
     RawQuery(raw): RawQuery,
     body: Body,
@@ -66,7 +65,7 @@ pub(crate) async fn change_series(
             let answer = ApiError::not_json(content_type);
             return Err(body.refuse(&state.db, key, answer).await);
         }
-        let read = series_id(path, raw.as_deref());
+        let read = series_id(&uri, raw.as_deref());
         let (id, change) = match read.and_then(|id| Ok((id, read_change(&body.bytes)?))) {
             Ok(read) => read,
             Err(errors) => return Err(body.invalid(&state.db, key, &errors).await),
@@ -100,10 +99,11 @@ pub(crate) async fn change_series(
 }
 
 /// The series that the path names; there is nothing to ask for beside it.
-fn series_id(path: SeriesPath, query: Option<&str>) -> Result<Uuid, Vec<FieldError>> {
-    let text = path.map(|Path(id)| id).unwrap_or_default();
-    let id = Uuid::try_parse(&text)
-        .map_err(|_| wrong(&["path", "series_id"], text.as_str(), Problem::uuid()));
+fn series_id(uri: &Uri, query: Option<&str>) -> Result<Uuid, Vec<FieldError>> {
+    let raw = last_part(uri);
+    let id = escapes::of_path(raw)
+        .and_then(|text| Uuid::try_parse(&text).map_err(|_| Problem::uuid()))
+        .map_err(|problem| wrong(&["path", "series_id"], raw, problem));
     let rest = each(query.unwrap_or_default(), |_, _| Err(values::unknown()));
     match (id, rest) {
         (Ok(id), Ok(())) => Ok(id),
