@@ -22,6 +22,9 @@ cargo build --quiet --release --package timedb_tests --bin timedb_soak || die "t
 say "Soaking for ${SOAK_SECONDS:=300} seconds"
 export SOAK_SECONDS SOAK_SEED=${SOAK_SEED:-1}
 export TIMEDB_TEST_PG_BIN=$TREE_BIN TIMEDB_TEST_ROOT=$ROOT
+# tests/crashes.py searches the cluster's log, and needs no packages.
+TIMEDB_TEST_PYTHON=$(command -v "${PYTHON:-python3}") || die "python3 is missing"
+export TIMEDB_TEST_PYTHON
 # Settings of the harness that the soak has no use for: it starts a cluster of its own, and no server.
-export TIMEDB_TEST_ADMIN_DSN='' TIMEDB_BIN='' TIMEDB_TEST_PYTHON=''
+export TIMEDB_TEST_ADMIN_DSN='' TIMEDB_BIN=''
 "$TARGET_DIR/release/timedb_soak" 9>&-

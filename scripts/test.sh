@@ -54,12 +54,19 @@ export TIMEDB_TEST_ROOT=$ROOT
 export RUST_BACKTRACE=0
 say "Running the behaviour tests"
 leaked_keys=$ROOT/tests/leaked_keys.py
+crashes=$ROOT/tests/crashes.py
+"$TIMEDB_TEST_PYTHON" "$crashes" --self-check
 psql=("$TREE_BIN/psql" "$(cluster_dsn postgres postgres)")
 "$TIMEDB_TEST_PYTHON" "$leaked_keys" watch "$CLUSTER" "${psql[@]}" 9>&- &
 watcher=$!
 trap 'kill "$watcher"; cluster_remove test' EXIT
-cargo test -p timedb_tests --no-fail-fast "$@"
-if (($# == 0)); then
+passed=1
+cargo test -p timedb_tests --no-fail-fast "$@" || passed=0
+# Also when only a few tests ran, and when some failed: a crash is often what they failed for.
+say "Looking for crashes in the log"
+"$TIMEDB_TEST_PYTHON" "$crashes" "$CLUSTER/server.log" || passed=0
+if (($# == 0 && passed)); then
     say "Looking for API keys in logs and statistics"
     "$TIMEDB_TEST_PYTHON" "$leaked_keys" report "$CLUSTER" "$CLUSTER/server.log" "${psql[@]}"
 fi
+((passed))
