@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Deletes the state folder: the private clusters with their data, the copy of PostgreSQL, the
+# Deletes the state folder: the private clusters with their data, the copies of PostgreSQL, the
 # Python environment.
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
@@ -10,12 +10,12 @@ for part in tree cluster; do
 done
 
 use_state
-for name in run test bench; do take_lock "$name"; done
+for name in run test bench soak; do take_lock "$name"; done
 if find_pg_config >/dev/null; then
     use_postgres
     use_tree
-    for name in run test bench; do cluster_remove "$name"; done
+    for name in run test bench soak; do cluster_remove "$name"; done
 fi
 # Only what the scripts made: TIMEDB_STATE_DIR may hold more.
-rm -rf "$STATE"/{run,test,bench,venv} "$STATE"/pg[0-9]* "$STATE"/{run,test,bench}.lock
+rm -rf "$STATE"/{run,test,bench,soak,assert,venv} "$STATE"/pg[0-9]* "$STATE"/{run,test,bench,soak}.lock
 rmdir "$STATE" 2>/dev/null || true

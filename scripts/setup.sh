@@ -30,7 +30,14 @@ have flock || need util-linux
 if is_root && ! have runuser; then need util-linux; fi
 case ${1:-} in
 test | soak) [[ -x /usr/sbin/pgbouncer ]] || have pgbouncer || need pgbouncer ;;&
-soak) have sqlsmith || need sqlsmith ;;
+soak)
+    have sqlsmith || need sqlsmith
+    # They build the PostgreSQL with assertions.
+    have bison || need bison
+    have flex || need flex
+    have make || need make
+    if have apt-get; then have dpkg-source || need dpkg-dev; fi
+    ;;
 esac
 
 # Prints the newest supported version that the package lists offer.

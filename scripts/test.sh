@@ -37,14 +37,7 @@ trap 'cluster_remove test' EXIT
 cluster_remove test
 # A library that let Rust's backtraces into its errors would do so here.
 export RUST_BACKTRACE=1
-# Nothing of this cluster outlives the run; the tests of durability start clusters of their own. It tells
-# its log whatever it can be told to: no API key may be in there afterwards.
-cluster_start test 'fsync = off' 'full_page_writes = off' 'max_connections = 200' \
-    'log_statement = all' 'log_min_duration_statement = 0' 'log_min_messages = debug2' \
-    'log_error_verbosity = verbose' 'log_min_error_statement = debug5' \
-    'log_parameter_max_length_on_error = -1' "log_line_prefix = '%m [%p] app=%a '" \
-    "shared_preload_libraries = 'pg_stat_statements'" 'pg_stat_statements.max = 50000' \
-    'pg_stat_statements.track = all'
+cluster_start test "${TEST_SETTINGS[@]}"
 cluster_sql postgres 'CREATE EXTENSION pg_stat_statements SCHEMA public'
 
 export TIMEDB_BIN TIMEDB_TEST_PYTHON TIMEDB_TEST_LINTER=${TIMEDB_TEST_LINTER:-}
@@ -54,12 +47,19 @@ export TIMEDB_TEST_ROOT=$ROOT
 export RUST_BACKTRACE=0
 say "Running the behaviour tests"
 leaked_keys=$ROOT/tests/leaked_keys.py
+crashes=$ROOT/tests/crashes.py
+"$TIMEDB_TEST_PYTHON" "$crashes" --self-check
 psql=("$TREE_BIN/psql" "$(cluster_dsn postgres postgres)")
 "$TIMEDB_TEST_PYTHON" "$leaked_keys" watch "$CLUSTER" "${psql[@]}" 9>&- &
 watcher=$!
 trap 'kill "$watcher"; cluster_remove test' EXIT
-cargo test -p timedb_tests --no-fail-fast "$@"
-if (($# == 0)); then
+passed=1
+cargo test -p timedb_tests --no-fail-fast "$@" || passed=0
+# Also when only a few tests ran, and when some failed: a crash is often what they failed for.
+say "Looking for crashes in the log"
+"$TIMEDB_TEST_PYTHON" "$crashes" "$CLUSTER/server.log" || passed=0
+if (($# == 0 && passed)); then
     say "Looking for API keys in logs and statistics"
     "$TIMEDB_TEST_PYTHON" "$leaked_keys" report "$CLUSTER" "$CLUSTER/server.log" "${psql[@]}"
 fi
+((passed))

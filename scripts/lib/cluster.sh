@@ -2,6 +2,15 @@
 # Private PostgreSQL clusters: one folder `$STATE/<name>` each, on a free port of 127.0.0.1 (password)
 # and a socket in a folder that only its owner may enter (no password). Sourced after tree.sh.
 
+# Settings of a cluster for the behaviour tests. Nothing of it outlives the run; the tests of durability start
+# clusters of their own. It tells its log whatever it can be told to: no API key may be in there afterwards.
+TEST_SETTINGS=('fsync = off' 'full_page_writes = off' 'max_connections = 200'
+    'log_statement = all' 'log_min_duration_statement = 0' 'log_min_messages = debug2'
+    'log_error_verbosity = verbose' 'log_min_error_statement = debug5'
+    'log_parameter_max_length_on_error = -1' "log_line_prefix = '%m [%p] app=%a '"
+    "shared_preload_libraries = 'pg_stat_statements'" 'pg_stat_statements.max = 50000'
+    'pg_stat_statements.track = all')
+
 # Percent-encodes what a connection URI would misread in a path.
 uri_path() {
     local text=$1 out='' char i

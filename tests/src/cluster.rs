@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_postgres::Client;
 
 use crate::{Config, Output, Run, connect};
 
-/// A private cluster in a temporary folder, reachable over its socket only; gone with the value.
+/// A private cluster in a temporary folder, reachable over its socket only; gone with the value. When its log
+/// tells of a crash then, the test fails.
 pub struct ThrowawayCluster {
     folder: PathBuf,
+    crashes_on_purpose: AtomicBool,
 }
 
 impl ThrowawayCluster {
@@ -24,6 +27,7 @@ impl ThrowawayCluster {
             .ok();
         let cluster = Self {
             folder: PathBuf::from(made.trim()),
+            crashes_on_purpose: AtomicBool::new(false),
         };
         let data = cluster.data();
         let bin = &Config::get().pg_bin;
@@ -89,6 +93,16 @@ impl ThrowawayCluster {
         as_server("cat").args([self.folder.join("log")]).ok()
     }
 
+    /// What the server's log tells of crashes, leaks and panics so far; empty when there are none.
+    pub fn crashes(&self) -> String {
+        crashes_in(&self.folder.join("log"))
+    }
+
+    /// The test has the server crash, and looks itself at what the log tells of it.
+    pub fn crashes_on_purpose(&self) {
+        self.crashes_on_purpose.store(true, Ordering::Relaxed);
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
@@ -102,8 +116,35 @@ impl ThrowawayCluster {
 impl Drop for ThrowawayCluster {
     fn drop(&mut self) {
         pg_ctl(&self.folder, &["stop", "-m", "immediate"]);
+        let crashes = if *self.crashes_on_purpose.get_mut() {
+            String::new()
+        } else {
+            self.crashes()
+        };
         as_server("rm").args(["-rf"]).args([&self.folder]).run();
+        fail_for(&crashes);
     }
+}
+
+/// What `tests/crashes.py` finds in a server's log: the lines, or nothing.
+pub fn crashes_in(log: &Path) -> String {
+    let config = Config::get();
+    let output = Run::new(&config.python)
+        .args([&config.root.join("tests/crashes.py"), log])
+        .run();
+    if output.code == 0 {
+        String::new()
+    } else {
+        output.stderr
+    }
+}
+
+/// Fails the test when a server that it had to itself crashed; for what is dropped.
+///
+/// # Panics
+/// When there is a crash, and the test does not fail for another reason already.
+pub fn fail_for(crashes: &str) {
+    assert!(crashes.is_empty() || std::thread::panicking(), "{crashes}");
 }
 
 fn pg_ctl(folder: &Path, action: &[&str]) -> Output {

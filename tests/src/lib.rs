@@ -12,7 +12,7 @@ mod recorder;
 mod schema;
 mod sql;
 
-pub use cluster::{ThrowawayCluster, as_server};
+pub use cluster::{ThrowawayCluster, as_server, crashes_in, fail_for};
 pub use command::{Output, Run, cli, pg_tool, psql, python, signal};
 pub use config::Config;
 pub use db::{Db, Role, Tenant};

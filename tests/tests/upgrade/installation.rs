@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use timedb_tests::{Config, Run, as_server, connect};
+use timedb_tests::{Config, Run, as_server, connect, crashes_in, fail_for};
 use tokio_postgres::Client;
 
 /// The installation and its running cluster; gone with the value.
@@ -115,9 +115,11 @@ impl Drop for Installation {
             .args(["stop", "-w", "-m", "immediate", "-D"])
             .args([self.data()])
             .run();
+        let crashes = crashes_in(&self.folder.join("log"));
         // The copy belongs to whoever runs the tests, the cluster to the server's user.
         drop(std::fs::remove_dir_all(self.folder.join("tree")));
         as_server("rm").args(["-rf"]).args([&self.folder]).run();
+        fail_for(&crashes);
     }
 }
 

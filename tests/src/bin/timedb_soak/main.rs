@@ -51,6 +51,7 @@ async fn main() -> ExitCode {
 
     let verdict = Verdict {
         log: store.log(),
+        crashes: store.crashes(),
         rows_are_the_same: before == store.rows_of_a().await,
         calls: store.calls().await,
         written: store.points_of_b().await,

@@ -197,6 +197,12 @@ impl Store {
         self.cluster.log()
     }
 
+    /// What the server's log tells of crashes, leaks and panics. Whoever asks says so: the end of the cluster is silent.
+    pub fn crashes(&self) -> String {
+        self.cluster.crashes_on_purpose();
+        self.cluster.crashes()
+    }
+
     /// Whether the server's log holds something of tenant a's.
     pub fn names_a(&self, text: &str) -> bool {
         self.canaries

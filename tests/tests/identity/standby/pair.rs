@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use timedb_tests::{Config, Run, ThrowawayCluster, as_server, authenticate, connect, upload};
+use timedb_tests::{
+    Config, Run, ThrowawayCluster, as_server, authenticate, connect, crashes_in, fail_for, upload,
+};
 
 use crate::run;
 
@@ -116,7 +118,7 @@ impl Standby {
             .args(["--checkpoint=fast", "--no-sync", "-R", "-d", &source, "-D"])
             .args([standby.data()])
             .ok();
-        let log = standby.folder.join("standby.log").display().to_string();
+        let log = standby.log_file().display().to_string();
         standby.control(&["start", "-o", &format!("-p {PORT}"), "-l", &log]);
         standby
     }
@@ -133,16 +135,19 @@ impl Standby {
             .ok();
     }
 
+    fn log_file(&self) -> PathBuf {
+        self.folder.join("standby.log")
+    }
+
     fn log(&self) -> String {
-        as_server("cat")
-            .args([self.folder.join("standby.log")])
-            .ok()
+        as_server("cat").args([self.log_file()]).ok()
     }
 }
 
 impl Drop for Standby {
     fn drop(&mut self) {
         self.control(&["stop", "-m", "immediate"]);
+        fail_for(&crashes_in(&self.log_file()));
     }
 }
 
