@@ -36,6 +36,7 @@ soak)
     have bison || need bison
     have flex || need flex
     have make || need make
+    pkg-config --exists libxml-2.0 2>/dev/null || need libxml2-dev
     if have apt-get; then have dpkg-source || need dpkg-dev; fi
     ;;
 esac

@@ -42,7 +42,7 @@ if use_assert_server; then
     trap 'cluster_remove soak' EXIT
     cluster_remove soak
     # For the backtrace of what crashes.
-    ulimit -c unlimited 2>/dev/null || true
+    CLUSTER_OPTIONS=(-c)
     cluster_start soak "${TEST_SETTINGS[@]}"
     cluster_sql postgres 'CREATE EXTENSION pg_stat_statements SCHEMA public'
     [[ $(cluster_sql postgres 'SHOW debug_assertions') == on ]] || die "the server does not check assertions"

@@ -2,8 +2,8 @@
 # A PostgreSQL that checks itself: built from source with assertions, which also has it overwrite memory that is
 # freed and check memory contexts for writes past their chunks. Sourced after common.sh, use_postgres and use_state.
 
-# Few features: none of them is of the extension's, and their libraries may be missing.
-ASSERT_OPTIONS=(--enable-cassert --enable-debug --without-readline --without-zlib)
+# Few features: none of them is of the extension's, and their libraries may be missing. The attacks use XML.
+ASSERT_OPTIONS=(--enable-cassert --enable-debug --without-readline --without-zlib --with-libxml)
 ASSERT_CFLAGS='-O1 -g -fno-omit-frame-pointer'
 
 # Runs a program of apt with lists and caches of our own, which know source packages; the system's stay as they are.

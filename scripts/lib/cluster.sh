@@ -11,6 +11,9 @@ TEST_SETTINGS=('fsync = off' 'full_page_writes = off' 'max_connections = 200'
     "shared_preload_libraries = 'pg_stat_statements'" 'pg_stat_statements.max = 50000'
     'pg_stat_statements.track = all')
 
+# More options of `pg_ctl start`, such as -c for core files.
+CLUSTER_OPTIONS=()
+
 # Percent-encodes what a connection URI would misread in a path.
 uri_path() {
     local text=$1 out='' char i
@@ -90,7 +93,7 @@ cluster_start() {
             printf "log_destination = stderr\nlogging_collector = off\n"
             printf '%s\n' "$@"
         } | as_server tee "$CLUSTER_DATA/timedb.conf" >/dev/null
-        if as_server "$TREE_BIN/pg_ctl" -D "$CLUSTER_DATA" -w -t 120 -l "$CLUSTER/server.log" start >/dev/null 9>&-; then
+        if as_server "$TREE_BIN/pg_ctl" -D "$CLUSTER_DATA" -w -t 120 -l "$CLUSTER/server.log" "${CLUSTER_OPTIONS[@]}" start >/dev/null 9>&-; then
             printf '%s\n' "$CLUSTER_PORT" >"$CLUSTER/port"
             CLUSTER_ADMIN_DSN=postgresql://postgres:$(<"$CLUSTER/password")@127.0.0.1:$CLUSTER_PORT/postgres
             note "PostgreSQL $PG_MAJOR runs on 127.0.0.1:$CLUSTER_PORT, log in $CLUSTER/server.log"
