@@ -13,7 +13,7 @@ pub mod store;
 mod tls;
 mod transaction;
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use deadpool::managed::{Pool, PoolError, Timeouts};
 
@@ -32,9 +32,12 @@ pub(crate) use transaction::StreamFault;
 use key_use::KeyUse;
 use lease::{Lease, Manager};
 
-/// The pool and the limits of a request.
+/// The pool and the limits of a request. A clone is the same one: each request takes some.
 #[derive(Clone)]
-pub(crate) struct Database {
+pub(crate) struct Database(Arc<Parts>);
+
+/// What [`Database`] holds.
+pub(crate) struct Parts {
     pool: Pool<Manager>,
     /// The connection of readiness probes: requests must not be able to make the server look broken.
     probes: Pool<Manager>,
@@ -43,7 +46,15 @@ pub(crate) struct Database {
     acquire_timeout: Duration,
     begin_read: String,
     begin_write: String,
-    key_use: Arc<KeyUse>,
+    key_use: KeyUse,
+}
+
+impl Deref for Database {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl Database {
@@ -79,7 +90,7 @@ impl Database {
                 store::GUARD
             )
         };
-        Self {
+        Self(Arc::new(Parts {
             pool: pool(size),
             probes: pool(1),
             parties: Parties::default(),
@@ -87,8 +98,8 @@ impl Database {
             acquire_timeout: config.acquire_timeout,
             begin_read: begin(" READ ONLY"),
             begin_write: begin(""),
-            key_use: Arc::default(),
-        }
+            key_use: KeyUse::default(),
+        }))
     }
 
     /// Who a key counts as where tenants have shares.

@@ -22,7 +22,7 @@ pub(crate) struct AppState {
     pub db: Database,
     pub request_timeout: Duration,
     pub max_body_bytes: usize,
-    pub body_memory: BodyMemory,
+    pub body_memory: Arc<BodyMemory>,
     pub config: Arc<ServerConfig>,
 }
 
@@ -32,11 +32,11 @@ impl AppState {
             db: Database::new(&config),
             request_timeout: config.request_timeout,
             max_body_bytes: config.max_body_bytes,
-            body_memory: BodyMemory::new(
+            body_memory: Arc::new(BodyMemory::new(
                 config.body_memory,
                 config.max_body_bytes,
                 config.acquire_timeout,
-            ),
+            )),
             config: Arc::new(config),
         }
     }

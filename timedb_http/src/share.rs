@@ -92,7 +92,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Memory for the bodies of all requests together, in bytes, of which each party has a share.
-#[derive(Clone)]
 pub(crate) struct BodyMemory {
     all: Arc<Semaphore>,
     shares: Shares,

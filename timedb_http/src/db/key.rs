@@ -4,23 +4,29 @@ use std::fmt;
 
 /// A key's text; `Debug` shows none of it.
 #[derive(Clone)]
-pub struct ApiKey(String);
+pub struct ApiKey {
+    text: String,
+    fingerprint: [u8; 32],
+}
 
 impl ApiKey {
     /// Takes a key as it came, if it has the form of one; whether it is valid, the database decides.
     pub fn parse(text: &str) -> Option<Self> {
         let well_formed = timedb_key::check(text).is_ok();
-        well_formed.then(|| Self(text.to_owned()))
+        well_formed.then(|| Self {
+            text: text.to_owned(),
+            fingerprint: timedb_key::hash(text),
+        })
     }
 
     /// The secret itself, for the wire only.
     pub(crate) fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// What tells keys apart without being one.
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
-        timedb_key::hash(&self.0)
+        self.fingerprint
     }
 }
 

