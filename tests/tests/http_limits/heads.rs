@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use timedb_tests::{Db, Role, Server};
+use timedb_tests::{Role, Server};
 
 use crate::wire::{Wire, request};
 use crate::{is_error, with_one_series};
