@@ -213,11 +213,7 @@ async fn what_is_no_text_in_a_url_is_refused_by_name() {
             json!(["path", "label"]),
             "url_parsing",
         ),
-        (
-            "/series/%ff",
-            json!(["path", "series_id"]),
-            "string_unicode",
-        ),
+        ("/series/%ff", json!(["path", "series_id"]), "uuid_parsing"),
     ] {
         let mut wire = Wire::send_to(&server, request(&format!("GET {path}"), &[&key], "")).await;
         let answer = wire.answer(SOON).await.unwrap();

@@ -101,9 +101,11 @@ pub(crate) async fn change_series(
 /// The series that the path names; there is nothing to ask for beside it.
 fn series_id(uri: &Uri, query: Option<&str>) -> Result<Uuid, Vec<FieldError>> {
     let raw = last_part(uri);
+    // Whatever is wrong with its escapes, it is no id.
     let id = escapes::of_path(raw)
-        .and_then(|text| Uuid::try_parse(&text).map_err(|_| Problem::uuid()))
-        .map_err(|problem| wrong(&["path", "series_id"], raw, problem));
+        .ok()
+        .and_then(|text| Uuid::try_parse(&text).ok())
+        .ok_or_else(|| wrong(&["path", "series_id"], raw, Problem::uuid()));
     let rest = each(query.unwrap_or_default(), |_, _| Err(values::unknown()));
     match (id, rest) {
         (Ok(id), Ok(())) => Ok(id),
