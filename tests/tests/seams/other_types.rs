@@ -88,7 +88,7 @@ const CALLS: &[&str] = &[
     "SELECT d.* FROM timedb.series AS s, timedb.describe_series(s.series_id) AS d",
     "SELECT timedb.rename_series((SELECT series_id FROM timedb.series LIMIT 1), 'renamed')",
     "SELECT timedb.update_series((SELECT series_id FROM timedb.series LIMIT 1), 'MW', 'text')",
-    "SELECT timedb.authenticate('tdb_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf1Yo7hP')",
+    "SELECT timedb.authenticate('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')",
 ];
 
 /// Replaces a table by one whose column is of another type, with the same rows otherwise.
