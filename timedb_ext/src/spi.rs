@@ -76,12 +76,7 @@ pub fn under_fresh_snapshot<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
 /// # Errors
 /// Whatever `f` returns.
 pub fn under_latest_snapshot<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
-    // SAFETY: the snapshot is popped below, or by PostgreSQL where `f` raises an error.
-    unsafe {
-        pg_sys::CommandCounterIncrement();
-        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-        let result = f();
-        pg_sys::PopActiveSnapshot();
-        result
-    }
+    // SAFETY: makes the transaction's own writes visible to snapshots from here on.
+    unsafe { pg_sys::CommandCounterIncrement() };
+    under_fresh_snapshot(f)
 }
