@@ -103,9 +103,10 @@ use_assert_server() {
         # As root, a source that installs elsewhere would write over the system's PostgreSQL.
         if is_root; then chown postgres: "$ASSERT/build" "$ASSERT/stage"; fi
         ASSERT_MISSING="PostgreSQL $version does not build with assertions, see $log"
-        # The name of the libraries' folder is one that every source keeps.
+        # The name of the libraries' folder is one that every source keeps. PostgreSQL's makefiles write no headers
+        # when they believe to be a part of another make, as under `make soak`.
         # shellcheck disable=SC2016
-        as_server nice sh -c 'set -e
+        as_server env -u MAKELEVEL -u MAKEFLAGS -u MFLAGS nice sh -c 'set -e
             build=$1 source=$2 stage=$3
             shift 3
             cd "$build"
