@@ -65,6 +65,11 @@ elif [[ ! -f $("$config" --includedir-server)/postgres.h || ! -x $("$config" --b
     major=$("$config" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
 fi
 
+# The tests look whether this extension, which comes in a package of its own, prints keys.
+if [[ ${1:-} == test && -z $major && ! -f $("$config" --pkglibdir)/pgaudit.so ]]; then
+    need "postgresql-$("$config" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')-pgaudit"
+fi
+
 if ((${#missing[@]})) || [[ -n $major ]]; then
     what=("${missing[@]}")
     [[ -z $major ]] || what+=("PostgreSQL's server and its development files")
@@ -88,6 +93,7 @@ if ((${#missing[@]})) || [[ -n $major ]]; then
                 die "this distribution's packages hold no PostgreSQL ${PG_MAJORS[-1]} to ${PG_MAJORS[0]}: add the PostgreSQL project's own apt repository, or set PG_CONFIG"
         fi
         need "postgresql-$major" "postgresql-server-dev-$major"
+        if [[ ${1:-} == test ]]; then need "postgresql-$major-pgaudit"; fi
     fi
     # Without this, the server's package would create and start a cluster of the system.
     no_cluster=/etc/postgresql-common/createcluster.d/timedb-setup.conf

@@ -31,6 +31,29 @@ CREATE FUNCTION timedb.login(key text) RETURNS uuid
 COMMENT ON FUNCTION timedb.login(text) IS
     'Makes the key''s tenant the current one for the session, until timedb.logout() or DISCARD ALL. A key revoked later keeps its session. Not for pooled connections.';
 
+-- Lives in the backend's memory; works in READ ONLY transactions and on a standby.
+CREATE FUNCTION timedb.challenge() RETURNS bytea
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'challenge_wrapper';
+COMMENT ON FUNCTION timedb.challenge() IS
+    'Random bytes for proofs of a key in this session (docs/security.md, "Proofs"); those for an earlier challenge are not accepted any more.';
+
+-- Definer (timedb_keeper), as authenticate.
+CREATE FUNCTION timedb.authenticate_proof(proof bytea) RETURNS uuid
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'authenticate_proof_wrapper';
+COMMENT ON FUNCTION timedb.authenticate_proof(bytea) IS
+    'As timedb.authenticate(), with a proof of the key in answer to timedb.challenge(), which nobody who reads it can use again. Keeps statement parameters out of PostgreSQL''s log until the transaction ends.';
+
+-- Definer (timedb_keeper), as login.
+CREATE FUNCTION timedb.login_proof(proof bytea) RETURNS uuid
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'login_proof_wrapper';
+COMMENT ON FUNCTION timedb.login_proof(bytea) IS
+    'As timedb.login(), with a proof of the key in answer to timedb.challenge(), which nobody who reads it can use again.';
+
 CREATE FUNCTION timedb.logout() RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'logout_wrapper';
@@ -40,4 +63,4 @@ CREATE FUNCTION timedb.hide_parameters() RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'hide_parameters_wrapper';
 COMMENT ON FUNCTION timedb.hide_parameters() IS
-    'Keeps statement parameters, such as a key, out of the server''s log until the transaction ends.';
+    'Keeps statement parameters, such as a key, out of the server''s log until the transaction ends, also out of what pgaudit, auto_explain and debug_print_plan write there.';

@@ -66,7 +66,7 @@ BEGIN
     END IF;
 
     api_key := timedb._generate_key();
-    new_key_id := timedb._store_key(old_key.tenant_id, old_key.user_id, rotate_key.api_key, old_key.name, old_key.access,
+    new_key_id := timedb._store_key(old_key.tenant_id, old_key.user_id, old_key.name, old_key.access,
         NULL, now + (old_key.expires_at - GREATEST(old_key.created_at, old_key.not_before)), 'key_created',
         pg_catalog.jsonb_build_object('replaces', old_key.key_id));
     old_key_until := LEAST(old_key.expires_at, now + rotate_key.overlap);
@@ -101,7 +101,7 @@ BEGIN
         PERFORM timedb._record_event(holder.tenant_id, 'key_revoked', holder.user_id, old_key.key_id,
             pg_catalog.jsonb_build_object('name', old_key.name));
     END LOOP;
-    PERFORM timedb._store_key(holder.tenant_id, holder.user_id, api_key, 'default', 'read_write', NULL, NULL, 'key_created');
+    PERFORM timedb._store_key(holder.tenant_id, holder.user_id, 'default', 'read_write', NULL, NULL, 'key_created');
     RETURN api_key;
 END
 $$;

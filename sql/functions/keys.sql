@@ -1,7 +1,9 @@
 -- Making and listing keys. What touches key material in clear is in Rust (the crate timedb_key), and
--- but for check_key() callable by timedb_keeper's functions only.
+-- but for check_key() callable by timedb_keeper's functions only. Extensions such as pgaudit print what
+-- statements are given: so no statement of these functions is given a key or its hash. An assignment is no
+-- statement in PL/pgSQL; PERFORM and SELECT are.
 
--- A fresh key: tdb_, 43 base62 characters of 256 random bits, 6 of checksum.
+-- A fresh key: tdb_, 43 base62 characters of 256 random bits, 6 of checksum. _take_key() tells what is kept of it.
 CREATE FUNCTION timedb._generate_key() RETURNS text
     LANGUAGE c VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', '_generate_key_wrapper';
@@ -14,11 +16,17 @@ CREATE FUNCTION timedb.check_key(key text) RETURNS TABLE (format text, problem t
 COMMENT ON FUNCTION timedb.check_key(text) IS
     'Whether a text can be an API key, by its form and checksum alone: its format (timedb or legacy), or the problem. Whether the key is valid, only timedb.authenticate() tells.';
 
--- SHA-256, as it stands in api_keys.
-CREATE FUNCTION timedb._key_hash(key text) RETURNS bytea
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', '_key_hash_wrapper';
-COMMENT ON FUNCTION timedb._key_hash(text) IS 'Hashes a key as it is stored. Private.';
+-- Takes a key that exists already, and returns what keeps it from being one, or NULL.
+CREATE FUNCTION timedb._bring_key(key text) RETURNS text
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', '_bring_key_wrapper';
+COMMENT ON FUNCTION timedb._bring_key(text) IS 'Takes a key to be stored. Private.';
+
+-- What the store keeps of the key that was generated or brought last; tells it once.
+CREATE FUNCTION timedb._take_key() RETURNS TABLE (key_hash bytea, key_prefix text, legacy boolean)
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1
+    AS 'MODULE_PATHNAME', '_take_key_wrapper';
+COMMENT ON FUNCTION timedb._take_key() IS 'What is kept of a new key. Private.';
 
 -- Names are for people: trimmed, and nothing that a terminal would obey.
 CREATE FUNCTION timedb._key_name(name text) RETURNS text
@@ -37,9 +45,9 @@ END
 $$;
 COMMENT ON FUNCTION timedb._key_name(text) IS 'Checks and trims the name of a key. Private.';
 
--- Stores what is kept of a key, notes the event and returns the key's id; NULL when the store has the
+-- Stores what is kept of the new key, notes the event and returns the key's id; NULL when the store has the
 -- key already. The caller has locked the user's row.
-CREATE FUNCTION timedb._store_key(tenant_id uuid, user_id uuid, key text, name text, access text,
+CREATE FUNCTION timedb._store_key(tenant_id uuid, user_id uuid, name text, access text,
                                   not_before timestamptz, expires_at timestamptz, event text, details jsonb DEFAULT '{}') RETURNS uuid
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -48,11 +56,10 @@ DECLARE
     id uuid := timedb._uuid7();
 BEGIN
     INSERT INTO timedb.api_keys (tenant_id, key_id, user_id, name, key_hash, key_prefix, access, legacy, not_before, expires_at)
-    VALUES (_store_key.tenant_id, id, _store_key.user_id, _store_key.name, timedb._key_hash(_store_key.key),
-            pg_catalog.left(_store_key.key, 12), _store_key.access,
-            (SELECT c.format = 'legacy' FROM timedb.check_key(_store_key.key) c),
-            _store_key.not_before, _store_key.expires_at)
-    ON CONFLICT ON CONSTRAINT api_keys_hash_key DO NOTHING;
+    SELECT _store_key.tenant_id, id, _store_key.user_id, _store_key.name, k.key_hash, k.key_prefix, _store_key.access, k.legacy,
+           _store_key.not_before, _store_key.expires_at
+    FROM timedb._take_key() k
+    ON CONFLICT ON CONSTRAINT api_keys_tag_key DO NOTHING;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
@@ -63,7 +70,7 @@ BEGIN
     RETURN id;
 END
 $$;
-COMMENT ON FUNCTION timedb._store_key(uuid, uuid, text, text, text, timestamptz, timestamptz, text, jsonb) IS
+COMMENT ON FUNCTION timedb._store_key(uuid, uuid, text, text, timestamptz, timestamptz, text, jsonb) IS
     'Stores the hash of a key of a user. Private.';
 
 -- What create_key() and import_key() have in common: finds the user, locks its row, and checks what
@@ -122,7 +129,7 @@ BEGIN
     SELECT * INTO STRICT holder FROM timedb._holder_of_new_key(create_key.email, create_key.tenant_id, create_key.name,
         create_key.access, create_key.not_before, create_key.expires_at);
     api_key := timedb._generate_key();
-    key_id := timedb._store_key(holder.tenant_id, holder.user_id, create_key.api_key, create_key.name,
+    key_id := timedb._store_key(holder.tenant_id, holder.user_id, create_key.name,
         create_key.access, create_key.not_before, create_key.expires_at, 'key_created');
     RETURN NEXT;
 END
@@ -139,7 +146,7 @@ CREATE FUNCTION timedb.import_key(email text, key text, name text DEFAULT 'impor
 AS $$
 DECLARE
     holder record;
-    problem text := (SELECT c.problem FROM timedb.check_key(import_key.key) c);
+    problem text := timedb._bring_key(import_key.key);
     id uuid;
 BEGIN
     IF problem IS NOT NULL THEN
@@ -149,7 +156,7 @@ BEGIN
     expires_at := NULLIF(import_key.expires_at, 'infinity');
     SELECT * INTO STRICT holder FROM timedb._holder_of_new_key(import_key.email, import_key.tenant_id, import_key.name,
         import_key.access, import_key.not_before, import_key.expires_at);
-    id := timedb._store_key(holder.tenant_id, holder.user_id, import_key.key, import_key.name,
+    id := timedb._store_key(holder.tenant_id, holder.user_id, import_key.name,
         import_key.access, import_key.not_before, import_key.expires_at, 'key_imported');
     IF id IS NULL THEN
         RAISE EXCEPTION 'the store has this key already' USING ERRCODE = 'unique_violation';

@@ -73,7 +73,7 @@ BEGIN
     PERFORM timedb._record_event(create_user.tenant_id, 'user_created', create_user.user_id, NULL,
         pg_catalog.jsonb_build_object('email', create_user.email));
     api_key := timedb._generate_key();
-    PERFORM timedb._store_key(create_user.tenant_id, create_user.user_id, create_user.api_key, 'default', 'read_write',
+    PERFORM timedb._store_key(create_user.tenant_id, create_user.user_id, 'default', 'read_write',
         NULL, NULL, 'key_created');
 END
 $$;

@@ -1,11 +1,13 @@
--- Keys, of which only the SHA-256 is kept: 256 random bits need no salt and no slow hash, and the
--- hash is the look-up. Its uniqueness is global on purpose: a key names its tenant, not the reverse.
+-- Keys, of which only the SHA-256 is kept: 256 random bits need no salt and no slow hash. A part of it is the
+-- look-up, so that no statement holds all of it. That is unique in the store on purpose: a key names its tenant,
+-- not the reverse.
 CREATE TABLE timedb.api_keys (
     tenant_id uuid NOT NULL,
     key_id uuid NOT NULL,
     user_id uuid NOT NULL,
     name text NOT NULL,
     key_hash bytea NOT NULL,
+    key_tag bytea NOT NULL GENERATED ALWAYS AS (pg_catalog.substr(key_hash, 1, 16)) STORED,
     key_prefix text NOT NULL,
     access text NOT NULL DEFAULT 'read_write',
     legacy boolean NOT NULL DEFAULT false,
@@ -15,7 +17,7 @@ CREATE TABLE timedb.api_keys (
     revoked_at timestamptz,
     replaced_by uuid,
     CONSTRAINT api_keys_key_key PRIMARY KEY (tenant_id, key_id),
-    CONSTRAINT api_keys_hash_key UNIQUE (key_hash),
+    CONSTRAINT api_keys_tag_key UNIQUE (key_tag),
     CONSTRAINT api_keys_hash_check CHECK (pg_catalog.octet_length(key_hash) = 32),
     CONSTRAINT api_keys_access_check CHECK (access IN ('read_write', 'read_only'))
 );
@@ -26,6 +28,7 @@ CREATE INDEX api_keys_id_index ON timedb.api_keys (key_id);
 
 COMMENT ON TABLE timedb.api_keys IS 'API keys of users: hash, rights and life span. The keys themselves are nowhere.';
 COMMENT ON COLUMN timedb.api_keys.key_hash IS 'SHA-256 of the key.';
+COMMENT ON COLUMN timedb.api_keys.key_tag IS 'The first 16 bytes of key_hash, by which a key is found.';
 COMMENT ON COLUMN timedb.api_keys.key_prefix IS 'The first characters of the key, to tell keys apart.';
 COMMENT ON COLUMN timedb.api_keys.access IS 'read_write, or read_only: writing functions refuse it.';
 COMMENT ON COLUMN timedb.api_keys.legacy IS 'The key has the format of the Python project (43 URL-safe characters).';

@@ -9,6 +9,10 @@ mod bad_keys;
 mod hidden_keys;
 #[path = "identity/open_store.rs"]
 mod open_store;
+#[path = "identity/proofs.rs"]
+mod proofs;
+#[path = "identity/read_along.rs"]
+mod read_along;
 #[path = "identity/sessions.rs"]
 mod sessions;
 #[path = "identity/smuggling.rs"]
@@ -228,14 +232,15 @@ async fn nobody_and_tenants_may_not_administer() {
         "SELECT timedb.regenerate_key('x@y.example')",
         "SELECT timedb.set_auth_required(false)",
         "SELECT timedb._generate_key()",
-        "SELECT timedb._key_hash('x')",
+        "SELECT timedb._bring_key('x')",
+        "SELECT timedb._take_key()",
         "SELECT timedb.create_key('x@y.example', 'x')",
         "SELECT timedb.import_key('x@y.example', 'x')",
         "SELECT timedb.list_keys()",
         "SELECT timedb.revoke_key(gen_random_uuid())",
         "SELECT timedb.rotate_key(gen_random_uuid())",
         "SELECT timedb.list_events()",
-        "SELECT timedb._store_key(gen_random_uuid(), gen_random_uuid(), 'x', 'x', 'read_write', NULL, NULL, 'x')",
+        "SELECT timedb._store_key(gen_random_uuid(), gen_random_uuid(), 'x', 'read_write', NULL, NULL, 'x')",
         "SELECT timedb._holder_of_new_key('x', NULL, 'x', 'read_write', NULL, NULL)",
         "SELECT timedb._find_key(gen_random_uuid())",
         "SELECT timedb._key_name('x')",

@@ -1,4 +1,4 @@
-//! Authentication: from a key to the settings that say who the caller is (settings.rs).
+//! Authentication: from a key, or the proof of one, to the settings that say who the caller is (settings.rs).
 //!
 //! Looking up goes through SPI as timedb_keeper, the functions' owner, with the caller's snapshot
 //! and nothing written: it works in READ ONLY transactions and on a standby.
@@ -10,22 +10,46 @@ use crate::spi::{self, Arg, Statement};
 use pgrx::pg_sys::{self, panic::ErrorReport};
 use pgrx::prelude::*;
 use pgrx::{PgLogLevel, PgSqlErrorCode, Uuid, function_name};
+use std::ffi::CStr;
+use timedb_key::proof::{self, Claim, Tag};
+
+mod challenge;
+mod new_key;
+
+/// What PostgreSQL itself logs of parameters.
+const OWN_LOG: [(&CStr, &str); 2] = [
+    (c"log_parameter_max_length", "0"),
+    (c"log_parameter_max_length_on_error", "0"),
+];
+
+/// What prints parameters, or constants of plans, elsewhere.
+const OTHER_LOGS: [(&CStr, &str); 6] = [
+    (c"debug_print_parse", "off"),
+    (c"debug_print_rewritten", "off"),
+    (c"debug_print_plan", "off"),
+    (c"pgaudit.log_parameter", "off"),
+    (c"auto_explain.log_verbose", "off"),
+    (c"auto_explain.log_parameter_max_length", "0"),
+];
+
+const NO_KEY: &str = "invalid or inactive API key";
 
 /// The tenant of a store without authentication.
 const DEFAULT_TENANT: [u8; 16] = [0; 16];
 
 thread_local! {
+    // By a part of the hash: who reads along, and knows all of it, could take the mask off a proof.
     static FIND_KEY: Statement = const {
         Statement::new(
-            c"SELECT k.tenant_id, k.user_id, k.key_id, k.access \
+            c"SELECT k.key_hash, k.tenant_id, k.user_id, k.key_id, k.access \
               FROM timedb.api_keys k \
               JOIN timedb.users u ON u.tenant_id OPERATOR(pg_catalog.=) k.tenant_id \
                                  AND u.user_id OPERATOR(pg_catalog.=) k.user_id \
-              WHERE k.key_hash OPERATOR(pg_catalog.=) $1 AND u.active AND k.revoked_at IS NULL \
+              WHERE k.key_tag OPERATOR(pg_catalog.=) $1 AND u.active AND k.revoked_at IS NULL \
               AND (k.not_before IS NULL OR k.not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) \
               AND (k.expires_at IS NULL OR k.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp())",
             &[pg_sys::BYTEAOID],
-            &[pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::TEXTOID],
+            &[pg_sys::BYTEAOID, pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::TEXTOID],
         )
     };
     static STORE_IS_OPEN: Statement = const {
@@ -42,16 +66,20 @@ thread_local! {
 #[pg_extern(sql = false)]
 fn authenticate(key: Option<&str>) -> Option<Uuid> {
     let tenant = entry(|| enter(key, Span::Transaction));
-    // SAFETY: only reads the transaction's state.
-    if !unsafe { pg_sys::IsTransactionBlock() } {
-        ErrorReport::new(
-            PgSqlErrorCode::ERRCODE_NO_ACTIVE_SQL_TRANSACTION,
-            "outside a transaction block, authentication ends with this statement or pipeline",
-            function_name!(),
-        )
-        .set_hint("Call timedb.authenticate() after BEGIN, or timedb.login() for the session.")
-        .report(PgLogLevel::WARNING);
-    }
+    warn_outside_a_block();
+    tenant
+}
+
+/// SQL `timedb.authenticate_proof(proof)`. An upload's rows, which come next, are nothing for a log.
+#[pg_extern(sql = false)]
+fn authenticate_proof(proof: Option<&[u8]>) -> Option<Uuid> {
+    let tenant = entry(|| {
+        for (name, value) in OWN_LOG {
+            settings::set_known_option(name, value, Span::Transaction)?;
+        }
+        enter_as(owner_who_proves(proof)?, Span::Transaction)
+    });
+    warn_outside_a_block();
     tenant
 }
 
@@ -59,6 +87,14 @@ fn authenticate(key: Option<&str>) -> Option<Uuid> {
 #[pg_extern(sql = false)]
 fn login(key: Option<&str>) -> Option<Uuid> {
     let tenant = entry(|| enter(key, Span::Session));
+    entry(key_use::report);
+    tenant
+}
+
+/// SQL `timedb.login_proof(proof)`.
+#[pg_extern(sql = false)]
+fn login_proof(proof: Option<&[u8]>) -> Option<Uuid> {
+    let tenant = entry(|| enter_as(owner_who_proves(proof)?, Span::Session));
     entry(key_use::report);
     tenant
 }
@@ -99,44 +135,21 @@ fn whoami() -> TableIterator<
     ))
 }
 
+/// SQL `timedb.challenge()`.
+#[pg_extern(sql = false)]
+fn challenge() -> Vec<u8> {
+    entry(challenge::ask).to_vec()
+}
+
 /// SQL `timedb.hide_parameters()`.
 #[pg_extern(sql = false)]
 fn hide_parameters() {
-    for name in [
-        c"log_parameter_max_length",
-        c"log_parameter_max_length_on_error",
-    ] {
-        entry(|| settings::set_option(name, "0", Span::Transaction));
-    }
-}
-
-/// SQL `timedb._generate_key()`.
-#[pg_extern(sql = false)]
-fn _generate_key() -> String {
-    entry(|| random().map(timedb_key::from_random))
-}
-
-/// SQL `timedb.check_key(key)`. NULL is no key either.
-#[pg_extern(sql = false)]
-fn check_key(
-    key: Option<&str>,
-) -> TableIterator<
-    'static,
-    (
-        name!(format, Option<&'static str>),
-        name!(problem, Option<String>),
-    ),
-> {
-    TableIterator::once(match timedb_key::check(key.unwrap_or_default()) {
-        Ok(format) => (Some(format.name()), None),
-        Err(problem) => (None, Some(problem.to_string())),
-    })
-}
-
-/// SQL `timedb._key_hash(key)`.
-#[pg_extern(sql = false)]
-fn _key_hash(key: &str) -> Vec<u8> {
-    timedb_key::hash(key).to_vec()
+    entry(|| {
+        for (name, value) in OWN_LOG.into_iter().chain(OTHER_LOGS) {
+            settings::set_known_option(name, value, Span::Transaction)?;
+        }
+        Ok(())
+    });
 }
 
 /// SQL `timedb._uuid7()`.
@@ -145,38 +158,70 @@ fn _uuid7() -> Uuid {
     Uuid::from_bytes(uuid::Uuid::now_v7().into_bytes())
 }
 
+fn warn_outside_a_block() {
+    // SAFETY: only reads the transaction's state.
+    if !unsafe { pg_sys::IsTransactionBlock() } {
+        ErrorReport::new(
+            PgSqlErrorCode::ERRCODE_NO_ACTIVE_SQL_TRANSACTION,
+            "outside a transaction block, authentication ends with this statement or pipeline",
+            function_name!(),
+        )
+        .set_hint("Call timedb.authenticate() after BEGIN, or timedb.login() for the session.")
+        .report(PgLogLevel::WARNING);
+    }
+}
+
 fn enter(key: Option<&str>, span: Span) -> Result<Option<Uuid>> {
     let who = match key {
         Some(key) if !key.is_empty() => owner_of(key)?,
         _ => without_key()?,
     };
+    enter_as(who, span)
+}
+
+fn enter_as(who: Identity, span: Span) -> Result<Option<Uuid>> {
     settings::set(who, span)?;
     Ok(who.tenant.map(Uuid::from_bytes))
 }
 
+fn owner_of(key: &str) -> Result<Identity> {
+    if timedb_key::check(key).is_err() {
+        return Err(refused(NO_KEY)?);
+    }
+    let hash = timedb_key::hash(key);
+    find(&proof::tag(&hash), |stored| *stored == hash)
+}
+
+fn owner_who_proves(proof: Option<&[u8]>) -> Result<Identity> {
+    let Some(claim) = Claim::parse(proof.unwrap_or_default()) else {
+        return Err(refused(NO_KEY)?);
+    };
+    challenge::take(&claim)?;
+    find(&claim.tag, |stored| claim.is_of(stored))
+}
+
 /// Whose key it is. Every reason to refuse a key is the same error, so that a guesser learns
 /// nothing from it.
-fn owner_of(key: &str) -> Result<Identity> {
+fn find(tag: &Tag, is_it: impl Fn(&[u8; 32]) -> bool) -> Result<Identity> {
     let mut found = None;
-    if timedb_key::check(key).is_ok() {
-        let hash = timedb_key::hash(key);
-        spi::connected(|| {
-            FIND_KEY.with(|find| {
-                find.run(true, &[Arg::bytea(&hash)], |row| {
+    spi::connected(|| {
+        FIND_KEY.with(|find| {
+            find.run(true, &[Arg::bytea(tag)], |row| {
+                if row.bytea(1, |stored| Ok(stored.try_into().is_ok_and(&is_it)))? {
                     found = Some(Identity {
-                        tenant: Some(row.uuid(1)?),
-                        user: Some(row.uuid(2)?),
-                        key: Some(row.uuid(3)?),
-                        access: row.text(4)?.as_deref().and_then(Access::parse),
+                        tenant: Some(row.uuid(2)?),
+                        user: Some(row.uuid(3)?),
+                        key: Some(row.uuid(4)?),
+                        access: row.text(5)?.as_deref().and_then(Access::parse),
                     });
-                    Ok(())
-                })
+                }
+                Ok(())
             })
-        })?;
-    }
+        })
+    })?;
     match found {
         Some(who) => Ok(who),
-        None => Err(refused("invalid or inactive API key")?),
+        None => Err(refused(NO_KEY)?),
     }
 }
 
@@ -211,14 +256,4 @@ fn refused(message: &str) -> Result<Error> {
         PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
         message,
     ))
-}
-
-fn random() -> Result<[u8; 32]> {
-    let mut bytes = [0u8; 32];
-    // SAFETY: writes as many bytes as the buffer has.
-    if unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) } {
-        Ok(bytes)
-    } else {
-        Err(Error::internal("no random bytes to be had"))
-    }
 }

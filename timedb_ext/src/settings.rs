@@ -165,6 +165,23 @@ pub fn set_option(name: &CStr, value: &str, span: Span) -> Result<()> {
     if outcome > 0 { Ok(()) } else { Err(refused()) }
 }
 
+/// [`set_option`], for a variable that may belong to a library that is not there, or is of a later PostgreSQL.
+///
+/// # Errors
+/// As [`set_option`].
+pub fn set_known_option(name: &CStr, value: &str, span: Span) -> Result<()> {
+    // SAFETY: the name ends in NUL; the text that comes back is looked at before anything else is asked.
+    let is_so = unsafe {
+        let now = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        now.is_null() || c_text(now).to_bytes() == value.as_bytes()
+    };
+    if is_so {
+        Ok(())
+    } else {
+        set_option(name, value, span)
+    }
+}
+
 /// Defines the variables; called once, when the library is loaded.
 pub fn define() {
     DEFINING.store(true, Ordering::Relaxed);

@@ -7,6 +7,7 @@ mod connect;
 pub mod key;
 mod key_use;
 mod lease;
+mod login;
 mod params;
 mod seat;
 pub mod store;
@@ -85,8 +86,7 @@ impl Database {
         // timedb before it is known to be the extension's.
         let begin = |mode: &str| {
             format!(
-                "BEGIN{mode}; {PIN}; SET LOCAL ROLE timedb_user; SET LOCAL statement_timeout = {limit}; \
-                 {}; SELECT timedb.hide_parameters()",
+                "BEGIN{mode}; {PIN}; SET LOCAL ROLE timedb_user; SET LOCAL statement_timeout = {limit}; {}",
                 store::GUARD
             )
         };

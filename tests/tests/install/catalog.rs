@@ -95,7 +95,7 @@ async fn keys_of_tenant_tables_begin_with_the_tenant() {
         "SELECT i.indexrelid::regclass::text FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
          JOIN pg_attribute AS t ON t.attrelid = c.oid AND t.attname = 'tenant_id'
          WHERE c.relnamespace = 'timedb'::regnamespace AND i.indisunique AND i.indkey[0] <> t.attnum
-           AND pg_get_indexdef(i.indexrelid) NOT LIKE '%timedb.api_keys%(key_hash)'",
+           AND pg_get_indexdef(i.indexrelid) NOT LIKE '%timedb.api_keys%(key_tag)'",
     )
     .await;
 }

@@ -140,9 +140,12 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
 
 /// Functions that tell nothing of any tenant's data, or are tried elsewhere: authenticate, login and
 /// logout in `identity`, the uploads below and in `write`.
-const ELSEWHERE: [&str; 8] = [
+const ELSEWHERE: [&str; 11] = [
     "authenticate",
+    "authenticate_proof",
+    "challenge",
     "login",
+    "login_proof",
     "logout",
     "auth_required",
     "hide_parameters",

@@ -1,10 +1,12 @@
-//! The format of API keys: how a key is spelled, checked and hashed. Pure; knows no database.
+//! The format of API keys: how a key is spelled, checked, hashed and proved. Pure; knows no database.
 //!
 //! A key is `tdb_`, 43 base62 characters that spell 256 random bits, and 6 base62 characters of the
 //! CRC-32 of those 43: scanners find leaked keys, and a mistyped one fails before any look-up.
 //! Keys of the Python project (43 URL-safe base64 characters) are the second accepted format.
 
 #![forbid(unsafe_code)]
+
+pub mod proof;
 
 use std::fmt;
 

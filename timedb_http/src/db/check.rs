@@ -59,7 +59,8 @@ const SESSION: &str = "\
 /// What requests call and the extension does not have: its scripts are of another version than this server.
 const MISSING: &str = "\
     SELECT f FROM pg_catalog.unnest(ARRAY[ \
-        'timedb.hide_parameters()', 'timedb.authenticate(text)', 'timedb.report_key_use()', \
+        'timedb.challenge()', 'timedb.authenticate_proof(bytea)', 'timedb.authenticate(text)', \
+        'timedb.hide_parameters()', 'timedb.report_key_use()', \
         'timedb.auth_required()', 'timedb.isolation_problems()', \
         'timedb._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb,uuid,text,boolean)', \
         'timedb._read_packed(text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,timestamptz,timestamptz,\

@@ -38,12 +38,13 @@ impl Connector {
         &self.plain
     }
 
-    /// A connection, with TLS as the configuration's `sslmode` says. The task drives it and ends with it.
-    pub(super) async fn open(&self) -> Result<(Client, JoinHandle<()>), Error> {
+    /// A connection, with TLS as the configuration's `sslmode` says, and with further options where options are
+    /// taken. The task drives it and ends with it.
+    pub(super) async fn open(&self, options: &str) -> Result<(Client, JoinHandle<()>), Error> {
         if self.takes_none.load(Ordering::Relaxed) {
             return open(&self.plain).await;
         }
-        let first = open(&self.pinned).await;
+        let first = open(&with_options(&self.pinned, options)).await;
         if !first.as_ref().is_err_and(is_of_the_protocol) {
             return first;
         }
@@ -60,17 +61,21 @@ impl Connector {
 /// # Errors
 /// Whatever `tokio_postgres` says about the host, the credentials or the handshake.
 pub async fn connect(config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
-    Connector::new(config).open().await
+    Connector::new(config).open("").await
 }
 
 /// The configuration with the search path after its own options: the last one counts.
 fn pinned(config: &Config) -> Config {
-    let mut pinned = config.clone();
-    pinned.options(match config.get_options() {
-        Some(own) => format!("{own} {OPTIONS}"),
-        None => OPTIONS.to_owned(),
+    with_options(config, OPTIONS)
+}
+
+fn with_options(config: &Config, options: &str) -> Config {
+    let mut with = config.clone();
+    with.options(match config.get_options() {
+        Some(own) => format!("{own} {options}"),
+        None => options.to_owned(),
     });
-    pinned
+    with
 }
 
 fn is_of_the_protocol(error: &Error) -> bool {

@@ -1,6 +1,8 @@
-//! An API key as a request brings it. It goes to the database and nowhere else.
+//! An API key as a request brings it. The database gets proofs of it, and nobody gets the key.
 
 use std::fmt;
+
+use timedb_key::proof::{self, Challenge};
 
 /// A key's text; `Debug` shows none of it.
 #[derive(Clone)]
@@ -19,9 +21,15 @@ impl ApiKey {
         })
     }
 
-    /// The secret itself, for the wire only.
+    /// The secret itself.
+    #[cfg(test)]
     pub(crate) fn expose(&self) -> &str {
         &self.text
+    }
+
+    /// What the database gets instead of the key.
+    pub(super) fn prove(&self, challenge: &Challenge, count: u64) -> Vec<u8> {
+        proof::prove(&self.text, challenge, count)
     }
 
     /// What tells keys apart without being one.

@@ -5,13 +5,20 @@ use std::{sync::Arc, time::Duration};
 
 use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
 use tokio::task::JoinHandle;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
-use super::{cancel::cancel, connect::Connector};
+use super::{
+    ApiKey,
+    cancel::cancel,
+    connect::Connector,
+    login::{Credential, Login},
+};
 
 /// How long a cancel request may take before the socket is simply closed: longer than PgBouncer lets one wait
 /// (its `cancel_wait_timeout`, 10 seconds).
 const CANCEL_LIMIT: Duration = Duration::from_secs(15);
+
+const HELD: &str = "a lease holds its object until it drops";
 
 /// Opens connections for the pool. Nothing is ever set for a session, so nothing needs resetting.
 pub(super) struct Manager {
@@ -30,6 +37,7 @@ impl Manager {
 pub(super) struct Connection {
     client: Client,
     task: JoinHandle<()>,
+    login: Login,
     connector: Arc<Connector>,
 }
 
@@ -46,10 +54,12 @@ impl managed::Manager for Manager {
     type Error = tokio_postgres::Error;
 
     async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
-        let (client, task) = self.connector.open().await?;
+        let login = Login::new();
+        let (client, task) = self.connector.open(&login.options()).await?;
         Ok(Connection {
             client,
             task,
+            login,
             connector: Arc::clone(&self.connector),
         })
     }
@@ -91,11 +101,20 @@ impl Lease {
     }
 
     pub(super) fn client(&self) -> &Client {
-        let object = self
-            .object
-            .as_ref()
-            .expect("a lease holds its object until it drops");
+        let object = self.object.as_ref().expect(HELD);
         &object.client
+    }
+
+    /// How the next transaction is to say who it is; `None` when its session has to be asked for a challenge first.
+    pub(super) fn credential(&mut self, key: Option<&ApiKey>) -> Option<Credential> {
+        self.object.as_mut().expect(HELD).login.credential(key)
+    }
+
+    /// Takes the answer of the session of the transaction that is under way, and answers it.
+    pub(super) fn answer(&mut self, rows: &[Row], key: Option<&ApiKey>) -> Option<Credential> {
+        let login = &mut self.object.as_mut().expect(HELD).login;
+        login.answered(rows);
+        login.credential(key)
     }
 }
 

@@ -1,10 +1,15 @@
 //! One request, one transaction, one round trip: BEGIN, authenticate, the statement and COMMIT are all on
-//! their way before the first answer is awaited.
+//! their way before the first answer is awaited. The first transaction of a connection, and each one behind a
+//! pooler, takes another, to ask its session for a challenge.
 
-use futures_util::future::{join3, join4, try_join};
-use tokio_postgres::{Client, Error, types::Type};
+use futures_util::future::{join, join3, join4, try_join};
+use tokio_postgres::{Client, Error};
 
-use super::{ApiKey, Database, chain, lease::Lease};
+use super::{
+    ApiKey, Database, chain,
+    lease::Lease,
+    login::{self, Credential},
+};
 use crate::{error::ApiError, sqlstate};
 
 /// Whether a transaction may write.
@@ -15,8 +20,6 @@ pub enum Access {
     /// An ordinary transaction.
     Write,
 }
-
-const AUTHENTICATE: &str = "SELECT timedb.authenticate($1)";
 
 impl Database {
     /// Runs `statement` as the key's tenant. The statement must send what it sends when it is first polled,
@@ -46,12 +49,12 @@ impl Database {
             Access::Write => &self.begin_write,
         };
         lease.begin();
+        let (credential, is_begun) = self.open(&mut lease, key, begin).await?;
         let client = lease.client();
-        let parameter = key.map(ApiKey::expose);
         // `join4` polls in this order, so the messages go out in this order.
         let answers = join4(
-            client.batch_execute(begin),
-            client.query_typed(AUTHENTICATE, &[(&parameter, Type::TEXT)]),
+            begin_unless(is_begun, client, begin),
+            login::authenticate(client, &credential),
             statement(client),
             client.batch_execute("COMMIT"),
         )
@@ -69,6 +72,25 @@ impl Database {
             Some(result),
             committed,
         )
+    }
+
+    /// How a transaction on this connection says who it is, and whether it had to begin for that already.
+    async fn open(
+        &self,
+        lease: &mut Lease,
+        key: Option<&ApiKey>,
+        begin: &str,
+    ) -> Result<(Credential, bool), ApiError> {
+        if let Some(credential) = lease.credential(key) {
+            return Ok((credential, false));
+        }
+        let client = lease.client();
+        let (begun, asked) = join(client.batch_execute(begin), login::ask(client)).await;
+        let rows = begun.and(asked).map_err(|error| not_begun(&error))?;
+        let credential = lease
+            .answer(&rows, key)
+            .ok_or_else(|| ApiError::internal("a challenge is not as it has to be"))?;
+        Ok((credential, true))
     }
 
     /// Only asks whether the key is good: what a request costs that is refused for another reason.
@@ -103,14 +125,14 @@ impl Database {
         let mut seat = self.seat(key).await?;
         let mut lease = self.lease().await?;
         lease.begin();
+        let (credential, is_begun) = self.open(&mut lease, key, &self.begin_read).await?;
         let client = lease.client();
-        let parameter = key.map(ApiKey::expose);
         // Answers arrive in order, and an unread one holds up all behind it: COMMIT can only finish when the
         // rows have been read. So the two halves run side by side, and nothing waits for COMMIT alone.
         let rows = async {
             let (begun, authenticated, rows) = join3(
-                client.batch_execute(&self.begin_read),
-                client.query_typed(AUTHENTICATE, &[(&parameter, Type::TEXT)]),
+                begin_unless(is_begun, client, &self.begin_read),
+                login::authenticate(client, &credential),
                 statement(client),
             )
             .await;
@@ -135,6 +157,14 @@ impl Database {
         self.note_use(key, Access::Read);
         Ok(value)
     }
+}
+
+/// Begins the transaction, if it has not been begun.
+async fn begin_unless(is_begun: bool, client: &Client, begin: &str) -> Result<(), Error> {
+    if is_begun {
+        return Ok(());
+    }
+    client.batch_execute(begin).await
 }
 
 /// Why a streamed read ended early.
@@ -170,9 +200,13 @@ fn conclude<T>(
     committed: Result<(), Error>,
 ) -> Result<T, ApiError> {
     if let Err(error) = begun {
-        // Whatever stops BEGIN, SET ROLE or the guard is the operator's to mend, never the client's mistake.
-        tracing::error!(error = %chain(&error), "a transaction could not begin");
-        return Err(sqlstate::not_begun(&error));
+        return Err(not_begun(&error));
+    }
+    if authenticated.as_ref().is_err_and(login::is_elsewhere) {
+        tracing::error!("a connection leads to another session than before; it is closed");
+        return Err(ApiError::unavailable(
+            "The connection to the database was lost; please try again.",
+        ));
     }
     // After an error of a statement COMMIT means ROLLBACK, and its success leaves nothing behind.
     if committed.is_ok() {
@@ -186,4 +220,10 @@ fn conclude<T>(
         .map_err(|error| sqlstate::to_api(&error, key.is_some()))?;
     committed.map_err(|error| sqlstate::to_api(&error, key.is_some()))?;
     Ok(value)
+}
+
+/// Whatever stops BEGIN, SET ROLE or the guard is the operator's to mend, never the client's mistake.
+fn not_begun(error: &Error) -> ApiError {
+    tracing::error!(error = %chain(error), "a transaction could not begin");
+    sqlstate::not_begun(error)
 }

@@ -226,7 +226,7 @@ async fn fill_keys(stage: &Stage) -> Result<Vec<String>> {
                  SELECT '{tenant}', md5('user ' || i)::uuid, i || '@example.com' FROM generate_series(0, {USERS} - 1) AS i;
              INSERT INTO timedb.api_keys (tenant_id, key_id, user_id, name, key_hash, key_prefix)
                  SELECT '{tenant}', gen_random_uuid(), md5('user ' || i % {USERS})::uuid, 'key ' || i,
-                        timedb._key_hash(key), left(key, 12) FROM made;"
+                        sha256(convert_to(key, 'UTF8')), left(key, 12) FROM made;"
         ))
         .await?;
     let sample = "SELECT key FROM made ORDER BY md5(i::text) LIMIT 10000";

@@ -1,0 +1,106 @@
+//! How a transaction comes to its tenant: by a proof of the key, in answer to a challenge of the session. On a direct
+//! connection one challenge serves many transactions. Behind a pooler each one may meet another session, and
+//! asks for itself, which costs a round trip. Which of them it is, a mark tells that a session has from the start-up
+//! packet: poolers that share sessions drop it, or have given it to another's.
+
+use timedb_key::proof::Challenge;
+use tokio_postgres::{Client, Error, Row, types::Type};
+use uuid::Uuid;
+
+use super::ApiKey;
+
+/// The setting that holds the mark.
+const MARK: &str = "timedb_http.connection";
+/// Asks for a challenge; answered with what [`Login::answered`] takes.
+const CHALLENGE: &str =
+    "SELECT timedb.challenge(), pg_catalog.current_setting('timedb_http.connection', true)";
+const WITH_PROOF: &str = "SELECT timedb.authenticate_proof($1)";
+/// As with a proof, the parameters that come next are nothing for a log.
+const WITHOUT_KEY: &str = "SELECT timedb.authenticate(NULL), timedb.hide_parameters()";
+
+/// The DETAIL by which the extension says that it asked something else (timedb_ext, `auth/challenge.rs`).
+const OTHER_CHALLENGE: &str = "The proof answers another challenge than this session's last one.";
+
+/// What a connection knows of its session.
+#[derive(Debug)]
+pub(super) struct Login {
+    mark: Uuid,
+    asked: Option<Challenge>,
+    count: u64,
+    /// The session is known to be the connection's own.
+    is_direct: bool,
+}
+
+/// How a transaction says who it is.
+#[derive(Debug)]
+pub(super) enum Credential {
+    Keyless,
+    Proof(Vec<u8>),
+}
+
+impl Login {
+    /// For a connection whose start-up packet has [`Login::options`].
+    pub(super) fn new() -> Self {
+        Self {
+            mark: Uuid::now_v7(),
+            asked: None,
+            count: 0,
+            is_direct: false,
+        }
+    }
+
+    /// What marks the session.
+    pub(super) fn options(&self) -> String {
+        format!("-c {MARK}={}", self.mark)
+    }
+
+    /// What a key is to be proved with next; `None` when the session has to be asked for a challenge first.
+    pub(super) fn credential(&mut self, key: Option<&ApiKey>) -> Option<Credential> {
+        let Some(key) = key else {
+            return Some(Credential::Keyless);
+        };
+        let challenge = self.asked?;
+        if !self.is_direct {
+            self.asked = None;
+        }
+        self.count += 1;
+        Some(Credential::Proof(key.prove(&challenge, self.count)))
+    }
+
+    /// Takes the challenge, and the mark, of the session that the transaction under way is in.
+    pub(super) fn answered(&mut self, rows: &[Row]) {
+        let row = rows.first();
+        let challenge = row.and_then(|row| row.try_get::<_, &[u8]>(0).ok());
+        let mark = row.and_then(|row| row.try_get::<_, &str>(1).ok());
+        self.asked = challenge.and_then(|challenge| challenge.try_into().ok());
+        self.count = 0;
+        self.is_direct = mark.is_some_and(|mark| mark == self.mark.to_string());
+    }
+}
+
+/// Asks the session for a challenge.
+pub(super) async fn ask(client: &Client) -> Result<Vec<Row>, Error> {
+    client.query_typed(CHALLENGE, &[]).await
+}
+
+/// Makes the key's tenant that of the transaction, and returns it.
+pub(super) async fn authenticate(
+    client: &Client,
+    credential: &Credential,
+) -> Result<Vec<Row>, Error> {
+    match credential {
+        Credential::Keyless => client.query_typed(WITHOUT_KEY, &[]).await,
+        Credential::Proof(proof) => {
+            client
+                .query_typed(WITH_PROOF, &[(proof, Type::BYTEA)])
+                .await
+        }
+    }
+}
+
+/// Whether the session is another one than the one that asked.
+pub(super) fn is_elsewhere(error: &Error) -> bool {
+    error
+        .as_db_error()
+        .is_some_and(|answer| answer.detail() == Some(OTHER_CHALLENGE))
+}
