@@ -49,10 +49,10 @@ DECLARE
     old_key timedb.api_keys%ROWTYPE := timedb._find_key(rotate_key.key_id);
     now constant timestamptz := pg_catalog.clock_timestamp();
 BEGIN
-    IF rotate_key.overlap IS NULL OR rotate_key.overlap < '0'::interval THEN
+    IF rotate_key.overlap IS NULL OR rotate_key.overlap NOT BETWEEN '0'::interval AND '1000 years'::interval THEN
         RAISE EXCEPTION 'invalid overlap "%"', COALESCE(rotate_key.overlap::text, '')
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'The overlap is how long the old key still works: an interval from 0 on.';
+                  HINT = 'The overlap is how long the old key still works: an interval from 0 to 1000 years.';
     END IF;
     IF old_key.revoked_at IS NOT NULL OR old_key.expires_at <= now THEN
         RAISE EXCEPTION 'API key with id "%" is %', old_key.key_id,
@@ -67,7 +67,8 @@ BEGIN
 
     api_key := timedb._generate_key();
     new_key_id := timedb._store_key(old_key.tenant_id, old_key.user_id, old_key.name, old_key.access,
-        NULL, now + (old_key.expires_at - GREATEST(old_key.created_at, old_key.not_before)), 'key_created',
+        NULL, CASE WHEN old_key.expires_at IS NOT NULL
+            THEN LEAST(now + (old_key.expires_at - GREATEST(old_key.created_at, old_key.not_before)), '9999-12-31Z') END, 'key_created',
         pg_catalog.jsonb_build_object('replaces', old_key.key_id));
     old_key_until := LEAST(old_key.expires_at, now + rotate_key.overlap);
     UPDATE timedb.api_keys k

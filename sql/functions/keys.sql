@@ -89,6 +89,15 @@ BEGIN
         RAISE EXCEPTION 'expires_at % is past', _holder_of_new_key.expires_at
             USING ERRCODE = 'invalid_parameter_value', HINT = 'NULL means that the key never expires.';
     END IF;
+    -- What a client reads of them has four digits for the year.
+    IF _holder_of_new_key.expires_at >= '10000-01-01Z' THEN
+        RAISE EXCEPTION 'expires_at is after the year 9999'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'NULL means that the key never expires.';
+    END IF;
+    IF _holder_of_new_key.not_before NOT BETWEEN '0001-01-01Z' AND '9999-12-31Z' THEN
+        RAISE EXCEPTION 'not_before is not in the years 1 to 9999'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'NULL means that the key works at once.';
+    END IF;
     IF _holder_of_new_key.expires_at <= _holder_of_new_key.not_before THEN
         RAISE EXCEPTION 'expires_at % is not after not_before %', _holder_of_new_key.expires_at, _holder_of_new_key.not_before
             USING ERRCODE = 'invalid_parameter_value';

@@ -1,6 +1,8 @@
 //! The command line as programs see it: texts, exit codes, where the connection comes from, and that
 //! a password is never printed and a key only once.
 
+#[path = "cli/connecting.rs"]
+mod connecting;
 #[path = "cli/users.rs"]
 mod users;
 

@@ -5,10 +5,11 @@ mod keys;
 
 use std::ffi::OsString;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::api::ApiArgs;
-use crate::config::{Dsn, redact};
+use crate::config::{Dsn, may_be_a_rest, redact};
 use crate::terminal;
 
 pub use keys::{CheckKey, CreateKey, Keys, ListKeys, RevokeKey, RotateKey};
@@ -29,6 +30,9 @@ Exit codes: 0 done, or answered no to a question
 #[derive(Debug, Parser)]
 #[command(name = "timedb", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
+    /// What may stand before the command as well as behind it.
+    #[command(flatten)]
+    common: Common,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -185,7 +189,7 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, Message> {
     let parsed = Cli::command()
         .try_get_matches_from(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
-    parsed.map_err(|error| {
+    parsed.and_then(Cli::settled).map_err(|error| {
         let styled = error.render();
         let text = if terminal::is_fancy(error.use_stderr()) {
             styled.ansi().to_string()
@@ -193,15 +197,69 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, Message> {
             styled.to_string()
         };
         Message {
-            text: arguments
-                .iter()
-                .filter_map(|argument| argument.to_str())
-                .fold(text, |text, argument| {
-                    redact(&hide_key(text, argument), argument)
-                }),
+            text: without_secrets(text, arguments),
             is_mistake: error.use_stderr(),
         }
     })
+}
+
+impl Cli {
+    /// Gives the command what stood before it and not behind it.
+    fn settled(mut self) -> Result<Self, clap::Error> {
+        let Self {
+            common: before,
+            command,
+        } = &mut self;
+        let common = match command {
+            Command::Create(Create::Tables(arguments)) => &mut arguments.common,
+            Command::Delete(Delete::Tables(arguments)) => &mut arguments.common,
+            Command::Users(Users::Create(arguments)) => &mut arguments.common,
+            Command::Users(Users::List(arguments)) => &mut arguments.common,
+            Command::Users(
+                Users::Activate(arguments)
+                | Users::Deactivate(arguments)
+                | Users::RegenerateKey(arguments),
+            ) => &mut arguments.common,
+            Command::Keys(Keys::Create(arguments)) => &mut arguments.common,
+            Command::Keys(Keys::List(arguments)) => &mut arguments.common,
+            Command::Keys(Keys::Revoke(arguments)) => &mut arguments.common,
+            Command::Keys(Keys::Rotate(arguments)) => &mut arguments.common,
+            Command::Events(arguments) => &mut arguments.common,
+            Command::Keys(Keys::Check(arguments)) => {
+                arguments.json |= before.json;
+                return Ok(self);
+            }
+            Command::Api(arguments) => {
+                if before.json {
+                    let error = Self::command().error(
+                        ErrorKind::ArgumentConflict,
+                        "the argument '--json' is not for 'timedb api', which prints one line",
+                    );
+                    return Err(error);
+                }
+                arguments.dsn = arguments.dsn.take().or(before.dsn.take());
+                return Ok(self);
+            }
+        };
+        common.dsn = common.dsn.take().or(before.dsn.take());
+        common.json |= before.json;
+        common.yes |= before.yes;
+        Ok(self)
+    }
+}
+
+/// Clap repeats what is in a wrong place.
+fn without_secrets(text: String, arguments: &[OsString]) -> String {
+    let arguments: Vec<&str> = arguments.iter().filter_map(|text| text.to_str()).collect();
+    let mut text = text;
+    for (place, argument) in arguments.iter().enumerate() {
+        text = redact(&hide_key(text, argument), argument);
+        // A password with a blank in it, and no quotes around: what the shell has made of it are two arguments.
+        if may_be_a_rest(argument, &arguments[..place]) {
+            text = text.replace(&format!("'{argument}'"), "'***'");
+        }
+    }
+    text
 }
 
 fn hide_key(text: String, argument: &str) -> String {
@@ -253,6 +311,28 @@ mod tests {
     }
 
     #[test]
+    fn what_every_command_takes_may_stand_before_it() {
+        let dsn = |line| {
+            let command = parse(&words(line)).unwrap().command;
+            let Command::Users(Users::List(arguments)) = command else {
+                panic!("{command:?}")
+            };
+            (arguments.common.dsn.is_some(), arguments.common.json)
+        };
+        assert_eq!(
+            dsn("timedb --dsn postgres://h/d --json users list"),
+            (true, true)
+        );
+        assert_eq!(dsn("timedb users list"), (false, false));
+        let api = parse(&words("timedb -d postgres://h/d api --port 0")).unwrap();
+        let Command::Api(arguments) = api.command else {
+            panic!("not the server")
+        };
+        assert!(arguments.dsn.is_some());
+        assert!(parse(&words("timedb --json api")).unwrap_err().is_mistake);
+    }
+
+    #[test]
     fn debug_of_arguments_hides_the_password() {
         let cli = parse(&words("timedb users list -d postgres://u:hunter2@h/d")).unwrap();
         assert!(!format!("{cli:?}").contains("hunter2"));
@@ -277,6 +357,16 @@ mod tests {
         ] {
             let message = parse(&words(line)).unwrap_err();
             assert!(message.text.contains("u:***@h"), "{}", message.text);
+        }
+        // As a shell gives it that has cut a password at its blanks.
+        for line in [
+            "timedb users list --dsn postgres://u:my hunter2@h/d",
+            "timedb users list --dsn host=h password=my hunter2",
+            "timedb users list --dsn host=h password=hunter2 user=u",
+            "timedb users list --dsn postgres://u:hunter2 more@h/d",
+        ] {
+            let message = parse(&words(line)).unwrap_err();
+            assert!(!message.text.contains("hunter2"), "{}", message.text);
         }
     }
 

@@ -27,6 +27,7 @@ use crate::{
 pub use connect::{PIN, connect};
 pub use key::ApiKey;
 pub use params::PgInstant;
+pub use tls::trust;
 pub use transaction::Access;
 pub(crate) use transaction::StreamFault;
 

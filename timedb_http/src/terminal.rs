@@ -11,6 +11,9 @@ use uuid::Uuid;
 
 use crate::failure::Failure;
 
+/// Of a terminal that does not tell.
+const USUAL_WIDTH: u16 = 80;
+
 const GOOD: Style = AnsiColor::Green.on_default();
 const WARNING: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -142,8 +145,12 @@ impl Output {
         if self.fancy {
             let mut table = grid(columns, rows(false));
             let needed = table.lines().next().map_or(0, |line| line.chars().count());
-            if table.width().is_some_and(|width| needed > width.into()) {
+            // A terminal that does not know its width says 0, or nothing.
+            let width = table.width().filter(|width| *width > 0);
+            let width = width.unwrap_or(USUAL_WIDTH);
+            if needed > width.into() {
                 table = grid(columns, rows(true));
+                table.set_width(width);
                 table.set_content_arrangement(ContentArrangement::Dynamic);
             }
             self.text.push_str(&format!("{table}\n"));

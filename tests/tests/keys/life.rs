@@ -194,6 +194,16 @@ async fn what_a_new_key_is_to_be_is_checked() {
         ("'EMAIL', 'n', 'admin'", "22023", "invalid access \"admin\""),
         ("'EMAIL', 'n', NULL", "22023", "invalid access"),
         (
+            "'EMAIL', 'n', expires_at => '10000-01-01Z'",
+            "22023",
+            "after the year 9999",
+        ),
+        (
+            "'EMAIL', 'n', not_before => '-infinity'",
+            "22023",
+            "not in the years 1 to 9999",
+        ),
+        (
             "'EMAIL', 'n', expires_at => '2020-01-01Z'",
             "22023",
             "is past",

@@ -21,7 +21,7 @@ use crate::{logging, terminal};
 pub struct ApiArgs {
     /// The database [default: TIMEDB_DSN, DATABASE_URL or .env]
     #[arg(short, long, value_name = "DSN")]
-    dsn: Option<Dsn>,
+    pub dsn: Option<Dsn>,
     /// The address to listen on
     #[arg(long, env = "TIMEDB_HOST", default_value = "127.0.0.1")]
     host: String,
@@ -29,29 +29,32 @@ pub struct ApiArgs {
     #[arg(long, env = "TIMEDB_PORT", default_value_t = 8000)]
     port: u16,
     /// Connections to the database, at most
-    #[arg(long, env = "TIMEDB_POOL_SIZE", value_name = "N", default_value_t = default_pool_size())]
+    #[arg(long, env = "TIMEDB_POOL_SIZE", value_name = "N", default_value_t = default_pool_size(),
+        value_parser = positive::<NonZeroU32>)]
     pool_size: NonZeroU32,
     /// Connections that one tenant may hold at a time [default: half of them]
-    #[arg(long, env = "TIMEDB_TENANT_CONNECTIONS", value_name = "N")]
+    #[arg(long, env = "TIMEDB_TENANT_CONNECTIONS", value_name = "N",
+        value_parser = positive::<NonZeroU32>)]
     tenant_connections: Option<NonZeroU32>,
     /// How long a request waits for a connection (then 503)
     #[arg(long, env = "TIMEDB_ACQUIRE_TIMEOUT", value_name = "SECONDS",
-        default_value_t = seconds(|config| config.acquire_timeout))]
+        default_value_t = seconds(|config| config.acquire_timeout), value_parser = positive::<NonZeroU64>)]
     acquire_timeout: NonZeroU64,
     /// How long a request may take once its body is there (then 504)
     #[arg(long, env = "TIMEDB_REQUEST_TIMEOUT", value_name = "SECONDS",
-        default_value_t = seconds(|config| config.request_timeout))]
+        default_value_t = seconds(|config| config.request_timeout), value_parser = positive::<NonZeroU64>)]
     request_timeout: NonZeroU64,
     /// How long a statement may take [default: a little less than the request timeout]
-    #[arg(long, env = "TIMEDB_STATEMENT_TIMEOUT", value_name = "SECONDS")]
+    #[arg(long, env = "TIMEDB_STATEMENT_TIMEOUT", value_name = "SECONDS",
+        value_parser = positive::<NonZeroU64>)]
     statement_timeout: Option<NonZeroU64>,
     /// How long a client may take to send the head of a request
     #[arg(long, env = "TIMEDB_HEADER_READ_TIMEOUT", value_name = "SECONDS",
-        default_value_t = seconds(|config| config.header_read_timeout))]
+        default_value_t = seconds(|config| config.header_read_timeout), value_parser = positive::<NonZeroU64>)]
     header_read_timeout: NonZeroU64,
     /// How long running requests may go on after the signal to stop
     #[arg(long, env = "TIMEDB_SHUTDOWN_GRACE", value_name = "SECONDS",
-        default_value_t = seconds(|config| config.shutdown_grace))]
+        default_value_t = seconds(|config| config.shutdown_grace), value_parser = positive::<NonZeroU64>)]
     shutdown_grace: NonZeroU64,
     /// The largest request body
     #[arg(long, env = "TIMEDB_MAX_BODY_BYTES", value_name = "BYTES",
@@ -63,7 +66,7 @@ pub struct ApiArgs {
     body_memory: usize,
     /// How long a client may take nothing of its answer
     #[arg(long, env = "TIMEDB_WRITE_TIMEOUT", value_name = "SECONDS",
-        default_value_t = seconds(|config| config.write_timeout))]
+        default_value_t = seconds(|config| config.write_timeout), value_parser = positive::<NonZeroU64>)]
     write_timeout: NonZeroU64,
     /// What a client has to take of a large answer on the whole; 0 is no limit
     #[arg(long, env = "TIMEDB_STREAM_MIN_RATE", value_name = "BYTES PER SECOND",
@@ -71,7 +74,7 @@ pub struct ApiArgs {
     stream_min_rate: usize,
     /// How long a large answer may take
     #[arg(long, env = "TIMEDB_STREAM_TIMEOUT", value_name = "SECONDS",
-        default_value_t = seconds(|config| config.stream_timeout))]
+        default_value_t = seconds(|config| config.stream_timeout), value_parser = positive::<NonZeroU64>)]
     stream_timeout: NonZeroU64,
     /// What is logged on stderr, such as `warn` or `timedb_http=debug`
     #[arg(
@@ -94,6 +97,13 @@ fn default_pool_size() -> NonZeroU32 {
 
 fn seconds(pick: impl Fn(ServerConfig) -> Duration) -> NonZeroU64 {
     NonZeroU64::new(pick(defaults()).as_secs()).unwrap_or(NonZeroU64::MIN)
+}
+
+/// A number of things, or of seconds, of which there must be some.
+fn positive<T: From<NonZeroU32>>(text: &str) -> Result<T, String> {
+    let number: Result<NonZeroU32, _> = text.trim().parse();
+    let number = number.map_err(|_| format!("give a whole number from 1 to {}", u32::MAX))?;
+    Ok(number.into())
 }
 
 impl ApiArgs {
@@ -252,6 +262,24 @@ mod tests {
             format!("{:?}", config(&[])),
             format!("{:?}", ServerConfig::new(Config::new()))
         );
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_is_refused_with_those_that_can() {
+        for line in [
+            ["--pool-size", "0"],
+            ["--pool-size", "many"],
+            ["--request-timeout", "1.5"],
+            ["--write-timeout", "0"],
+            ["--tenant-connections", "99999999999"],
+        ] {
+            let error = Flags::try_parse_from([&["api"][..], &line].concat()).err();
+            let text = error.unwrap().to_string();
+            assert!(
+                text.contains("a whole number from 1 to 4294967295"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

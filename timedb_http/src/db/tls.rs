@@ -1,7 +1,10 @@
 //! TLS towards the database, with libpq's meaning: `prefer` and `require` encrypt without asking who answers,
-//! unless `PGSSLROOTCERT` names the certificates to trust; then chain and host name are verified.
+//! unless a file of certificates to trust is named ([`trust`]); then chain and host name are verified.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -11,6 +14,14 @@ use rustls::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+static ROOTS: OnceLock<PathBuf> = OnceLock::new();
+
+/// Names the file of certificates that connections of this process trust, before the first one is opened. The first
+/// call counts.
+pub fn trust(file: PathBuf) {
+    let _first = ROOTS.set(file);
+}
+
 /// A connector for `tokio_postgres`; whether it is used is the configuration's `sslmode`.
 pub(super) fn connector() -> MakeRustlsConnect {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
@@ -18,21 +29,21 @@ pub(super) fn connector() -> MakeRustlsConnect {
     MakeRustlsConnect::new(ClientConfig::clone(config))
 }
 
-/// The certificates of `PGSSLROOTCERT`; an unreadable file trusts nobody rather than everybody.
+/// The certificates to trust; an unreadable file trusts nobody rather than everybody.
 fn trusted_roots() -> Option<RootCertStore> {
-    let path = std::env::var_os("PGSSLROOTCERT").filter(|path| !path.is_empty())?;
+    let path = ROOTS.get()?;
     let mut roots = RootCertStore::empty();
-    match CertificateDer::pem_file_iter(&path) {
+    match CertificateDer::pem_file_iter(path) {
         Ok(certificates) => {
             let (_, ignored) = roots.add_parsable_certificates(certificates.flatten());
             if ignored > 0 {
                 tracing::warn!(
                     ignored,
-                    "PGSSLROOTCERT holds certificates that can't be used"
+                    "the file of trusted certificates holds some that can't be used"
                 );
             }
         }
-        Err(error) => tracing::error!(%error, "PGSSLROOTCERT can't be read"),
+        Err(error) => tracing::error!(%error, "the file of trusted certificates can't be read"),
     }
     Some(roots)
 }
