@@ -9,6 +9,8 @@ mod crowd;
 mod database_away;
 #[path = "http_limits/heads.rs"]
 mod heads;
+#[path = "http_limits/nginx.rs"]
+mod nginx;
 #[path = "common/proxy.rs"]
 mod proxy;
 #[path = "http_limits/shares.rs"]
