@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing for building and running timedb, and nothing else; with the argument `test`
 # also what only the tests need, with `soak` what the soak needs. Quick when nothing is missing.
-# Starts and creates no cluster of the system's PostgreSQL, and no PgBouncer.
+# Starts and creates no cluster of the system's PostgreSQL, no PgBouncer and no Varnish.
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -30,6 +30,7 @@ have flock || need util-linux
 if is_root && ! have runuser; then need util-linux; fi
 case ${1:-} in
 test | soak) [[ -x /usr/sbin/pgbouncer ]] || have pgbouncer || need pgbouncer ;;&
+test) [[ -x /usr/sbin/varnishd ]] || have varnishd || need varnish ;;&
 soak)
     have sqlsmith || need sqlsmith
     # They build the PostgreSQL with assertions.
@@ -103,9 +104,13 @@ if ((${#missing[@]})) || [[ -n $major ]]; then
         # shellcheck disable=SC2064
         trap "${sudo[*]} rm -f $no_cluster" EXIT
     fi
-    # PgBouncer's package would start a service and have it start with the system.
+    # The packages of PgBouncer and Varnish would start a service and have it start with the system.
+    services=()
+    for service in pgbouncer varnish; do
+        [[ " ${missing[*]} " != *" $service "* ]] || services+=("$service")
+    done
     quiet=/usr/sbin/policy-rc.d
-    if [[ " ${missing[*]} " == *" pgbouncer "* && ! -e $quiet ]]; then
+    if ((${#services[@]})) && [[ ! -e $quiet ]]; then
         printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$quiet" >/dev/null
         "${sudo[@]}" chmod 755 "$quiet"
         # shellcheck disable=SC2064
@@ -113,9 +118,10 @@ if ((${#missing[@]})) || [[ -n $major ]]; then
     fi
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null ||
         die "apt-get could not install: ${missing[*]}"
-    if [[ " ${missing[*]} " == *" pgbouncer "* ]] && have systemctl; then
-        "${sudo[@]}" systemctl disable --quiet pgbouncer 2>/dev/null || note "pgbouncer's service could not be disabled"
-    fi
+    for service in "${services[@]}"; do
+        ! have systemctl || "${sudo[@]}" systemctl disable --quiet "$service" 2>/dev/null ||
+            note "the service $service could not be disabled"
+    done
 fi
 
 use_postgres

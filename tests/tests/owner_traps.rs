@@ -10,6 +10,8 @@ mod commands;
 mod fake;
 #[path = "owner_traps/old_tables.rs"]
 mod old_tables;
+#[path = "common/programs.rs"]
+mod programs;
 #[path = "owner_traps/routes.rs"]
 mod routes;
 #[path = "owner_traps/settings.rs"]

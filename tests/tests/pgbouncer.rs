@@ -12,6 +12,8 @@ mod cancels;
 mod leftovers;
 #[path = "pgbouncer/modes.rs"]
 mod modes;
+#[path = "common/programs.rs"]
+mod programs;
 #[path = "pgbouncer/random.rs"]
 mod random;
 #[path = "pgbouncer/server.rs"]

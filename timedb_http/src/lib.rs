@@ -10,6 +10,7 @@ pub mod db;
 mod duration;
 mod error;
 mod extract;
+mod headers;
 mod instant;
 mod intake;
 mod json;

@@ -12,8 +12,8 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    ServerConfig, db::Database, error::ApiError, routes, server::Refusal, share::BodyMemory,
-    telemetry,
+    ServerConfig, db::Database, error::ApiError, headers, routes, server::Refusal,
+    share::BodyMemory, telemetry,
 };
 
 /// What every handler has at hand.
@@ -92,6 +92,7 @@ pub(crate) fn build(state: AppState) -> Router {
         .layer(middleware::from_fn(refuse))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(telemetry::log_request))
+        .layer(middleware::from_fn(headers::mark))
         .with_state(state)
 }
 

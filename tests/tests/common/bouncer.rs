@@ -2,7 +2,6 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +11,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use timedb_tests::{Config, signal};
 use tokio_postgres::config::Host;
+
+use crate::programs::{free_port, server_user};
 
 /// A running PgBouncer; killed with the value.
 pub struct Bouncer {
@@ -205,21 +206,6 @@ fn program() -> PathBuf {
         .unwrap_or_else(|| "pgbouncer".into())
 }
 
-/// Whom to run it as: the user postgres for root, nobody else otherwise.
-fn server_user() -> Option<(u32, u32)> {
-    let number = |arguments: &[&str]| {
-        let output = Command::new("id").args(arguments).output().ok()?;
-        String::from_utf8_lossy(&output.stdout)
-            .trim()
-            .parse::<u32>()
-            .ok()
-    };
-    if number(&["-u"])? != 0 {
-        return None;
-    }
-    Some((number(&["-u", "postgres"])?, number(&["-g", "postgres"])?))
-}
-
 fn write(path: &Path, text: &str) {
     fs::write(path, text).expect("the folder can be written to");
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("the file is ours");
@@ -237,9 +223,4 @@ pub fn address(dsn: &str) -> String {
         Some(Host::Unix(folder)) => format!("{}:{port}", folder.display()),
         None => panic!("the URI names no host"),
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("the port").port()
 }

@@ -4,6 +4,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::json_response;
+use crate::headers::make_public;
 
 pub(crate) async fn root() -> Response {
     let about = json!({
@@ -30,5 +31,7 @@ pub(crate) async fn root() -> Response {
         },
         "admin_note": "Schema, tenants and users are managed with the command line (timedb) or in SQL, not here.",
     });
-    json_response(about.to_string())
+    let mut response = json_response(about.to_string());
+    make_public(response.headers_mut());
+    response
 }

@@ -5,6 +5,8 @@
 
 #[path = "../../../tests/common/bouncer.rs"]
 mod bouncer;
+#[path = "../../../tests/common/programs.rs"]
+mod programs;
 mod smith;
 mod store;
 mod surface;
