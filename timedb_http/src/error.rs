@@ -75,6 +75,12 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, detail)
     }
 
+    /// 401 for a request that brings two keys.
+    pub(crate) fn two_keys() -> Self {
+        let detail = "Two different API keys were given. Please provide one, in X-API-Key or in Authorization: Bearer.";
+        Self::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
     pub(crate) fn forbidden(detail: String) -> Self {
         Self::new(StatusCode::FORBIDDEN, detail)
     }

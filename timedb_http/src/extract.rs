@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::{
     body::{Body, HttpBody},
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -33,22 +33,24 @@ const API_KEY: &str = "x-api-key";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
-/// The key of a request: `X-API-Key`, or else `Authorization: Bearer`. Empty is as good as absent.
+/// The key of a request, from `X-API-Key` and `Authorization: Bearer`. Empty is as good as absent.
+///
+/// # Errors
+/// 401 for what can't be a key, and for two that differ: whoever stands between may have looked at the other one.
 pub(crate) fn api_key(headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
-    let mut given = headers.get_all(API_KEY).iter();
-    if let Some(value) = given.next() {
-        // Two keys are not one key, whichever of them is good.
-        if given.next().is_some() {
-            return Err(ApiError::unauthenticated(true));
-        }
-        if !value.is_empty() {
-            return key(value.as_bytes()).map(Some);
-        }
+    let own = headers.get_all(API_KEY).iter().map(HeaderValue::as_bytes);
+    let authorizations = headers.get_all(header::AUTHORIZATION);
+    let bearers = authorizations.iter().filter_map(bearer);
+    let mut given = own.chain(bearers).filter(|text| !text.is_empty());
+    let Some(first) = given.next() else {
+        return Ok(None);
+    };
+    let mut schemes = authorizations.iter();
+    let scheme = schemes.next();
+    if given.any(|other| other != first) || schemes.any(|other| Some(other) != scheme) {
+        return Err(ApiError::two_keys());
     }
-    match headers.get(header::AUTHORIZATION).and_then(bearer) {
-        Some(token) if !token.is_empty() => key(token).map(Some),
-        _ => Ok(None),
-    }
+    key(first).map(Some)
 }
 
 /// The client's name for a request that it may send again, to the letter: `Idempotency-Key`, 1 to 255
@@ -94,7 +96,7 @@ pub(crate) fn key_and_body(
     }
 }
 
-fn bearer(value: &axum::http::HeaderValue) -> Option<&[u8]> {
+fn bearer(value: &HeaderValue) -> Option<&[u8]> {
     let (scheme, token) = value.as_bytes().split_at_checked(7)?;
     scheme
         .eq_ignore_ascii_case(b"Bearer ")
@@ -298,9 +300,16 @@ mod tests {
         assert_eq!(bearer(&format!("bearer  {K}")).as_deref(), Some(K));
         assert_eq!(bearer("Basic abc"), None);
         assert_eq!(bearer("Bearer "), None);
-        let other = format!("Bearer {LEGACY}");
-        let both = [("x-api-key", K), ("authorization", &*other)];
+        let same = format!("Bearer {K}");
+        let both = [("x-api-key", K), ("authorization", &*same)];
         assert_eq!(found(&both).as_deref(), Some(K));
+        // Another scheme is somebody else's matter.
+        let beside = [("x-api-key", K), ("authorization", "Basic abc")];
+        assert_eq!(found(&beside).as_deref(), Some(K));
+        assert_eq!(
+            found(&[("x-api-key", K), ("x-api-key", K)]).as_deref(),
+            Some(K)
+        );
         assert_eq!(found(&[("x-api-key", "")]), None);
         assert_eq!(found(&[]), None);
     }
@@ -332,9 +341,29 @@ mod tests {
     }
 
     #[test]
-    fn two_keys_or_what_cannot_be_one_are_a_wrong_key() {
+    fn two_keys_are_none_whichever_is_good() {
+        let (good, other) = (format!("Bearer {K}"), format!("Bearer {LEGACY}"));
         for pairs in [
-            vec![("x-api-key", K), ("x-api-key", K)],
+            vec![("x-api-key", K), ("x-api-key", LEGACY)],
+            vec![("x-api-key", K), ("authorization", &*other)],
+            vec![("x-api-key", LEGACY), ("authorization", &*good)],
+            vec![("x-api-key", K), ("authorization", "Bearer x")],
+            vec![("authorization", &*good), ("authorization", &*other)],
+            vec![("authorization", &*good), ("authorization", "Basic abc")],
+        ] {
+            let error = api_key(&headers(&pairs)).unwrap_err();
+            assert_eq!(error.status(), 401, "{pairs:?}");
+            let told = error.detail().as_str().unwrap_or_default();
+            assert!(
+                told.starts_with("Two different API keys"),
+                "{pairs:?}: {told}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_key_is_a_wrong_key() {
+        for pairs in [
             vec![("x-api-key", &*"k".repeat(600))],
             vec![("x-api-key", "k")],
             vec![("x-api-key", "ключ")],

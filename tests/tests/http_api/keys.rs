@@ -1,13 +1,14 @@
 //! The key of a request: where it stands, what is no key, and that it comes before everything else.
 
 use serde_json::json;
-use timedb_tests::{Db, Role, Server};
+use timedb_tests::{Db, Role, Server, UNKNOWN_KEY};
 
 use crate::wire::{Wire, header, request};
 use crate::{Api, batch, clean, row};
 
 const MISSING: &str = r#"{"detail":"API key required. Please provide X-API-Key header."}"#;
 const INVALID: &str = r#"{"detail":"Invalid or inactive API key."}"#;
+const TWO: &str = r#"{"detail":"Two different API keys were given. Please provide one, in X-API-Key or in Authorization: Bearer."}"#;
 const ROUTES: [(&str, &str); 5] = [
     ("GET", "/values"),
     ("PUT", "/values"),
@@ -61,7 +62,6 @@ async fn a_missing_or_empty_key_is_told_so_on_every_route() {
 async fn every_key_that_is_not_exactly_right_is_refused_alike() {
     let api = Api::start().await;
     let key = api.db.a().key.clone();
-    let other = api.db.b().key.clone();
     let owner = api.db.connect(Role::Owner).await;
     let row = owner
         .query_one(
@@ -103,7 +103,6 @@ async fn every_key_that_is_not_exactly_right_is_refused_alike() {
         line(&"k".repeat(5_000)),
         line("ключ"),
         line("' OR 1=1 --"),
-        vec![format!("X-API-Key: {key}"), format!("X-API-Key: {other}")],
         vec![format!("Authorization: Bearer {deactivated}")],
         vec!["Authorization: Bearer x y".to_owned()],
     ];
@@ -133,13 +132,24 @@ async fn a_key_counts_in_either_header_whatever_the_case_of_its_name() {
         (vec![format!("Authorization: Bearer {a}")], 1),
         (vec![format!("authorization: bearer {a}")], 1),
         (vec![format!("X-API-Key: {b}")], 0),
-        // The header of this API goes first; an empty one is none.
+        // One key said twice is one; an empty header is none, and another scheme is somebody else's matter.
         (
             vec![
-                format!("X-API-Key: {b}"),
+                format!("X-API-Key: {a}"),
                 format!("Authorization: Bearer {a}"),
             ],
-            0,
+            1,
+        ),
+        (
+            vec![format!("X-API-Key: {a}"), format!("X-API-Key: {a}")],
+            1,
+        ),
+        (
+            vec![
+                format!("X-API-Key: {a}"),
+                "Authorization: Basic eDp5".to_owned(),
+            ],
+            1,
         ),
         (
             vec![
@@ -157,6 +167,35 @@ async fn a_key_counts_in_either_header_whatever_the_case_of_its_name() {
             "{headers:?}: {body}"
         );
     }
+}
+
+#[tokio::test]
+async fn two_different_keys_are_refused_in_whatever_headers_and_order() {
+    let api = Api::start().await;
+    let own = |key: &str| format!("X-API-Key: {key}");
+    let bearer = |key: &str| format!("Authorization: Bearer {key}");
+    let (a, b) = (api.db.a().key.as_str(), api.db.b().key.as_str());
+    for (one, other) in [(a, b), (b, a), (a, UNKNOWN_KEY), (UNKNOWN_KEY, a), (a, "x")] {
+        for pair in [
+            [own(one), own(other)],
+            [own(one), bearer(other)],
+            [bearer(one), own(other)],
+            [bearer(one), bearer(other)],
+        ] {
+            let headers: Vec<&str> = pair.iter().map(String::as_str).collect();
+            for (method, path) in ROUTES {
+                let answer = ask(&api.server, method, path, &headers).await;
+                assert_eq!(
+                    answer,
+                    (401, Some("ApiKey".to_owned()), TWO.to_owned()),
+                    "{method} {path} {headers:?}"
+                );
+            }
+        }
+    }
+    // Two schemes are two credentials as well.
+    let headers = [&*bearer(a), "Authorization: Basic eDp5"];
+    assert_eq!(ask(&api.server, "GET", "/values", &headers).await.2, TWO);
 }
 
 #[tokio::test]
