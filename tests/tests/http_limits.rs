@@ -11,6 +11,8 @@ mod database_away;
 mod heads;
 #[path = "http_limits/nginx.rs"]
 mod nginx;
+#[path = "http_limits/idle.rs"]
+mod idle;
 #[path = "common/proxy.rs"]
 mod proxy;
 #[path = "http_limits/shares.rs"]
@@ -159,7 +161,11 @@ async fn a_request_that_finds_no_connection_is_a_503_that_may_come_again() {
 #[tokio::test]
 async fn a_client_that_sends_no_whole_head_is_shown_out() {
     let db = Db::new().await;
-    let server = start_with(&db, &[("TIMEDB_HEADER_READ_TIMEOUT", "1")]);
+    let limits = [
+        ("TIMEDB_HEADER_READ_TIMEOUT", "1"),
+        ("TIMEDB_IDLE_TIMEOUT", "1"),
+    ];
+    let server = start_with(&db, &limits);
     for beginning in [
         "",
         "GET / HTTP/1.1\r\nHost: x\r\nX-API-",

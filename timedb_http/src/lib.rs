@@ -40,7 +40,9 @@ pub struct ServerConfig {
     pub request_timeout: Duration,
     /// PostgreSQL's own limit for each statement; shorter than `request_timeout`, so that it speaks first.
     pub statement_timeout: Duration,
-    /// How long a client may take to send a request's head.
+    /// How long a connection may be idle before the next request on it.
+    pub idle_timeout: Duration,
+    /// How long a client may take to send a request's head, from its first byte on.
     pub header_read_timeout: Duration,
     /// The largest body that is read.
     pub max_body_bytes: usize,
@@ -66,6 +68,8 @@ impl ServerConfig {
             acquire_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(60),
             statement_timeout: Duration::from_secs(55),
+            // Load balancers close theirs after 60 seconds; who closes first should be they.
+            idle_timeout: Duration::from_secs(75),
             header_read_timeout: Duration::from_secs(10),
             max_body_bytes: 256 << 20,
             body_memory: 512 << 20,

@@ -1,22 +1,26 @@
 //! The listener's loop: accepts, serves HTTP/1.1 with limits on slow heads, and stops gracefully.
 
 mod gate;
+mod patience;
 mod stream;
 
-use std::{future::Future, io, pin::pin, time::Duration};
+use std::{convert::Infallible, future::Future, io, pin::pin, time::Duration};
 
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
+use axum::Router;
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service as _, service_fn},
 };
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown, service::TowerToHyperService};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
 
 pub(crate) use gate::Refusal;
+use patience::{Answer, Limits, Patience, Work};
 use stream::ClientStream;
 
 use crate::{
@@ -122,9 +126,13 @@ pub async fn serve(
     );
     let state = AppState::new(config);
     let service = TowerToHyperService::new(router::build(state.clone()));
+    let limits = Limits {
+        idle: state.config.idle_timeout,
+        head: state.config.header_read_timeout,
+    };
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(state.config.header_read_timeout);
+    // The connection's own clock has a limit for silence and one for heads.
+    http.header_read_timeout(None);
 
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -134,8 +142,10 @@ pub async fn serve(
             () = &mut shutdown => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let connection = http
-                        .serve_connection(prepared(stream, state.config.write_timeout), service.clone());
+                    let work = Work::default();
+                    let patience = Patience::new(limits, work.clone());
+                    let stream = prepared(stream, state.config.write_timeout, patience);
+                    let connection = http.serve_connection(stream, served(service.clone(), work));
                     let watched = graceful.watch(connection);
                     connections.spawn(async move {
                         if let Err(error) = watched.await {
@@ -167,9 +177,33 @@ pub async fn serve(
 }
 
 /// Without TCP_NODELAY a small answer waits for the client's acknowledgement, some 40 ms.
-fn prepared(stream: TcpStream, write_timeout: Duration) -> TokioIo<ClientStream> {
+fn prepared(
+    stream: TcpStream,
+    write_timeout: Duration,
+    patience: Patience,
+) -> TokioIo<ClientStream> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY can't be set");
     }
-    TokioIo::new(ClientStream::new(stream, write_timeout))
+    TokioIo::new(ClientStream::new(stream, write_timeout, patience))
+}
+
+/// The API for one connection, whose clock stands still while a request of it is answered.
+fn served(
+    service: TowerToHyperService<Router>,
+    work: Work,
+) -> impl hyper::service::Service<
+    Request<Incoming>,
+    Response = Response<Answer>,
+    Error = Infallible,
+    Future: Send,
+> {
+    service_fn(move |request| {
+        let job = work.begin();
+        let answer = service.call(request);
+        async move {
+            let answer = answer.await?;
+            Ok(answer.map(|body| job.until_the_end_of(body)))
+        }
+    })
 }

@@ -48,7 +48,11 @@ pub struct ApiArgs {
     #[arg(long, env = "TIMEDB_STATEMENT_TIMEOUT", value_name = "SECONDS",
         value_parser = positive::<NonZeroU64>)]
     statement_timeout: Option<NonZeroU64>,
-    /// How long a client may take to send the head of a request
+    /// How long a connection may be idle before the next request on it
+    #[arg(long, env = "TIMEDB_IDLE_TIMEOUT", value_name = "SECONDS",
+        default_value_t = seconds(|config| config.idle_timeout))]
+    idle_timeout: NonZeroU64,
+    /// How long a client may take to send the head of a request, from its first byte on
     #[arg(long, env = "TIMEDB_HEADER_READ_TIMEOUT", value_name = "SECONDS",
         default_value_t = seconds(|config| config.header_read_timeout), value_parser = positive::<NonZeroU64>)]
     header_read_timeout: NonZeroU64,
@@ -123,6 +127,7 @@ impl ApiArgs {
             // The database's own error tells more than a cut connection, so it should come first.
             None => request_timeout - (request_timeout / 12).min(Duration::from_secs(5)),
         };
+        config.idle_timeout = duration(self.idle_timeout);
         config.header_read_timeout = duration(self.header_read_timeout);
         config.shutdown_grace = duration(self.shutdown_grace);
         config.max_body_bytes = self.max_body_bytes;

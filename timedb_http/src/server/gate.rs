@@ -10,6 +10,11 @@ use memchr::memmem;
 const MAX_HEAD: usize = 128 << 10;
 /// The most headers.
 const MAX_HEADERS: usize = 100;
+/// The longest target that the library takes.
+const MAX_TARGET: usize = (64 << 10) - 2;
+/// The longest name of a header, and the largest number, that the library takes.
+const MAX_NAME: usize = (64 << 10) - 1;
+const MAX_LENGTH: u64 = u64::MAX - 2;
 /// A line that says how long a chunk is, or a trailer, may be as long as this.
 const MAX_LINE: usize = 8 << 10;
 
@@ -19,21 +24,25 @@ pub(crate) enum Refusal {
     Malformed,
     BareNewline,
     TooLarge,
+    TooSlow,
     NoHost,
     SeveralHosts,
     Target,
+    TargetTooLong,
     Framing,
     Coding,
 }
 
 impl Refusal {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Malformed,
         Self::BareNewline,
         Self::TooLarge,
+        Self::TooSlow,
         Self::NoHost,
         Self::SeveralHosts,
         Self::Target,
+        Self::TargetTooLong,
         Self::Framing,
         Self::Coding,
     ];
@@ -73,6 +82,10 @@ impl Refusal {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "The head of the request is too large: at most 128 KiB and 100 headers.",
             ),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The head of the request took too long to arrive.",
+            ),
             Self::NoHost => (
                 StatusCode::BAD_REQUEST,
                 "An HTTP/1.1 request needs a Host header.",
@@ -84,6 +97,10 @@ impl Refusal {
             Self::Target => (
                 StatusCode::BAD_REQUEST,
                 "The request's target is not a valid URI.",
+            ),
+            Self::TargetTooLong => (
+                StatusCode::URI_TOO_LONG,
+                "The request's URL is too long: at most 65534 bytes.",
             ),
             Self::Framing => (
                 StatusCode::BAD_REQUEST,
@@ -125,6 +142,11 @@ pub(super) enum Gate {
 impl Gate {
     pub(super) fn new() -> Self {
         Self::Head(0)
+    }
+
+    /// Whether what comes next is a head, or a part of one.
+    pub(super) fn is_in_head(&self) -> bool {
+        matches!(self, Self::Head(_))
     }
 
     /// How many bytes of a body follow, whatever they are.
@@ -194,6 +216,8 @@ impl Gate {
             // Another protocol (a TLS handshake, say) may wait for an answer before it sends a line.
             None if from == 0 && is_no_beginning(bytes) => Step::Refuse(Refusal::Malformed),
             None if bytes.len() <= MAX_HEAD => Step::Wait,
+            // All of it is the first line.
+            _ if !bytes[..MAX_HEAD].contains(&b'\n') => Step::Refuse(Refusal::TargetTooLong),
             _ => Step::Refuse(Refusal::TooLarge),
         }
     }
@@ -216,16 +240,18 @@ fn next(head: &[u8]) -> Result<Gate, Refusal> {
         Ok(Status::Partial) | Err(_) => return Err(Refusal::Malformed),
     }
     let is_old = request.version == Some(0);
-    // What begins with a slash and has no fragment is a path, as nearly all are; the library looks at it closely.
-    let is_plain = |path: &str| path.starts_with('/') && !path.contains('#');
-    if request
-        .path
-        .is_none_or(|path| !is_plain(path) && path.parse::<Uri>().is_err())
-    {
+    let target = request.path.ok_or(Refusal::Target)?;
+    if target.len() > MAX_TARGET {
+        return Err(Refusal::TargetTooLong);
+    }
+    if target.parse::<Uri>().is_err() {
         return Err(Refusal::Target);
     }
     let (mut hosts, mut length, mut codings) = (0, None, 0);
     for header in request.headers.iter() {
+        if header.name.len() > MAX_NAME {
+            return Err(Refusal::TooLarge);
+        }
         if header.name.eq_ignore_ascii_case("host") {
             hosts += 1;
         } else if header.name.eq_ignore_ascii_case("content-length") {
@@ -258,11 +284,8 @@ fn next(head: &[u8]) -> Result<Gate, Refusal> {
 fn number(value: &[u8]) -> Option<u64> {
     let digits = value.trim_ascii();
     let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(digits)
-        .ok()
-        .filter(|_| all_digits)?
-        .parse()
-        .ok()
+    let digits = std::str::from_utf8(digits).ok().filter(|_| all_digits)?;
+    digits.parse().ok().filter(|length| *length <= MAX_LENGTH)
 }
 
 /// Where in a chunked body the bytes stand.

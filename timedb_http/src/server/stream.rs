@@ -1,5 +1,5 @@
-//! A client's connection as the HTTP library gets it: heads of requests come through the gate, and a write that
-//! makes no progress ends it.
+//! A client's connection as the HTTP library gets it: heads of requests come through the gate, and a client that
+//! is silent for too long, or takes nothing of its answer, ends it.
 
 use std::{
     io,
@@ -15,7 +15,10 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutStream;
 
-use super::gate::{Gate, Step};
+use super::{
+    gate::{Gate, Refusal, Step},
+    patience::{Patience, Silence},
+};
 
 /// Read from the socket at a time.
 const PIECE: usize = 16 << 10;
@@ -24,6 +27,7 @@ const PIECE: usize = 16 << 10;
 pub(super) struct ClientStream {
     socket: Pin<Box<TimeoutStream<TcpStream>>>,
     gate: Gate,
+    patience: Patience,
     /// What has come and not passed yet.
     waiting: BytesMut,
     /// How many of these may pass.
@@ -34,12 +38,13 @@ pub(super) struct ClientStream {
 
 impl ClientStream {
     /// A client that takes nothing of an answer for `write_timeout` is gone, as far as one can tell.
-    pub(super) fn new(stream: TcpStream, write_timeout: Duration) -> Self {
+    pub(super) fn new(stream: TcpStream, write_timeout: Duration, patience: Patience) -> Self {
         let mut socket = TimeoutStream::new(stream);
         socket.set_write_timeout(Some(write_timeout));
         Self {
             socket: Box::pin(socket),
             gate: Gate::new(),
+            patience,
             waiting: BytesMut::new(),
             passing: 0,
             last: None,
@@ -65,7 +70,7 @@ impl ClientStream {
                 Step::Wait => return Ok(false),
                 Step::Pass(count) => self.passing = count,
                 Step::Skip(count) => self.waiting.advance(count),
-                Step::Refuse(refusal) => self.last = Some(refusal.request().as_bytes().into()),
+                Step::Refuse(refusal) => self.refuse(refusal),
                 Step::Break => {
                     return Err(io::Error::new(
                         io::ErrorKind::InvalidData,
@@ -74,6 +79,10 @@ impl ClientStream {
                 }
             }
         }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.last = Some(refusal.request().as_bytes().into());
     }
 }
 
@@ -105,7 +114,21 @@ impl AsyncRead for ClientStream {
             }
             let mut piece = [std::mem::MaybeUninit::uninit(); PIECE];
             let mut part = ReadBuf::uninit(&mut piece);
-            ready!(this.socket.as_mut().poll_read(context, &mut part))?;
+            let in_head = this.gate.is_in_head();
+            this.patience.head(in_head && !this.waiting.is_empty());
+            match this.socket.as_mut().poll_read(context, &mut part)? {
+                Poll::Ready(()) => {}
+                Poll::Pending if !in_head => return Poll::Pending,
+                // What has come in time counts, however late it is looked at.
+                Poll::Pending => match ready!(this.patience.poll_over(context)) {
+                    // As if the client had ended it.
+                    Silence::Idle => return Poll::Ready(Ok(())),
+                    Silence::HalfHead => {
+                        this.refuse(Refusal::TooSlow);
+                        continue;
+                    }
+                },
+            }
             if part.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
@@ -120,7 +143,9 @@ impl AsyncWrite for ClientStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.socket.as_mut().poll_write(context, bytes)
+        let written = ready!(self.socket.as_mut().poll_write(context, bytes));
+        self.patience.answered();
+        Poll::Ready(written)
     }
 
     fn poll_write_vectored(
@@ -128,7 +153,9 @@ impl AsyncWrite for ClientStream {
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.socket.as_mut().poll_write_vectored(context, pieces)
+        let written = ready!(self.socket.as_mut().poll_write_vectored(context, pieces));
+        self.patience.answered();
+        Poll::Ready(written)
     }
 
     fn is_write_vectored(&self) -> bool {
