@@ -106,6 +106,62 @@ async fn an_ambiguous_head_is_refused_with_a_sentence_and_ends_the_connection() 
 }
 
 #[tokio::test]
+async fn no_status_comes_without_a_sentence() {
+    let db = with_one_series().await;
+    let server = Server::start(&db);
+    let long = "x".repeat(70_000);
+    let key = format!("X-API-Key: {}", db.a().key);
+    let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: x\r\n{key}\r\n\r\n");
+    for (bytes, status) in [
+        (get(&format!("/{long}")), 414),
+        (get(&format!("/values?name={long}")), 414),
+        (format!("GET /{}", "x".repeat(200_000)), 414),
+        (get("/values?name=<x>"), 400),
+        (get("/a\\b^c`d"), 400),
+        (get("/\u{7f}"), 400),
+        (get("http://[x/values"), 400),
+        (
+            format!("GET / HTTP/1.1\r\nHost: x\r\n{long}: y\r\n\r\n"),
+            431,
+        ),
+        (
+            "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 18446744073709551615\r\n\r\n"
+                .to_owned(),
+            400,
+        ),
+        (
+            "CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n".to_owned(),
+            404,
+        ),
+        (
+            "CONNECT /values HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+            405,
+        ),
+        ("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 404),
+        ("TRACE /values HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 405),
+        ("REFUSED /3 HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 408),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 400),
+        ("GET / HTTP/0.9\r\n\r\n".to_owned(), 400),
+    ] {
+        let shown = &bytes[..bytes.len().min(60)];
+        let mut wire = Wire::send_to(&server, &bytes).await;
+        let answer = wire.answer(SOON).await;
+        let answer = answer.unwrap_or_else(|| panic!("no answer to {shown:?}"));
+        assert_eq!(answer.status, status, "{shown:?}: {answer:?}");
+        let detail: Value = serde_json::from_str(&answer.body).unwrap();
+        assert!(detail["detail"].is_string(), "{shown:?}: {answer:?}");
+        assert!(
+            answer.head.contains("cache-control: no-store"),
+            "{shown:?}: {answer:?}"
+        );
+    }
+    // Up to there a URL is read.
+    let names = "x".repeat(65_534 - "/values?name=".len());
+    let mut wire = Wire::send_to(&server, get(&format!("/values?name={names}"))).await;
+    assert_eq!(wire.answer(SOON).await.unwrap().status, 200);
+}
+
+#[tokio::test]
 async fn requests_behind_one_another_and_bodies_of_all_kinds_pass() {
     let db = with_one_series().await;
     let server = Server::start(&db);

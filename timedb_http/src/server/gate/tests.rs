@@ -183,3 +183,33 @@ fn a_refused_request_stands_for_its_reason() {
     }
     assert_eq!(Refusal::of_path("/99"), Refusal::Malformed);
 }
+
+#[test]
+fn what_the_library_would_refuse_without_a_sentence_is_refused_before() {
+    let name = "x".repeat(MAX_TARGET + 2);
+    let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+    for (request, refusal) in [
+        (get(&format!("/{name}")), Refusal::TargetTooLong),
+        ("x".repeat(MAX_HEAD + 1), Refusal::TargetTooLong),
+        (get("/<x>"), Refusal::Target),
+        (
+            format!("GET / HTTP/1.1\r\nHost: x\r\n{name}: y\r\n\r\n"),
+            Refusal::TooLarge,
+        ),
+        (
+            format!(
+                "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+                u64::MAX
+            ),
+            Refusal::Framing,
+        ),
+    ] {
+        let (_, end) = through(request.as_bytes(), 16 << 10);
+        assert_eq!(end, Some(Step::Refuse(refusal)), "{:.60}", request);
+    }
+    let (passed, end) = through(
+        get(&format!("/{}", &name[..MAX_TARGET - 1])).as_bytes(),
+        9999,
+    );
+    assert_eq!((passed.is_empty(), end), (false, None));
+}
