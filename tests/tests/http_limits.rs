@@ -13,6 +13,8 @@ mod heads;
 mod nginx;
 #[path = "http_limits/idle.rs"]
 mod idle;
+#[path = "http_limits/packed.rs"]
+mod packed;
 #[path = "common/proxy.rs"]
 mod proxy;
 #[path = "http_limits/shares.rs"]

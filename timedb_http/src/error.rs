@@ -50,6 +50,8 @@ pub(crate) struct ApiError {
     status: StatusCode,
     detail: Value,
     retry: bool,
+    /// The coding of a body that would have been understood.
+    coding: Option<&'static str>,
 }
 
 impl ApiError {
@@ -58,6 +60,7 @@ impl ApiError {
             status,
             detail: detail.into(),
             retry: false,
+            coding: None,
         }
     }
 
@@ -129,6 +132,32 @@ impl ApiError {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
     }
 
+    /// 415 for a body that is packed in another way than with gzip.
+    pub(crate) fn unknown_coding(coding: &str) -> Self {
+        let detail = format!(
+            "The request body has Content-Encoding: {coding}. Send it with gzip, once, or as it is."
+        );
+        Self {
+            coding: Some("gzip"),
+            ..Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+        }
+    }
+
+    /// 400 for a body that says it is gzip.
+    pub(crate) fn not_gzip() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "The request body is not valid gzip, or not all of it, though its Content-Encoding says gzip.",
+        )
+    }
+
+    pub(crate) fn not_utf8() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "The request body begins as a text in UTF-16 or UTF-32. Send JSON in UTF-8.",
+        )
+    }
+
     pub(crate) fn conflict(detail: String) -> Self {
         Self::new(StatusCode::CONFLICT, detail)
     }
@@ -193,6 +222,10 @@ impl IntoResponse for ApiError {
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
+        }
+        if let Some(coding) = self.coding {
+            let coding = HeaderValue::from_static(coding);
+            headers.insert(header::ACCEPT_ENCODING, coding);
         }
         if self.retry {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -1,15 +1,19 @@
 //! What a request brings: its key, its name, its body. Who hasn't shown a good key can't make the server hold or parse
 //! a large body.
 
+mod pieces;
+
 use std::time::{Duration, Instant};
 
 use axum::{
     body::{Body, HttpBody},
     http::{HeaderMap, HeaderValue, header},
 };
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
 use serde_json::json;
+
+use pieces::{Coding, Fault, Pieces};
 
 use crate::{
     db::{ApiKey, Database},
@@ -20,11 +24,6 @@ use crate::{
 
 /// A body up to this size is read before the key is checked, so that it costs one round trip in all.
 pub(crate) const SMALL_BODY: usize = 64 << 10;
-/// A client that sends nothing for this long has gone.
-const BODY_IDLE: Duration = Duration::from_secs(15);
-/// A body may take this long, and a second more for each `BODY_RATE` bytes: slow drips end, slow lines don't.
-const BODY_GRACE: Duration = Duration::from_secs(30);
-const BODY_RATE: usize = 16 << 10;
 /// How much of a refused body is thrown away unread, so that the client gets to read its answer.
 const DISCARD_BYTES: usize = 64 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
@@ -145,6 +144,22 @@ impl Received {
         }
     }
 
+    /// Leaves out the mark that some editors and spreadsheets put before a text in UTF-8.
+    ///
+    /// # Errors
+    /// 415 where a mark says that the text is in UTF-16 or UTF-32, after the key was found good.
+    async fn without_mark(mut self, db: &Database, key: Option<&ApiKey>) -> Result<Self, ApiError> {
+        const UTF_8: &[u8] = b"\xef\xbb\xbf";
+        // Those of UTF-32 begin with the same two bytes, or with two zeros.
+        const OTHERS: [&[u8]; 3] = [b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"];
+        if self.bytes.starts_with(UTF_8) {
+            self.bytes.advance(UTF_8.len());
+        } else if OTHERS.iter().any(|mark| self.bytes.starts_with(mark)) {
+            return Err(self.refuse(db, key, ApiError::not_utf8()).await);
+        }
+        Ok(self)
+    }
+
     /// The content type, if it says that the body is something other than JSON.
     pub(crate) fn not_json(&self) -> Option<&str> {
         let content_type = self.content_type.as_deref()?;
@@ -156,43 +171,55 @@ impl Received {
 }
 
 /// Reads a request's body. Beyond [`SMALL_BODY`] the key is checked first, and a body that is refused is
-/// neither kept nor parsed.
+/// neither kept nor parsed. Sizes are those of what is unpacked.
 pub(crate) async fn read_body(
     state: &AppState,
     key: Option<&ApiKey>,
     headers: &HeaderMap,
-    mut body: Body,
+    body: Body,
 ) -> Result<Received, ApiError> {
     let (db, limit) = (&state.db, state.max_body_bytes);
+    let coding = match Coding::of(headers) {
+        Ok(coding) => coding,
+        Err(unknown) => {
+            let refused = db.authenticate(key).await.err().unwrap_or(unknown);
+            leave_unread(headers, body);
+            return Err(refused);
+        }
+    };
     let mut memory = Held::default();
-    let declared = body.size_hint().exact();
-    let declared = declared.map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+    let declared = body.size_hint().exact().unwrap_or(0);
+    // As far as it is known.
+    let mut size = usize::try_from(declared).unwrap_or(usize::MAX);
+    let mut pieces = Pieces::new(body, coding);
     let mut bytes = Vec::new();
     let mut authenticated = false;
-    let mut pace = Pace::new();
     let refused = loop {
-        let expected = declared.unwrap_or(bytes.len()).max(bytes.len());
-        if expected > SMALL_BODY && !authenticated {
+        if size > SMALL_BODY.min(limit) && !authenticated {
             if let Err(error) = db.authenticate(key).await {
                 break error;
             }
             authenticated = true;
             // The wait for the database is not the client's slowness.
-            pace = Pace::new();
+            pieces.restart();
         }
-        if expected > limit {
+        if size > limit {
             break ApiError::body_too_large(limit);
         }
-        if bytes.capacity() == 0 {
-            bytes.reserve_exact(declared.unwrap_or(0));
+        if bytes.capacity() == 0 && coding == Coding::Plain {
+            bytes.reserve_exact(size);
         }
-        match pace.next(&mut body, bytes.len()).await? {
-            Some(data) => {
-                let size = bytes.len() + data.len();
+        match pieces.next().await {
+            Ok(Some(data)) => {
+                let received = bytes.len() + data.len();
+                size = size.max(received);
+                if size > limit {
+                    continue;
+                }
                 let (party, before) = (db.party(key), Instant::now());
                 if state
                     .body_memory
-                    .grow(&mut memory, party, size)
+                    .grow(&mut memory, party, received)
                     .await
                     .is_err()
                 {
@@ -201,23 +228,27 @@ pub(crate) async fn read_body(
                         "The server is busy with other uploads; please try again.",
                     );
                 }
+                bytes.extend_from_slice(data);
                 // Nor is the wait for others.
-                pace.started += before.elapsed();
-                bytes.extend_from_slice(&data);
+                pieces.allow(before.elapsed());
             }
-            None => {
+            Ok(None) => {
                 let content_type = headers.get(header::CONTENT_TYPE);
-                return Ok(Received {
+                let received = Received {
                     bytes: bytes.into(),
                     authenticated,
                     _memory: memory,
                     content_type: content_type
                         .map(|value| String::from_utf8_lossy(value.as_bytes()).to_lowercase()),
-                });
+                };
+                return received.without_mark(db, key).await;
             }
+            Err(Fault::Transport(error)) => return Err(error),
+            Err(Fault::Content(error)) if authenticated => break error,
+            Err(Fault::Content(error)) => break db.authenticate(key).await.err().unwrap_or(error),
         }
     };
-    leave_unread(headers, body);
+    leave_unread(headers, pieces.into_rest());
     Err(refused)
 }
 
@@ -226,38 +257,6 @@ pub(crate) async fn read_body(
 fn leave_unread(headers: &HeaderMap, body: Body) {
     if !headers.contains_key(header::EXPECT) {
         tokio::spawn(tokio::time::timeout(DISCARD_TIME, discard(body)));
-    }
-}
-
-/// How long the rest of a body may take.
-struct Pace {
-    started: Instant,
-}
-
-impl Pace {
-    fn new() -> Self {
-        Self {
-            started: Instant::now(),
-        }
-    }
-
-    /// The next piece; `None` at the end.
-    async fn next(&self, body: &mut Body, received: usize) -> Result<Option<Bytes>, ApiError> {
-        loop {
-            let allowed = BODY_GRACE + Duration::from_secs((received / BODY_RATE) as u64);
-            let left = allowed.saturating_sub(self.started.elapsed());
-            match tokio::time::timeout(left.min(BODY_IDLE), body.frame()).await {
-                Err(_) => return Err(ApiError::body_too_slow()),
-                Ok(None) => return Ok(None),
-                Ok(Some(Err(_))) => return Err(ApiError::body_broken()),
-                Ok(Some(Ok(frame))) => {
-                    // Trailers mean nothing here.
-                    if let Ok(data) = frame.into_data() {
-                        return Ok(Some(data));
-                    }
-                }
-            }
-        }
     }
 }
 

@@ -38,6 +38,10 @@ async fn a_body_over_the_limit_is_a_413_whether_its_length_is_told_or_not() {
         assert_eq!(server.send(post(padded(limit))).await.status, 200);
         is_error(&server.send(post(padded(limit + 1))).await, 413);
         is_error(&server.send(post(padded(limit * 20))).await, 413);
+        let stranger = server
+            .request(reqwest::Method::POST, "/upload", Some(UNKNOWN_KEY))
+            .body(padded(limit + 1));
+        is_error(&server.send(stranger).await, 401);
 
         let mut wire = begin(&server, key, &["Transfer-Encoding: chunked"], "").await;
         for _ in 0..4 {
