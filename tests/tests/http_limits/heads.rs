@@ -281,6 +281,45 @@ async fn what_is_no_text_in_a_url_is_refused_by_name() {
         let mut wire = Wire::send_to(&server, request(&format!("GET {path}"), &[], "")).await;
         assert_eq!(wire.answer(SOON).await.unwrap().status, 401, "{path}");
     }
+    // Whatever a route is for, and where it takes no parameters.
+    for line in [
+        "GET /list_timeseries",
+        "GET /series/count",
+        "GET /series/labels",
+        "GET /series/labels/site",
+        "GET /series/00000000-0000-0000-0000-000000000001",
+        "PATCH /series/00000000-0000-0000-0000-000000000001",
+        "POST /series",
+        "POST /upload",
+        "PUT /values",
+    ] {
+        for (query, kind) in [
+            ("x=%zz", "url_parsing"),
+            ("%zz", "url_parsing"),
+            ("x=%ff", "string_unicode"),
+            ("x=1", "extra_forbidden"),
+        ] {
+            let body = "{}";
+            let headers = ["Content-Type: application/json", "Content-Length: 2", &key];
+            for (headers, status) in [(&headers[..], 422), (&headers[..2], 401)] {
+                let bytes = request(&format!("{line}?{query}"), headers, body);
+                let answer = Wire::send_to(&server, bytes).await.answer(SOON).await;
+                let answer = answer.unwrap();
+                assert_eq!(answer.status, status, "{line} {query}: {answer:?}");
+                let told = format!("\"type\":\"{kind}\",\"loc\":[\"query\"");
+                assert!(status == 401 || answer.body.contains(&told), "{answer:?}");
+            }
+        }
+    }
+    for path in ["/", "/health", "/ready"] {
+        let line = format!("GET {path}?x=%zz");
+        let answer = Wire::send_to(&server, request(&line, &[], ""))
+            .await
+            .answer(SOON)
+            .await;
+        assert_eq!(answer.unwrap().status, 422, "{line}");
+        assert_eq!(server.get(&format!("{path}?t=1"), None).await.status, 200);
+    }
     let reply = server
         .get(
             "/values?name=x%2Cy%25&unit=dimensionless",

@@ -1,11 +1,16 @@
 //! `PUT /values`: corrections of points, all or none.
 
-use axum::{body::Body, extract::State, http::HeaderMap, response::Response};
+use axum::{
+    body::Body,
+    extract::{RawQuery, State},
+    http::HeaderMap,
+    response::Response,
+};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, Row, types::Type};
 use uuid::Uuid;
 
-use super::{BLOCKING_FROM_BYTES, json_response};
+use super::{BLOCKING_FROM_BYTES, json_response, query};
 use crate::{
     db::Access,
     error::ApiError,
@@ -20,12 +25,16 @@ const UPDATE: &str =
 pub(crate) async fn update_values(
     State(state): State<AppState>,
     headers: HeaderMap,
+    RawQuery(raw): RawQuery,
     body: Body,
 ) -> Result<Response, ApiError> {
     let (key, body) = key_and_body(&headers, body)?;
     let key = key.as_ref();
     let body = read_body(&state, key, &headers, body).await?;
     let work = async {
+        if let Err(errors) = query::none(raw.as_deref()) {
+            return Err(body.invalid(&state.db, key, &errors).await);
+        }
         if let Some(content_type) = body.not_json() {
             let answer = ApiError::not_json(content_type);
             return Err(body.refuse(&state.db, key, answer).await);

@@ -1,10 +1,14 @@
 //! `GET /list_timeseries`: the tenant's series by id, ordered by name.
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{
+    extract::{RawQuery, State},
+    http::HeaderMap,
+    response::Response,
+};
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use super::json_response;
+use super::{invalid, json_response, query};
 use crate::{db::Access, error::ApiError, extract::api_key, json, router::AppState};
 
 const LIST: &str = "SELECT series_id, name, description, unit, labels::pg_catalog.text \
@@ -13,8 +17,12 @@ const LIST: &str = "SELECT series_id, name, description, unit, labels::pg_catalo
 pub(crate) async fn list_timeseries(
     State(state): State<AppState>,
     headers: HeaderMap,
+    RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
     let key = api_key(&headers)?;
+    if let Err(errors) = query::none(raw.as_deref()) {
+        return Err(invalid(&state, key.as_ref(), &errors).await);
+    }
     let list = async |client: &Client| client.query_typed(LIST, &[]).await;
     let work = state.db.run(Access::Read, key.as_ref(), list);
     let rows = state.within(work).await?;

@@ -146,6 +146,16 @@ pub(super) fn each(
     }
 }
 
+/// For what takes no parameters: none may be there, whatever it was meant to say.
+pub(super) fn none(query: Option<&str>) -> Result<(), Vec<FieldError>> {
+    each(query.unwrap_or_default(), |_, _| Err(values::unknown()))
+}
+
+/// For what is the same whatever the parameters: they have to be readable.
+pub(super) fn any(query: Option<&str>) -> Result<(), Vec<FieldError>> {
+    each(query.unwrap_or_default(), |_, _| Ok(()))
+}
+
 /// What is wrong with a value, with its place.
 pub(super) fn wrong(place: &[&str], value: impl Into<Value>, problem: Problem) -> FieldError {
     let place = place.iter().map(|part| json!(part)).collect();

@@ -1,12 +1,13 @@
 //! `GET /`: what this is and where to go on.
 
-use axum::response::Response;
+use axum::{extract::RawQuery, response::Response};
 use serde_json::json;
 
-use super::json_response;
-use crate::headers::make_public;
+use super::{json_response, query};
+use crate::{error::ApiError, headers::make_public};
 
-pub(crate) async fn root() -> Response {
+pub(crate) async fn root(RawQuery(raw): RawQuery) -> Result<Response, ApiError> {
+    query::any(raw.as_deref()).map_err(|errors| ApiError::invalid(&errors))?;
     let about = json!({
         "name": "TimeDB API",
         "version": env!("CARGO_PKG_VERSION"),
@@ -33,5 +34,5 @@ pub(crate) async fn root() -> Response {
     });
     let mut response = json_response(about.to_string());
     make_public(response.headers_mut());
-    response
+    Ok(response)
 }

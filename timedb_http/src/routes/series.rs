@@ -4,12 +4,17 @@ pub(crate) mod labels;
 pub(crate) mod one;
 pub(crate) mod search;
 
-use axum::{body::Body, extract::State, http::HeaderMap, response::Response};
+use axum::{
+    body::Body,
+    extract::{RawQuery, State},
+    http::HeaderMap,
+    response::Response,
+};
 use serde_json::json;
 use tokio_postgres::{Client, types::Type};
 use uuid::Uuid;
 
-use super::json_response;
+use super::{json_response, query};
 use crate::{
     db::Access,
     error::ApiError,
@@ -24,12 +29,16 @@ const CREATE: &str = "SELECT series_id, created FROM timedb.create_series(\
 pub(crate) async fn create_series(
     State(state): State<AppState>,
     headers: HeaderMap,
+    RawQuery(raw): RawQuery,
     body: Body,
 ) -> Result<Response, ApiError> {
     let (key, body) = key_and_body(&headers, body)?;
     let key = key.as_ref();
     let body = read_body(&state, key, &headers, body).await?;
     let work = async {
+        if let Err(errors) = query::none(raw.as_deref()) {
+            return Err(body.invalid(&state.db, key, &errors).await);
+        }
         if let Some(content_type) = body.not_json() {
             let answer = ApiError::not_json(content_type);
             return Err(body.refuse(&state.db, key, answer).await);

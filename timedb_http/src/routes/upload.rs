@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    extract::State,
+    extract::{RawQuery, State},
     http::{HeaderMap, HeaderName, HeaderValue},
     response::Response,
 };
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio_postgres::{Client, Row, types::Type};
 use uuid::Uuid;
 
-use super::{BLOCKING_FROM_BYTES, json_response};
+use super::{BLOCKING_FROM_BYTES, json_response, query};
 use crate::{
     db::{Access, PgInstant},
     error::{ApiError, FieldError},
@@ -27,12 +27,16 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 pub(crate) async fn upload(
     State(state): State<AppState>,
     headers: HeaderMap,
+    RawQuery(raw): RawQuery,
     body: Body,
 ) -> Result<Response, ApiError> {
     let (key, body) = key_and_body(&headers, body)?;
     let key = key.as_ref();
     let body = read_body(&state, key, &headers, body).await?;
     let work = async {
+        if let Err(errors) = query::none(raw.as_deref()) {
+            return Err(body.invalid(&state.db, key, &errors).await);
+        }
         if let Some(content_type) = body.not_json() {
             let answer = ApiError::not_json(content_type);
             return Err(body.refuse(&state.db, key, answer).await);

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Row, types::Type};
 
 use super::super::{
     invalid, json_response,
-    query::{each, escapes, values, wrong},
+    query::{self, each, escapes, values, wrong},
 };
 use crate::{db::Access, error::ApiError, extract::api_key, router::AppState};
 
@@ -25,8 +25,7 @@ pub(crate) async fn label_names(
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
     let key = api_key(&headers)?;
-    let query = raw.as_deref().unwrap_or_default();
-    if let Err(errors) = each(query, |_, _| Err(values::unknown())) {
+    if let Err(errors) = query::none(raw.as_deref()) {
         return Err(invalid(&state, key.as_ref(), &errors).await);
     }
     let names = async |client: &Client| client.query_typed(NAMES, &[]).await;

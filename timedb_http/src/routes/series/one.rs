@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     super::{
         invalid, json_response,
-        query::{each, escapes, values, wrong},
+        query::{self, escapes, wrong},
     },
     labels::last_part,
     search::{write_instant, write_series},
@@ -106,8 +106,7 @@ fn series_id(uri: &Uri, query: Option<&str>) -> Result<Uuid, Vec<FieldError>> {
         .ok()
         .and_then(|text| Uuid::try_parse(&text).ok())
         .ok_or_else(|| wrong(&["path", "series_id"], raw, Problem::uuid()));
-    let rest = each(query.unwrap_or_default(), |_, _| Err(values::unknown()));
-    match (id, rest) {
+    match (id, query::none(query)) {
         (Ok(id), Ok(())) => Ok(id),
         (id, rest) => {
             let errors = id.err().into_iter();
