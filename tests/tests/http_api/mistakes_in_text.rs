@@ -175,6 +175,50 @@ async fn deep_json_and_numbers_beyond_every_float_are_no_ones_internal_error() {
     }
 }
 
+#[tokio::test]
+async fn objects_that_are_kept_are_nested_to_64_levels() {
+    let api = Api::start().await;
+    let answer = api
+        .upload(json!([crate::row("2025-01-01T00:00:00Z", "x", 1.0)]))
+        .await;
+    let id = answer["series_ids"]["x"].as_str().unwrap();
+    for (levels, status) in [(64, 200), (65, 422), (100, 422), (10_000, 422)] {
+        let (open, close) = ("[".repeat(levels - 1), "]".repeat(levels - 1));
+        let deep = format!(r#"{{"a": {open}"[[[\"{{"{close}}}"#);
+        let upload =
+            format!(r#"{{"batch_start_time": 0, "value_rows": [], "batch_params": {deep}}}"#);
+        let update = format!(
+            r#"{{"updates": [{{"series_id": "{id}", "valid_time": "2025-01-01T00:00:00Z", "metadata": {deep}}}]}}"#
+        );
+        for (method, path, body, place) in [
+            (
+                reqwest::Method::POST,
+                "/upload",
+                upload,
+                r#"["body","batch_params"]"#,
+            ),
+            (
+                reqwest::Method::PUT,
+                "/values",
+                update,
+                r#"["body","updates",0,"metadata"]"#,
+            ),
+        ] {
+            let request = api
+                .server
+                .request(method, path, Some(&api.db.a().key))
+                .body(body);
+            let reply = api.server.send(request).await;
+            assert_eq!(reply.status, status, "{path} {levels}: {reply:?}");
+            if status == 422 {
+                assert!(reply.text.contains(place), "{reply:?}");
+                let told = format!("at most 64 levels deep, not {levels}");
+                assert!(reply.text.contains(&told), "{reply:?}");
+            }
+        }
+    }
+}
+
 /// The answer is not parsed: it may repeat what was sent, deeper than a parser here follows.
 async fn is_taken_or_refused(api: &Api, path: &str, body: String) {
     let start: String = body.chars().take(120).collect();

@@ -141,6 +141,34 @@ async fn demanding_json_is_stored_or_refused_and_never_an_internal_error() {
 }
 
 #[tokio::test]
+async fn objects_that_are_kept_are_nested_to_64_levels() {
+    let db = Db::new().await;
+    let client = db.login(db.a()).await;
+    // The object itself is a level. What stands in texts is none.
+    let nested = |levels: usize| {
+        let (open, close) = ("[".repeat(levels - 1), "]".repeat(levels - 1));
+        format!(r#"{{"a": {open}"[[[\"{{"{close}, "b": [[]]}}"#)
+    };
+    let upload = "SELECT series_ids[1] FROM timedb.upload('{2025-01-01}', '{1}', '{x}', batch_params => $1::text::jsonb)";
+    let row = client.query_one(upload, &[&nested(64)]).await.unwrap();
+    let id: Uuid = row.get(0);
+    let update =
+        "SELECT timedb.update_values(jsonb_build_array(jsonb_build_object('series_id', $2::uuid,
+                  'valid_time', '2025-01-01', 'metadata', $1::text::jsonb)))::text";
+    client.query_one(update, &[&nested(64), &id]).await.unwrap();
+    for levels in [65, 66, 1_000] {
+        let deep = nested(levels);
+        let of_upload = refusal(client.query_one(upload, &[&deep]).await);
+        let of_update = refusal(client.query_one(update, &[&deep, &id]).await);
+        for ((code, message), what) in [(of_upload, "batch_params"), (of_update, "metadata")] {
+            assert_eq!(code, "22023", "{message}");
+            let told = format!("{what} may be nested at most 64 levels deep, not {levels}");
+            assert!(message.contains(&told), "{message}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn batch_params_are_kept_to_the_digit() {
     let db = Db::new().await;
     let client = db.login(db.a()).await;

@@ -2,6 +2,7 @@
 
 use super::candidates::Found;
 use crate::error::{Error, Result};
+use crate::limits::check_nesting;
 use pgrx::PgSqlErrorCode;
 use std::rc::Rc;
 use timedb_segment::Note;
@@ -11,8 +12,6 @@ const MAX_TEXT_BYTES: usize = 64 << 10;
 /// Most tags of a version, and the longest one in bytes.
 const MAX_TAGS: usize = 100;
 const MAX_TAG_BYTES: usize = 256;
-/// Deeper metadata could be stored, and not be read again with a smaller stack.
-const MAX_NESTING: usize = 64;
 
 /// What becomes of a version; what is None stays.
 #[derive(Default)]
@@ -136,11 +135,7 @@ pub fn metadata(json: &str) -> Result<Option<String>> {
         return Err(Error::invalid("metadata must be an object or null"));
     }
     check_length(Some(json), "metadata")?;
-    if nesting(json) > MAX_NESTING {
-        return Err(Error::invalid(format!(
-            "metadata may be nested at most {MAX_NESTING} levels deep"
-        )));
-    }
+    check_nesting(json, "metadata")?;
     Ok(Some(json.to_owned()))
 }
 
@@ -151,25 +146,4 @@ fn check_length(text: Option<&str>, what: &str) -> Result<()> {
         ))),
         _ => Ok(()),
     }
-}
-
-/// How deep the lists and objects of a JSON text stand in each other.
-fn nesting(json: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'{' | b'[' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
 }

@@ -2,7 +2,7 @@
 
 use crate::batches::BatchInfo;
 use crate::error::{Error, Result};
-use crate::limits::{MAX_BATCH_PARAMS_BYTES, MAX_WORKFLOW_BYTES};
+use crate::limits::{MAX_BATCH_PARAMS_BYTES, MAX_WORKFLOW_BYTES, check_nesting};
 use crate::pack::UploadColumns;
 use crate::series::describe;
 use crate::time;
@@ -66,16 +66,17 @@ fn out_of_range(what: &str, instant: i64) -> Error {
 /// Checks what a batch says about itself.
 ///
 /// # Errors
-/// 22008 for an instant that cannot be stored, 22023 for a finish before the start and for texts that are too
-/// long.
+/// 22008 for an instant that cannot be stored, 22023 for a finish before the start, for texts that are too
+/// long, and for JSON that is nested too deeply.
 pub fn check_info(info: &BatchInfo) -> Result<()> {
-    if let Some(json) = info.batch_params
-        && json.bytes() > MAX_BATCH_PARAMS_BYTES
-    {
-        return Err(Error::invalid(format!(
-            "batch_params may have at most {MAX_BATCH_PARAMS_BYTES} bytes, this has {}",
-            json.bytes()
-        )));
+    if let Some(json) = info.batch_params {
+        if json.bytes() > MAX_BATCH_PARAMS_BYTES {
+            return Err(Error::invalid(format!(
+                "batch_params may have at most {MAX_BATCH_PARAMS_BYTES} bytes, this has {}",
+                json.bytes()
+            )));
+        }
+        check_nesting(&json.text(), "batch_params")?;
     }
     if let Some(workflow_id) = &info.workflow_id
         && workflow_id.len() > MAX_WORKFLOW_BYTES

@@ -5,7 +5,7 @@ use serde_json::{Value, json, value::RawValue};
 use uuid::Uuid;
 
 use super::{
-    fields::{Errors, Members, echo, echo_body, read_object},
+    fields::{Errors, Members, echo, echo_body, kept_object, read_object},
     scalar::{Problem, Scalar},
 };
 use crate::{error::FieldError, instant::Formatter, json::write_str};
@@ -194,13 +194,12 @@ impl Reader {
     }
 
     fn metadata(&mut self, place: &[Value], raw: &RawValue) {
-        match raw.get().as_bytes().first() {
-            Some(b'{') => self.out.extend_from_slice(raw.get().as_bytes()),
-            Some(b'n') => self.null(),
-            _ => {
-                let problem = Problem::new("dict_type", "Input should be a valid dictionary");
-                self.errors.note(place, problem, raw);
-            }
+        if raw.get() == "null" {
+            return self.null();
+        }
+        match kept_object(raw) {
+            Ok(()) => self.out.extend_from_slice(raw.get().as_bytes()),
+            Err(problem) => self.errors.note(place, problem, raw),
         }
     }
 
