@@ -30,7 +30,10 @@ have flock || need util-linux
 if is_root && ! have runuser; then need util-linux; fi
 case ${1:-} in
 test | soak) [[ -x /usr/sbin/pgbouncer ]] || have pgbouncer || need pgbouncer ;;&
-test) [[ -x /usr/sbin/varnishd ]] || have varnishd || need varnish ;;&
+test)
+    [[ -x /usr/sbin/varnishd ]] || have varnishd || need varnish
+    have chromium || need chromium
+    ;;&
 soak)
     have sqlsmith || need sqlsmith
     # They build the PostgreSQL with assertions.

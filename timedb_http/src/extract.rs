@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::{
     body::{Body, HttpBody},
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
 };
 use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
@@ -28,8 +28,8 @@ pub(crate) const SMALL_BODY: usize = 64 << 10;
 const DISCARD_BYTES: usize = 64 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-const API_KEY: &str = "x-api-key";
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
 /// The key of a request, from `X-API-Key` and `Authorization: Bearer`. Empty is as good as absent.

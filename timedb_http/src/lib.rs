@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+mod cors;
 pub mod db;
 mod duration;
 mod error;
@@ -22,6 +23,7 @@ mod share;
 mod sqlstate;
 mod telemetry;
 
+pub use cors::{CorsOrigin, NoOrigin};
 pub use db::check::{DatabaseStatus, check_database};
 pub use server::{ServeError, serve};
 
@@ -54,6 +56,8 @@ pub struct ServerConfig {
     pub stream_min_rate: usize,
     /// How long an answer that is streamed may take.
     pub stream_timeout: Duration,
+    /// Whose pages may use the API from a browser.
+    pub cors_origins: Vec<CorsOrigin>,
     /// How long running requests may go on after the signal to stop.
     pub shutdown_grace: Duration,
 }
@@ -76,6 +80,7 @@ impl ServerConfig {
             write_timeout: Duration::from_secs(15),
             stream_min_rate: 64 << 10,
             stream_timeout: Duration::from_secs(3600),
+            cors_origins: Vec::new(),
             shutdown_grace: Duration::from_secs(30),
         }
     }

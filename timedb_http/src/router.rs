@@ -12,8 +12,14 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    ServerConfig, db::Database, error::ApiError, headers, routes, server::Refusal,
-    share::BodyMemory, telemetry,
+    ServerConfig,
+    cors::{self, Sharing},
+    db::Database,
+    error::ApiError,
+    headers, routes,
+    server::Refusal,
+    share::BodyMemory,
+    telemetry,
 };
 
 /// What every handler has at hand.
@@ -58,6 +64,7 @@ impl AppState {
 
 /// The whole API over a state.
 pub(crate) fn build(state: AppState) -> Router {
+    let sharing = Sharing::with(&state.config.cors_origins);
     Router::new()
         .route("/", get(routes::root::root))
         .route("/health", get(routes::health::health))
@@ -91,6 +98,7 @@ pub(crate) fn build(state: AppState) -> Router {
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(middleware::from_fn(refuse))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(sharing, cors::share))
         .layer(middleware::from_fn(telemetry::log_request))
         .layer(middleware::from_fn(headers::mark))
         .with_state(state)

@@ -7,7 +7,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use clap::Args;
-use timedb_http::{DatabaseStatus, ServerConfig, check_database};
+use timedb_http::{CorsOrigin, DatabaseStatus, ServerConfig, check_database};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_postgres::Config;
@@ -80,6 +80,15 @@ pub struct ApiArgs {
     #[arg(long, env = "TIMEDB_STREAM_TIMEOUT", value_name = "SECONDS",
         default_value_t = seconds(|config| config.stream_timeout), value_parser = positive::<NonZeroU64>)]
     stream_timeout: NonZeroU64,
+    /// An origin whose pages may use the API from a browser, such as `https://app.example`, or `*`; may be given
+    /// several times [default: none]
+    #[arg(
+        long = "cors-origin",
+        env = "TIMEDB_CORS_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    cors_origins: Vec<CorsOrigin>,
     /// What is logged on stderr, such as `warn` or `timedb_http=debug`
     #[arg(
         long,
@@ -142,6 +151,7 @@ impl ApiArgs {
         config.write_timeout = duration(self.write_timeout);
         config.stream_min_rate = self.stream_min_rate;
         config.stream_timeout = duration(self.stream_timeout);
+        config.cors_origins.clone_from(&self.cors_origins);
         Ok(config)
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 const UPLOAD: &str = "SELECT batch_id, series_ids, points, skipped, replayed FROM timedb._upload_packed(\
                       $1, $2, $3, $4, $5, $6::pg_catalog.text::pg_catalog.jsonb, $7, $8, $9)";
 /// Says that the same request was carried out before, and that this is what it was answered.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 pub(crate) async fn upload(
     State(state): State<AppState>,
