@@ -21,6 +21,8 @@ mod proxy;
 mod shares;
 #[path = "http_limits/stopping.rs"]
 mod stopping;
+#[path = "http_limits/urls.rs"]
+mod urls;
 #[path = "common/wire.rs"]
 mod wire;
 

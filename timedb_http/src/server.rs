@@ -2,6 +2,7 @@
 
 mod gate;
 mod patience;
+mod refusal;
 mod stream;
 
 use std::{convert::Infallible, future::Future, io, pin::pin, time::Duration};
@@ -19,8 +20,8 @@ use tokio::{
     task::JoinSet,
 };
 
-pub(crate) use gate::Refusal;
 use patience::{Answer, Limits, Patience, Work};
+pub(crate) use refusal::Refusal;
 use stream::ClientStream;
 
 use crate::{

@@ -2,9 +2,11 @@
 //! read the same bytes as another request (RFC 9112, sections 2.2, 3.2, 6.1, 6.3 and 11.2). Follows the framing
 //! of bodies as well, since a head begins where the body before it ends. Knows bytes, not sockets.
 
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use httparse::{EMPTY_HEADER, Request, Status};
 use memchr::memmem;
+
+use super::Refusal;
 
 /// The largest head.
 const MAX_HEAD: usize = 128 << 10;
@@ -17,103 +19,6 @@ const MAX_NAME: usize = (64 << 10) - 1;
 const MAX_LENGTH: u64 = u64::MAX - 2;
 /// A line that says how long a chunk is, or a trailer, may be as long as this.
 const MAX_LINE: usize = 8 << 10;
-
-/// Why a head is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    Malformed,
-    BareNewline,
-    TooLarge,
-    TooSlow,
-    NoHost,
-    SeveralHosts,
-    Target,
-    TargetTooLong,
-    Framing,
-    Coding,
-}
-
-impl Refusal {
-    const ALL: [Self; 10] = [
-        Self::Malformed,
-        Self::BareNewline,
-        Self::TooLarge,
-        Self::TooSlow,
-        Self::NoHost,
-        Self::SeveralHosts,
-        Self::Target,
-        Self::TargetTooLong,
-        Self::Framing,
-        Self::Coding,
-    ];
-
-    /// The method of the request that the HTTP library gets instead. Whoever sends it is refused too.
-    pub(crate) const METHOD: &str = "REFUSED";
-
-    /// That request.
-    pub(super) fn request(self) -> String {
-        let place = Self::ALL.iter().position(|one| *one == self);
-        format!(
-            "{} /{} HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n",
-            Self::METHOD,
-            place.unwrap_or_default()
-        )
-    }
-
-    /// What such a request stands for.
-    pub(crate) fn of_path(path: &str) -> Self {
-        let place = path.trim_start_matches('/').parse::<usize>().ok();
-        let found = place.and_then(|place| Self::ALL.get(place));
-        found.copied().unwrap_or(Self::Malformed)
-    }
-
-    /// The status, and the sentence for the client.
-    pub(crate) fn answer(self) -> (StatusCode, &'static str) {
-        match self {
-            Self::Malformed => (
-                StatusCode::BAD_REQUEST,
-                "The request is not well-formed HTTP/1.1.",
-            ),
-            Self::BareNewline => (
-                StatusCode::BAD_REQUEST,
-                "The lines of a request's head must end with CR and LF.",
-            ),
-            Self::TooLarge => (
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "The head of the request is too large: at most 128 KiB and 100 headers.",
-            ),
-            Self::TooSlow => (
-                StatusCode::REQUEST_TIMEOUT,
-                "The head of the request took too long to arrive.",
-            ),
-            Self::NoHost => (
-                StatusCode::BAD_REQUEST,
-                "An HTTP/1.1 request needs a Host header.",
-            ),
-            Self::SeveralHosts => (
-                StatusCode::BAD_REQUEST,
-                "The request has more than one Host header.",
-            ),
-            Self::Target => (
-                StatusCode::BAD_REQUEST,
-                "The request's target is not a valid URI.",
-            ),
-            Self::TargetTooLong => (
-                StatusCode::URI_TOO_LONG,
-                "The request's URL is too long: at most 65534 bytes.",
-            ),
-            Self::Framing => (
-                StatusCode::BAD_REQUEST,
-                "The length of the request's body is not clear: give either one Content-Length or \
-                 Transfer-Encoding: chunked.",
-            ),
-            Self::Coding => (
-                StatusCode::NOT_IMPLEMENTED,
-                "The only transfer coding is chunked: send Transfer-Encoding: chunked alone.",
-            ),
-        }
-    }
-}
 
 /// What is to be done with the bytes at hand.
 #[derive(Debug, PartialEq, Eq)]

@@ -16,7 +16,8 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 
 use super::{
-    gate::{Gate, Refusal, Step},
+    Refusal,
+    gate::{Gate, Step},
     patience::{Patience, Silence},
 };
 
