@@ -5,6 +5,13 @@ CREATE FUNCTION timedb.version() RETURNS text
     AS 'MODULE_PATHNAME', 'version_wrapper';
 COMMENT ON FUNCTION timedb.version() IS 'The version of the loaded library.';
 
+-- What finds its work done by an earlier transaction calls this: locks of rows do the same by themselves.
+CREATE FUNCTION timedb._commit_as_writer() RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', '_commit_as_writer_wrapper';
+COMMENT ON FUNCTION timedb._commit_as_writer() IS
+    'Has this transaction''s commit wait as if it had written: until the log is flushed and synchronous standbys have it. Private.';
+
 -- Definer (timedb_definer): callers have no right on timedb.settings. No row means required, so
 -- a store whose settings got lost is closed.
 CREATE FUNCTION timedb.auth_required() RETURNS boolean
@@ -30,6 +37,8 @@ BEGIN
         DELETE FROM timedb.settings s WHERE s.name = 'auth_required';
         IF FOUND THEN
             PERFORM timedb._record_event('00000000-0000-0000-0000-000000000000', 'store_closed', NULL, NULL);
+        ELSE
+            PERFORM timedb._commit_as_writer();
         END IF;
         RETURN;
     END IF;

@@ -20,6 +20,8 @@ BEGIN
         RAISE EXCEPTION 'tenant "%" already exists', id
             USING ERRCODE = 'unique_violation',
                   HINT = 'Pass if_not_exists => true to use the tenant as it is.';
+    ELSE
+        PERFORM timedb._commit_as_writer();
     END IF;
     RETURN id;
 END

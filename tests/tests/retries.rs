@@ -9,6 +9,8 @@ mod cut;
 mod instants;
 #[path = "retries/killed.rs"]
 mod killed;
+#[path = "retries/missing_standby.rs"]
+mod missing_standby;
 #[path = "retries/over_http.rs"]
 mod over_http;
 #[path = "retries/over_sql.rs"]

@@ -9,6 +9,7 @@ mod request;
 mod store;
 
 use crate::batches::{BatchInfo, Claim, NewBatch, Retry, version_of};
+use crate::durability::commit_as_writer;
 use crate::error::{Error, Result, uuid_text};
 use crate::writer::writable_tenant;
 use crate::{locks, time};
@@ -44,6 +45,7 @@ pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<Stri
     };
     let request = match retry.claim(&tenant, || fingerprint(json))? {
         Claim::Answered(batch) => {
+            commit_as_writer();
             return batch
                 .answer
                 .ok_or_else(|| Error::internal("a correction without its answer"));
@@ -64,6 +66,7 @@ pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<Stri
     let written = || (0..updates.len()).filter(|&i| altered[i]);
     let points = written().count();
     if points == 0 && retry.idempotency_key.is_none() {
+        commit_as_writer();
         return Ok(answer);
     }
     let corrected = written().map(|i| found[i].stamp.change_time).max();

@@ -7,6 +7,7 @@ mod batches;
 mod changes;
 mod columns;
 mod corrections;
+mod durability;
 mod error;
 mod functions;
 mod install;

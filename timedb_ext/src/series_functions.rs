@@ -1,6 +1,7 @@
 //! The functions about series as PostgreSQL calls them: arguments in, `Result` out, nothing else. As in
 //! `functions.rs`, their declarations stand in `sql/functions/`, and instants are PostgreSQL's microseconds.
 
+use crate::durability::commit_as_writer;
 use crate::error::{Error, Result, entry};
 use crate::json::Jsonb;
 use crate::labels::{Labels, check_search};
@@ -60,6 +61,9 @@ fn create_series(
             }
         }
         Ok(resolved)
+        if resolved.iter().any(|series| !series.created) {
+            commit_as_writer();
+        }
     };
     let rows = entry(run);
     TableIterator::new(

@@ -8,6 +8,7 @@ mod in_unit;
 mod unchanged;
 
 use crate::batches::{BatchInfo, Claim, NewBatch, Retry, version_of};
+use crate::durability::commit_as_writer;
 use crate::error::{Error, Result};
 use crate::locks::{self, Begun};
 use crate::pack::UploadColumns;
@@ -52,6 +53,7 @@ pub fn upload(
     let fingerprint = || fingerprint::of(&columns, &info, retry.batch_id.as_ref(), skip_unchanged);
     let request = match retry.claim(&tenant, fingerprint)? {
         Claim::Answered(batch) => {
+            commit_as_writer();
             return Ok(Uploaded {
                 batch_id: batch.batch_id,
                 points: batch.points,

@@ -145,6 +145,7 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("_find_key", Nobody, &[]),
     ("_record_event", Nobody, &[]),
     ("_normal_email", Nobody, &[]),
+    ("_commit_as_writer", Nobody, &[]),
     ("_find_user", Nobody, &[]),
     ("_set_user_active", Nobody, &[]),
 ];
