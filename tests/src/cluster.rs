@@ -64,6 +64,13 @@ impl ThrowawayCluster {
         self.control(&["restart", "-m", "fast"]);
     }
 
+    /// Stops the server, lets `change` do what it likes with the folder of its data, and starts it.
+    pub fn restart_after(&self, change: impl FnOnce(&Path)) {
+        self.control(&["stop", "-m", "fast"]);
+        change(&self.data());
+        self.control(&["start"]);
+    }
+
     /// The superuser's connection URI for a database.
     pub fn dsn(&self, database: &str) -> String {
         self.dsn_as(database, "postgres")

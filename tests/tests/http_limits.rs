@@ -15,6 +15,8 @@ mod nginx;
 mod idle;
 #[path = "http_limits/packed.rs"]
 mod packed;
+#[path = "http_limits/operators.rs"]
+mod operators;
 #[path = "common/proxy.rs"]
 mod proxy;
 #[path = "http_limits/shares.rs"]

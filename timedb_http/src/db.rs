@@ -13,6 +13,7 @@ mod seat;
 pub mod store;
 mod tls;
 mod transaction;
+mod writes;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
@@ -22,6 +23,7 @@ use crate::{
     ServerConfig,
     error::ApiError,
     share::{Parties, Party, Shares},
+    sqlstate,
 };
 
 pub use connect::{PIN, connect};
@@ -33,6 +35,7 @@ pub(crate) use transaction::StreamFault;
 
 use key_use::KeyUse;
 use lease::{Lease, Manager};
+use writes::Writes;
 
 /// The pool and the limits of a request. A clone is the same one: each request takes some.
 #[derive(Clone)]
@@ -49,6 +52,7 @@ pub(crate) struct Parts {
     begin_read: String,
     begin_write: String,
     key_use: KeyUse,
+    writes: Writes,
 }
 
 impl Deref for Database {
@@ -100,6 +104,7 @@ impl Database {
             begin_read: begin(" READ ONLY"),
             begin_write: begin(""),
             key_use: KeyUse::default(),
+            writes: Writes::default(),
         }))
     }
 
@@ -116,10 +121,7 @@ impl Database {
     async fn lease_from(pool: &Pool<Manager>) -> Result<Lease, ApiError> {
         match pool.get().await {
             Ok(object) => Ok(Lease::new(object)),
-            Err(PoolError::Backend(error)) => {
-                tracing::error!(error = %chain(&error), "cannot connect to the database");
-                Err(ApiError::unavailable("The database is not reachable."))
-            }
+            Err(PoolError::Backend(error)) => Err(sqlstate::not_connected(&error)),
             Err(error) => {
                 tracing::warn!(%error, "no connection to the database is free");
                 Err(ApiError::unavailable(

@@ -44,12 +44,18 @@ impl FieldError {
     }
 }
 
+/// In so many seconds what passes by itself may be over.
+const PASSING_RETRY_S: u16 = 1;
+/// What an operator has to mend takes longer; clients that came again at once would only add to it.
+pub(crate) const OPERATORS_RETRY_S: u16 = 60;
+
 /// An answer with a status of 400 or more.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     status: StatusCode,
     detail: Value,
-    retry: bool,
+    /// When the client may come again, in seconds.
+    retry: Option<u16>,
     /// The coding of a body that would have been understood.
     coding: Option<&'static str>,
 }
@@ -59,7 +65,7 @@ impl ApiError {
         Self {
             status,
             detail: detail.into(),
-            retry: false,
+            retry: None,
             coding: None,
         }
     }
@@ -165,7 +171,7 @@ impl ApiError {
     /// 409 that is over when another request is, and the client may come again in a second.
     pub(crate) fn under_way(detail: String) -> Self {
         Self {
-            retry: true,
+            retry: Some(PASSING_RETRY_S),
             ..Self::conflict(detail)
         }
     }
@@ -177,9 +183,22 @@ impl ApiError {
     /// 503, and the client may come again in a second.
     pub(crate) fn unavailable(detail: &str) -> Self {
         Self {
-            retry: true,
+            retry: Some(PASSING_RETRY_S),
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         }
+    }
+
+    /// 503 that lasts until an operator has mended the cause, which is in the log.
+    pub(crate) fn operators(detail: &str) -> Self {
+        Self {
+            retry: Some(OPERATORS_RETRY_S),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        }
+    }
+
+    /// Whether it is such a 503.
+    pub(crate) fn is_operators(&self) -> bool {
+        self.retry == Some(OPERATORS_RETRY_S)
     }
 
     pub(crate) fn timed_out() -> Self {
@@ -227,8 +246,8 @@ impl IntoResponse for ApiError {
             let coding = HeaderValue::from_static(coding);
             headers.insert(header::ACCEPT_ENCODING, coding);
         }
-        if self.retry {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -105,7 +105,60 @@ pub(crate) fn not_begun(error: &Error) -> ApiError {
 
 fn not_as_made(error: &Error) -> ApiError {
     tracing::error!(error = %chain(error), "the database is not as the extension made it");
-    ApiError::unavailable("The database can't serve this now; please try again.")
+    ApiError::operators(OPERATORS)
+}
+
+/// What it means that a connection cannot be opened: logged here, once.
+pub(crate) fn not_connected(error: &Error) -> ApiError {
+    const UNREACHABLE: &str = "The database is not reachable.";
+    tracing::error!(error = %chain(error), "cannot connect to the database");
+    match error.as_db_error().map(|answer| answer.code().code()) {
+        // Slots get free by themselves, though there should be more of them.
+        Some("53300") => ApiError::unavailable(UNREACHABLE),
+        // 42501: the server's role may not connect.
+        Some(code) if code == "42501" || trouble(code) == Trouble::Operators => {
+            ApiError::operators(UNREACHABLE)
+        }
+        _ => ApiError::unavailable(UNREACHABLE),
+    }
+}
+
+const PASSING: &str = "The database can't serve this now; please try again.";
+const OPERATORS: &str =
+    "The database can't serve this until its operator has mended it; please try again later.";
+
+/// What is behind an error that no client can have caused.
+#[derive(Debug, PartialEq, Eq)]
+enum Trouble {
+    /// A limit of time, or somebody who ended the statement.
+    TimedOut,
+    /// A standby, or a database that was made read-only.
+    ReadOnly,
+    /// It may be gone at the next attempt.
+    Passing,
+    /// It stays until somebody mends it.
+    Operators,
+    /// The program or the data is at fault: no attempt will go better.
+    Defect,
+}
+
+/// What PostgreSQL's own error is about, by its code; docs/http_api.md has the same table.
+fn trouble(code: &str) -> Trouble {
+    match (code, &code[..2]) {
+        ("57014", _) => Trouble::TimedOut,
+        ("25006", _) => Trouble::ReadOnly,
+        // Connections, transactions in each other's way, locks, a server that starts or stops.
+        (
+            "25P03" | "25P04" | "40001" | "40P01" | "55006" | "55P03" | "57P01" | "57P02" | "57P03"
+            | "57P05" | "72000",
+            _,
+        )
+        | (_, "08") => Trouble::Passing,
+        // 28 and 3D the server's own login; 53 disk, memory and connections; 54 transaction ids that run out; 58
+        // files; F0 the configuration; 55000 a database that is closed; 57P04 one that was dropped.
+        ("55000" | "57P04", _) | (_, "28" | "3D" | "53" | "54" | "58" | "F0") => Trouble::Operators,
+        _ => Trouble::Defect,
+    }
 }
 
 /// An error that no client can have caused: logged here, once, and told without its text.
@@ -123,34 +176,33 @@ pub(crate) fn fault(error: &Error) -> ApiError {
         return ApiError::internal_quiet();
     };
     let code = answer.code().code();
-    match (code, &code[..2]) {
-        ("57014", _) => {
+    let message = answer.message();
+    match trouble(code) {
+        Trouble::TimedOut => {
             tracing::warn!(code, "a statement ran into its time limit");
             ApiError::timed_out()
         }
-        ("25006", _) => {
-            tracing::warn!(
-                code,
-                message = answer.message(),
-                "the database is read-only"
-            );
+        Trouble::ReadOnly => {
+            tracing::warn!(code, message, "the database is read-only");
             ApiError::unavailable("The database is read-only at the moment.")
         }
-        // 54000 of PostgreSQL's own: transaction ids that run out, and the like.
-        ("40001" | "40P01" | "55P03" | "54000", _)
-        | (_, "53" | "08")
-        | ("57P01" | "57P02" | "57P03" | "57P04" | "57P05", _) => {
-            tracing::warn!(
-                code,
-                message = answer.message(),
-                "the database can't serve now"
-            );
-            ApiError::unavailable("The database can't serve this now; please try again.")
+        Trouble::Passing => {
+            tracing::warn!(code, message, "the database can't serve now");
+            ApiError::unavailable(PASSING)
         }
-        _ => {
+        Trouble::Operators => {
             tracing::error!(
                 code,
-                message = answer.message(),
+                message,
+                hint = answer.hint(),
+                "the database needs its operator"
+            );
+            ApiError::operators(OPERATORS)
+        }
+        Trouble::Defect => {
+            tracing::error!(
+                code,
+                message,
                 detail = answer.detail(),
                 place = answer.where_(),
                 "a statement failed"
@@ -171,6 +223,40 @@ fn sentence(answer: &DbError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_class_has_its_trouble() {
+        for (code, expected) in [
+            ("53100", Trouble::Operators),
+            ("53200", Trouble::Operators),
+            ("53300", Trouble::Operators),
+            ("53400", Trouble::Operators),
+            ("54000", Trouble::Operators),
+            ("55000", Trouble::Operators),
+            ("57P04", Trouble::Operators),
+            ("58000", Trouble::Operators),
+            ("58030", Trouble::Operators),
+            ("58P01", Trouble::Operators),
+            ("F0000", Trouble::Operators),
+            ("08006", Trouble::Passing),
+            ("40001", Trouble::Passing),
+            ("40P01", Trouble::Passing),
+            ("55006", Trouble::Passing),
+            ("55P03", Trouble::Passing),
+            ("57P01", Trouble::Passing),
+            ("57P03", Trouble::Passing),
+            ("25006", Trouble::ReadOnly),
+            ("57014", Trouble::TimedOut),
+            ("0A000", Trouble::Defect),
+            ("42601", Trouble::Defect),
+            ("P0001", Trouble::Defect),
+            ("XX000", Trouble::Defect),
+            ("XX001", Trouble::Defect),
+            ("XX002", Trouble::Defect),
+        ] {
+            assert_eq!(trouble(code), expected, "{code}");
+        }
+    }
 
     #[test]
     fn a_name_used_twice_is_found_in_the_message() {

@@ -19,6 +19,8 @@ pub struct DatabaseStatus {
     pub auth_required: bool,
     /// The role that is connected, if it is or may become a superuser: serving takes none of its rights.
     pub superuser: Option<String>,
+    /// Whether it takes no writes: it is a standby, or transactions are read-only by default.
+    pub read_only: bool,
 }
 
 /// Any answer takes longer than this only if the database hangs.
@@ -54,7 +56,8 @@ const SESSION: &str = "\
            pg_catalog.current_database()::pg_catalog.text, \
            EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) 'timedb_user'), \
            EXISTS (SELECT FROM pg_catalog.pg_roles \
-                   WHERE rolsuper AND pg_catalog.pg_has_role(session_user, oid, 'MEMBER'))";
+                   WHERE rolsuper AND pg_catalog.pg_has_role(session_user, oid, 'MEMBER')), \
+           pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') OPERATOR(pg_catalog.=) 'on'";
 
 /// What requests call and the extension does not have: its scripts are of another version than this server.
 const MISSING: &str = "\
@@ -146,5 +149,6 @@ pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeErro
         server_version: row.get(0),
         auth_required,
         superuser: row.get::<_, bool>(4).then_some(session_user),
+        read_only: row.get(5),
     })
 }

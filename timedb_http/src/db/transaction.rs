@@ -6,7 +6,7 @@ use futures_util::future::{join, join3, join4, try_join};
 use tokio_postgres::{Client, Error};
 
 use super::{
-    ApiKey, Database, chain,
+    ApiKey, Database,
     lease::Lease,
     login::{self, Credential},
 };
@@ -30,7 +30,9 @@ impl Database {
         key: Option<&ApiKey>,
         statement: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, ApiError> {
-        let result = self.transact(access, key, statement).await?;
+        let outcome = self.transact(access, key, statement).await;
+        self.note_outcome(access, &outcome);
+        let result = outcome?;
         self.note_use(key, access);
         Ok(result)
     }
@@ -86,7 +88,7 @@ impl Database {
         }
         let client = lease.client();
         let (begun, asked) = join(client.batch_execute(begin), login::ask(client)).await;
-        let rows = begun.and(asked).map_err(|error| not_begun(&error))?;
+        let rows = begun.and(asked).map_err(|error| sqlstate::not_begun(&error))?;
         let credential = lease
             .answer(&rows, key)
             .ok_or_else(|| ApiError::internal("a challenge is not as it has to be"))?;
@@ -98,14 +100,14 @@ impl Database {
         self.run(Access::Read, key, async |_| Ok(())).await
     }
 
-    /// Asks whether the database is there and keeps tenants apart.
-    pub(crate) async fn probe(&self) -> Result<(), ApiError> {
+    /// Asks whether the database is there and keeps tenants apart, and says whether it takes writes.
+    pub(crate) async fn probe(&self) -> Result<bool, ApiError> {
         let mut lease = Self::lease_from(&self.probes).await?;
         lease.begin();
         match super::check::inspect(lease.client()).await {
-            Ok(_) => {
+            Ok(found) => {
                 lease.settle();
-                Ok(())
+                Ok(!found.read_only && !self.writes_are_failing())
             }
             Err(error) => {
                 tracing::error!(%error, "not ready");
@@ -200,7 +202,8 @@ fn conclude<T>(
     committed: Result<(), Error>,
 ) -> Result<T, ApiError> {
     if let Err(error) = begun {
-        return Err(not_begun(&error));
+        // Whatever stops BEGIN, SET ROLE or the guard is the operator's to mend, never the client's mistake.
+        return Err(sqlstate::not_begun(&error));
     }
     if authenticated.as_ref().is_err_and(login::is_elsewhere) {
         tracing::error!("a connection leads to another session than before; it is closed");
@@ -220,10 +223,4 @@ fn conclude<T>(
         .map_err(|error| sqlstate::to_api(&error, key.is_some()))?;
     committed.map_err(|error| sqlstate::to_api(&error, key.is_some()))?;
     Ok(value)
-}
-
-/// Whatever stops BEGIN, SET ROLE or the guard is the operator's to mend, never the client's mistake.
-fn not_begun(error: &Error) -> ApiError {
-    tracing::error!(error = %chain(error), "a transaction could not begin");
-    sqlstate::not_begun(error)
 }

@@ -45,7 +45,10 @@ async fn the_server_reads_on_a_standby_and_says_why_it_does_not_write() {
         let senseless = server.post(path, key, &json!({"senseless": 1})).await;
         assert_eq!(senseless.status, 422, "{senseless:?}");
     }
-    // The server is none the worse for it.
+    // The server is none the worse for it, and says what it can do.
+    let ready = server.get("/ready", None).await;
+    assert_eq!(ready.json(), json!({"status": "ready", "writes": false}));
+    assert_eq!(server.get("/ready?writes=true", None).await.status, 503);
     assert_eq!(server.get("/values", key).await.json()["count"], 2);
     assert_eq!(server.get("/ready", None).await.status, 200);
     let log = server.log();
