@@ -13,6 +13,8 @@ mod instants;
 mod random;
 #[path = "changes/sizes.rs"]
 mod sizes;
+#[path = "changes/subscriber.rs"]
+mod subscriber;
 
 use instants::Micros;
 use tokio_postgres::{Client, Error, Row};

@@ -10,6 +10,7 @@ mod last;
 pub mod moment;
 pub mod query;
 mod request;
+mod subscriber;
 
 pub use arguments::{READ_ARGUMENTS, ReadArguments, check_declaration};
 pub use buckets::{Aggregate, BucketArguments, BucketCursor, Piece};

@@ -201,6 +201,11 @@ impl ApiError {
         self.retry == Some(OPERATORS_RETRY_S)
     }
 
+    /// 501 for what this database cannot answer, whoever asks.
+    pub(crate) fn not_supported(detail: String) -> Self {
+        Self::new(StatusCode::NOT_IMPLEMENTED, detail)
+    }
+
     pub(crate) fn timed_out() -> Self {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "The request took too long.")
     }

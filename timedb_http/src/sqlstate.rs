@@ -26,6 +26,7 @@ pub(crate) fn to_api(error: &Error, with_key: bool) -> ApiError {
         ("23505" | "P0003" | "55000", _) => ApiError::conflict(sentence(answer)),
         // The same request is under way in another transaction; nothing was waited for.
         ("55006", _) => ApiError::under_way(sentence(answer)),
+        ("0A000", _) => ApiError::not_supported(sentence(answer)),
         ("22000", _) if let Some(reused) = reused(answer.message(), sentence(answer)) => {
             ApiError::invalid(&[reused])
         }

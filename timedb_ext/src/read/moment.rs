@@ -1,6 +1,7 @@
 //! The snapshots that reads are made under: the one that has all writes up to a change_time, the latest one, and
 //! up to when one has all writes.
 
+use super::subscriber;
 use crate::error::{Error, Result};
 use crate::spi::Statement;
 use crate::{locks, time};
@@ -29,11 +30,12 @@ pub struct Moment {
 /// what it holds decides: each write has noted up to when all others had ended.
 ///
 /// # Errors
-/// As [`locks::settle`]; 55P03 where the snapshot may lack a write from before `change_time`.
+/// As [`locks::settle`] and [`subscriber::refuse`]; 55P03 where the snapshot may lack a write from before `change_time`.
 pub fn reach(tenant: &[u8; 16], change_time: Option<i64>) -> Result<Moment> {
     let Some(change_time) = change_time else {
         return Ok(Moment { pushed: false });
     };
+    subscriber::refuse()?;
     let standby = on_standby();
     if standby || keeps_snapshot() {
         let settled = settled_by_writes()?;
@@ -50,8 +52,9 @@ pub fn reach(tenant: &[u8; 16], change_time: Option<i64>) -> Result<Moment> {
 /// write, now and for ever; `None` where nothing tells. Waits for nobody. Call with SPI connected.
 ///
 /// # Errors
-/// XX000; the statement's own errors are raised.
+/// As [`subscriber::refuse`]; XX000; the statement's own errors are raised.
 pub fn settled(tenant: &[u8; 16]) -> Result<(Option<i64>, Moment)> {
+    subscriber::refuse()?;
     if on_standby() || keeps_snapshot() {
         return Ok((settled_by_writes()?, Moment { pushed: false }));
     }

@@ -1,0 +1,32 @@
+//! A database that gets timedb's tables by logical replication. Other writers' locks are the publisher's, and so is
+//! the order of their commits: up to when all writes have come over cannot be known here.
+
+use crate::error::{Error, Result};
+use crate::spi::Statement;
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys;
+
+thread_local! {
+    static SUBSCRIBED: Statement = const { Statement::new(
+        c"SELECT 1 FROM pg_subscription_rel AS s JOIN pg_class AS c ON c.oid = s.srrelid \
+          WHERE c.relnamespace = 'timedb'::regnamespace LIMIT 1",
+        &[],
+        &[pg_sys::INT4OID],
+    ) };
+}
+
+/// Refuses what rests on settled change times where a subscription writes timedb's tables. Call with SPI connected.
+///
+/// # Errors
+/// 0A000 there; the statement's own errors are raised.
+pub fn refuse() -> Result<()> {
+    if SUBSCRIBED.with(|s| s.run(true, &[], |_| Ok(())))? == 0 {
+        return Ok(());
+    }
+    Err(Error::new(
+        PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+        "changes and reads as of a change_time are not answered on a logical subscriber",
+    )
+    .detail("Its tables of timedb come by logical replication, and a write may come after one with a later change_time.")
+    .hint("Ask the publisher, or a physical standby of it. When this database takes over, drop the subscription."))
+}
