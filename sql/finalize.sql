@@ -39,8 +39,8 @@ DECLARE
         activate_user, deactivate_user, create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events,
         set_auth_required, _generate_key, _bring_key, _take_key, _key_name, _store_key, _holder_of_new_key, _find_key,
         _normal_email, _is_printable, _find_user, _set_user_active, _record_event, _commit_as_writer}';
-    identity constant name[] := '{authenticate, authenticate_proof, challenge, whoami, current_tenant, hide_parameters, check_key,
-        auth_required, isolation_problems, _functions_as_made, version}';
+    identity constant name[] := '{authenticate, authenticate_proof, challenge, whoami, current_tenant, _is_anybody, hide_parameters,
+        check_key, auth_required, isolation_problems, _functions_as_made, version}';
     session constant name[] := '{login, login_proof, logout}';
     administration constant name[] := '{create_tenant, create_user, list_users, activate_user, deactivate_user,
         create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events, set_auth_required,

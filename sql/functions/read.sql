@@ -300,7 +300,8 @@ COMMENT ON FUNCTION timedb.read_last(uuid[], text, jsonb, timestamptz, timestamp
 CREATE VIEW timedb.values WITH (security_invoker = true, security_barrier = true) AS
     SELECT s.series_id, s.name, s.unit, s.labels, r.valid_time, r.valid_time_end, r.value
     FROM timedb.series AS s
-    CROSS JOIN LATERAL timedb._read_rows('flat', ARRAY[s.series_id]) AS r;
+    CROSS JOIN LATERAL timedb._read_rows('flat', ARRAY[s.series_id]) AS r
+    WHERE timedb._is_anybody();
 
 COMMENT ON VIEW timedb.values IS
 'The newest version of each point of the tenant, as timedb.read_flat() gives it. For a range of time call read_flat(): it reads only what lies in the range.';

@@ -37,9 +37,9 @@ COMMENT ON FUNCTION timedb.count_series(text, text, jsonb, text) IS
 'How many series timedb.find_series() finds with the same arguments.';
 
 CREATE FUNCTION timedb.label_names() RETURNS TABLE (label text, series bigint)
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT l.label, pg_catalog.count(*) FROM timedb.series_labels AS l GROUP BY l.label ORDER BY l.label;
+    SELECT l.label, pg_catalog.count(*) FROM timedb.series_labels AS l WHERE timedb._is_anybody() GROUP BY l.label ORDER BY l.label;
 END;
 
 COMMENT ON FUNCTION timedb.label_names() IS 'The names of labels, and how many series have each.';
@@ -52,7 +52,7 @@ CREATE FUNCTION timedb.label_values(
     max_values integer DEFAULT 1000,
     after text DEFAULT NULL
 ) RETURNS TABLE (value text, series bigint)
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     WITH RECURSIVE head (value_head) AS (
         (
@@ -97,7 +97,8 @@ BEGIN ATOMIC
             LIMIT 1
         ) AS o
     ) AS v
-    WHERE pg_catalog.starts_with(v.value, COALESCE(label_values.prefix, ''))
+    WHERE timedb._is_anybody()
+      AND pg_catalog.starts_with(v.value, COALESCE(label_values.prefix, ''))
       AND (label_values.after IS NULL OR v.value > label_values.after)
     ORDER BY v.value
     LIMIT label_values.max_values;

@@ -7,6 +7,8 @@ mod administration;
 mod bad_keys;
 #[path = "identity/hidden_keys.rs"]
 mod hidden_keys;
+#[path = "identity/nobody.rs"]
+mod nobody;
 #[path = "identity/open_store.rs"]
 mod open_store;
 #[path = "identity/proofs.rs"]

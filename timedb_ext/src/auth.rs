@@ -88,6 +88,7 @@ fn authenticate_proof(proof: Option<&[u8]>) -> Option<Uuid> {
 fn login(key: Option<&str>) -> Option<Uuid> {
     let tenant = entry(|| enter(key, Span::Session));
     entry(key_use::report);
+    crate::nobody::tell_of_rollback();
     tenant
 }
 
@@ -96,6 +97,7 @@ fn login(key: Option<&str>) -> Option<Uuid> {
 fn login_proof(proof: Option<&[u8]>) -> Option<Uuid> {
     let tenant = entry(|| enter_as(owner_who_proves(proof)?, Span::Session));
     entry(key_use::report);
+    crate::nobody::tell_of_rollback();
     tenant
 }
 

@@ -16,6 +16,7 @@ mod key_use;
 mod labels;
 mod limits;
 mod locks;
+mod nobody;
 mod pack;
 mod read;
 mod rows;

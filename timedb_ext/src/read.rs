@@ -21,7 +21,7 @@ use crate::error::{Error, Result, uuid_text};
 use crate::pack::{Run, Writers, pack_chunk};
 use crate::series::{SeriesInfo, find};
 use crate::spi::{Home, Query, Row, connected};
-use crate::{settings, units};
+use crate::{nobody, settings, units};
 use pgrx::PgSqlErrorCode;
 use std::collections::VecDeque;
 use timedb_segment::{Bounds, Merged, Merger, Mode, Points, SegmentKey, decode_range};
@@ -77,6 +77,7 @@ impl ReadCursor {
             writers: Writers::default(),
         };
         let Some(tenant) = tenant else {
+            nobody::warn();
             return Ok(read);
         };
         let is_empty = read.request.is_empty();

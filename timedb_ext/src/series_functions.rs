@@ -5,6 +5,7 @@ use crate::durability::commit_as_writer;
 use crate::error::{Error, Result, entry};
 use crate::json::Jsonb;
 use crate::labels::{Labels, check_search};
+use crate::nobody;
 use crate::series::{
     NamedSeries, Search, SeriesRef, Update, count, describe_series as about, get_or_create,
     other_unit, page, rename, rows, update,
@@ -60,10 +61,10 @@ fn create_series(
                 return Err(other_unit(series, &found.unit, unit));
             }
         }
-        Ok(resolved)
         if resolved.iter().any(|series| !series.created) {
             commit_as_writer();
         }
+        Ok(resolved)
     };
     let rows = entry(run);
     TableIterator::new(
@@ -108,6 +109,7 @@ fn find_series(
     ),
 > {
     let run = || {
+        nobody::warn();
         let most = max_series.unwrap_or(MOST_SERIES);
         if !(1..=MOST_SERIES).contains(&most) {
             return Err(Error::invalid(format!(
@@ -141,6 +143,7 @@ fn count_series(
     search: Option<String>,
 ) -> i64 {
     let run = || {
+        nobody::warn();
         let search = search_of(name, prefix, labels, search)?;
         connected(|| count(&search))
     };
@@ -172,6 +175,7 @@ fn describe_series(
     ),
 > {
     let run = || {
+        nobody::warn();
         let id = id_of(series_id)?;
         Ok((id, connected(|| about(&id))?))
     };

@@ -134,6 +134,7 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("rotate_key", Administrators, &[]),
     ("list_events", Administrators, &[]),
     ("set_auth_required", Administrators, &["true"]),
+    ("_is_anybody", Tenants, &[]),
     ("_generate_key", Nobody, &[]),
     ("_bring_key", Nobody, &[]),
     ("_take_key", Nobody, &[]),
@@ -144,8 +145,8 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("_holder_of_new_key", Nobody, &[]),
     ("_find_key", Nobody, &[]),
     ("_record_event", Nobody, &[]),
-    ("_normal_email", Nobody, &[]),
     ("_commit_as_writer", Nobody, &[]),
+    ("_normal_email", Nobody, &[]),
     ("_find_user", Nobody, &[]),
     ("_set_user_active", Nobody, &[]),
 ];

@@ -97,6 +97,7 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
         "isolation_problems",
         "SELECT * FROM timedb.isolation_problems()".to_owned(),
     ));
+    calls.push(("_is_anybody", "SELECT timedb._is_anybody()".to_owned()));
     calls.push((
         "_functions_as_made",
         "SELECT timedb._functions_as_made()".to_owned(),

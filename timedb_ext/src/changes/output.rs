@@ -11,7 +11,7 @@ use crate::scan::{ROW_COLUMNS, point_column};
 use crate::series::{SeriesFilter, SeriesInfo};
 use crate::spi::{Arg, connected};
 use crate::tuplestore::Tuplestore;
-use crate::{settings, time};
+use crate::{nobody, settings, time};
 use pgrx::fcinfo::pg_getarg;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
@@ -127,9 +127,14 @@ pub unsafe extern "C-unwind" fn timedb_read_changes(fcinfo: pg_sys::FunctionCall
         // SAFETY: the declaration promises the types of the arguments; those of the rows are checked.
         let (mut store, arguments) =
             unsafe { (Tuplestore::open(fcinfo, &types())?, Arguments::of(fcinfo)?) };
-        if let Some(tenant) = settings::tenant() {
-            let answer = super::read(tenant, &arguments.request(&tenant, usize::MAX)?)?;
-            put_rows(answer, &tenant, &mut store)?;
+        match settings::tenant() {
+            Some(tenant) => {
+                let answer = super::read(tenant, &arguments.request(&tenant, usize::MAX)?)?;
+                put_rows(answer, &tenant, &mut store)?;
+            }
+            None => {
+                nobody::warn();
+            }
         }
         Ok(Datum::null())
     })
@@ -194,6 +199,7 @@ fn read_changes_packed(
     ),
 > {
     let Some(tenant) = settings::tenant() else {
+        entry(|| Ok(nobody::warn()));
         return TableIterator::empty();
     };
     let run = || {
@@ -212,7 +218,10 @@ fn read_changes_packed(
 /// `timedb.changes_cursor(since)`.
 #[pg_extern(sql = false)]
 fn changes_cursor(since: Option<i64>) -> Option<String> {
-    let tenant = settings::tenant()?;
+    let Some(tenant) = settings::tenant() else {
+        entry(|| Ok(nobody::warn()));
+        return None;
+    };
     let position = || match since {
         Some(since) => since_position(since),
         None => connected(|| {
