@@ -212,3 +212,30 @@ async fn a_request_sent_again_is_answered_when_the_standby_has_the_first() {
     let reply = server.post("/series", Some(&store.key), &create).await;
     assert_eq!(reply.status, 200, "{reply:?}");
 }
+
+#[tokio::test]
+async fn a_wait_for_the_standby_that_somebody_cancels_is_no_answer() {
+    let store = Store::start().await;
+    let server = Server::start_with(&store.cluster.dsn_as("postgres", "app"), &[], &[]);
+    store.wait_for_standby(true).await;
+    let upload = async || {
+        let request = server
+            .request(reqwest::Method::POST, "/upload", Some(&store.key))
+            .header("Idempotency-Key", "run")
+            .json(&body(&[1.0]));
+        server.send(request).await
+    };
+    for _ in 0..2 {
+        let cancel = async {
+            let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = 'app'";
+            while store.superuser.query(cancel, &[]).await.unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let (reply, ()) = tokio::join!(upload(), cancel);
+        assert_eq!(reply.status, 504, "{reply:?}");
+    }
+    store.wait_for_standby(false).await;
+    let reply = upload().await;
+    assert!(reply.status == 200 && is_replay(&reply), "{reply:?}");
+}

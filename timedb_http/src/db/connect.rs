@@ -1,11 +1,13 @@
 //! Opens connections on which names mean PostgreSQL's own objects from the first statement on. A database
 //! belongs to somebody, who may have put a search path on it, and operators and functions of any name into it.
 
+use std::future::poll_fn;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinHandle;
-use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::{AsyncMessage, Client, Config, Error};
 
 use super::tls;
 
@@ -15,6 +17,28 @@ pub const PIN: &str = "SET LOCAL search_path = pg_catalog, pg_temp";
 
 /// What stands in the start-up packet counts more than `ALTER DATABASE ... SET` and `ALTER ROLE ... SET`.
 const OPTIONS: &str = "-c search_path=pg_catalog,pg_temp";
+
+/// A commit that was told as done before the synchronous standbys had it: somebody has cancelled its wait, and
+/// PostgreSQL says that by a warning only.
+#[derive(Clone, Default)]
+pub(super) struct Unconfirmed(Arc<AtomicBool>);
+
+impl Unconfirmed {
+    /// Whether there was one since it was asked last.
+    pub(super) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+
+    /// By the name of the function that warns: its words depend on the server's language.
+    fn hear(&self, notice: &DbError) {
+        if notice.routine() == Some("SyncRepWaitForLSN") {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A connection: the client's handle, and the task that drives the socket.
+pub(super) type Opened = (Client, JoinHandle<()>, Unconfirmed);
 
 /// How to connect to one database.
 pub(super) struct Connector {
@@ -40,7 +64,7 @@ impl Connector {
 
     /// A connection, with TLS as the configuration's `sslmode` says, and with further options where options are
     /// taken. The task drives it and ends with it.
-    pub(super) async fn open(&self, options: &str) -> Result<(Client, JoinHandle<()>), Error> {
+    pub(super) async fn open(&self, options: &str) -> Result<Opened, Error> {
         if self.takes_none.load(Ordering::Relaxed) {
             return open(&self.plain).await;
         }
@@ -61,7 +85,8 @@ impl Connector {
 /// # Errors
 /// Whatever `tokio_postgres` says about the host, the credentials or the handshake.
 pub async fn connect(config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
-    Connector::new(config).open("").await
+    let (client, task, _) = Connector::new(config).open("").await?;
+    Ok((client, task))
 }
 
 /// The configuration with the search path after its own options: the last one counts.
@@ -82,14 +107,24 @@ fn is_of_the_protocol(error: &Error) -> bool {
     error.code() == Some(&SqlState::PROTOCOL_VIOLATION)
 }
 
-async fn open(config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
-    let (client, connection) = config.connect(tls::connector()).await?;
+async fn open(config: &Config) -> Result<Opened, Error> {
+    let (client, mut connection) = config.connect(tls::connector()).await?;
+    let unconfirmed = Unconfirmed::default();
+    let heard = unconfirmed.clone();
     let task = tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "connection to the database ended");
+        // Notices come in their place among the answers: one of a commit is heard before the commit is told.
+        while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+            match message {
+                Ok(AsyncMessage::Notice(notice)) => heard.hear(&notice),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "connection to the database ended");
+                    break;
+                }
+            }
         }
     });
-    Ok((client, task))
+    Ok((client, task, unconfirmed))
 }
 
 #[cfg(test)]

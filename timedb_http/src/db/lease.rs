@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Row};
 use super::{
     ApiKey,
     cancel::cancel,
-    connect::Connector,
+    connect::{Connector, Unconfirmed},
     login::{Credential, Login},
 };
 
@@ -37,6 +37,7 @@ impl Manager {
 pub(super) struct Connection {
     client: Client,
     task: JoinHandle<()>,
+    unconfirmed: Unconfirmed,
     login: Login,
     connector: Arc<Connector>,
 }
@@ -55,11 +56,12 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
         let login = Login::new();
-        let (client, task) = self.connector.open(&login.options()).await?;
+        let (client, task, unconfirmed) = self.connector.open(&login.options()).await?;
         Ok(Connection {
             client,
             task,
             login,
+            unconfirmed,
             connector: Arc::clone(&self.connector),
         })
     }
@@ -101,8 +103,16 @@ impl Lease {
     }
 
     pub(super) fn client(&self) -> &Client {
-        let object = self.object.as_ref().expect(HELD);
-        &object.client
+        &self.connection().client
+    }
+
+    /// Whether the commit that was told last may not be on the synchronous standbys.
+    pub(super) fn commit_is_unconfirmed(&self) -> bool {
+        self.connection().unconfirmed.take()
+    }
+
+    fn connection(&self) -> &Connection {
+        self.object.as_ref().expect(HELD)
     }
 
     /// How the next transaction is to say who it is; `None` when its session has to be asked for a challenge first.

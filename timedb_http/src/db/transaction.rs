@@ -222,5 +222,9 @@ fn conclude<T>(
         .ok_or_else(|| ApiError::internal("a statement was given up for no reason"))?
         .map_err(|error| sqlstate::to_api(&error, key.is_some()))?;
     committed.map_err(|error| sqlstate::to_api(&error, key.is_some()))?;
+    if lease.commit_is_unconfirmed() {
+        tracing::warn!("a commit's wait for a synchronous standby was cancelled");
+        return Err(ApiError::timed_out());
+    }
     Ok(value)
 }
