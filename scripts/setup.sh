@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing for building and running timedb, and nothing else; with the argument `test`
 # also what only the tests need, with `soak` what the soak needs. Quick when nothing is missing.
-# Starts and creates no cluster of the system's PostgreSQL, no PgBouncer and no Varnish.
+# Starts and creates no cluster of the system's PostgreSQL, no PgBouncer, Varnish and nginx.
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -32,6 +32,7 @@ case ${1:-} in
 test | soak) [[ -x /usr/sbin/pgbouncer ]] || have pgbouncer || need pgbouncer ;;&
 test)
     [[ -x /usr/sbin/varnishd ]] || have varnishd || need varnish
+    [[ -x /usr/sbin/nginx ]] || need nginx-light
     have chromium || need chromium
     ;;&
 soak)
@@ -107,10 +108,10 @@ if ((${#missing[@]})) || [[ -n $major ]]; then
         # shellcheck disable=SC2064
         trap "${sudo[*]} rm -f $no_cluster" EXIT
     fi
-    # The packages of PgBouncer and Varnish would start a service and have it start with the system.
+    # The packages of PgBouncer, Varnish and nginx would start a service and have it start with the system.
     services=()
-    for service in pgbouncer varnish; do
-        [[ " ${missing[*]} " != *" $service "* ]] || services+=("$service")
+    for service in pgbouncer varnish nginx; do
+        [[ " ${missing[*]} " != *" $service"[-\ ]* ]] || services+=("$service")
     done
     quiet=/usr/sbin/policy-rc.d
     if ((${#services[@]})) && [[ ! -e $quiet ]]; then
