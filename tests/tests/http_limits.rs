@@ -9,14 +9,14 @@ mod crowd;
 mod database_away;
 #[path = "http_limits/heads.rs"]
 mod heads;
-#[path = "http_limits/nginx.rs"]
-mod nginx;
 #[path = "http_limits/idle.rs"]
 mod idle;
-#[path = "http_limits/packed.rs"]
-mod packed;
+#[path = "http_limits/nginx.rs"]
+mod nginx;
 #[path = "http_limits/operators.rs"]
 mod operators;
+#[path = "http_limits/packed.rs"]
+mod packed;
 #[path = "common/proxy.rs"]
 mod proxy;
 #[path = "http_limits/shares.rs"]

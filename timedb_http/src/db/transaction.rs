@@ -88,7 +88,9 @@ impl Database {
         }
         let client = lease.client();
         let (begun, asked) = join(client.batch_execute(begin), login::ask(client)).await;
-        let rows = begun.and(asked).map_err(|error| sqlstate::not_begun(&error))?;
+        let rows = begun
+            .and(asked)
+            .map_err(|error| sqlstate::not_begun(&error))?;
         let credential = lease
             .answer(&rows, key)
             .ok_or_else(|| ApiError::internal("a challenge is not as it has to be"))?;

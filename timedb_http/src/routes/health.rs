@@ -6,8 +6,8 @@ use axum::{
     response::Response,
 };
 
-use super::query::{self, values};
 use super::json_response;
+use super::query::{self, values};
 use crate::{error::ApiError, router::AppState};
 
 pub(crate) async fn health(RawQuery(raw): RawQuery) -> Result<Response, ApiError> {
