@@ -19,6 +19,8 @@ mod roles;
 mod routes;
 #[path = "http_api/times.rs"]
 mod times;
+#[path = "http_api/unknown_fields.rs"]
+mod unknown_fields;
 #[path = "http_api/upload.rs"]
 mod upload;
 #[path = "http_api/values.rs"]

@@ -208,7 +208,7 @@ async fn a_refused_request_gives_its_connection_back_clean() {
     narrow.assert_tenants_are_themselves("before").await;
     let before = narrow.pids().await;
     assert_eq!(before.len(), 1);
-    let duplicate = json!({"batch_start_time": 0, "value_rows": [
+    let duplicate = json!({"time_unit": "s", "batch_start_time": 0, "value_rows": [
         {"valid_time": 0, "value_key": "y", "value": 1}, {"valid_time": 0, "value_key": "y", "value": 2}]});
     let conflict = json!({"name": "x", "unit": "another"});
     for round in 0..5 {

@@ -11,6 +11,7 @@ mod scalar;
 mod scan;
 mod series;
 mod slow;
+mod unknown;
 mod upload;
 
 pub(crate) use change::read_change;

@@ -12,7 +12,7 @@ mod duration;
 mod error;
 mod extract;
 mod headers;
-mod instant;
+pub mod instant;
 mod intake;
 mod json;
 mod output;

@@ -71,7 +71,7 @@ async fn a_name_is_its_bytes_through_both_doors() {
         let call = "SELECT series_ids[1]::text FROM timedb.upload('{2025-01-01 00:00Z}', ARRAY[$1::float8], ARRAY[$2])";
         let row = doors.client.query_one(call, &[&number, name]).await;
         let row = row.unwrap_or_else(|error| panic!("{name:?}: {error:?}"));
-        let body = json!({"batch_start_time": 0, "value_rows": [
+        let body = json!({"time_unit": "s", "batch_start_time": 0, "value_rows": [
             {"valid_time": "2025-01-01T01:00:00Z", "value_key": name, "value": number + 0.5}]});
         let reply = doors.post("/upload", &body.to_string()).await;
         assert_eq!(reply.status, 200, "{name:?}: {reply:?}");
@@ -114,7 +114,7 @@ async fn a_name_that_cannot_be_is_refused_at_both_doors() {
         refused_in_sql(doors.client.query(call, &[&name]).await, "name", &name);
         let call = "SELECT timedb.create_series($1)";
         refused_in_sql(doors.client.query(call, &[&name]).await, "name", &name);
-        let body = json!({"batch_start_time": 0, "value_rows": [{"valid_time": 0, "value_key": name, "value": 1}]});
+        let body = json!({"time_unit": "s", "batch_start_time": 0, "value_rows": [{"valid_time": 0, "value_key": name, "value": 1}]});
         refused_with(
             &doors.post("/upload", &body.to_string()).await,
             "name",
@@ -132,7 +132,7 @@ async fn a_name_that_cannot_be_is_refused_at_both_doors() {
         refused_in_sql(doors.client.query(call, &[&name]).await, word, name);
         let call = "SELECT timedb.create_series($1)";
         refused_in_sql(doors.client.query(call, &[&name]).await, word, name);
-        let body = json!({"batch_start_time": 0, "value_rows": [{"valid_time": 0, "value_key": name, "value": 1}]});
+        let body = json!({"time_unit": "s", "batch_start_time": 0, "value_rows": [{"valid_time": 0, "value_key": name, "value": 1}]});
         refused_with(&doors.post("/upload", &body.to_string()).await, word, name);
         let body = json!({"name": name});
         refused_with(&doors.post("/series", &body.to_string()).await, word, name);
@@ -143,7 +143,7 @@ async fn a_name_that_cannot_be_is_refused_at_both_doors() {
         let reply = doors
             .post(
                 "/upload",
-                &format!(r#"{{"batch_start_time":0,"value_rows":{rows}}}"#),
+                &format!(r#"{{"time_unit":"s","batch_start_time":0,"value_rows":{rows}}}"#),
             )
             .await;
         assert!(
@@ -218,7 +218,7 @@ async fn labels_are_kept_to_the_byte_or_refused_at_both_doors() {
             .unwrap_or_else(|error| panic!("{short}: {error:?}"))
             .get(0);
         assert_eq!(over_http.json()["series_id"], id, "{short}: one series");
-        let body = json!({"batch_start_time": 0, "value_rows": [
+        let body = json!({"time_unit": "s", "batch_start_time": 0, "value_rows": [
             {"valid_time": 0, "value_key": "x", "series_id": id, "value": number}]});
         assert_eq!(
             doors.post("/upload", &body.to_string()).await.status,

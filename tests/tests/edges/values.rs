@@ -45,7 +45,7 @@ async fn numbers_at_the_edge_come_back_to_the_bit_or_are_refused() {
         let uploaded = doors.client.query(call, &[text, &name]).await;
         let body = |value: &str, hour: u8| {
             format!(
-                r#"{{"batch_start_time":0,"value_rows":[{{"valid_time":"2025-01-01T{hour:02}:00:00Z","value_key":"{name}","value":{value}}}]}}"#
+                r#"{{"time_unit":"s","batch_start_time":0,"value_rows":[{{"valid_time":"2025-01-01T{hour:02}:00:00Z","value_key":"{name}","value":{value}}}]}}"#
             )
         };
         // As a number where JSON has it, and as a text.
@@ -101,7 +101,7 @@ async fn no_point_one_point_and_a_point_twice() {
     };
     let row = |time: &str, value: u8| json!({"valid_time": time, "value_key": "x", "value": value});
     let over_http = async |rows| {
-        let body = json!({"batch_start_time": 0, "value_rows": rows});
+        let body = json!({"time_unit": "s", "batch_start_time": 0, "value_rows": rows});
         doors.post("/upload", &body.to_string()).await
     };
     assert_eq!(in_sql("'{}', '{}', '{}'").await.unwrap(), 0);

@@ -200,7 +200,7 @@ async fn wrong_types_are_named_by_their_place() {
     // Numbers that no float holds, as numbers.
     for number in ["1e999", "-1e999"] {
         let body = format!(
-            r#"{{"batch_start_time":0,"value_rows":[{{"valid_time":0,"value_key":"x","value":{number}}}]}}"#
+            r#"{{"time_unit":"s","batch_start_time":0,"value_rows":[{{"valid_time":0,"value_key":"x","value":{number}}}]}}"#
         );
         assert_eq!(api.post_text("/upload", body).await.status, 422, "{number}");
     }

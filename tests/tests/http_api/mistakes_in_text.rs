@@ -154,14 +154,16 @@ async fn deep_json_and_numbers_beyond_every_float_are_no_ones_internal_error() {
     for value in wild {
         for body in [
             format!(
-                r#"{{"batch_start_time": 0, "value_rows": [], "batch_params": {{"a": {value}}}}}"#
-            ),
-            format!(r#"{{"batch_start_time": 0, "value_rows": [], "unknown": {value}}}"#),
-            format!(
-                r#"{{"batch_start_time": 0, "value_rows": [{{"valid_time": 0, "value_key": "x", "unknown": {value}}}]}}"#
+                r#"{{"time_unit": "s", "batch_start_time": 0, "value_rows": [], "batch_params": {{"a": {value}}}}}"#
             ),
             format!(
-                r#"{{"batch_start_time": 0, "value_rows": [], "series_descriptions": {{"x": {value}}}}}"#
+                r#"{{"time_unit": "s", "batch_start_time": 0, "value_rows": [], "unknown": {value}}}"#
+            ),
+            format!(
+                r#"{{"time_unit": "s", "batch_start_time": 0, "value_rows": [{{"valid_time": 0, "value_key": "x", "unknown": {value}}}]}}"#
+            ),
+            format!(
+                r#"{{"time_unit": "s", "batch_start_time": 0, "value_rows": [], "series_descriptions": {{"x": {value}}}}}"#
             ),
         ] {
             is_taken_or_refused(&api, "/upload", body).await;

@@ -92,7 +92,6 @@ async fn a_series_is_created_once_and_given_back_after_that() {
         json!({"name": "wind"}),
         json!({"name": "wind", "unit": "dimensionless"}),
         json!({"name": "wind", "labels": {}, "description": null, "unit": null}),
-        json!({"name": "wind", "unknown": "field"}),
     ] {
         assert_eq!(create(again.clone()).await, first, "{again}");
     }

@@ -42,7 +42,8 @@ async fn one_of_many(server: &Server, tenant: &Tenant, who: &str, number: usize)
         }
         6 => {
             let point = json!({"valid_time": 0, "value_key": name, "value": value_of(who)});
-            let twice = json!({"batch_start_time": 0, "value_rows": [point, point]});
+            let twice =
+                json!({"time_unit": "s", "batch_start_time": 0, "value_rows": [point, point]});
             assert_eq!(server.post("/upload", key, &twice).await.status, 400);
         }
         7 => {

@@ -57,7 +57,7 @@ async fn a_role_that_loses_its_name_opens_nothing_and_is_told() {
     }
     let server = Server::start_with(&cluster.dsn_as("postgres", "app"), &[], &[]);
     for (key, name) in keys.iter().zip(["of-a", "of-b"]) {
-        let body = json!({"batch_start_time": 0, "value_rows": [{"valid_time": 0, "value_key": name, "value": 1}]});
+        let body = json!({"time_unit": "s", "batch_start_time": 0, "value_rows": [{"valid_time": 0, "value_key": name, "value": 1}]});
         assert_eq!(server.post("/upload", Some(key), &body).await.status, 200);
     }
     let app = cluster.connect_as("postgres", "app").await;

@@ -178,8 +178,23 @@ async fn wrong_input_is_a_sentence_and_changes_nothing() {
         ),
         (
             vec!["create", "-e", email, "-n", "n", "--expires-at", "soon"],
-            1,
-            "invalid input syntax for type timestamp with time zone: \"soon\"",
+            2,
+            "Invalid time for --expires-at: soon (input is too short). It is ISO 8601",
+        ),
+        (
+            vec!["create", "-e", email, "-n", "n", "--expires-at", "2099"],
+            2,
+            "Invalid time for --expires-at: 2099 (digits alone are not a time).",
+        ),
+        (
+            vec!["create", "-e", email, "-n", "n", "--not-before", "20990101"],
+            2,
+            "Invalid time for --not-before: 20990101 (digits alone are not a time).",
+        ),
+        (
+            vec!["create", "-e", email, "-n", "n", "--expires-at", "infinity"],
+            2,
+            "(infinity is not accepted)",
         ),
         (
             vec!["create", "-e", email, "-n", "n", "--expires-in", "90"],

@@ -91,7 +91,7 @@ async fn a_pool_that_becomes_one_of_statements_makes_requests_fail() {
     let key = Some(pooled.db.a().key.as_str());
     assert_eq!(server.get("/values", key).await.status, 200);
     pooled.bouncer.reload("pool_mode = statement");
-    let body = json!({"batch_start_time": 0, "value_rows": [{"valid_time": 0, "value_key": "a torn", "value": 1}]});
+    let body = json!({"time_unit": "s", "batch_start_time": 0, "value_rows": [{"valid_time": 0, "value_key": "a torn", "value": 1}]});
     for round in 0..6 {
         for reply in [
             server.get("/values", key).await,

@@ -151,8 +151,8 @@ async fn a_refused_request_leaves_its_name_unused() {
         body["value_rows"].as_array_mut().unwrap().push(row);
         body
     };
-    let by_id = json!({"valid_time": 0, "value_key": "y", "value": 1, "series_id": Uuid::new_v4().to_string()});
-    let backwards = json!({"valid_time": 60, "valid_time_end": 0, "value_key": "y", "value": 1});
+    let by_id = json!({"valid_time": "1970-01-01", "value_key": "y", "value": 1, "series_id": Uuid::new_v4().to_string()});
+    let backwards = json!({"valid_time": "1970-01-01 00:01", "valid_time_end": "1970-01-01", "value_key": "y", "value": 1});
     for (number, (bad, status)) in [
         (bad_row(row(0, "x", json!(2.0))), 400),
         (bad_row(backwards), 400),

@@ -130,7 +130,7 @@ pub fn named(name: impl Into<Option<String>>, client: usize, number: usize) -> R
         .collect();
     Request {
         name: name.into(),
-        body: json!({"batch_start_time": 0, "value_rows": rows}),
+        body: json!({"time_unit": "s", "batch_start_time": 0, "value_rows": rows}),
         answer: String::new(),
         attempts: 0,
     }
@@ -199,7 +199,7 @@ pub fn skipping(client: usize, number: usize) -> Request {
         .collect();
     Request {
         name: None,
-        body: json!({"batch_start_time": 0, "known_time": number * 3600, "skip_unchanged": true, "value_rows": rows}),
+        body: json!({"time_unit": "s", "batch_start_time": 0, "known_time": number * 3600, "skip_unchanged": true, "value_rows": rows}),
         answer: String::new(),
         attempts: 0,
     }

@@ -14,7 +14,7 @@ fn row(hour: u32, value_key: &str, value: f64) -> Value {
 }
 
 fn body(series: Value, rows: Value) -> Value {
-    json!({"batch_start_time": 0, "series": series, "value_rows": rows})
+    json!({"time_unit": "s", "batch_start_time": 0, "series": series, "value_rows": rows})
 }
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn several_series_of_one_name_come_in_one_upload() {
     let server = Server::start(&db);
     let series = json!({
         "wind_north": {"name": "wind", "labels": {"site": "north", "Höhe": "80 m"}, "unit": "MW",
-                       "description": "at the coast", "unknown": {"is": "ignored"}},
+                       "description": "at the coast"},
         "wind_south": {"name": "wind", "labels": {"site": "south"}, "unit": null, "description": null},
         "sun": {"labels": {"site": "south"}},
         "unused": {"name": "nothing", "labels": {"l": "1"}}

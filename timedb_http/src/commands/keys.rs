@@ -5,6 +5,8 @@ mod check;
 mod list;
 
 use serde::Serialize;
+use timedb_http::db::PgInstant;
+use timedb_http::instant;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -60,24 +62,26 @@ async fn create(arguments: &CreateKey, environment: &Environment) -> Result<(), 
         "read_write"
     };
     let lifetime = arguments.expires_in.as_deref().map(interval).transpose()?;
+    let expires_at = read_time("--expires-at", arguments.expires_at.as_deref())?;
+    let not_before = read_time("--not-before", arguments.not_before.as_deref())?;
     let mut session = open(arguments.common.dsn.as_ref(), environment).await?;
     let row = session
         .ask_one(
             &format!(
                 "SELECT made.key_id, made.api_key, {} \
-                 FROM (SELECT COALESCE($4::pg_catalog.timestamptz, \
+                 FROM (SELECT COALESCE($4, \
                            pg_catalog.now() OPERATOR(pg_catalog.+) $5::pg_catalog.interval)) AS life (expires_at), \
                       timedb.create_key(email => $1, name => $2, access => $3, expires_at => life.expires_at, \
-                          not_before => $6::pg_catalog.timestamptz, tenant_id => $7) AS made",
+                          not_before => $6, tenant_id => $7) AS made",
                 iso("life.expires_at")
             ),
             &[
                 (&email, Type::TEXT),
                 (&name, Type::TEXT),
                 (&access, Type::TEXT),
-                (&arguments.expires_at, Type::TEXT),
+                (&expires_at, Type::TIMESTAMPTZ),
                 (&lifetime, Type::TEXT),
-                (&arguments.not_before, Type::TEXT),
+                (&not_before, Type::TIMESTAMPTZ),
                 (&tenant, Type::UUID),
             ],
         )
@@ -220,6 +224,19 @@ fn id(text: &str) -> Result<Uuid, Failure> {
     })
 }
 
+/// A time, read as the server reads one: without a time zone it is UTC, wherever the database stands.
+fn read_time(option: &str, text: Option<&str>) -> Result<Option<PgInstant>, Failure> {
+    let read = |text: &str| {
+        instant::parse(text.trim()).map(PgInstant).map_err(|malformed| {
+            Failure::usage(format!(
+                "Invalid time for {option}: {text} ({malformed}). It is ISO 8601, such as 2027-01-01 or \
+                 2027-01-01T12:00:00Z"
+            ))
+        })
+    };
+    text.map(read).transpose()
+}
+
 /// `24h` and the like, as an interval of SQL.
 fn interval(text: &str) -> Result<String, Failure> {
     const UNITS: [(char, &str); 5] = [
@@ -258,6 +275,28 @@ mod tests {
         assert_eq!(interval(" 0s ").unwrap(), "0 seconds");
         for text in ["", "24", "h", "-1h", "1.5h", "1 month", "24 h", "2é"] {
             assert_eq!(interval(text).unwrap_err().code(), 2, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_written_as_iso_8601() {
+        let read = |text| read_time("--expires-at", Some(text));
+        assert_eq!(
+            read("2027-01-01").unwrap(),
+            Some(PgInstant(1_798_761_600_000_000))
+        );
+        for text in [
+            "2027",
+            "20270101",
+            "1798761600",
+            "soon",
+            "tomorrow",
+            "infinity",
+            "",
+        ] {
+            let failure = read(text).unwrap_err();
+            assert_eq!(failure.code(), 2, "{text}");
+            assert!(failure.to_string().contains("--expires-at"), "{failure}");
         }
     }
 

@@ -3,8 +3,27 @@
 use super::{
     fields::{Errors, read_object},
     scalar::Scalar,
+    unknown,
 };
 use crate::error::FieldError;
+
+/// What changes, and what `GET` answers beside it: that may come back, and changes nothing.
+const FIELDS: [&str; 14] = [
+    "name",
+    "labels",
+    "description",
+    "unit",
+    "series_id",
+    "created_at",
+    "versions",
+    "segments",
+    "bytes",
+    "first_valid_time",
+    "last_valid_time",
+    "first_known_time",
+    "last_known_time",
+    "last_change_time",
+];
 
 /// What of a series changes; `None` leaves it as it is.
 #[derive(Debug, Default, PartialEq)]
@@ -29,6 +48,7 @@ pub(crate) fn read_change(body: &[u8]) -> Result<SeriesChange, Vec<FieldError>> 
         Some(raw) if raw.get() == "null" => Some("".into()),
         _ => errors.optional(&members, "description", Scalar::text),
     };
+    unknown::refuse(&members, &FIELDS, &[], &mut errors);
     if !errors.is_empty() {
         return Err(errors.into_list());
     }

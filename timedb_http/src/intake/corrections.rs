@@ -7,9 +7,28 @@ use uuid::Uuid;
 use super::{
     fields::{Errors, Members, echo, echo_body, kept_object, read_object},
     scalar::{Problem, Scalar},
+    unknown,
 };
-use crate::{error::FieldError, instant::Formatter, json::write_str};
+use crate::{
+    error::FieldError,
+    instant::{Formatter, TimeUnit},
+    json::write_str,
+};
 
+const FIELDS: [&str; 2] = ["updates", "time_unit"];
+const UPDATE_FIELDS: [&str; 11] = [
+    "series_id",
+    "valid_time",
+    "valid_time_end",
+    "known_time",
+    "knowledge_time",
+    "batch_id",
+    "tenant_id",
+    "value",
+    "annotation",
+    "tags",
+    "metadata",
+];
 /// Longer texts are not echoed.
 const LONGEST_ECHO: usize = 100;
 
@@ -22,10 +41,13 @@ pub(crate) enum Refused {
     NoUuid(String),
 }
 
-/// Reads corrections and returns them as a JSON array, or says what is wrong with them.
-pub(crate) fn read_corrections(body: &[u8]) -> Result<String, Refused> {
+/// Reads corrections and returns them as a JSON array, or says what is wrong with them. `in_query` is what their
+/// query says that numbers count.
+pub(crate) fn read_corrections(body: &[u8], in_query: Option<TimeUnit>) -> Result<String, Refused> {
     let members = read_object(body).map_err(Refused::Invalid)?;
+    let unit = Errors::time_unit(&members, in_query).map_err(Refused::Invalid)?;
     let mut reader = Reader {
+        unit,
         errors: Errors::default(),
         no_uuid: None,
         formatter: Formatter::new(),
@@ -35,6 +57,7 @@ pub(crate) fn read_corrections(body: &[u8]) -> Result<String, Refused> {
         None => reader.errors.missing(&[json!("updates")], echo_body(body)),
         Some(raw) => reader.list(raw),
     }
+    unknown::refuse(&members, &FIELDS, &[], &mut reader.errors);
     if !reader.errors.is_empty() {
         return Err(Refused::Invalid(reader.errors.into_list()));
     }
@@ -46,6 +69,7 @@ pub(crate) fn read_corrections(body: &[u8]) -> Result<String, Refused> {
 }
 
 struct Reader {
+    unit: Option<TimeUnit>,
     errors: Errors,
     /// The first text that is no UUID.
     no_uuid: Option<String>,
@@ -89,6 +113,8 @@ impl Reader {
                 self.errors.missing(&place(name), echo(raw));
             }
         }
+        let here = [json!("updates"), json!(at)];
+        unknown::refuse(&members, &UPDATE_FIELDS, &here, &mut self.errors);
         self.out.push(b'{');
         let start = self.out.len();
         let mut field = |name: &str, raw, write: Write| {
@@ -138,7 +164,7 @@ impl Reader {
     }
 
     fn instant(&mut self, place: &[Value], raw: &RawValue) {
-        match Scalar::of(raw).instant() {
+        match Scalar::of(raw).instant(self.unit) {
             Ok(micros) => {
                 self.out.push(b'"');
                 self.formatter.write(micros, &mut self.out);

@@ -7,7 +7,11 @@ use serde_json::{Value, json, value::RawValue};
 use super::{
     fields::{Errors, Members},
     scalar::{Problem, Scalar},
+    unknown,
 };
+
+/// What an upload may say of a series.
+pub(super) const FIELDS: [&str; 4] = ["name", "labels", "unit", "description"];
 
 /// What a handle stands for; `None` where the upload says nothing.
 #[derive(Debug, Default, PartialEq)]
@@ -97,6 +101,7 @@ fn read_one(handle: &str, raw: &RawValue, errors: &mut Errors) -> Option<Declare
         is_object
     });
     let labels = labels.map(|raw| raw.get().to_owned());
+    unknown::refuse(&members, &FIELDS, &[json!("series"), json!(handle)], errors);
     let mut text = |member| read_text(&place(member), members.get(member), errors);
     Some(Declared {
         name: text("name"),

@@ -7,12 +7,14 @@ use super::{
     scalar::Scalar,
     scan::Cursor,
 };
+use crate::instant::TimeUnit;
 
 /// A row of JSON is rarely shorter than this; a guess for the columns' first allocation.
 const BYTES_PER_ROW: usize = 80;
 
-/// Reads an upload's body: the rows as columns, everything else as raw members.
-pub(super) fn read(body: &[u8]) -> Option<(Members<'_>, Columns<'_>)> {
+/// Reads an upload's body: the rows as columns, everything else as raw members. A body that says after its rows
+/// what their numbers count is read once the caller knows that.
+pub(super) fn read(body: &[u8], mut unit: Option<TimeUnit>) -> Option<(Members<'_>, Columns<'_>)> {
     let text = std::str::from_utf8(body).ok()?;
     let mut cursor = Cursor::new(text);
     let mut members = Members::default();
@@ -20,33 +22,49 @@ pub(super) fn read(body: &[u8]) -> Option<(Members<'_>, Columns<'_>)> {
     if !cursor.eat(b'{') {
         return None;
     }
+    let mut rows_are_read = false;
     let mut more = !cursor.eat(b'}');
     while more {
         let name = cursor.name()?;
         if name == "value_rows" {
             columns = Columns::with_capacity(body.len() / BYTES_PER_ROW);
-            read_rows(&mut cursor, &mut columns)?;
+            read_rows(&mut cursor, unit, &mut columns)?;
+            rows_are_read = true;
         } else {
-            members.push(name, cursor.raw()?);
+            let raw = cursor.raw()?;
+            if name == "time_unit" {
+                let said = Scalar::of(raw).time_unit().ok();
+                if unit.is_none() && !rows_are_read {
+                    unit = said;
+                }
+                if said.is_none() || said != unit {
+                    return None;
+                }
+            }
+            members.push(name, raw);
         }
         more = cursor.more(b'}')?;
     }
     cursor.at_end().then_some((members, columns))
 }
 
-fn read_rows<'a>(cursor: &mut Cursor<'a>, columns: &mut Columns<'a>) -> Option<()> {
+fn read_rows<'a>(
+    cursor: &mut Cursor<'a>,
+    unit: Option<TimeUnit>,
+    columns: &mut Columns<'a>,
+) -> Option<()> {
     if !cursor.eat(b'[') {
         return None;
     }
     let mut more = !cursor.eat(b']');
     while more {
-        columns.push(read_row(cursor)?);
+        columns.push(read_row(cursor, unit)?);
         more = cursor.more(b']')?;
     }
     Some(())
 }
 
-fn read_row<'a>(cursor: &mut Cursor<'a>) -> Option<Row<'a>> {
+fn read_row<'a>(cursor: &mut Cursor<'a>, unit: Option<TimeUnit>) -> Option<Row<'a>> {
     if !cursor.eat(b'{') {
         return None;
     }
@@ -57,14 +75,14 @@ fn read_row<'a>(cursor: &mut Cursor<'a>) -> Option<Row<'a>> {
         let name = cursor.name()?;
         let scalar = cursor.scalar()?;
         match name.as_ref() {
-            "valid_time" => valid_time = Some(scalar.instant().ok()?),
+            "valid_time" => valid_time = Some(scalar.instant(unit).ok()?),
             "value_key" => value_key = Some(scalar.text().ok()?),
             "value" => value = scalar.number().ok()?,
             "valid_time_end" if scalar == Scalar::Null => valid_time_end = None,
-            "valid_time_end" => valid_time_end = Some(scalar.instant().ok()?),
+            "valid_time_end" => valid_time_end = Some(scalar.instant(unit).ok()?),
             "series_id" if scalar == Scalar::Null => series_id = None,
             "series_id" => series_id = Some(scalar.uuid().ok()?),
-            _ => {}
+            _ => return None,
         }
         more = cursor.more(b'}')?;
     }

@@ -8,8 +8,8 @@ use serde::{
 };
 use serde_json::{Value, json, value::RawValue};
 
-use super::scalar::{Problem, Scalar};
-use crate::error::FieldError;
+use super::scalar::{Problem, Scalar, Text};
+use crate::{error::FieldError, instant::TimeUnit};
 
 /// An error list names this many places; a million bad rows need no million entries.
 const MOST_ERRORS: usize = 100;
@@ -55,38 +55,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Members::default();
-                while let Some(name) = map.next_key::<Name<'de>>()? {
+                while let Some(name) = map.next_key::<Text<'de>>()? {
                     members.push(name.0, map.next_value()?);
                 }
                 Ok(members)
             }
         }
         deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-/// A member's name, borrowed from the body unless it has escapes.
-pub(crate) struct Name<'a>(pub(crate) Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name")
-            }
-
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Borrowed(name)))
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Owned(name.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
     }
 }
 
@@ -221,6 +196,29 @@ impl Errors {
                 self.note(&[json!(name)], problem, raw);
                 None
             }
+        }
+    }
+
+    /// Reads what the numbers of the request count: its body may say so, or its query did. Where that is wrong
+    /// no number can be read, and that is all there is to say.
+    pub(crate) fn time_unit(
+        members: &Members<'_>,
+        in_query: Option<TimeUnit>,
+    ) -> Result<Option<TimeUnit>, Vec<FieldError>> {
+        const NAME: &str = "time_unit";
+        let mut errors = Self::default();
+        let unit = errors.optional(members, NAME, |scalar| {
+            match (scalar.time_unit()?, in_query) {
+                (unit, Some(other)) if unit != other => Err(Problem::new(
+                    "value_error",
+                    "Value error, the query says another time_unit",
+                )),
+                (unit, _) => Ok(unit),
+            }
+        });
+        match errors.is_empty() {
+            true => Ok(unit.or(in_query)),
+            false => Err(errors.into_list()),
         }
     }
 

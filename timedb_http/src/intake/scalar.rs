@@ -1,27 +1,32 @@
-//! One JSON value as a body brings it, and the lenient conversions that clients rely on: numbers as text,
-//! epoch seconds as instants. Both readers use these, so they can't disagree.
+//! One JSON value as a body brings it, and the conversions that clients rely on, such as numbers as text.
+//! Both readers use these, so they can't disagree.
 
 use std::{borrow::Cow, fmt};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
+use serde::{Deserialize, Deserializer, de::Visitor};
 use serde_json::{Value, json, value::RawValue};
 use uuid::Uuid;
 
-use crate::instant::{self, Malformed};
+use crate::instant::{self, Malformed, TimeUnit};
 
 /// A JSON value, with lists and objects only named.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Scalar<'a> {
     Null,
     Bool(bool),
-    Number(f64),
+    Number(Number<'a>),
     Text(Cow<'a, str>),
     Composite,
     /// A string with half a surrogate pair: JSON by its grammar, but no text.
     Unreadable,
+}
+
+/// A number with its digits, of which a float may have lost some.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Number<'a> {
+    pub text: &'a str,
+    /// Infinite where it is beyond every float.
+    pub value: f64,
 }
 
 /// What is wrong with a value, in pydantic's words; where it stands is the reader's to add.
@@ -42,11 +47,28 @@ impl Problem {
     }
 
     pub(crate) fn instant(malformed: Malformed) -> Self {
-        let error = malformed.to_string();
+        Self::instant_or(malformed, "a JSON number with time_unit (s, ms, us or ns)")
+    }
+
+    /// As [`Problem::instant`], and what else than ISO 8601 the digits could be written as.
+    pub(crate) fn instant_or(malformed: Malformed, other_form: &str) -> Self {
+        let mut error = malformed.to_string();
+        if malformed.is_digits() {
+            error =
+                format!("{error}: write ISO 8601 such as 2025-01-01T00:00:00Z, or {other_form}");
+        }
         Self {
             kind: "datetime_from_date_parsing",
             msg: format!("Input should be a valid datetime or date, {error}"),
             ctx: Some(json!({ "error": error })),
+        }
+    }
+
+    pub(crate) fn time_unit() -> Self {
+        const EXPECTED: &str = "'s', 'ms', 'us' or 'ns'";
+        Self {
+            ctx: Some(json!({ "expected": EXPECTED })),
+            ..Self::new("literal_error", &format!("Input should be {EXPECTED}"))
         }
     }
 
@@ -69,19 +91,28 @@ impl Problem {
 impl<'a> Scalar<'a> {
     /// Reads one value that is known to be well-formed JSON.
     pub(crate) fn of(raw: &'a RawValue) -> Self {
-        serde_json::from_str(raw.get()).unwrap_or_else(|_| match raw.get().as_bytes().first() {
-            Some(b'"') => Self::Unreadable,
+        let text = raw.get();
+        match text.as_bytes().first() {
+            Some(b'"') => match serde_json::from_str(text) {
+                Ok(Text(text)) => Self::Text(text),
+                Err(_) => Self::Unreadable,
+            },
+            Some(b'n') => Self::Null,
+            Some(b't') => Self::Bool(true),
+            Some(b'f') => Self::Bool(false),
             Some(b'[' | b'{') => Self::Composite,
-            // Well-formed, and still not read: a number beyond every float.
-            _ => Self::Number(f64::INFINITY),
-        })
+            _ => Self::Number(Number {
+                text,
+                value: text.parse().unwrap_or(f64::INFINITY),
+            }),
+        }
     }
 
     /// A finite number, or `None` for null.
     pub(crate) fn number(&self) -> Result<Option<f64>, Problem> {
         let number = match self {
             Self::Null => return Ok(None),
-            Self::Number(number) => *number,
+            Self::Number(number) => number.value,
             Self::Bool(truth) => f64::from(u8::from(*truth)),
             Self::Text(text) => text.trim().parse().map_err(|_| {
                 Problem::new(
@@ -100,15 +131,30 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// An instant in microseconds since 1970.
-    pub(crate) fn instant(&self) -> Result<i64, Problem> {
-        match self {
-            Self::Text(text) => instant::parse(text).map_err(Problem::instant),
-            Self::Number(number) => instant::from_number(*number).map_err(Problem::instant),
+    /// An instant in microseconds since 1970. A number is one only with a unit.
+    pub(crate) fn instant(&self, unit: Option<TimeUnit>) -> Result<i64, Problem> {
+        match (self, unit) {
+            (Self::Text(text), _) => instant::parse(text).map_err(Problem::instant),
+            (Self::Number(number), Some(unit)) => instant::from_number(number.text, unit)
+                .unwrap_or_else(|| instant::parse(number.text))
+                .map_err(Problem::instant),
+            (Self::Number(_), None) => Err(Problem::new(
+                "datetime_type",
+                "Input should be a valid datetime, a number is one only with time_unit (s, ms, us or ns): say it \
+                 in the request, or write ISO 8601 such as 2025-01-01T00:00:00Z",
+            )),
             _ => Err(Problem::new(
                 "datetime_type",
                 "Input should be a valid datetime",
             )),
+        }
+    }
+
+    /// What the numbers of a request count.
+    pub(crate) fn time_unit(&self) -> Result<TimeUnit, Problem> {
+        match self {
+            Self::Text(text) => TimeUnit::named(text).ok_or_else(Problem::time_unit),
+            _ => Err(Problem::time_unit()),
         }
     }
 
@@ -145,56 +191,27 @@ impl<'a> Scalar<'a> {
     }
 }
 
-impl<'de> Deserialize<'de> for Scalar<'de> {
+/// A text or a member's name, borrowed from the body unless it has escapes.
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ScalarVisitor)
-    }
-}
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
 
-struct ScalarVisitor;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
 
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar<'de>;
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Scalar::Null)
-    }
-
-    fn visit_bool<E>(self, truth: bool) -> Result<Self::Value, E> {
-        Ok(Scalar::Bool(truth))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Scalar::Number(number))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Scalar::Number(number as f64))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Scalar::Number(number as f64))
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Scalar::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Scalar::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Composite)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Composite)
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
     }
 }

@@ -5,8 +5,11 @@ use serde_json::json;
 use super::{
     fields::{Errors, echo_body, read_object},
     scalar::{Problem, Scalar},
+    unknown,
 };
 use crate::error::FieldError;
+
+const FIELDS: [&str; 4] = ["name", "description", "unit", "labels"];
 
 /// A series to create.
 #[derive(Debug, PartialEq)]
@@ -34,6 +37,7 @@ pub(crate) fn read_series(body: &[u8]) -> Result<NewSeries, Vec<FieldError>> {
     let description = errors.optional(&members, "description", Scalar::text);
     let unit = errors.optional(&members, "unit", Scalar::text);
     let labels = errors.object(&members, "labels");
+    unknown::refuse(&members, &FIELDS, &[], &mut errors);
     match (name, errors.is_empty()) {
         (Some(name), true) => Ok(NewSeries {
             name: name.into(),

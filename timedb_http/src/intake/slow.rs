@@ -7,12 +7,27 @@ use serde_json::{Value, json, value::RawValue};
 
 use super::{
     columns::{Columns, Row},
+    declared,
     fields::{Errors, Members, echo},
     scalar::{Problem, Scalar},
+    unknown,
 };
+use crate::instant::TimeUnit;
+
+const FIELDS: [&str; 5] = [
+    "valid_time",
+    "value_key",
+    "value",
+    "valid_time_end",
+    "series_id",
+];
 
 /// Reads `value_rows`, one row at a time.
-pub(crate) fn read_rows<'a>(raw: &'a RawValue, errors: &mut Errors) -> Columns<'a> {
+pub(crate) fn read_rows<'a>(
+    raw: &'a RawValue,
+    unit: Option<TimeUnit>,
+    errors: &mut Errors,
+) -> Columns<'a> {
     let mut columns = Columns::default();
     if !raw.get().starts_with('[') {
         let problem = Problem::new("list_type", "Input should be a valid list");
@@ -21,6 +36,7 @@ pub(crate) fn read_rows<'a>(raw: &'a RawValue, errors: &mut Errors) -> Columns<'
     }
     let visitor = ListVisitor {
         columns: &mut columns,
+        unit,
         errors,
     };
     serde_json::Deserializer::from_str(raw.get())
@@ -31,6 +47,7 @@ pub(crate) fn read_rows<'a>(raw: &'a RawValue, errors: &mut Errors) -> Columns<'
 
 struct ListVisitor<'c, 'a> {
     columns: &'c mut Columns<'a>,
+    unit: Option<TimeUnit>,
     errors: &'c mut Errors,
 }
 
@@ -47,7 +64,7 @@ impl<'de> Visitor<'de> for ListVisitor<'_, 'de> {
             if self.errors.is_full() {
                 continue;
             }
-            if let Some(row) = read_row(raw, at, self.errors) {
+            if let Some(row) = read_row(raw, at, self.unit, self.errors) {
                 self.columns.push(row);
             }
             at += 1;
@@ -56,7 +73,12 @@ impl<'de> Visitor<'de> for ListVisitor<'_, 'de> {
     }
 }
 
-fn read_row<'a>(raw: &'a RawValue, at: usize, errors: &mut Errors) -> Option<Row<'a>> {
+fn read_row<'a>(
+    raw: &'a RawValue,
+    at: usize,
+    unit: Option<TimeUnit>,
+    errors: &mut Errors,
+) -> Option<Row<'a>> {
     let place = |name: &str| -> [Value; 3] { [json!("value_rows"), json!(at), json!(name)] };
     let Ok(members) = serde_json::from_str::<Members<'a>>(raw.get()) else {
         let problem = Problem::new(
@@ -76,14 +98,21 @@ fn read_row<'a>(raw: &'a RawValue, at: usize, errors: &mut Errors) -> Option<Row
     let valid_time = required("valid_time", errors);
     let value_key = required("value_key", errors);
 
-    let valid_time = note(errors, &place("valid_time"), valid_time, |s| s.instant());
+    let valid_time = note(errors, &place("valid_time"), valid_time, |s| {
+        s.instant(unit)
+    });
     let value_key = note(errors, &place("value_key"), value_key, Scalar::text);
     let value = members.present("value");
     let value = note(errors, &place("value"), value, |s| s.number());
     let end = members.present("valid_time_end");
-    let end = note(errors, &place("valid_time_end"), end, |s| s.instant());
+    let end = note(errors, &place("valid_time_end"), end, |s| s.instant(unit));
     let series_id = members.present("series_id");
     let series_id = note(errors, &place("series_id"), series_id, |s| s.uuid());
+    let here = [json!("value_rows"), json!(at)];
+    unknown::refuse_with(&members, &FIELDS, &here, errors, |name| {
+        let of_series = declared::FIELDS.contains(&name);
+        of_series.then_some("it belongs to the series, in the field series of the upload")
+    });
     Some(Row {
         valid_time: valid_time?,
         value_key: value_key?,

@@ -7,8 +7,17 @@ use super::{
     change::{SeriesChange, read_change},
     fast,
     fields::{Errors, read_object},
-    read_series, read_upload, slow,
+    read_series, slow,
+    upload::Upload,
 };
+use crate::{error::FieldError, instant::TimeUnit};
+
+/// Numbers of these bodies are seconds.
+const SECONDS: Option<TimeUnit> = Some(TimeUnit::Seconds);
+
+fn read_upload(body: &[u8]) -> Result<Upload, Vec<FieldError>> {
+    super::read_upload(body, SECONDS)
+}
 
 fn errors_of(body: &str) -> Value {
     json!(read_upload(body.as_bytes()).unwrap_err())
@@ -18,7 +27,7 @@ fn errors_of(body: &str) -> Value {
 fn slowly(body: &str) -> Option<Vec<u8>> {
     let members = read_object(body.as_bytes()).ok()?;
     let mut errors = Errors::default();
-    let columns = slow::read_rows(members.get("value_rows")?, &mut errors);
+    let columns = slow::read_rows(members.get("value_rows")?, SECONDS, &mut errors);
     errors.is_empty().then(|| columns.pack(|_| None))
 }
 
@@ -30,7 +39,7 @@ fn without_rows(body: &str) -> Option<Vec<u8>> {
 }
 
 fn quickly(body: &str) -> Option<Vec<u8>> {
-    fast::read(body.as_bytes()).map(|(_, columns)| columns.pack(|_| None))
+    fast::read(body.as_bytes(), SECONDS).map(|(_, columns)| columns.pack(|_| None))
 }
 
 #[test]
@@ -39,7 +48,7 @@ fn the_packed_form_is_version_1() {
         br#"{"batch_start_time":"2025-01-01T00:00:00Z","value_rows":[
             {"valid_time":1,"value_key":"a","value":20.5},
             {"valid_time":"1970-01-01T00:00:02Z","value_key":"b","value":null,"valid_time_end":3,
-             "series_id":"00000000-0000-0000-0000-0000000000ff","extra":{"x":[1]}}],
+             "series_id":"00000000-0000-0000-0000-0000000000ff"}],
             "series_descriptions":{"a":"d"}}"#,
     )
     .unwrap();
@@ -67,7 +76,7 @@ fn the_packed_form_is_version_1() {
 fn a_handle_stands_for_what_the_upload_says() {
     let upload = read_upload(
         br#"{"batch_start_time":0,"series":{
-            "h":{"name":"n","labels":{"l": "v"},"unit":"u","x":1},"i":{"unit":"u"},"unused":{"name":"m"}},
+            "h":{"name":"n","labels":{"l": "v"},"unit":"u"},"i":{"unit":"u"},"unused":{"name":"m"}},
             "value_rows":[{"valid_time":0,"value_key":"h","value":1},
                 {"valid_time":0,"value_key":"i","series_id":"00000000-0000-0000-0000-0000000000ff","value":1}],
             "series_descriptions":{"h":"d"}}"#,
@@ -229,6 +238,59 @@ fn a_time_known_goes_by_either_name() {
 }
 
 #[test]
+fn numbers_are_times_where_the_request_says_what_they_count() {
+    let rows =
+        r#""value_rows":[{"valid_time":1500,"value_key":"k","valid_time_end":2000.5,"value":1}]"#;
+    let start = r#""batch_start_time":1000"#;
+    let read = |body: &str, unit| super::read_upload(body.as_bytes(), unit);
+    let micros = |micros: i64| micros.to_le_bytes();
+    for (body, in_query) in [
+        (format!(r#"{{"time_unit":"ms",{start},{rows}}}"#), None),
+        (format!(r#"{{{rows},{start},"time_unit":"ms"}}"#), None),
+        (format!(r#"{{{rows},{start}}}"#), TimeUnit::named("ms")),
+        (
+            format!(r#"{{{rows},{start},"time_unit":"ms"}}"#),
+            TimeUnit::named("ms"),
+        ),
+        (
+            format!(r#"{{"time_unit":null,{rows},{start}}}"#),
+            TimeUnit::named("ms"),
+        ),
+    ] {
+        let upload = read(&body, in_query).unwrap();
+        assert_eq!(upload.batch_start_time, 1_000_000, "{body}");
+        let times = &upload.packed[upload.packed.len() - 24..];
+        assert_eq!(times[..8], micros(1_500_000), "{body}");
+        assert_eq!(times[8..16], micros(2_000_500), "{body}");
+    }
+    let kinds = |body: &str, in_query| -> Vec<(String, Value)> {
+        let errors = read(body, in_query).unwrap_err();
+        let of = |error: FieldError| (error.kind.to_owned(), json!(error.loc));
+        errors.into_iter().map(of).collect()
+    };
+    let wrong = kinds(&format!("{{{start},{rows}}}"), None);
+    let datetime = |place: Value| ("datetime_type".to_owned(), place);
+    assert_eq!(
+        wrong,
+        [
+            datetime(json!(["body", "value_rows", 0, "valid_time"])),
+            datetime(json!(["body", "value_rows", 0, "valid_time_end"])),
+            datetime(json!(["body", "batch_start_time"])),
+        ]
+    );
+    let of_unit = |kind: &str| vec![(kind.to_owned(), json!(["body", "time_unit"]))];
+    for unit in [r#""m""#, r#""S""#, "1", r#""""#, "{}"] {
+        let body = format!(r#"{{"time_unit":{unit},{start},{rows}}}"#);
+        assert_eq!(kinds(&body, None), of_unit("literal_error"), "{body}");
+    }
+    let body = format!(r#"{{"time_unit":"s",{start},{rows}}}"#);
+    assert_eq!(kinds(&body, TimeUnit::named("ms")), of_unit("value_error"));
+    // The last of two counts, as everywhere in JSON.
+    let body = format!(r#"{{"time_unit":"s",{start},{rows},"time_unit":"ms"}}"#);
+    assert_eq!(read(&body, None).unwrap().batch_start_time, 1_000_000);
+}
+
+#[test]
 fn what_is_not_said_of_a_retry_is_none() {
     for body in [
         r#"{"batch_start_time":0}"#,
@@ -302,7 +364,7 @@ proptest! {
 
     #[test]
     fn a_mangled_body_is_read_alike_or_not_at_all(at in 0usize..140, with in "[\\[\\]{}:,\"\\\\0-9a-z \\-]{0,2}") {
-        let mut body = r#"{"value_rows": [{"valid_time":0,"value_key":"k\u00e9","value":-1.5e0, "x":{"y":[]}},{"value_key":"b","valid_time":"2025-01-01"}] }"#.to_owned();
+        let mut body = r#"{"value_rows": [{"valid_time":0,"value_key":"k\u00e9","value":-1.5e0},{"value_key":"b","valid_time":"2025-01-01"}] }"#.to_owned();
         let at = at.min(body.len() - 1);
         body.replace_range(at..=at, &with);
         prop_assert_eq!(quickly(&body), slowly(&body).or_else(|| without_rows(&body)), "{}", body);

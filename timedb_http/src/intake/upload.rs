@@ -4,13 +4,31 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
+    columns::Columns,
     declared::read_declared,
     fast,
     fields::{Errors, Members, echo_body, read_object},
     scalar::{Problem, Scalar},
-    slow,
+    slow, unknown,
 };
-use crate::error::FieldError;
+use crate::{error::FieldError, instant::TimeUnit};
+
+/// `tenant_id` is the key's, whatever it says; clients of the Python project send it.
+const FIELDS: [&str; 13] = [
+    "batch_start_time",
+    "value_rows",
+    "known_time",
+    "knowledge_time",
+    "workflow_id",
+    "batch_finish_time",
+    "batch_params",
+    "series",
+    "series_descriptions",
+    "batch_id",
+    "skip_unchanged",
+    "time_unit",
+    "tenant_id",
+];
 
 /// An upload, ready for `timedb._upload_packed`.
 #[derive(Debug)]
@@ -30,20 +48,19 @@ pub(crate) struct Upload {
     pub value_keys: Vec<String>,
 }
 
-/// Reads an upload, or says what is wrong with it.
-pub(crate) fn read_upload(body: &[u8]) -> Result<Upload, Vec<FieldError>> {
+/// Reads an upload, or says what is wrong with it. `in_query` is what its query says that numbers count.
+pub(crate) fn read_upload(
+    body: &[u8],
+    in_query: Option<TimeUnit>,
+) -> Result<Upload, Vec<FieldError>> {
     let mut errors = Errors::default();
-    let (members, columns) = match fast::read(body) {
+    let (members, columns) = match fast::read(body, in_query) {
         Some(read) => read,
-        None => {
-            let members = read_object(body)?;
-            let rows = members.get("value_rows");
-            let columns = rows.map(|raw| slow::read_rows(raw, &mut errors));
-            (members, columns.unwrap_or_default())
-        }
+        None => read_slowly(body, in_query, &mut errors)?,
     };
+    let unit = Errors::time_unit(&members, in_query)?;
 
-    let start = errors.optional(&members, "batch_start_time", |s| s.instant());
+    let start = errors.optional(&members, "batch_start_time", |s| s.instant(unit));
     match members.get("batch_start_time") {
         None => errors.missing(&[json!("batch_start_time")], echo_body(body)),
         Some(raw) if raw.get() == "null" => {
@@ -53,13 +70,14 @@ pub(crate) fn read_upload(body: &[u8]) -> Result<Upload, Vec<FieldError>> {
         Some(_) => {}
     }
     let workflow_id = errors.optional(&members, "workflow_id", Scalar::text);
-    let batch_finish_time = errors.optional(&members, "batch_finish_time", |s| s.instant());
-    let known_time = read_known_time(&members, &mut errors);
+    let batch_finish_time = errors.optional(&members, "batch_finish_time", |s| s.instant(unit));
+    let known_time = read_known_time(&members, unit, &mut errors);
     let batch_id = errors.optional(&members, "batch_id", |s| s.uuid());
     let skip_unchanged = errors.optional(&members, "skip_unchanged", |s| s.truth());
     let tenant_id = errors.optional(&members, "tenant_id", Scalar::text);
     let batch_params = errors.object(&members, "batch_params");
     let declared = read_declared(&members, &mut errors);
+    unknown::refuse(&members, &FIELDS, &[], &mut errors);
 
     let (Some(batch_start_time), true) = (start, errors.is_empty()) else {
         return Err(errors.into_list());
@@ -78,11 +96,33 @@ pub(crate) fn read_upload(body: &[u8]) -> Result<Upload, Vec<FieldError>> {
     })
 }
 
+/// Reads what the fast reader has given up at: it may only not have known yet what numbers count.
+fn read_slowly<'a>(
+    body: &'a [u8],
+    in_query: Option<TimeUnit>,
+    errors: &mut Errors,
+) -> Result<(Members<'a>, Columns<'a>), Vec<FieldError>> {
+    let members = read_object(body)?;
+    let unit = Errors::time_unit(&members, in_query)?;
+    if unit != in_query
+        && let Some(read) = fast::read(body, unit)
+    {
+        return Ok(read);
+    }
+    let rows = members.get("value_rows");
+    let columns = rows.map(|raw| slow::read_rows(raw, unit, errors));
+    Ok((members, columns.unwrap_or_default()))
+}
+
 /// `known_time`, which the Python project calls `knowledge_time`.
-fn read_known_time(members: &Members<'_>, errors: &mut Errors) -> Option<i64> {
+fn read_known_time(
+    members: &Members<'_>,
+    unit: Option<TimeUnit>,
+    errors: &mut Errors,
+) -> Option<i64> {
     const OTHER_NAME: &str = "knowledge_time";
-    let known_time = errors.optional(members, "known_time", |s| s.instant());
-    let other = errors.optional(members, OTHER_NAME, |s| s.instant());
+    let known_time = errors.optional(members, "known_time", |s| s.instant(unit));
+    let other = errors.optional(members, OTHER_NAME, |s| s.instant(unit));
     if let (Some(known_time), Some(other), Some(raw)) =
         (known_time, other, members.present(OTHER_NAME))
         && known_time != other

@@ -86,8 +86,10 @@ async fn render(row: Row) -> Result<Response, ApiError> {
 /// return everything.
 fn parse(raw: &str) -> Result<Changes, Vec<FieldError>> {
     let mut asked = Changes::default();
+    let unit = query::time_unit(raw);
     query::each(raw, |name, value| match name {
-        "since" => values::instant(value, &mut asked.since),
+        "since" => values::instant(value, unit, &mut asked.since),
+        "time_unit" => values::time_unit(value),
         "cursor" => values::text(value, &mut asked.cursor),
         "series_id" => {
             values::ids(value).map(|ids| asked.series_id.get_or_insert_default().extend(ids))

@@ -15,6 +15,7 @@ use crate::{
     db::Access,
     error::ApiError,
     extract::{Received, idempotency_key, key_and_body, read_body},
+    instant::TimeUnit,
     intake::{Refused, read_corrections},
     router::AppState,
 };
@@ -39,7 +40,11 @@ pub(crate) async fn update_values(
             let answer = ApiError::not_json(content_type);
             return Err(body.refuse(&state.db, key, answer).await);
         }
-        let updates = match parse(&body).await? {
+        let unit = match query::parse_for_body(raw.as_deref()) {
+            Ok(unit) => unit,
+            Err(errors) => return Err(body.invalid(&state.db, key, &errors).await),
+        };
+        let updates = match parse(&body, unit).await? {
             Ok(updates) => updates,
             Err(Refused::Invalid(errors)) => {
                 return Err(body.invalid(&state.db, key, &errors).await);
@@ -64,12 +69,15 @@ pub(crate) async fn update_values(
 }
 
 /// Parses a body, a large one beside the workers that serve everybody else.
-async fn parse(body: &Received) -> Result<Result<String, Refused>, ApiError> {
+async fn parse(
+    body: &Received,
+    unit: Option<TimeUnit>,
+) -> Result<Result<String, Refused>, ApiError> {
     if body.bytes.len() < BLOCKING_FROM_BYTES {
-        return Ok(read_corrections(&body.bytes));
+        return Ok(read_corrections(&body.bytes, unit));
     }
     let bytes = body.bytes.clone();
-    tokio::task::spawn_blocking(move || read_corrections(&bytes))
+    tokio::task::spawn_blocking(move || read_corrections(&bytes, unit))
         .await
         .map_err(|_| ApiError::internal("parsing a body panicked"))
 }

@@ -13,6 +13,7 @@ use crate::{
     db::PgInstant,
     duration::{Interval, TimeOfDay},
     error::FieldError,
+    instant::TimeUnit,
     intake::Problem,
     output::Mode,
 };
@@ -50,15 +51,16 @@ pub(super) fn parse(query: &str) -> Result<Read, Vec<FieldError>> {
     let mut read = Read::default();
     let (mut all_versions, mut by_known_time) = (false, false);
     let mut buckets = BucketParameters::default();
+    let unit = time_unit(query);
     each(query, |name, value| match name {
-        "start_valid" => values::instant(value, &mut read.start_valid),
-        "start_known" => values::instant(value, &mut read.start_known),
-        "end_known" => values::instant(value, &mut read.end_known),
+        "start_valid" => values::instant(value, unit, &mut read.start_valid),
+        "start_known" => values::instant(value, unit, &mut read.start_known),
+        "end_known" => values::instant(value, unit, &mut read.end_known),
         "min_lead" => values::length(value, &mut read.min_lead),
         "max_lead" => values::length(value, &mut read.max_lead),
         "window_length" => values::length(value, &mut read.window_length),
         "issue_offset" => values::length(value, &mut read.issue_offset),
-        "start_window" => values::instant(value, &mut read.start_window),
+        "start_window" => values::instant(value, unit, &mut read.start_window),
         "days_ahead" => values::integer(value, &mut read.days_ahead),
         "time_of_day" => values::time_of_day(value, &mut read.time_of_day),
         "tz" => values::text(value, &mut read.tz),
@@ -70,7 +72,7 @@ pub(super) fn parse(query: &str) -> Result<Read, Vec<FieldError>> {
         "bucket" => values::length(value, &mut buckets.bucket),
         "aggregate" => buckets::aggregates(value, &mut buckets.aggregates),
         "fill" => buckets::fill(value, &mut buckets.fill),
-        _ => common(name, value, &mut read),
+        _ => common(name, value, unit, &mut read),
     })?;
     if all_versions {
         read.mode = Mode::Versions;
@@ -87,22 +89,47 @@ pub(super) fn parse_last(query: &str) -> Result<Read, Vec<FieldError>> {
         mode: Mode::Last,
         ..Read::default()
     };
-    each(query, |name, value| common(name, value, &mut read))?;
+    let unit = time_unit(query);
+    each(query, |name, value| common(name, value, unit, &mut read))?;
     Ok(read)
 }
 
+/// Reads the raw query string of a request with a body: what numbers in the body count, and nothing else.
+pub(super) fn parse_for_body(query: Option<&str>) -> Result<Option<TimeUnit>, Vec<FieldError>> {
+    let query = query.unwrap_or_default();
+    each(query, |name, value| match name {
+        "time_unit" => values::time_unit(value),
+        _ => Err(values::unknown()),
+    })?;
+    Ok(time_unit(query))
+}
+
+/// What the numbers of a query count, wherever it says so.
+pub(super) fn time_unit(query: &str) -> Option<TimeUnit> {
+    let mut unit = None;
+    // Whatever is wrong with parameters, whoever reads them says so.
+    let _told_elsewhere = each(query, |name, value| {
+        if name == "time_unit" {
+            unit = TimeUnit::named(value);
+        }
+        Ok(())
+    });
+    unit
+}
+
 /// The parameters that all reads have.
-fn common(name: &str, value: &str, read: &mut Read) -> Result<(), Problem> {
+fn common(name: &str, value: &str, unit: Option<TimeUnit>, read: &mut Read) -> Result<(), Problem> {
     match name {
         "series_id" => {
             values::ids(value).map(|ids| read.series_id.get_or_insert_default().extend(ids))
         }
         "name" => values::text(value, &mut read.name),
         "labels" => values::labels(value, &mut read.labels),
-        "end_valid" => values::instant(value, &mut read.end_valid),
-        "as_of" => values::instant(value, &mut read.as_of),
-        "as_of_change" => values::instant(value, &mut read.as_of_change),
+        "end_valid" => values::instant(value, unit, &mut read.end_valid),
+        "as_of" => values::instant(value, unit, &mut read.as_of),
+        "as_of_change" => values::instant(value, unit, &mut read.as_of_change),
         "unit" => values::text(value, &mut read.unit),
+        "time_unit" => values::time_unit(value),
         _ => Err(values::unknown()),
     }
 }
@@ -176,7 +203,7 @@ mod tests {
     fn every_parameter_is_read() {
         let read = parse(
             "start_valid=2025-01-01T00%3A00%3A00%2B00%3A00&end_valid=2025-01-02&start_known=0&end_known=1\
-             &mode=overlapping&name=a+b&series_id=00000000-0000-0000-0000-000000000001,\
+             &time_unit=s&mode=overlapping&name=a+b&series_id=00000000-0000-0000-0000-000000000001,\
              00000000-0000-0000-0000-000000000002&series_id=00000000-0000-0000-0000-000000000003\
              &as_of=2&as_of_change=3&min_lead=1h&max_lead=PT48H&unit=MW&labels=%7B%22a%22:%22b%22%7D",
         )
@@ -210,7 +237,7 @@ mod tests {
         }
         assert_eq!(parse("all_versions=0&mode=flat").unwrap().mode, Mode::Flat);
         let read = parse(
-            "mode=relative&window_length=1+day&issue_offset=-12h&start_window=0&days_ahead=1&time_of_day=06:00&tz=UTC",
+            "mode=relative&window_length=1+day&issue_offset=-12h&start_window=1970-01-01&days_ahead=1&time_of_day=06:00&tz=UTC",
         )
         .unwrap();
         assert_eq!(read.mode, Mode::Relative);
@@ -237,7 +264,11 @@ mod tests {
             ("unit=%zz", "url_parsing", "unit"),
             ("na%ffme=x", "string_unicode", "na%ffme"),
             ("name=a&name=b", "value_error", "name"),
-            ("as_of=0&unit=MW&as_of=1", "value_error", "as_of"),
+            (
+                "as_of=2025-01-01&unit=MW&as_of=2025-01-01",
+                "value_error",
+                "as_of",
+            ),
             ("tz=%00", "string_pattern_mismatch", "tz"),
             ("end_known=", "datetime_from_date_parsing", "end_known"),
             ("as_of=yesterday", "datetime_from_date_parsing", "as_of"),
@@ -246,11 +277,8 @@ mod tests {
             ("time_of_day=25:00", "time_parsing", "time_of_day"),
             ("labels=north", "dict_type", "labels"),
             ("labels=[]", "dict_type", "labels"),
-            (
-                "start_valid=2025-01-01T00:00:00+00:00",
-                "datetime_from_date_parsing",
-                "start_valid",
-            ),
+            ("as_of=20250101", "datetime_from_date_parsing", "as_of"),
+            ("time_unit=h&as_of=2025-01-01", "literal_error", "time_unit"),
         ] {
             let error = error(query);
             assert_eq!(error["type"], kind, "{query}");

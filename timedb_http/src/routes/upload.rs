@@ -15,6 +15,7 @@ use crate::{
     db::{Access, PgInstant},
     error::{ApiError, FieldError},
     extract::{Received, idempotency_key, key_and_body, read_body},
+    instant::TimeUnit,
     intake::{Upload, read_upload},
     router::AppState,
 };
@@ -41,7 +42,11 @@ pub(crate) async fn upload(
             let answer = ApiError::not_json(content_type);
             return Err(body.refuse(&state.db, key, answer).await);
         }
-        let upload = match parse(&body).await? {
+        let unit = match query::parse_for_body(raw.as_deref()) {
+            Ok(unit) => unit,
+            Err(errors) => return Err(body.invalid(&state.db, key, &errors).await),
+        };
+        let upload = match parse(&body, unit).await? {
             Ok(upload) => upload,
             Err(errors) => return Err(body.invalid(&state.db, key, &errors).await),
         };
@@ -83,12 +88,15 @@ pub(crate) async fn upload(
 }
 
 /// Parses a body, a large one beside the workers that serve everybody else.
-async fn parse(body: &Received) -> Result<Result<Upload, Vec<FieldError>>, ApiError> {
+async fn parse(
+    body: &Received,
+    unit: Option<TimeUnit>,
+) -> Result<Result<Upload, Vec<FieldError>>, ApiError> {
     if body.bytes.len() < BLOCKING_FROM_BYTES {
-        return Ok(read_upload(&body.bytes));
+        return Ok(read_upload(&body.bytes, unit));
     }
     let bytes = body.bytes.clone();
-    tokio::task::spawn_blocking(move || read_upload(&bytes))
+    tokio::task::spawn_blocking(move || read_upload(&bytes, unit))
         .await
         .map_err(|_| ApiError::internal("parsing a body panicked"))
 }

@@ -4,6 +4,10 @@ use super::*;
 
 const ID: &str = "00000000-0000-0000-0000-000000000001";
 
+fn read_corrections(body: &[u8]) -> Result<String, Refused> {
+    super::read_corrections(body, TimeUnit::named("s"))
+}
+
 fn one(fields: &str) -> Result<String, Refused> {
     let body = format!(r#"{{"updates":[{{"series_id":"{ID}","valid_time":0{fields}}}]}}"#);
     read_corrections(body.as_bytes())
@@ -23,7 +27,7 @@ fn fields_are_normalised_and_what_is_left_out_stays_out() {
         ("", ""),
         (r#","value":"1.5""#, r#","value":1.5"#),
         (r#","value":null"#, r#","value":null"#),
-        (r#","value":true,"unknown":[1]"#, r#","value":1.0"#),
+        (r#","value":true"#, r#","value":1.0"#),
         (r#","known_time":null,"batch_id":null,"tenant_id":null"#, ""),
         (
             r#","knowledge_time":"2025-01-01","valid_time_end":null"#,

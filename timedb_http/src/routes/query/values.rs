@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     db::PgInstant,
     duration::{self, Interval, TimeOfDay},
-    instant,
+    instant::{self, TimeUnit},
     intake::Problem,
     output::Mode,
 };
@@ -19,9 +19,29 @@ pub(crate) fn unknown() -> Problem {
     Problem::new("extra_forbidden", "Extra inputs are not permitted")
 }
 
-pub(crate) fn instant(value: &str, into: &mut Option<PgInstant>) -> Result<(), Problem> {
-    *into = Some(PgInstant(instant::parse(value).map_err(Problem::instant)?));
+/// An instant; with a unit a number is one too.
+pub(crate) fn instant(
+    value: &str,
+    unit: Option<TimeUnit>,
+    into: &mut Option<PgInstant>,
+) -> Result<(), Problem> {
+    let number = unit.and_then(|unit| instant::from_number(value, unit));
+    let read = number.unwrap_or_else(|| instant::parse_in_query(value));
+    let problem = |malformed| {
+        Problem::instant_or(
+            malformed,
+            "say with time_unit (s, ms, us or ns) what they count",
+        )
+    };
+    *into = Some(PgInstant(read.map_err(problem)?));
     Ok(())
+}
+
+/// What the numbers of a request count; [`super::time_unit`] reads it before the other parameters.
+pub(crate) fn time_unit(value: &str) -> Result<(), Problem> {
+    TimeUnit::named(value)
+        .map(drop)
+        .ok_or_else(Problem::time_unit)
 }
 
 /// A length of time.
