@@ -31,7 +31,7 @@ CREATE UNIQUE INDEX batches_idempotency_key ON timedb.batches (tenant_id, idempo
 COMMENT ON TABLE timedb.batches IS 'Writes of the tenant: uploads and corrections.';
 COMMENT ON COLUMN timedb.batches.kind IS 'upload, or correction (timedb.update_values).';
 COMMENT ON COLUMN timedb.batches.user_id IS 'The authenticated user; NULL in a store without authentication.';
-COMMENT ON COLUMN timedb.batches.known_time IS 'When the values of this upload were known; NULL for corrections, which keep that of each point.';
+COMMENT ON COLUMN timedb.batches.known_time IS 'When the values of this upload were known that say nothing else; NULL for corrections, which keep that of each point.';
 COMMENT ON COLUMN timedb.batches.change_time IS 'When this was written.';
 COMMENT ON COLUMN timedb.batches.points IS 'How many versions were written.';
 COMMENT ON COLUMN timedb.batches.skipped IS 'How many points were left out because nothing changed.';

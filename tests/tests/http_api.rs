@@ -5,6 +5,8 @@
 mod formats;
 #[path = "http_api/keys.rs"]
 mod keys;
+#[path = "http_api/known_times.rs"]
+mod known_times;
 #[path = "http_api/mistakes.rs"]
 mod mistakes;
 #[path = "http_api/mistakes_in_text.rs"]

@@ -7,6 +7,8 @@ mod bounds;
 mod instants;
 #[path = "write/json.rs"]
 mod json;
+#[path = "write/known_times.rs"]
+mod known_times;
 #[path = "write/not_allowed.rs"]
 mod not_allowed;
 #[path = "write/refused.rs"]

@@ -4,7 +4,7 @@ use crate::error::{Error, Result, uuid_text};
 use crate::json::Element;
 use crate::labels::Labels;
 use crate::limits;
-use crate::pack::UploadColumns;
+use crate::pack::{NO_KNOWN_TIME, UploadColumns};
 use crate::series::{NamedSeries, SeriesList, SeriesRef};
 use crate::time;
 use pgrx::PgSqlErrorCode;
@@ -26,6 +26,7 @@ pub struct UploadArrays<'a, 'mcx> {
     pub series_id: Option<&'a Array<'mcx, Uuid>>,
     pub series_index: Option<&'a Array<'mcx, i32>>,
     pub valid_time_end: Option<&'a Array<'mcx, i64>>,
+    pub known_times: Option<&'a Array<'mcx, i64>>,
 }
 
 /// Checks the arrays against each other and turns them into columns. A loop over plain numbers takes some ten
@@ -51,7 +52,11 @@ pub fn from_arrays(arrays: UploadArrays) -> Result<UploadColumns> {
         .collect();
     let valid_time_end = arrays
         .valid_time_end
-        .map(|ends| ends_of(ends, points))
+        .map(|ends| times_of(ends, "valid_time_end", NO_END, points))
+        .transpose()?;
+    let known_time = arrays
+        .known_times
+        .map(|known| times_of(known, "known_times", NO_KNOWN_TIME, points))
         .transpose()?;
     let (value, nulls) = match values.as_slice() {
         Ok(values) => (values.to_vec(), None),
@@ -70,16 +75,18 @@ pub fn from_arrays(arrays: UploadArrays) -> Result<UploadColumns> {
         valid_time_end,
         value,
         nulls,
+        known_time,
     })
 }
 
-fn ends_of(ends: &Array<i64>, points: usize) -> Result<Vec<i64>> {
-    if ends.len() != points {
-        return Err(mismatch("valid_time_end", ends.len(), points));
+/// A time for each point, `none` where it is null.
+fn times_of(times: &Array<i64>, what: &str, none: i64, points: usize) -> Result<Vec<i64>> {
+    if times.len() != points {
+        return Err(mismatch(what, times.len(), points));
     }
-    Ok(ends
+    Ok(times
         .iter()
-        .map(|end| end.map_or(NO_END, time::from_pg))
+        .map(|time| time.map_or(none, time::from_pg))
         .collect())
 }
 

@@ -85,6 +85,7 @@ fn upload_arrays<'a>(
     batch_id: Option<Uuid>,
     idempotency_key: Option<String>,
     skip_unchanged: Option<bool>,
+    known_times: Option<Array<'a, i64>>,
 ) -> TableIterator<
     'static,
     (
@@ -115,6 +116,7 @@ fn upload_arrays<'a>(
             series_id: series_id.as_ref(),
             series_index: series_index.as_ref(),
             valid_time_end: valid_time_end.as_ref(),
+            known_times: known_times.as_ref(),
         })?;
         let retry = Retry {
             batch_id: batch_id.map(|id| *id.as_bytes()),

@@ -4,7 +4,8 @@
 //!
 //! Upload (version 1): `u8 version, u8 flags, u16 0, u32 points, u32 series`, then each series
 //! (`u8 0, str name, str labels, str unit, str description`, `u8 1, uuid` or `u8 2, uuid, str unit`), then
-//! the columns `u32 series_index, i64 valid_time, [i64 valid_time_end], f64 value, [null bitmap]`.
+//! the columns `u32 series_index, i64 valid_time, [i64 valid_time_end], f64 value, [null bitmap],
+//! [i64 known_time]`; a point whose known_time is `i64::MIN` has that of the batch.
 //!
 //! Chunk of a read (version 1): the same header with `u32 series, u32 points`, then each series
 //! (`uuid, str name, str unit, str labels`), `u32 run_length` for each, then the columns
@@ -53,7 +54,12 @@ pub struct UploadColumns {
     pub valid_time_end: Option<Vec<i64>>,
     pub value: Vec<f64>,
     pub nulls: Option<Vec<bool>>,
+    /// When each value was known; [`NO_KNOWN_TIME`] where the batch says it. None if it says it of all.
+    pub known_time: Option<Vec<i64>>,
 }
+
+/// The known_time of a point that says none of its own.
+pub const NO_KNOWN_TIME: i64 = i64::MIN;
 
 impl UploadColumns {
     /// Keeps the points at the positions that `keep` accepts.
@@ -74,6 +80,23 @@ impl UploadColumns {
         if let Some(nulls) = &mut self.nulls {
             pick(nulls, &keep);
         }
+        if let Some(known) = &mut self.known_time {
+            pick(known, &keep);
+        }
+    }
+
+    /// Gives the points that say no known_time of their own that of the batch. A column that says nothing
+    /// else goes.
+    pub fn complete_known_time(&mut self, of_batch: i64) {
+        let Some(known) = &mut self.known_time else {
+            return;
+        };
+        for one in known.iter_mut().filter(|one| **one == NO_KNOWN_TIME) {
+            *one = of_batch;
+        }
+        if known.iter().all(|&one| one == of_batch) {
+            self.known_time = None;
+        }
     }
 }
 
@@ -84,7 +107,7 @@ impl UploadColumns {
 pub fn parse_upload(bytes: &[u8]) -> Result<UploadColumns> {
     let mut reader = Reader { bytes };
     let flags = reader.header()?;
-    if flags & !(HAS_END | HAS_NULLS) != 0 {
+    if flags & !(HAS_END | HAS_NULLS | HAS_KNOWN) != 0 {
         return Err(malformed("unknown flags"));
     }
     let points = reader.u32()? as usize;
@@ -126,6 +149,10 @@ pub fn parse_upload(bytes: &[u8]) -> Result<UploadColumns> {
         0 => None,
         _ => Some(reader.bitmap(points)?),
     };
+    let known_time = match flags & HAS_KNOWN {
+        0 => None,
+        _ => Some(reader.column(points, i64::from_le_bytes)?),
+    };
     if !reader.bytes.is_empty() {
         return Err(malformed("bytes after the last column"));
     }
@@ -139,6 +166,7 @@ pub fn parse_upload(bytes: &[u8]) -> Result<UploadColumns> {
         valid_time_end,
         value,
         nulls,
+        known_time,
     })
 }
 

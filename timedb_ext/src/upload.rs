@@ -11,7 +11,7 @@ use crate::batches::{BatchInfo, Claim, NewBatch, Retry, version_of};
 use crate::durability::commit_as_writer;
 use crate::error::{Error, Result};
 use crate::locks::{self, Begun};
-use crate::pack::UploadColumns;
+use crate::pack::{NO_KNOWN_TIME, UploadColumns};
 use crate::segments::SegmentWriter;
 use crate::series::{Resolved, get_or_create};
 use crate::writer::writable_tenant;
@@ -33,7 +33,7 @@ pub struct Uploaded {
 }
 
 /// Stores the points as one batch: all of them, or none. With `skip_unchanged` those are left out that
-/// no flat read as of the upload's known_time or later can tell from what is stored by now.
+/// no flat read as of their known_time or later can tell from what is stored by now.
 ///
 /// # Errors
 /// As [`writable_tenant`], [`Retry::claim`], [`get_or_create`] and [`in_unit::convert`]; 22008 and 22003 for instants and
@@ -48,6 +48,12 @@ pub fn upload(
     let tenant = writable_tenant("timedb.upload()")?;
     clear_nulls(&mut columns);
     check_points(&columns)?;
+    // A column that says nothing is the same as none.
+    let says_nothing = |known: &mut Vec<i64>| known.iter().all(|&one| one == NO_KNOWN_TIME);
+    columns.known_time.take_if(says_nothing);
+    if let Some(known_time) = info.known_time {
+        columns.complete_known_time(known_time);
+    }
     pgrx::check_for_interrupts!();
     check_info(&info)?;
     let fingerprint = || fingerprint::of(&columns, &info, retry.batch_id.as_ref(), skip_unchanged);
@@ -68,13 +74,14 @@ pub fn upload(
     in_unit::convert(&mut columns, &resolved)?;
     pgrx::check_for_interrupts!();
     let (ordinals, series_ids) = ordinals(&resolved);
-    let mut groups = groups_of(&columns, &ordinals, series_ids.len())?;
 
     let Begun {
         change_time,
         settled,
     } = locks::begin_write(&tenant);
     let known_time = info.known_time.unwrap_or(change_time);
+    columns.complete_known_time(known_time);
+    let mut groups = groups_of(&columns, &ordinals, series_ids.len())?;
     let given = columns.value.len();
     if skip_unchanged {
         let unchanged = unchanged::find(&columns, &groups, &series_ids, known_time)?;
@@ -101,19 +108,18 @@ pub fn upload(
         answer: None,
     }
     .insert()?;
+    let written = Written {
+        known_time,
+        change_time,
+        batch_id,
+    };
     let mut writer = SegmentWriter::new(tenant);
     for group in &groups {
         let key = SegmentKey {
             tenant,
             series: series_ids[group.series as usize],
         };
-        write_group(&mut writer, &key, &columns, group, &|range| Points {
-            known_time: Column::Constant(known_time),
-            change_time: Column::Constant(change_time),
-            version: Column::Constant(version_of(&batch_id)),
-            batch: Column::Constant(batch_id),
-            ..range
-        })?;
+        write_group(&mut writer, &key, &columns, group, &written)?;
     }
     writer.flush()?;
     Ok(Uploaded {
@@ -142,7 +148,8 @@ fn groups_of(columns: &UploadColumns, ordinals: &[u32], series: usize) -> Result
         .map(|&i| ordinals[i as usize])
         .collect();
     let ends = columns.valid_time_end.as_deref();
-    group_points(&index, series, &columns.valid_time, ends)
+    let known = columns.known_time.as_deref();
+    group_points(&index, series, &columns.valid_time, ends, known)
         .map_err(|duplicate| duplicate_point(columns, &duplicate))
 }
 
@@ -165,13 +172,20 @@ fn ordinals(resolved: &[Resolved]) -> (Vec<u32>, Vec<[u8; 16]>) {
     (ordinals, ids)
 }
 
+/// What the points of an upload have in common; the known_time unless they say their own.
+struct Written {
+    known_time: i64,
+    change_time: i64,
+    batch_id: [u8; 16],
+}
+
 /// Encodes the points of one series, split into segments.
 fn write_group(
     writer: &mut SegmentWriter,
     key: &SegmentKey,
     columns: &UploadColumns,
     group: &Group,
-    complete: &dyn Fn(Points) -> Points,
+    written: &Written,
 ) -> Result<()> {
     let positions = &group.positions;
     let valid_time = positions.pick(&columns.valid_time);
@@ -181,20 +195,23 @@ fn write_group(
         .as_ref()
         .map(|ends| positions.pick(ends));
     let nulls = columns.nulls.as_ref().map(|nulls| positions.pick(nulls));
+    let known = columns.known_time.as_ref();
+    let known = known.map(|known| positions.pick(known));
     for range in split(&valid_time) {
         let ends = ends.as_ref().map(|ends| ends[range.clone()].to_vec());
         let nulls = nulls.as_ref().map(|nulls| nulls[range.clone()].to_vec());
-        let points = complete(Points {
+        let known = known.as_ref().map(|known| known[range.clone()].to_vec());
+        let points = Points {
             valid_time: valid_time[range.clone()].to_vec(),
             valid_time_end: ends.filter(|ends| ends.iter().any(|&end| end != NO_END)),
             value: value[range].to_vec(),
             nulls: nulls.filter(|nulls| nulls.contains(&true)),
-            known_time: Column::Constant(0),
-            change_time: Column::Constant(0),
-            version: Column::Constant(0),
-            batch: Column::Constant([0; 16]),
+            known_time: known.map_or(Column::Constant(written.known_time), Column::of),
+            change_time: Column::Constant(written.change_time),
+            version: Column::Constant(version_of(&written.batch_id)),
+            batch: Column::Constant(written.batch_id),
             notes: None,
-        });
+        };
         let segment = encode(key, &points)
             .map_err(|e| Error::internal(format!("could not encode a segment: {e}")))?;
         writer.push(key.series, segment)?;

@@ -48,6 +48,7 @@ async fn write(client: &Client, random: &mut Random) {
     let ends = random.below(4) == 0;
     let known = (random.below(2) == 0).then(|| format!("2025-01-0{}", 1 + random.below(9)));
     let again = random.below(5) == 0;
+    let each_its_own = random.below(3) == 0;
     client
         .execute(
             "SELECT * FROM timedb.upload(
@@ -61,7 +62,10 @@ async fn write(client: &Client, random: &mut Random) {
                      ARRAY(SELECT CASE WHEN i % 2 = 0 THEN timestamptz '2025-01-02Z' + i * interval '1 hour' END
                            FROM generate_series(1, $1::int) AS i ORDER BY i) END,
                  known_time => $7::text::timestamptz,
-                 skip_unchanged => $8)",
+                 skip_unchanged => $8,
+                 known_times => CASE WHEN $9 THEN
+                     ARRAY(SELECT CASE WHEN i % 3 > 0 THEN timestamptz '2025-01-03Z' + i % 4 * interval '1 hour' END
+                           FROM generate_series(1, $1::int) AS i ORDER BY i) END)",
             &[
                 &points,
                 &(random.below(3) as f64),
@@ -71,6 +75,7 @@ async fn write(client: &Client, random: &mut Random) {
                 &ends,
                 &known,
                 &again,
+                &each_its_own,
             ],
         )
         .await

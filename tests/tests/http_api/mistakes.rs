@@ -100,6 +100,11 @@ async fn wrong_types_are_named_by_their_place() {
             json!(["body", "value_rows", 0, "value"]),
         ),
         (
+            with("value", json!(true)),
+            "float_type",
+            json!(["body", "value_rows", 0, "value"]),
+        ),
+        (
             with("value", json!("NaN")),
             "finite_number",
             json!(["body", "value_rows", 0, "value"]),

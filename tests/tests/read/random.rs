@@ -84,6 +84,11 @@ impl Random {
         let consecutive = self.chance(50);
         let with_ends = self.chance(30);
         let few_series = 1 + self.below(NAMES.len() as u64);
+        // Few instants here too, before the values and among them.
+        let known = Micros(beginning + self.steps(-16, 16) * 3 * HOUR);
+        upload.known = self.chance(80).then_some(known);
+        let mut known_times = Vec::new();
+        let each_its_own = self.chance(35);
         let mut seen = HashSet::new();
         for i in 0..points {
             let place = match consecutive {
@@ -93,16 +98,17 @@ impl Random {
             let valid = beginning + place * step;
             let end = (with_ends && self.chance(50)).then(|| valid + self.steps(1, 4) * HOUR);
             let name = NAMES[self.below(few_series) as usize];
-            if seen.insert((name, valid, end)) {
+            let own = (each_its_own && self.chance(80))
+                .then(|| Micros(beginning + self.steps(-4, 4) * 3 * HOUR));
+            if seen.insert((name, valid, end, own.or(upload.known))) {
+                known_times.push(own);
                 upload.name.push(name);
                 upload.valid.push(Micros(valid));
                 upload.end.push(end.map(Micros));
                 upload.value.push(self.value());
             }
         }
-        // Few instants here too, before the values and among them.
-        let known = beginning + self.steps(-16, 16) * 3 * HOUR;
-        upload.known = self.chance(80).then_some(Micros(known));
+        upload.known_times = each_its_own.then_some(known_times);
         upload
     }
 

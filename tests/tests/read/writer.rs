@@ -23,6 +23,8 @@ pub struct Upload {
     pub value: Vec<Option<f64>>,
     /// `known_time`; now without it.
     pub known: Option<Micros>,
+    /// `known_times`: of a point that has none it is `known`.
+    pub known_times: Option<Vec<Option<Micros>>>,
 }
 
 /// A tenant with a session of its own and what it has written.
@@ -49,13 +51,14 @@ impl Writer {
             .client
             .query_one(
                 "SELECT batch_id, points, series_ids
-                 FROM timedb.upload($1, $2, $3, valid_time_end => $4, known_time => $5)",
+                 FROM timedb.upload($1, $2, $3, valid_time_end => $4, known_time => $5, known_times => $6)",
                 &[
                     &upload.valid,
                     &upload.value,
                     &upload.name,
                     &upload.end,
                     &upload.known,
+                    &upload.known_times,
                 ],
             )
             .await
@@ -89,13 +92,17 @@ impl Writer {
             value_id: self.value_id(batch_id, change).await,
             changed_by: Some(self.tenant.user_id),
         };
+        if let Some(said) = upload.known {
+            assert_eq!(said, known, "the batch has its own");
+        }
+        let own = |i: usize| upload.known_times.as_ref().and_then(|times| times[i]);
         for i in 0..upload.valid.len() {
             let place = distinct.iter().position(|name| *name == upload.name[i]);
             self.model.written.push(Point {
                 series_id: ids[place.expect("its own name")],
                 valid: upload.valid[i].0,
                 end: upload.end[i].map(|end| end.0),
-                known: upload.known.map_or(known.0, |known| known.0),
+                known: own(i).unwrap_or(known).0,
                 change: change.0,
                 value: upload.value[i].map(f64::to_bits),
                 written: written.clone(),

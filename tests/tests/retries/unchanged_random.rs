@@ -32,15 +32,15 @@ impl Random {
     }
 }
 
-/// One upload; points in any order.
+/// One upload; points in any order, some with a known_time of their own.
 #[derive(Debug)]
 struct Upload {
     known: i64,
-    points: Vec<(Key, Option<f64>)>,
+    points: Vec<(Key, Option<f64>, Option<i64>)>,
 }
 
 /// Few points and few values, so that many say what is stored already.
-fn random_upload(random: &mut Random, known: i64) -> Upload {
+fn random_upload(random: &mut Random, known: i64, each_its_own: bool) -> Upload {
     let dense = random.chance(20);
     let (points, places) = if dense { (6_000, 9_000) } else { (20, 12) };
     let mut seen = BTreeSet::new();
@@ -55,8 +55,10 @@ fn random_upload(random: &mut Random, known: i64) -> Upload {
             .then(|| valid + (1 + random.below(2) as i64) * HOUR);
         let key = (NAMES[random.below(3) as usize], valid, end);
         let value = [Some(1.0), Some(1.0), Some(0.0), Some(-0.0), None][random.below(5) as usize];
-        if seen.insert(key) {
-            upload.points.push((key, value));
+        let own =
+            (each_its_own && random.chance(70)).then(|| START + random.below(10) as i64 * HOUR);
+        if seen.insert((key, own.unwrap_or(known))) {
+            upload.points.push((key, value, own));
         }
     }
     upload
@@ -67,24 +69,30 @@ async fn upload(client: &Client, upload: &Upload, skip: bool) -> (i64, i64) {
     let names: Vec<&str> = upload
         .points
         .iter()
-        .map(|((name, _, _), _)| *name)
+        .map(|((name, _, _), _, _)| *name)
         .collect();
     let valid: Vec<Micros> = upload
         .points
         .iter()
-        .map(|((_, t, _), _)| Micros(*t))
+        .map(|((_, t, _), _, _)| Micros(*t))
         .collect();
     let ends: Vec<Option<Micros>> = upload
         .points
         .iter()
-        .map(|((_, _, end), _)| end.map(Micros))
+        .map(|((_, _, end), _, _)| end.map(Micros))
         .collect();
-    let values: Vec<Option<f64>> = upload.points.iter().map(|(_, value)| *value).collect();
+    let values: Vec<Option<f64>> = upload.points.iter().map(|(_, value, _)| *value).collect();
+    let own: Vec<Option<Micros>> = upload
+        .points
+        .iter()
+        .map(|(_, _, own)| own.map(Micros))
+        .collect();
+    let own = own.iter().any(Option::is_some).then_some(own);
     let row = client
         .query_one(
             "SELECT points, skipped FROM timedb.upload($1, $2, $3, valid_time_end => $4, known_time => $5,
-                                                       skip_unchanged => $6)",
-            &[&valid, &values, &names, &ends, &Micros(upload.known), &skip],
+                                                       skip_unchanged => $6, known_times => $7)",
+            &[&valid, &values, &names, &ends, &Micros(upload.known), &skip, &own],
         )
         .await
         .unwrap_or_else(|error| panic!("{upload:?}: {error:?}"));
@@ -107,34 +115,39 @@ async fn read_flat(client: &Client, as_of: i64) -> BTreeMap<(String, i64, Option
     points.collect()
 }
 
-/// Everything ever written, in the order of writing.
+/// Everything ever written of each point, in the order of writing.
 #[derive(Default)]
-struct Model(Vec<(Key, i64, Value)>);
+struct Model(BTreeMap<Key, Vec<(i64, Value)>>);
 
 impl Model {
     fn flat(&self, as_of: i64) -> BTreeMap<Key, Value> {
-        let mut newest: BTreeMap<Key, (i64, Value)> = BTreeMap::new();
-        for (key, known, value) in &self.0 {
-            let hidden = newest.get(key).is_some_and(|(newer, _)| newer > known);
-            if *known <= as_of && !hidden {
-                newest.insert(*key, (*known, *value));
-            }
-        }
-        newest
-            .into_iter()
-            .map(|(key, (_, value))| (key, value))
+        let points = self.0.keys();
+        points
+            .filter_map(|key| Some((*key, self.value(key, as_of)?)))
             .collect()
     }
 
+    /// What was known of a point by an instant.
+    fn value(&self, key: &Key, as_of: i64) -> Option<Value> {
+        let known = self.0.get(key)?.iter().filter(|(known, _)| *known <= as_of);
+        // Of the same known_time the last one written is the newest.
+        known
+            .max_by_key(|(known, _)| *known)
+            .map(|(_, value)| *value)
+    }
+
     fn upload(&mut self, upload: &Upload, skip: bool) -> (i64, i64) {
-        let before = self.flat(upload.known);
+        let known = |own: &Option<i64>| own.unwrap_or(upload.known);
+        let mut points: Vec<_> = upload.points.iter().collect();
+        // What the upload itself says counts as known before what it says later.
+        points.sort_by_key(|(_, _, own)| known(own));
         let mut skipped = 0;
-        for (key, value) in &upload.points {
+        for (key, value, own) in points {
             let value = value.map(f64::to_bits);
-            if skip && before.get(key) == Some(&value) {
+            if skip && self.value(key, known(own)) == Some(value) {
                 skipped += 1;
             } else {
-                self.0.push((*key, upload.known, value));
+                self.0.entry(*key).or_default().push((known(own), value));
             }
         }
         (upload.points.len() as i64 - skipped, skipped)
@@ -152,7 +165,8 @@ async fn what_is_written_and_left_out_is_what_a_naive_list_says() {
         for number in 0..25 {
             let known = START + random.below(10) as i64 * HOUR;
             let skip = random.chance(70);
-            let sent = random_upload(&mut random, known);
+            let each_its_own = random.chance(40);
+            let sent = random_upload(&mut random, known, each_its_own);
             let counts = upload(&client, &sent, skip).await;
             assert_eq!(
                 counts,
@@ -188,7 +202,7 @@ async fn flat_reads_are_the_same_with_and_without_it() {
         for _ in 0..20 {
             // Also several at one instant.
             known += random.below(3) as i64 * HOUR;
-            let sent = random_upload(&mut random, known);
+            let sent = random_upload(&mut random, known, false);
             skipped += upload(&with, &sent, true).await.1;
             upload(&without, &sent, false).await;
         }

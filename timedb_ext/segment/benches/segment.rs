@@ -223,7 +223,7 @@ fn groups() {
             ("interleaved", &mixed, &mixed_times),
             ("out of order", &mixed, &shuffled),
         ] {
-            let took = time(|| group_points(series, n_series as usize, times, None).is_ok());
+            let took = time(|| group_points(series, n_series as usize, times, None, None).is_ok());
             println!("{name}, {order}: {took:?}");
         }
     }

@@ -17,7 +17,7 @@ const RUN: usize = 1 << 20;
 pub struct Group {
     /// The index of the series.
     pub series: u32,
-    /// Where its points stand, in ascending order of (valid_time, valid_time_end).
+    /// Where its points stand, in ascending order of (valid_time, valid_time_end, known_time).
     pub positions: Positions,
 }
 
@@ -67,7 +67,7 @@ impl Positions {
     }
 }
 
-/// Two points of a series with the same times.
+/// Two versions of a point with the same times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("points {first} and {second} have the same series and times")]
 pub struct Duplicate {
@@ -82,7 +82,8 @@ pub struct Duplicate {
 /// The points of each series that has any, by ascending index of the series.
 ///
 /// # Errors
-/// If two points of a series have the same valid_time and valid_time_end.
+/// If two points of a series have the same valid_time, valid_time_end and known_time. Without a column of the
+/// last all have the same.
 ///
 /// # Panics
 /// If the columns differ in length, hold 2^32 points or more, or an index is not below `n_series`.
@@ -91,6 +92,7 @@ pub fn group_points(
     n_series: usize,
     valid_time: &[i64],
     valid_time_end: Option<&[i64]>,
+    known_time: Option<&[i64]>,
 ) -> Result<Vec<Group>, Duplicate> {
     assert_eq!(
         series_index.len(),
@@ -102,12 +104,17 @@ pub fn group_points(
         "an end for each"
     );
     assert!(
+        known_time.is_none_or(|known| known.len() == valid_time.len()),
+        "a known_time for each"
+    );
+    assert!(
         u32::try_from(series_index.len()).is_ok(),
         "positions fit u32"
     );
     let times = Times {
         start: valid_time,
         end: valid_time_end,
+        known: known_time,
     };
     let mut groups = match blocks(series_index, n_series) {
         Some(groups) => groups,
@@ -195,11 +202,13 @@ fn sort<T: Ord>(items: &mut [T], run: usize) {
 struct Times<'a> {
     start: &'a [i64],
     end: Option<&'a [i64]>,
+    known: Option<&'a [i64]>,
 }
 
 impl Times<'_> {
-    fn at(self, i: usize) -> (i64, i64) {
-        (self.start[i], self.end.map_or(NO_END, |end| end[i]))
+    fn at(self, i: usize) -> (i64, i64, i64) {
+        let end = self.end.map_or(NO_END, |end| end[i]);
+        (self.start[i], end, self.known.map_or(0, |known| known[i]))
     }
 
     /// Puts a group into the order of time.
@@ -227,9 +236,9 @@ impl Times<'_> {
         let at = |i: u32| self.at(i as usize);
         if !list.is_sorted_by(|&a, &b| at(a) < at(b)) {
             // By position last, so that a duplicate names the earlier point first.
-            match self.end {
-                None => sort_by_key(list, |i| self.start[i]),
-                Some(_) => sort_by_key(list, |i| self.at(i)),
+            match (self.end, self.known) {
+                (None, None) => sort_by_key(list, |i| self.start[i]),
+                _ => sort_by_key(list, |i| self.at(i)),
             }
         }
         match list.array_windows().find(|&&[a, b]| at(a) == at(b)) {
@@ -260,7 +269,8 @@ mod tests {
 
     #[test]
     fn points_in_order_are_not_moved() {
-        let groups = group_points(&[1, 1, 0, 0, 0], 4, &[1, 2, 1, 2, 3], None).expect("unique");
+        let groups =
+            group_points(&[1, 1, 0, 0, 0], 4, &[1, 2, 1, 2, 3], None, None).expect("unique");
         let ranges: Vec<_> = groups
             .iter()
             .map(|group| (group.series, group.positions.clone()))
@@ -273,16 +283,17 @@ mod tests {
             groups[0].positions.pick(&[1, 2, 3, 4, 5]),
             Cow::Borrowed([3, 4, 5])
         ));
-        assert_eq!(group_points(&[], 3, &[], None), Ok(vec![]));
+        assert_eq!(group_points(&[], 3, &[], None, None), Ok(vec![]));
     }
 
     #[test]
     fn points_are_grouped_and_sorted() {
-        let groups = group_points(&[2, 0, 2, 0, 2], 3, &[9, 4, 7, 3, 8], None).expect("unique");
+        let groups =
+            group_points(&[2, 0, 2, 0, 2], 3, &[9, 4, 7, 3, 8], None, None).expect("unique");
         assert_eq!(lists(&groups), [(0, vec![3, 1]), (2, vec![2, 4, 0])]);
         assert_eq!(&*groups[1].positions.pick(&[9, 4, 7, 3, 8]), [7, 8, 9]);
         // Backwards in one block.
-        let groups = group_points(&[0, 0, 0], 1, &[3, 2, 1], None).expect("unique");
+        let groups = group_points(&[0, 0, 0], 1, &[3, 2, 1], None, None).expect("unique");
         assert_eq!(lists(&groups), [(0, vec![2, 1, 0])]);
     }
 
@@ -301,10 +312,34 @@ mod tests {
     #[test]
     fn ends_tell_points_apart() {
         let ends = [NO_END, 20, 30];
-        let groups = group_points(&[0, 0, 0], 1, &[10, 10, 10], Some(&ends)).expect("unique");
+        let groups = group_points(&[0, 0, 0], 1, &[10, 10, 10], Some(&ends), None).expect("unique");
         assert_eq!(groups[0].positions, Positions::Range(0..3));
-        let groups = group_points(&[0, 0, 0], 1, &[10, 10, 10], Some(&[30, NO_END, 20]));
+        let groups = group_points(&[0, 0, 0], 1, &[10, 10, 10], Some(&[30, NO_END, 20]), None);
         assert_eq!(lists(&groups.expect("unique")), [(0, vec![1, 2, 0])]);
+    }
+
+    #[test]
+    fn known_times_tell_versions_apart_and_order_them() {
+        let grouped = |known: &[i64], ends: Option<&[i64]>| {
+            group_points(&[0, 0, 0], 1, &[10, 10, 9], ends, Some(known))
+        };
+        assert_eq!(
+            lists(&grouped(&[7, 6, 8], None).expect("unique")),
+            [(0, vec![2, 1, 0])]
+        );
+        let duplicate = Duplicate {
+            series: 0,
+            first: 0,
+            second: 1,
+        };
+        assert_eq!(grouped(&[7, 7, 8], None), Err(duplicate));
+        let ends = [NO_END, 20, NO_END];
+        assert_eq!(
+            lists(&grouped(&[7, 7, 8], Some(&ends)).expect("unique")),
+            [(0, vec![2, 0, 1])]
+        );
+        let in_order = group_points(&[0, 0], 1, &[10, 10], None, Some(&[1, 2])).expect("unique");
+        assert_eq!(in_order[0].positions, Positions::Range(0..2));
     }
 
     #[test]
@@ -316,20 +351,23 @@ mod tests {
                 second,
             })
         };
-        assert_eq!(group_points(&[0, 0], 1, &[5, 5], None), duplicate(0, 0, 1));
         assert_eq!(
-            group_points(&[0, 1, 0, 1], 2, &[5, 6, 7, 6], None),
+            group_points(&[0, 0], 1, &[5, 5], None, None),
+            duplicate(0, 0, 1)
+        );
+        assert_eq!(
+            group_points(&[0, 1, 0, 1], 2, &[5, 6, 7, 6], None, None),
             duplicate(1, 1, 3)
         );
         assert_eq!(
-            group_points(&[0, 0, 0], 1, &[5, 4, 5], None),
+            group_points(&[0, 0, 0], 1, &[5, 4, 5], None, None),
             duplicate(0, 0, 2)
         );
         let ends = [9, 8, 9];
         assert_eq!(
-            group_points(&[0, 0, 0], 1, &[5, 5, 5], Some(&ends)),
+            group_points(&[0, 0, 0], 1, &[5, 5, 5], Some(&ends), None),
             duplicate(0, 0, 2)
         );
-        assert!(group_points(&[0, 1], 2, &[5, 5], None).is_ok());
+        assert!(group_points(&[0, 1], 2, &[5, 5], None, None).is_ok());
     }
 }

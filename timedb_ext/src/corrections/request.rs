@@ -81,7 +81,32 @@ fn refuse_foreign(members: &Members, tenant: &[u8; 16], i: usize) -> Result<()> 
     }
 }
 
+/// What an update may say. Another member is refused: what is ignored is lost without a word.
+const MEMBERS: [&str; 11] = [
+    "series_id",
+    "valid_time",
+    "valid_time_end",
+    "known_time",
+    "knowledge_time",
+    "batch_id",
+    "tenant_id",
+    "value",
+    "annotation",
+    "tags",
+    "metadata",
+];
+
 fn update(members: &Members) -> Result<Update> {
+    if let Some(unknown) = members
+        .0
+        .keys()
+        .find(|name| !MEMBERS.contains(&name.as_str()))
+    {
+        return Err(
+            Error::invalid(format!("an update has no member \"{unknown}\""))
+                .hint(format!("It may have {}.", MEMBERS.join(", "))),
+        );
+    }
     let required = |name: &str| Error::invalid(format!("{name} is missing"));
     let series = members.uuid("series_id")?;
     let valid_time = members.instant("valid_time")?;

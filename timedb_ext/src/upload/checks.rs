@@ -3,7 +3,7 @@
 use crate::batches::BatchInfo;
 use crate::error::{Error, Result};
 use crate::limits::{MAX_BATCH_PARAMS_BYTES, MAX_WORKFLOW_BYTES, check_nesting};
-use crate::pack::UploadColumns;
+use crate::pack::{NO_KNOWN_TIME, UploadColumns};
 use crate::series::describe;
 use crate::time;
 use pgrx::PgSqlErrorCode;
@@ -31,6 +31,12 @@ pub fn check_points(columns: &UploadColumns) -> Result<()> {
         )
         .detail(at(i))
         .hint("Use null for a missing value."));
+    }
+    if let Some(known) = &columns.known_time {
+        let wrong = |t: &i64| *t != NO_KNOWN_TIME && !in_range(t);
+        if let Some(i) = known.iter().position(wrong) {
+            return Err(out_of_range("known_time", known[i]).detail(at(i)));
+        }
     }
     let Some(ends) = &columns.valid_time_end else {
         return Ok(());
@@ -114,9 +120,14 @@ pub fn duplicate_point(columns: &UploadColumns, duplicate: &Duplicate) -> Error 
         Some(end) if end != NO_END => format!(", valid_time_end {}", time::text(end)),
         _ => String::new(),
     };
+    let known = columns.known_time.as_ref().map_or(String::new(), |known| {
+        format!(", known_time {}", time::text(known[i]))
+    });
     Error::new(
         PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION,
-        format!("point occurs twice in one upload: series {series}, valid_time {valid_time}{end}"),
+        format!(
+            "point occurs twice in one upload: series {series}, valid_time {valid_time}{end}{known}"
+        ),
     )
     .detail(format!(
         "It is given at positions {} and {}, counted from 1.",

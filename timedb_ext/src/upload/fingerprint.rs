@@ -54,6 +54,10 @@ pub fn of(
     info.add_to(&mut |bytes| hash.part(bytes));
     hash.part(batch_id.map_or(&[], |id| id.as_slice()));
     hash.part(&[u8::from(skip_unchanged)]);
+    // Only where there is one, so that a request without is the one that it was to older versions.
+    if let Some(known) = &columns.known_time {
+        hash.column(known, i64::to_le_bytes);
+    }
     hash.0.finalize().into()
 }
 

@@ -10,6 +10,8 @@ use super::declared::Declared;
 
 /// A point without an end.
 const NO_END: i64 = i64::MIN;
+/// A point that says no known_time: it has that of the batch.
+const NO_KNOWN_TIME: i64 = i64::MIN;
 
 /// One series as an upload names it.
 struct Entry<'a> {
@@ -24,6 +26,8 @@ pub(crate) struct Row<'a> {
     pub valid_time: i64,
     pub valid_time_end: Option<i64>,
     pub value: Option<f64>,
+    /// That of the batch unless the row has one.
+    pub known_time: Option<i64>,
 }
 
 /// Points by column, with a dictionary of (value_key, series_id).
@@ -37,8 +41,10 @@ pub(crate) struct Columns<'a> {
     valid_time_end: Vec<i64>,
     value: Vec<f64>,
     nulls: Vec<u8>,
+    known_time: Vec<i64>,
     any_end: bool,
     any_null: bool,
+    any_known: bool,
 }
 
 impl<'a> Columns<'a> {
@@ -50,6 +56,7 @@ impl<'a> Columns<'a> {
             valid_time_end: Vec::with_capacity(rows),
             value: Vec::with_capacity(rows),
             nulls: Vec::with_capacity(rows.div_ceil(8)),
+            known_time: Vec::with_capacity(rows),
             ..Self::default()
         }
     }
@@ -67,6 +74,9 @@ impl<'a> Columns<'a> {
         self.any_end |= row.valid_time_end.is_some();
         self.valid_time_end
             .push(row.valid_time_end.unwrap_or(NO_END));
+        self.any_known |= row.known_time.is_some();
+        self.known_time
+            .push(row.known_time.unwrap_or(NO_KNOWN_TIME));
         self.value.push(row.value.unwrap_or(0.0));
         if at.is_multiple_of(8) {
             self.nulls.push(0);
@@ -112,8 +122,9 @@ impl<'a> Columns<'a> {
     /// The packed form; `declared` tells what an upload says of a handle.
     pub(crate) fn pack<'d>(&self, declared: impl Fn(&str) -> Option<&'d Declared>) -> Vec<u8> {
         let points = self.valid_time.len();
-        let mut out = Vec::with_capacity(64 + self.entries.len() * 64 + points * 29);
-        let flags = u8::from(self.any_end) | u8::from(self.any_null) << 1;
+        let mut out = Vec::with_capacity(64 + self.entries.len() * 64 + points * 37);
+        let flags =
+            u8::from(self.any_end) | u8::from(self.any_null) << 1 | u8::from(self.any_known) << 2;
         out.extend_from_slice(&[1, flags, 0, 0]);
         put_u32(points, &mut out);
         put_u32(self.entries.len(), &mut out);
@@ -128,6 +139,9 @@ impl<'a> Columns<'a> {
         out.extend(self.value.iter().flat_map(|x| x.to_le_bytes()));
         if self.any_null {
             out.extend_from_slice(&self.nulls);
+        }
+        if self.any_known {
+            out.extend(self.known_time.iter().flat_map(|x| x.to_le_bytes()));
         }
         out
     }

@@ -70,6 +70,7 @@ fn read_row<'a>(cursor: &mut Cursor<'a>, unit: Option<TimeUnit>) -> Option<Row<'
     }
     let (mut value_key, mut valid_time) = (None, None);
     let (mut series_id, mut valid_time_end, mut value) = (None, None, None);
+    let (mut known_time, mut knowledge_time) = (None, None);
     let mut more = !cursor.eat(b'}');
     while more {
         let name = cursor.name()?;
@@ -80,11 +81,18 @@ fn read_row<'a>(cursor: &mut Cursor<'a>, unit: Option<TimeUnit>) -> Option<Row<'
             "value" => value = scalar.number().ok()?,
             "valid_time_end" if scalar == Scalar::Null => valid_time_end = None,
             "valid_time_end" => valid_time_end = Some(scalar.instant(unit).ok()?),
+            "known_time" if scalar == Scalar::Null => known_time = None,
+            "known_time" => known_time = Some(scalar.instant(unit).ok()?),
+            "knowledge_time" if scalar == Scalar::Null => knowledge_time = None,
+            "knowledge_time" => knowledge_time = Some(scalar.instant(unit).ok()?),
             "series_id" if scalar == Scalar::Null => series_id = None,
             "series_id" => series_id = Some(scalar.uuid().ok()?),
             _ => return None,
         }
         more = cursor.more(b'}')?;
+    }
+    if known_time.is_some() && knowledge_time.is_some() && known_time != knowledge_time {
+        return None;
     }
     Some(Row {
         value_key: value_key?,
@@ -92,5 +100,6 @@ fn read_row<'a>(cursor: &mut Cursor<'a>, unit: Option<TimeUnit>) -> Option<Row<'
         series_id,
         valid_time_end,
         value,
+        known_time: known_time.or(knowledge_time),
     })
 }

@@ -189,14 +189,48 @@ impl Errors {
         name: &str,
         read: impl FnOnce(Scalar<'a>) -> Result<T, Problem>,
     ) -> Option<T> {
-        let raw = members.present(name)?;
+        self.read(&[json!(name)], members.present(name), read)
+    }
+
+    /// Converts a value that is there; what is wrong with it goes to the list.
+    pub(crate) fn read<'a, T>(
+        &mut self,
+        place: &[Value],
+        raw: Option<&'a RawValue>,
+        read: impl FnOnce(Scalar<'a>) -> Result<T, Problem>,
+    ) -> Option<T> {
+        let raw = raw?;
         match read(Scalar::of(raw)) {
             Ok(value) => Some(value),
             Err(problem) => {
-                self.note(&[json!(name)], problem, raw);
+                self.note(place, problem, raw);
                 None
             }
         }
+    }
+
+    /// Reads the `known_time` of the object at `place`, which the Python project calls `knowledge_time`.
+    pub(crate) fn known_time(
+        &mut self,
+        members: &Members<'_>,
+        place: &[Value],
+        unit: Option<TimeUnit>,
+    ) -> Option<i64> {
+        const OTHER_NAME: &str = "knowledge_time";
+        let at = |name: &str| [place, &[json!(name)]].concat();
+        let mut instant = |name| self.read(&at(name), members.present(name), |s| s.instant(unit));
+        let (known_time, other) = (instant("known_time"), instant(OTHER_NAME));
+        if let (Some(known_time), Some(other), Some(raw)) =
+            (known_time, other, members.present(OTHER_NAME))
+            && known_time != other
+        {
+            let problem = Problem::new(
+                "value_error",
+                "Value error, knowledge_time is another name of known_time and must not differ from it",
+            );
+            self.note(&at(OTHER_NAME), problem, raw);
+        }
+        known_time.or(other)
     }
 
     /// Reads what the numbers of the request count: its body may say so, or its query did. Where that is wrong

@@ -113,14 +113,13 @@ impl<'a> Scalar<'a> {
         let number = match self {
             Self::Null => return Ok(None),
             Self::Number(number) => number.value,
-            Self::Bool(truth) => f64::from(u8::from(*truth)),
             Self::Text(text) => text.trim().parse().map_err(|_| {
                 Problem::new(
                     "float_parsing",
                     "Input should be a valid number, unable to parse string as a number",
                 )
             })?,
-            Self::Composite | Self::Unreadable => {
+            Self::Bool(_) | Self::Composite | Self::Unreadable => {
                 return Err(Problem::new("float_type", "Input should be a valid number"));
             }
         };

@@ -14,12 +14,14 @@ use super::{
 };
 use crate::instant::TimeUnit;
 
-const FIELDS: [&str; 5] = [
+const FIELDS: [&str; 7] = [
     "valid_time",
     "value_key",
     "value",
     "valid_time_end",
     "series_id",
+    "known_time",
+    "knowledge_time",
 ];
 
 /// Reads `value_rows`, one row at a time.
@@ -98,17 +100,16 @@ fn read_row<'a>(
     let valid_time = required("valid_time", errors);
     let value_key = required("value_key", errors);
 
-    let valid_time = note(errors, &place("valid_time"), valid_time, |s| {
-        s.instant(unit)
-    });
-    let value_key = note(errors, &place("value_key"), value_key, Scalar::text);
+    let valid_time = errors.read(&place("valid_time"), valid_time, |s| s.instant(unit));
+    let value_key = errors.read(&place("value_key"), value_key, Scalar::text);
     let value = members.present("value");
-    let value = note(errors, &place("value"), value, |s| s.number());
+    let value = errors.read(&place("value"), value, |s| s.number());
     let end = members.present("valid_time_end");
-    let end = note(errors, &place("valid_time_end"), end, |s| s.instant(unit));
+    let end = errors.read(&place("valid_time_end"), end, |s| s.instant(unit));
     let series_id = members.present("series_id");
-    let series_id = note(errors, &place("series_id"), series_id, |s| s.uuid());
+    let series_id = errors.read(&place("series_id"), series_id, |s| s.uuid());
     let here = [json!("value_rows"), json!(at)];
+    let known_time = errors.known_time(&members, &here, unit);
     unknown::refuse_with(&members, &FIELDS, &here, errors, |name| {
         let of_series = declared::FIELDS.contains(&name);
         of_series.then_some("it belongs to the series, in the field series of the upload")
@@ -119,22 +120,6 @@ fn read_row<'a>(
         value: value.flatten(),
         valid_time_end: end,
         series_id,
+        known_time,
     })
-}
-
-/// Converts a value that is there; what is wrong with it goes to the list.
-fn note<'a, T>(
-    errors: &mut Errors,
-    place: &[Value],
-    raw: Option<&'a RawValue>,
-    read: impl FnOnce(Scalar<'a>) -> Result<T, Problem>,
-) -> Option<T> {
-    let raw = raw?;
-    match read(Scalar::of(raw)) {
-        Ok(value) => Some(value),
-        Err(problem) => {
-            errors.note(place, problem, raw);
-            None
-        }
-    }
 }

@@ -73,6 +73,33 @@ fn the_packed_form_is_version_1() {
 }
 
 #[test]
+fn a_row_may_say_when_it_was_known() {
+    let upload = read_upload(
+        br#"{"batch_start_time":0,"known_time":9,"value_rows":[
+            {"valid_time":1,"value_key":"a","value":1,"known_time":5},
+            {"valid_time":1,"value_key":"a","value":1,"known_time":null},
+            {"valid_time":1,"value_key":"a","value":1,"knowledge_time":"1970-01-01T00:00:06Z"},
+            {"valid_time":1,"value_key":"a","value":1,"known_time":7,"knowledge_time":7}]}"#,
+    )
+    .unwrap();
+    assert_eq!(upload.packed[1], 4);
+    let known = &upload.packed[upload.packed.len() - 32..];
+    let expected = [5_000_000i64, i64::MIN, 6_000_000, 7_000_000];
+    assert_eq!(known, expected.map(i64::to_le_bytes).as_flattened());
+    assert_eq!(upload.known_time, Some(9_000_000));
+    let row = |fields: &str| {
+        errors_of(&format!(
+            r#"{{"batch_start_time":0,"value_rows":[{{"valid_time":0,"value_key":"a",{fields}}}]}}"#
+        ))
+    };
+    let place = |name: &str| json!(["body", "value_rows", 0, name]);
+    let differ = row(r#""known_time":1,"knowledge_time":2"#);
+    assert_eq!(differ[0]["type"], "value_error");
+    assert_eq!(differ[0]["loc"], place("knowledge_time"));
+    assert_eq!(row(r#""known_time":true"#)[0]["loc"], place("known_time"));
+}
+
+#[test]
 fn a_handle_stands_for_what_the_upload_says() {
     let upload = read_upload(
         br#"{"batch_start_time":0,"series":{
@@ -160,6 +187,8 @@ fn a_bad_value_is_named_with_its_row() {
         (r#""NaN""#, "finite_number"),
         (r#""inf""#, "finite_number"),
         ("[]", "float_type"),
+        ("true", "float_type"),
+        ("false", "float_type"),
     ] {
         let errors = errors_of(&body(value));
         assert_eq!(errors[0]["type"], kind, "{value}");
@@ -176,7 +205,6 @@ fn a_bad_value_is_named_with_its_row() {
         r#""1.5""#,
         r#"" 2 ""#,
         "null",
-        "true",
         "-0.0",
         "12345678901234567890",
     ] {
@@ -354,9 +382,9 @@ fn any_value() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn both_readers_agree(rows in proptest::collection::vec((any_value(), any_value(), any_value()), 0..6)) {
-        let rows: Vec<String> = rows.into_iter().map(|(end, value, id)| {
-            format!(r#"{{"valid_time":0,"value_key":"k","valid_time_end":{end},"value":{value},"series_id":{id}}}"#)
+    fn both_readers_agree(rows in proptest::collection::vec((any_value(), any_value(), any_value(), any_value()), 0..6)) {
+        let rows: Vec<String> = rows.into_iter().map(|(end, value, id, known)| {
+            format!(r#"{{"valid_time":0,"value_key":"k","valid_time_end":{end},"value":{value},"series_id":{id},"known_time":{known},"knowledge_time":{end}}}"#)
         }).collect();
         let body = format!(r#"{{"value_rows":[{}]}}"#, rows.join(","));
         prop_assert_eq!(quickly(&body), slowly(&body));

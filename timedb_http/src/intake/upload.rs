@@ -71,7 +71,7 @@ pub(crate) fn read_upload(
     }
     let workflow_id = errors.optional(&members, "workflow_id", Scalar::text);
     let batch_finish_time = errors.optional(&members, "batch_finish_time", |s| s.instant(unit));
-    let known_time = read_known_time(&members, unit, &mut errors);
+    let known_time = errors.known_time(&members, &[], unit);
     let batch_id = errors.optional(&members, "batch_id", |s| s.uuid());
     let skip_unchanged = errors.optional(&members, "skip_unchanged", |s| s.truth());
     let tenant_id = errors.optional(&members, "tenant_id", Scalar::text);
@@ -112,26 +112,4 @@ fn read_slowly<'a>(
     let rows = members.get("value_rows");
     let columns = rows.map(|raw| slow::read_rows(raw, unit, errors));
     Ok((members, columns.unwrap_or_default()))
-}
-
-/// `known_time`, which the Python project calls `knowledge_time`.
-fn read_known_time(
-    members: &Members<'_>,
-    unit: Option<TimeUnit>,
-    errors: &mut Errors,
-) -> Option<i64> {
-    const OTHER_NAME: &str = "knowledge_time";
-    let known_time = errors.optional(members, "known_time", |s| s.instant(unit));
-    let other = errors.optional(members, OTHER_NAME, |s| s.instant(unit));
-    if let (Some(known_time), Some(other), Some(raw)) =
-        (known_time, other, members.present(OTHER_NAME))
-        && known_time != other
-    {
-        let problem = Problem::new(
-            "value_error",
-            "Value error, knowledge_time is another name of known_time and must not differ from it",
-        );
-        errors.note(&[json!(OTHER_NAME)], problem, raw);
-    }
-    known_time.or(other)
 }

@@ -27,7 +27,6 @@ fn fields_are_normalised_and_what_is_left_out_stays_out() {
         ("", ""),
         (r#","value":"1.5""#, r#","value":1.5"#),
         (r#","value":null"#, r#","value":null"#),
-        (r#","value":true"#, r#","value":1.0"#),
         (r#","known_time":null,"batch_id":null,"tenant_id":null"#, ""),
         (
             r#","knowledge_time":"2025-01-01","valid_time_end":null"#,
@@ -56,6 +55,7 @@ fn what_is_wrong_is_named() {
     for (fields, kind, place) in [
         (r#","value":"much""#, "float_parsing", json!(["value"])),
         (r#","value":[1]"#, "float_type", json!(["value"])),
+        (r#","value":true"#, "float_type", json!(["value"])),
         (r#","value":1e999"#, "finite_number", json!(["value"])),
         (r#","annotation":7"#, "string_type", json!(["annotation"])),
         (r#","tags":"a""#, "list_type", json!(["tags"])),
