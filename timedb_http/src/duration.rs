@@ -14,10 +14,36 @@ pub(crate) struct Interval {
     pub micros: i64,
 }
 
+/// Why a text is no length of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoLength {
+    Unreadable,
+    /// A capital M as a unit: minutes to some, months to others, and to ISO 8601 either.
+    MinuteOrMonth,
+}
+
 /// Reads `24h`, `-12 hours`, `1 day 6h`, `15 min`, `3 months`, ISO 8601 such as `PT15M`, `36:00:00`, or a
-/// number of seconds. `None` for what is no length of time.
-pub(crate) fn parse(text: &str) -> Option<Interval> {
+/// number of seconds.
+pub(crate) fn parse(text: &str) -> Result<Interval, NoLength> {
     let text = text.trim();
+    if names_minute_or_month(text) {
+        return Err(NoLength::MinuteOrMonth);
+    }
+    read(text).ok_or(NoLength::Unreadable)
+}
+
+/// Whether a unit is `M`, or `MS` as others abbreviate the start of a month. In ISO 8601 the place says which of
+/// the two an M is.
+fn names_minute_or_month(text: &str) -> bool {
+    let unsigned = text.trim_start_matches(['+', '-']);
+    if unsigned.starts_with(['P', 'p']) {
+        return false;
+    }
+    let mut words = unsigned.split(|c: char| !c.is_alphabetic());
+    words.any(|word| matches!(word, "M" | "MS"))
+}
+
+fn read(text: &str) -> Option<Interval> {
     if let Ok(seconds) = text.parse::<f64>() {
         let micros = (seconds * 1e6).round();
         // A double holds microseconds to the digit for longer than any length that makes sense.
@@ -108,25 +134,25 @@ mod tests {
             ("60 min", hours(1)),
             ("0", hours(0)),
         ] {
-            assert_eq!(parse(text), Some(expected), "{text}");
+            assert_eq!(parse(text), Ok(expected), "{text}");
         }
         let days = |days| Interval {
             days,
             ..Interval::default()
         };
-        assert_eq!(parse("1 day"), Some(days(1)));
-        assert_eq!(parse("1D"), Some(days(1)));
-        assert_eq!(parse("P1D"), Some(days(1)));
-        assert_eq!(parse("1 week"), Some(days(7)));
+        assert_eq!(parse("1 day"), Ok(days(1)));
+        assert_eq!(parse("1D"), Ok(days(1)));
+        assert_eq!(parse("P1D"), Ok(days(1)));
+        assert_eq!(parse("1 week"), Ok(days(7)));
         let mixed = Interval {
             months: 14,
             days: 3,
             micros: 1_500_000,
         };
-        assert_eq!(parse("1 year 2 months 3 days 1.5s"), Some(mixed));
+        assert_eq!(parse("1 year 2 months 3 days 1.5s"), Ok(mixed));
         assert_eq!(
             parse("0.25"),
-            Some(Interval {
+            Ok(Interval {
                 micros: 250_000,
                 ..Interval::default()
             })
@@ -146,7 +172,43 @@ mod tests {
             "2025-01-01",
             "1 nanosecond",
         ] {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(parse(text), Err(NoLength::Unreadable), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_capital_m_is_nobody_knows_what() {
+        for text in [
+            "1M", "-1M", "3 M", "1h 15M", "1h15M", "15M30s", "+1M", "1MS", "1M, 2h",
+        ] {
+            assert_eq!(parse(text), Err(NoLength::MinuteOrMonth), "{text}");
+        }
+        let minutes = |minutes: i64| Interval {
+            micros: minutes * 60_000_000,
+            ..Interval::default()
+        };
+        let months = |months| Interval {
+            months,
+            ..Interval::default()
+        };
+        for (text, length) in [
+            ("1m", minutes(1)),
+            ("1min", minutes(1)),
+            ("1 MIN", minutes(1)),
+            ("PT1M", minutes(1)),
+            ("-PT15M", minutes(-15)),
+            ("P1M", months(1)),
+            (
+                "P1MT1M",
+                Interval {
+                    months: 1,
+                    ..minutes(1)
+                },
+            ),
+            ("1mo", months(1)),
+            ("1 Month", months(1)),
+        ] {
+            assert_eq!(parse(text), Ok(length), "{text}");
         }
     }
 }

@@ -131,6 +131,12 @@ async fn mistakes_are_named() {
         ("bucket=1h&mode=overlapping", "bucket", "flat"),
         ("bucket=1h&all_versions=true", "bucket", "flat"),
         ("bucket=soon", "bucket", "length of time"),
+        ("bucket=1M", "bucket", "1min or PT1M, or 1mo or P1M"),
+        (
+            "bucket=1M&aggregate=max",
+            "bucket",
+            "1min or PT1M, or 1mo or P1M",
+        ),
         ("bucket=1h&agregate=avg", "agregate", "not permitted"),
     ] {
         let reply = api.get(&format!("/values?{query}")).await;

@@ -250,6 +250,11 @@ async fn what_cannot_be_read_is_a_422_that_names_its_parameter() {
             "start_window",
         ),
         ("min_lead=long", "time_delta_parsing", "min_lead"),
+        // A minute to some, a month to others.
+        ("min_lead=1M", "time_delta_parsing", "min_lead"),
+        ("max_lead=1h+15M", "time_delta_parsing", "max_lead"),
+        ("window_length=1M", "time_delta_parsing", "window_length"),
+        ("issue_offset=-1M", "time_delta_parsing", "issue_offset"),
         ("min_lead=", "time_delta_parsing", "min_lead"),
         ("max_lead=1+fortnight", "time_delta_parsing", "max_lead"),
         ("max_lead=NaN", "time_delta_parsing", "max_lead"),

@@ -202,6 +202,11 @@ async fn wrong_input_is_a_sentence_and_changes_nothing() {
             "Invalid length of time: 90.",
         ),
         (
+            vec!["create", "-e", email, "-n", "n", "--expires-in", "1M"],
+            2,
+            "Invalid length of time: 1M. It is a number with s, m (minutes), h, d or w",
+        ),
+        (
             vec![
                 "create",
                 "-e",

@@ -253,7 +253,7 @@ fn interval(text: &str) -> Result<String, Failure> {
     });
     parsed.ok_or_else(|| {
         Failure::usage(format!(
-            "Invalid length of time: {text}. It is a number with s, m, h, d or w, such as 30m, 24h or 7d"
+            "Invalid length of time: {text}. It is a number with s, m (minutes), h, d or w, such as 30m, 24h or 7d"
         ))
     })
 }
@@ -273,7 +273,9 @@ mod tests {
     fn a_length_of_time_has_a_unit() {
         assert_eq!(interval("24h").unwrap(), "24 hours");
         assert_eq!(interval(" 0s ").unwrap(), "0 seconds");
-        for text in ["", "24", "h", "-1h", "1.5h", "1 month", "24 h", "2é"] {
+        for text in [
+            "", "24", "h", "1M", "1D", "-1h", "1.5h", "1 month", "24 h", "2é",
+        ] {
             assert_eq!(interval(text).unwrap_err().code(), 2, "{text}");
         }
     }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     db::PgInstant,
-    duration::{self, Interval, TimeOfDay},
+    duration::{self, Interval, NoLength, TimeOfDay},
     instant::{self, TimeUnit},
     intake::Problem,
     output::Mode,
@@ -46,13 +46,19 @@ pub(crate) fn time_unit(value: &str) -> Result<(), Problem> {
 
 /// A length of time.
 pub(crate) fn length(value: &str, into: &mut Option<Interval>) -> Result<(), Problem> {
-    let problem = || {
-        Problem::new(
-            "time_delta_parsing",
-            "Input should be a length of time, such as 24h, 15 min, 1 day or PT1H",
-        )
+    let problem = |no_length| {
+        let told = match no_length {
+            NoLength::Unreadable => {
+                "Input should be a length of time, such as 24h, 15 min, 1 day or PT1H"
+            }
+            NoLength::MinuteOrMonth => {
+                "Input should be a length of time, M is a minute to some and a month to others: write 1min or PT1M, or \
+                 1mo or P1M"
+            }
+        };
+        Problem::new("time_delta_parsing", told)
     };
-    *into = Some(duration::parse(value).ok_or_else(problem)?);
+    *into = Some(duration::parse(value).map_err(problem)?);
     Ok(())
 }
 
