@@ -162,7 +162,8 @@ async fn a_correction_is_a_new_version_with_known_time_and_batch_of_the_old_one(
         json!([{
             "batch_id": old.batch,
             "tenant_id": db.a().tenant_id,
-            "valid_time": "2025-01-01T01:00:00+00:00",
+            // As known_time has a fraction of a second.
+            "valid_time": "2025-01-01T01:00:00.000000+00:00",
             "series_id": series,
             "value_id": new.value_id,
             "known_time": answer["updated"][0]["known_time"],

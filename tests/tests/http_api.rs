@@ -13,6 +13,8 @@ mod mistakes;
 mod mistakes_in_text;
 #[path = "http_api/open_store.rs"]
 mod open_store;
+#[path = "http_api/pandas.rs"]
+mod pandas;
 #[path = "http_api/reads.rs"]
 mod reads;
 #[path = "http_api/roles.rs"]

@@ -122,13 +122,20 @@ fn answer(
 ) -> String {
     let tenant = uuid_text(tenant);
     let (mut updated, mut skipped) = (String::new(), String::new());
+    let times = |(update, found): (&Update, &Found)| {
+        let end = if found.end == NO_END { 0 } else { found.end };
+        [update.target.valid_time, end, found.stamp.known_time]
+    };
+    let mut times = updates.iter().zip(found).flat_map(times);
+    let with_fraction = times.any(time::has_fraction);
+    let iso = |time| time::iso(time, with_fraction);
     for ((update, found), &altered) in updates.iter().zip(found).zip(altered) {
         let list = if altered { &mut updated } else { &mut skipped };
         let target = &update.target;
         let comma = if list.is_empty() { "" } else { "," };
         let end = match found.end {
             NO_END => String::new(),
-            end => format!(",\"valid_time_end\":\"{}\"", time::iso(end)),
+            end => format!(",\"valid_time_end\":\"{}\"", iso(end)),
         };
         let id = match altered {
             true => format!(",\"value_id\":{value_id}"),
@@ -140,9 +147,9 @@ fn answer(
             "{comma}{{\"batch_id\":\"{}\",\"tenant_id\":\"{tenant}\",\"valid_time\":\"{}\"{end},\"series_id\":\"{}\",\
              \"known_time\":\"{}\"{id}}}",
             uuid_text(&found.batch),
-            time::iso(target.valid_time),
+            iso(target.valid_time),
             uuid_text(&target.series),
-            time::iso(found.stamp.known_time),
+            iso(found.stamp.known_time),
         );
     }
     format!("{{\"updated\":[{updated}],\"skipped_no_ops\":[{skipped}]}}")

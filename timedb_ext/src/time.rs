@@ -113,23 +113,29 @@ pub fn upper(timestamp: Option<i64>) -> Option<i64> {
 
 /// An instant as text for messages, e.g. `2025-01-01 00:00:00+00`.
 pub fn text(time: i64) -> String {
-    written(time, ' ', "+00")
+    written(time, ' ', "+00", has_fraction(time))
 }
 
-/// An instant in ISO 8601 for answers, e.g. `2025-01-01T00:00:00+00:00`.
-pub fn iso(time: i64) -> String {
-    written(time, 'T', "+00:00")
+/// An instant in ISO 8601 for answers, e.g. `2025-01-01T00:00:00+00:00`; `with_fraction` where some time of
+/// the answer has a fraction of a second, so that all are alike.
+pub fn iso(time: i64, with_fraction: bool) -> String {
+    written(time, 'T', "+00:00", with_fraction)
 }
 
-fn written(time: i64, separator: char, zone: &str) -> String {
+/// Whether an instant is not at a full second.
+pub fn has_fraction(time: i64) -> bool {
+    time % 1_000_000 != 0
+}
+
+fn written(time: i64, separator: char, zone: &str, with_fraction: bool) -> String {
     let micros = time.rem_euclid(1_000_000);
     let seconds = time.div_euclid(1_000_000);
     let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil(days);
-    let fraction = if micros == 0 {
-        String::new()
-    } else {
+    let fraction = if with_fraction {
         format!(".{micros:06}")
+    } else {
+        String::new()
     };
     format!(
         "{year:04}-{month:02}-{day:02}{separator}{:02}:{:02}:{:02}{fraction}{zone}",

@@ -236,21 +236,53 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year, month, day)
 }
 
+/// How the times of one answer are written, all of them alike: who reads a column of times takes the form of the
+/// first one for that of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Precision {
+    /// None has a fraction of a second.
+    #[default]
+    Seconds,
+    /// Some have one, or may: all are written with six digits.
+    Microseconds,
+}
+
+impl Precision {
+    /// What these times need.
+    pub(crate) fn of(times: impl IntoIterator<Item = i64>) -> Self {
+        let mut times = times.into_iter();
+        match times.any(|micros| micros % MICROS_PER_SECOND != 0) {
+            true => Self::Microseconds,
+            false => Self::Seconds,
+        }
+    }
+
+    /// What both need.
+    pub(crate) fn and(self, other: impl FnOnce() -> Self) -> Self {
+        match self {
+            Self::Microseconds => self,
+            Self::Seconds => other(),
+        }
+    }
+}
+
 /// Writes instants as `2025-01-01T00:00:00+00:00`, keeping the last day's digits: rows mostly share their day.
 pub(crate) struct Formatter {
+    precision: Precision,
     day: i64,
     text: [u8; 32],
 }
 
 impl Formatter {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(precision: Precision) -> Self {
         Self {
+            precision,
             day: i64::MIN,
             text: *b"0000-00-00T00:00:00.000000+00:00",
         }
     }
 
-    /// Appends an instant; six digits of microseconds only when they are not zero.
+    /// Appends an instant. A fraction is never left out, whatever was said of the precision.
     pub(crate) fn write(&mut self, micros: i64, out: &mut Vec<u8>) {
         let day = micros.div_euclid(MICROS_PER_DAY);
         let within = micros.rem_euclid(MICROS_PER_DAY);
@@ -267,7 +299,7 @@ impl Formatter {
         self.put(14, seconds / 60 % 60);
         self.put(17, seconds % 60);
         let fraction = within % MICROS_PER_SECOND;
-        if fraction == 0 {
+        if fraction == 0 && self.precision == Precision::Seconds {
             out.extend_from_slice(&self.text[..19]);
             out.extend_from_slice(b"+00:00");
         } else {
@@ -294,7 +326,7 @@ mod tests {
 
     fn show(micros: i64) -> String {
         let mut out = Vec::new();
-        Formatter::new().write(micros, &mut out);
+        Formatter::new(Precision::Seconds).write(micros, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -403,7 +435,13 @@ mod tests {
     }
 
     #[test]
-    fn instants_are_written_in_utc_with_microseconds_only_when_there_are_some() {
+    fn instants_are_written_in_utc_with_microseconds_where_one_has_some() {
+        assert_eq!(Precision::of([]), Precision::Seconds);
+        assert_eq!(Precision::of([0, -1_000_000, NEW_YEAR]), Precision::Seconds);
+        assert_eq!(Precision::of([NEW_YEAR, -1]), Precision::Microseconds);
+        let mut out = Vec::new();
+        Formatter::new(Precision::Microseconds).write(NEW_YEAR, &mut out);
+        assert_eq!(out, b"2025-01-01T00:00:00.000000+00:00");
         assert_eq!(show(NEW_YEAR), "2025-01-01T00:00:00+00:00");
         assert_eq!(show(NEW_YEAR + 1), "2025-01-01T00:00:00.000001+00:00");
         assert_eq!(show(-1), "1969-12-31T23:59:59.999999+00:00");
@@ -414,7 +452,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_reads_back(micros in EARLIEST..=LATEST, next in EARLIEST..=LATEST) {
-            let mut formatter = Formatter::new();
+            let mut formatter = Formatter::new(Precision::of([micros]));
             for micros in [micros, next] {
                 let mut out = Vec::new();
                 formatter.write(micros, &mut out);

@@ -121,7 +121,7 @@ async fn all_versions_tell_the_whole_history() {
             ])
         })
         .collect();
-    let known = "2024-12-31T12:00:00+00:00";
+    let known = "2024-12-31T12:00:00.000000+00:00";
     assert_eq!(
         told,
         [

@@ -69,7 +69,7 @@ async fn two_points_centuries_apart_are_corrected_without_reading_what_lies_betw
     );
     assert_eq!(
         answer["updated"][1]["valid_time"],
-        "0001-01-01T00:00:00+00:00"
+        "0001-01-01T00:00:00.000000+00:00"
     );
     let values: Vec<_> = versions(&client, series)
         .await

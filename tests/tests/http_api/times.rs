@@ -68,7 +68,7 @@ async fn every_form_of_a_time_means_the_same_in_a_body() {
                       {"valid_time": "2025-06-01T00:00:00.1234567Z", "value_key": "day", "value": 1}]);
     api.upload(rows).await;
     let rows = api.rows("?name=day").await;
-    assert_eq!(rows[0]["valid_time"], "2025-06-01T00:00:00+00:00");
+    assert_eq!(rows[0]["valid_time"], "2025-06-01T00:00:00.000000+00:00");
     assert_eq!(rows[1]["valid_time"], "2025-06-01T00:00:00.123456+00:00");
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::FieldError,
-    instant::{Formatter, TimeUnit},
+    instant::{Formatter, Precision, TimeUnit},
     json::write_str,
 };
 
@@ -50,7 +50,7 @@ pub(crate) fn read_corrections(body: &[u8], in_query: Option<TimeUnit>) -> Resul
         unit,
         errors: Errors::default(),
         no_uuid: None,
-        formatter: Formatter::new(),
+        formatter: Formatter::new(Precision::Seconds),
         out: Vec::with_capacity(body.len() + body.len() / 4),
     };
     match members.get("updates") {

@@ -17,7 +17,7 @@ pub(crate) fn write_changes(
     out.extend_from_slice(b"{\"count\":");
     out.extend_from_slice(itoa::Buffer::new().format(chunk.points).as_bytes());
     out.extend_from_slice(b",\"data\":[");
-    let mut writer = Writer::new(Mode::Versions);
+    let mut writer = Writer::new(Mode::Versions, chunk.precision());
     let mut index = 0;
     for series in &chunk.series {
         let fragment = Fragment::new(series);

@@ -12,6 +12,8 @@ use uuid::Uuid;
 pub(crate) use aggregates::{Aggregate, Value};
 pub(crate) use versions::Versions;
 
+use crate::instant::Precision;
+
 const HAS_END: u8 = 1;
 const HAS_NULLS: u8 = 2;
 const HAS_KNOWN: u8 = 4;
@@ -47,7 +49,14 @@ impl Column<'_> {
     pub(crate) fn at(&self, index: usize) -> i64 {
         i64::from_le_bytes(self.0[index])
     }
+
+    fn iter(&self) -> impl Iterator<Item = i64> {
+        self.0.iter().map(|bytes| i64::from_le_bytes(*bytes))
+    }
 }
+
+/// What stands for the end of a point that is no interval.
+const NO_END: i64 = i64::MIN;
 
 /// Points grouped by series, each column as long as the chunk.
 pub(crate) struct Chunk<'a> {
@@ -139,7 +148,20 @@ impl<'a> Chunk<'a> {
     /// The end of an interval, if the point is one.
     pub(crate) fn valid_time_end(&self, index: usize) -> Option<i64> {
         let end = self.valid_time_end?.at(index);
-        (end != i64::MIN).then_some(end)
+        (end != NO_END).then_some(end)
+    }
+
+    /// What the times of all rows need.
+    pub(crate) fn precision(&self) -> Precision {
+        let ends = self.valid_time_end.iter().flat_map(Column::iter);
+        let known = self.known_time.iter().flat_map(Column::iter);
+        let versions = self.versions.iter();
+        // The last ones most likely have a fraction: then there is no more to look at.
+        let change = versions.flat_map(|versions| versions.change_time.iter());
+        Precision::of(change)
+            .and(|| Precision::of(known))
+            .and(|| Precision::of(self.valid_time.iter()))
+            .and(|| Precision::of(ends.filter(|end| *end != NO_END)))
     }
 
     /// The value, or `None` for a stored null.

@@ -5,6 +5,7 @@ use super::{
     chunk::{Chunk, DamagedChunk},
     rows::{Fragment, Mode, Writer},
 };
+use crate::instant::Precision;
 
 /// A row's place in its chunk, with what it is sorted by.
 struct Place {
@@ -24,6 +25,11 @@ pub(crate) fn write_ordered<B: AsRef<[u8]>>(
         .iter()
         .map(|bytes| Chunk::parse(bytes.as_ref()))
         .collect::<Result<Vec<_>, _>>()?;
+    let precision = chunks
+        .iter()
+        .fold(Precision::default(), |precision, chunk| {
+            precision.and(|| chunk.precision())
+        });
     let total = chunks.iter().map(|chunk| chunk.points).sum();
     let mut fragments = Vec::new();
     let mut places = Vec::with_capacity(total);
@@ -60,7 +66,7 @@ pub(crate) fn write_ordered<B: AsRef<[u8]>>(
     out.extend_from_slice(b"{\"count\":");
     out.extend_from_slice(itoa::Buffer::new().format(total).as_bytes());
     out.extend_from_slice(b",\"data\":[");
-    let mut writer = Writer::new(mode);
+    let mut writer = Writer::new(mode, precision);
     for (at, place) in places.iter().enumerate() {
         if at > 0 {
             out.push(b',');

@@ -4,7 +4,10 @@
 use uuid::Uuid;
 
 use super::chunk::{Aggregate, Chunk, ChunkSeries, Value, Versions};
-use crate::{instant::Formatter, json};
+use crate::{
+    instant::{Formatter, Precision},
+    json,
+};
 
 /// Which read an answer is of; it decides the columns in front of a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,10 +79,10 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(mode: Mode) -> Self {
+    pub(crate) fn new(mode: Mode, precision: Precision) -> Self {
         Self {
             mode,
-            formatter: Formatter::new(),
+            formatter: Formatter::new(precision),
             last: i64::MIN,
             last_text: Vec::with_capacity(32),
             numbers: zmij::Buffer::new(),

@@ -124,8 +124,8 @@ fn a_version_has_all_its_times_and_an_end_when_it_has_one() {
     let row = |flags: u8, said: &str| {
         let series = [(1, "ü\"", r#"{"a": "b c"}"#, vec![version.clone()])];
         let expected = [
-            r#"{"count":1,"data":[{"known_time":"1970-01-01T00:00:00+00:00","#,
-            r#""change_time":"1970-01-01T00:00:00+00:00","valid_time":"2025-01-01T00:00:00+00:00","#,
+            r#"{"count":1,"data":[{"known_time":"1970-01-01T00:00:00.000000+00:00","#,
+            r#""change_time":"1970-01-01T00:00:00.000000+00:00","valid_time":"2025-01-01T00:00:00.000000+00:00","#,
             r#""valid_time_end":"2025-01-01T00:00:00.000001+00:00","#,
             r#""series_id":"00000000-0000-0000-0000-000000000001","value":null,"#,
             r#""name":"ü\"","unit":"dimensionless","labels":{"a":"b c"},"#,
@@ -146,6 +146,34 @@ fn a_version_has_all_its_times_and_an_end_when_it_has_one() {
         31,
         r#""changed_by":"03030303-0303-0303-0303-030303030303","annotation":"checked \"twice\"","tags":["a","b"],"metadata":{"k":1}"#,
     );
+}
+
+#[test]
+fn all_times_of_an_answer_are_alike_over_all_chunks() {
+    let at = |valid_time: i64, known: i64, end: Option<i64>| Point {
+        known,
+        end,
+        ..point(valid_time, 1.0)
+    };
+    let whole = at(NEW_YEAR, 0, Some(NEW_YEAR + 1_000_000));
+    for (other, flags, fraction) in [
+        (whole.clone(), 7, false),
+        (at(NEW_YEAR, 0, None), 7, false),
+        (at(NEW_YEAR + 1, 0, None), 7, true),
+        (at(NEW_YEAR, -1, None), 7, true),
+        (at(NEW_YEAR, 0, Some(NEW_YEAR + 1)), 7, true),
+        // What is not written does not count.
+        (at(NEW_YEAR, -1, None), 3, false),
+    ] {
+        let chunks = [
+            pack(&[(1, "a", "{}", vec![whole.clone(), whole.clone()])], flags),
+            pack(&[(2, "b", "{}", vec![other])], flags),
+        ];
+        let answer = json(&chunks, Mode::Relative);
+        let times = answer.matches("+00:00").count();
+        let with_fraction = answer.matches(".000").count() + answer.matches(".999999").count();
+        assert_eq!(with_fraction, if fraction { times } else { 0 }, "{answer}");
+    }
 }
 
 #[test]

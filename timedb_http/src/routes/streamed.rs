@@ -18,6 +18,7 @@ use crate::{
     ServerConfig,
     db::{ApiKey, StreamFault},
     error::ApiError,
+    instant::Precision,
     output::{Chunk, Fragment, ROW_ORDER_LIMIT, Writer},
     router::AppState,
 };
@@ -89,7 +90,8 @@ async fn answer(
         head: Some(head),
         pieces,
         pace: Pace::of(&state.config),
-        writer: Writer::new(read.mode),
+        // Whether a row that is still to come has a fraction of a second nobody knows yet.
+        writer: Writer::new(read.mode, Precision::Microseconds),
         rows: 0,
     };
     let result = state

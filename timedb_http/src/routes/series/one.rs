@@ -17,13 +17,13 @@ use super::{
         query::{self, escapes, wrong},
     },
     labels::last_part,
-    search::{write_instant, write_series},
+    search::{CREATED_AT, write_instant, write_series},
 };
 use crate::{
-    db::Access,
+    db::{Access, PgInstant},
     error::{ApiError, FieldError},
     extract::{api_key, key_and_body, read_body},
-    instant::Formatter,
+    instant::{Formatter, Precision},
     intake::{Problem, read_change},
     router::AppState,
 };
@@ -31,6 +31,14 @@ use crate::{
 const DESCRIBE: &str = "SELECT series_id, name, unit, description, labels::pg_catalog.text, created_at, \
                         versions, segments, bytes, first_valid_time, last_valid_time, first_known_time, \
                         last_known_time, last_change_time FROM timedb.describe_series($1)";
+/// The times of that row beside the creation, with their names.
+const TIMES: [(usize, &str); 5] = [
+    (9, "first_valid_time"),
+    (10, "last_valid_time"),
+    (11, "first_known_time"),
+    (12, "last_known_time"),
+    (13, "last_change_time"),
+];
 const RENAME: &str = "SELECT timedb.rename_series($1, $2, $3::pg_catalog.text::pg_catalog.jsonb)";
 const UPDATE: &str = "SELECT timedb.update_series($1, $2, $3)";
 
@@ -120,7 +128,11 @@ fn render(rows: &[Row]) -> Result<Response, ApiError> {
         .first()
         .ok_or_else(|| ApiError::internal("describe_series returned no row"))?;
     let mut out = Vec::with_capacity(768);
-    let mut formatter = Formatter::new();
+    let times = [CREATED_AT]
+        .into_iter()
+        .chain(TIMES.map(|(column, _)| column));
+    let times = times.filter_map(|column| row.get(column));
+    let mut formatter = Formatter::new(Precision::of(times.map(|PgInstant(micros)| micros)));
     out.push(b'{');
     write_series(row, &mut formatter, &mut out);
     for (column, name) in [(6, "versions"), (7, "segments"), (8, "bytes")] {
@@ -128,13 +140,7 @@ fn render(rows: &[Row]) -> Result<Response, ApiError> {
         let number: i64 = row.get(column);
         out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     }
-    for (column, name) in [
-        (9, "first_valid_time"),
-        (10, "last_valid_time"),
-        (11, "first_known_time"),
-        (12, "last_known_time"),
-        (13, "last_change_time"),
-    ] {
+    for (column, name) in TIMES {
         write_name(name, &mut out);
         write_instant(row.get(column), &mut formatter, &mut out);
     }

@@ -17,7 +17,7 @@ use crate::{
     db::{Access, PgInstant},
     error::{ApiError, FieldError},
     extract::api_key,
-    instant::Formatter,
+    instant::{Formatter, Precision},
     json,
     router::AppState,
 };
@@ -25,6 +25,8 @@ use crate::{
 const FIND: &str = "SELECT series_id, name, unit, description, labels::pg_catalog.text, created_at \
                     FROM timedb.find_series($1, $2, $3::pg_catalog.text::pg_catalog.jsonb, $4, $5, $6)";
 const COUNT: &str = "SELECT timedb.count_series($1, $2, $3::pg_catalog.text::pg_catalog.jsonb, $4)";
+/// Where such a row has its only time.
+pub(super) const CREATED_AT: usize = 5;
 /// Series on a page unless asked otherwise.
 const PAGE: usize = 1000;
 
@@ -124,7 +126,8 @@ fn render(rows: &[Row], limit: usize) -> Vec<u8> {
     out.extend_from_slice(b"{\"count\":");
     out.extend_from_slice(itoa::Buffer::new().format(shown.len()).as_bytes());
     out.extend_from_slice(b",\"data\":[");
-    let mut formatter = Formatter::new();
+    let created = shown.iter().filter_map(|row| row.get(CREATED_AT));
+    let mut formatter = Formatter::new(Precision::of(created.map(|PgInstant(micros)| micros)));
     for (at, row) in shown.iter().enumerate() {
         if at > 0 {
             out.push(b',');
@@ -158,7 +161,7 @@ pub(super) fn write_series(row: &Row, formatter: &mut Formatter, out: &mut Vec<u
     out.extend_from_slice(b",\"labels\":");
     json::write_compact(row.get(4), out);
     out.extend_from_slice(b",\"created_at\":");
-    write_instant(row.get(5), formatter, out);
+    write_instant(row.get(CREATED_AT), formatter, out);
 }
 
 /// An instant, or null.
