@@ -89,7 +89,8 @@ CREATE INDEX ON mig_values (tenant_id, batch_id) WHERE number = 1 AND left_out I
 
 -- Series were shared by all tenants. Each tenant gets those that it has values in. Labels become texts.
 CREATE TEMPORARY TABLE mig_series ON COMMIT DROP AS
-SELECT u.tenant_id, s.series_id AS legacy_series_id, NULL::uuid AS series_id, s.name, s.unit, s.description,
+SELECT u.tenant_id, s.series_id AS legacy_series_id, NULL::uuid AS series_id, s.name, s.description,
+       CASE WHEN btrim(s.unit) <> '' THEN s.unit END AS unit,
        COALESCE(l.labels, '{}') AS labels
 FROM (SELECT DISTINCT tenant_id, legacy_series_id FROM mig_values WHERE left_out IS NULL) u
 JOIN :"legacy_schema".series_table s ON s.series_id = u.legacy_series_id

@@ -233,7 +233,7 @@ impl<'a> Named<'a> {
             Some(who.ok_or_else(|| null_in(missing)).map(|who| Self {
                 given: Given {
                     who,
-                    unit: units.next().filter(|unit| !unit.is_empty()),
+                    unit: units.next(),
                     // SAFETY: the array lives as long as what is made of it here.
                     labels: labels.map_or(&[], |labels| unsafe { labels.bytes() }),
                 },

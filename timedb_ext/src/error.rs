@@ -37,6 +37,24 @@ impl Error {
         self
     }
 
+    /// Says which field of a series is refused, in the one form of DETAIL that the HTTP server reads.
+    pub fn field(self, name: &str) -> Self {
+        self.detail(format!("Field {name}."))
+    }
+
+    /// Says of which series of a list the field that is refused is.
+    pub fn of_series(mut self, place: usize) -> Self {
+        if let Some(field) = self
+            .detail
+            .as_deref()
+            .and_then(|detail| detail.strip_suffix('.'))
+            && field.starts_with("Field ")
+        {
+            self.detail = Some(format!("{field} of series {}, counted from 1.", place + 1));
+        }
+        self
+    }
+
     /// Adds the HINT line: a full sentence that says what to do.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -86,9 +86,10 @@ impl Labels {
     /// 22023 naming the character that must not be.
     pub fn check(&self) -> Result<()> {
         for (label, value) in self.pairs() {
-            text::check_name(label, "the name of a label")?;
+            let what = format!("the value of label \"{label}\"");
+            text::check_name(label, "the name of a label").map_err(|e| e.field("labels"))?;
             if !value.is_empty() {
-                text::check_name(value, &format!("the value of label \"{label}\""))?;
+                text::check_name(value, &what).map_err(|e| e.field("labels"))?;
             }
         }
         Ok(())
@@ -160,7 +161,7 @@ pub fn value_head(value: &str) -> &str {
 /// 22023 when it is empty, too long or holds a NUL.
 pub fn check_name(name: &str) -> Result<()> {
     if name.is_empty() {
-        return Err(Error::invalid("the name of a series must not be empty"));
+        return Err(Error::invalid("the name of a series must not be empty").field("name"));
     }
     if name.len() > MAX_NAME_BYTES {
         return Err(Error::invalid(format!(
@@ -178,14 +179,19 @@ pub fn check_name(name: &str) -> Result<()> {
 /// As [`check_name`]; 22023 also for a name that cannot be seen, or does more than be seen.
 pub fn check_new_name(name: &str) -> Result<()> {
     check_name(name)?;
-    text::check_name(name, "the name of a series")
+    text::check_name(name, "the name of a series").map_err(|e| e.field("name"))
 }
 
 /// Checks a unit that values come in, or are asked for.
 ///
 /// # Errors
-/// 22023 when it is too long or holds a NUL.
+/// 22023 when it is blank, too long or holds a NUL.
 pub fn check_unit(unit: &str) -> Result<()> {
+    if unit.trim().is_empty() {
+        return Err(Error::invalid("a unit must not be blank")
+            .field("unit")
+            .hint("A mere number is dimensionless."));
+    }
     check_length(unit, "a unit", MAX_UNIT_BYTES)?;
     refuse_nul(unit, "a unit")
 }
@@ -196,7 +202,7 @@ pub fn check_unit(unit: &str) -> Result<()> {
 /// As [`check_unit`]; 22023 also as for a name.
 pub fn check_new_unit(unit: &str) -> Result<()> {
     check_unit(unit)?;
-    text::check_name(unit, "the unit of a series")
+    text::check_name(unit, "the unit of a series").map_err(|e| e.field("unit"))
 }
 
 /// Checks a text that is looked for in names and descriptions.

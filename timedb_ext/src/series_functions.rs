@@ -51,7 +51,7 @@ fn create_series(
         let series = SeriesRef::Named(NamedSeries {
             name: name.unwrap_or_default(),
             labels: labels_of(labels)?.unwrap_or_default(),
-            unit: unit.filter(|unit| !unit.is_empty()),
+            unit,
             description,
         });
         let wanted = [series];

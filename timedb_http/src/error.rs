@@ -58,6 +58,17 @@ pub(crate) struct ApiError {
     retry: Option<u16>,
     /// The coding of a body that would have been understood.
     coding: Option<&'static str>,
+    refused: Option<Box<RefusedField>>,
+}
+
+/// A field of a series that the database refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RefusedField {
+    /// `name`, `labels` or `unit`.
+    pub name: &'static str,
+    /// Which series of an upload it is of, counted from 0.
+    pub series: usize,
+    pub sentence: String,
 }
 
 impl ApiError {
@@ -67,6 +78,7 @@ impl ApiError {
             detail: detail.into(),
             retry: None,
             coding: None,
+            refused: None,
         }
     }
 
@@ -178,6 +190,30 @@ impl ApiError {
 
     pub(crate) fn invalid(errors: &[FieldError]) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, json!(errors))
+    }
+
+    /// 422 for a field that the database refuses, at the top of the body unless [`ApiError::place_field`] says
+    /// where it is.
+    pub(crate) fn refused_field(field: RefusedField) -> Self {
+        let place = vec![json!("body"), json!(field.name)];
+        Self {
+            refused: Some(Box::new(field)),
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, Value::Null)
+        }
+        .place_field(|_| (place, Value::Null))
+    }
+
+    /// Says where in the body the refused field is and what stands there, if that is what this error is about.
+    pub(crate) fn place_field(
+        mut self,
+        place: impl FnOnce(&RefusedField) -> (Vec<Value>, Value),
+    ) -> Self {
+        if let Some(field) = &self.refused {
+            let (place, input) = place(field);
+            let told = format!("Value error, {}", field.sentence);
+            self.detail = json!([FieldError::new("value_error", place, told, input)]);
+        }
+        self
     }
 
     /// 503, and the client may come again in a second.

@@ -6,7 +6,7 @@ use tokio_postgres::{Error, error::DbError};
 
 use crate::{
     db::chain,
-    error::{ApiError, FieldError},
+    error::{ApiError, FieldError, RefusedField},
 };
 
 /// What the error of a statement means to the client.
@@ -29,6 +29,13 @@ pub(crate) fn to_api(error: &Error, with_key: bool) -> ApiError {
         ("0A000", _) => ApiError::not_supported(sentence(answer)),
         ("22000", _) if let Some(reused) = reused(answer.message(), sentence(answer)) => {
             ApiError::invalid(&[reused])
+        }
+        ("22023", _) if let Some((name, series)) = refused_field(answer.detail()) => {
+            ApiError::refused_field(RefusedField {
+                name,
+                series,
+                sentence: sentence(answer),
+            })
         }
         ("21000" | "23514", _) | (_, "22" | "54") => ApiError::bad_request(sentence(answer)),
         _ => fault(error),
@@ -81,6 +88,18 @@ fn reused(message: &str, sentence: String) -> Option<FieldError> {
         sentence,
         json!(name),
     ))
+}
+
+/// The field of a series that a DETAIL names, and the place of the series in a list, counted from 0.
+fn refused_field(detail: Option<&str>) -> Option<(&'static str, usize)> {
+    let told = detail?.strip_prefix("Field ")?.strip_suffix('.')?;
+    let (name, place) = match told.strip_suffix(", counted from 1") {
+        Some(told) => told.split_once(" of series ")?,
+        None => (told, "1"),
+    };
+    let fields = ["name", "labels", "unit"];
+    let name = fields.into_iter().find(|field| *field == name)?;
+    Some((name, place.parse::<usize>().ok()?.checked_sub(1)?))
 }
 
 /// What the error of `authenticate` means: almost always a 401.
@@ -256,6 +275,27 @@ mod tests {
             ("XX002", Trouble::Defect),
         ] {
             assert_eq!(trouble(code), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_refused_field_is_found_in_the_detail() {
+        for (detail, found) in [
+            (Some("Field name."), Some(("name", 0))),
+            (
+                Some("Field unit of series 3, counted from 1."),
+                Some(("unit", 2)),
+            ),
+            (
+                Some("Field labels of series 1, counted from 1."),
+                Some(("labels", 0)),
+            ),
+            (Some("Field colour."), None),
+            (Some("Field name of series 0, counted from 1."), None),
+            (Some("Series \"name\" is involved."), None),
+            (None, None),
+        ] {
+            assert_eq!(refused_field(detail), found, "{detail:?}");
         }
     }
 

@@ -220,11 +220,6 @@ async fn what_the_store_refuses_is_a_sentence() {
     for (path, body, word) in [
         (
             "/upload",
-            batch(json!([row("2025-01-01T00:00:00Z", "", 1.0)])),
-            "name",
-        ),
-        (
-            "/upload",
             batch(json!([row("2025-01-01T00:00:00Z", &long, 1.0)])),
             "name",
         ),
@@ -238,7 +233,6 @@ async fn what_the_store_refuses_is_a_sentence() {
             batch(end("2025-01-02T00:00:00Z")),
             "valid_time_end",
         ),
-        ("/series", json!({"name": ""}), "name"),
         ("/series", json!({"name": long}), "name"),
         (
             "/series",
@@ -254,6 +248,147 @@ async fn what_the_store_refuses_is_a_sentence() {
         assert!(told.contains(word) && told.contains(' '), "{told}");
     }
     assert_eq!(api.get("/list_timeseries").await.text, "{}");
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be_seen_is_named_with_its_place() {
+    let api = Api::start().await;
+    let rows = |keys: &[&str]| {
+        let rows: Vec<Value> = keys
+            .iter()
+            .map(|key| row("2025-01-01T00:00:00Z", key, 1.0))
+            .collect();
+        batch(json!(rows))
+    };
+    let declared = |series: Value| {
+        let mut body = rows(&["a", "b"]);
+        body["series"] = series;
+        body
+    };
+    let key = |row: usize| json!(["body", "value_rows", row, "value_key"]);
+    for (path, body, place, input, word) in [
+        (
+            "/series",
+            json!({"name": " "}),
+            json!(["body", "name"]),
+            Value::Null,
+            "blank",
+        ),
+        (
+            "/series",
+            json!({"name": "\u{200b}\u{feff}"}),
+            json!(["body", "name"]),
+            Value::Null,
+            "blank",
+        ),
+        (
+            "/series",
+            json!({"name": ""}),
+            json!(["body", "name"]),
+            Value::Null,
+            "empty",
+        ),
+        (
+            "/series",
+            json!({"name": "x\u{202e}"}),
+            json!(["body", "name"]),
+            Value::Null,
+            "U+202E",
+        ),
+        (
+            "/series",
+            json!({"name": "x", "labels": {"a": "\u{200b}"}}),
+            json!(["body", "labels"]),
+            Value::Null,
+            "blank",
+        ),
+        (
+            "/series",
+            json!({"name": "x", "unit": "k\u{7}W"}),
+            json!(["body", "unit"]),
+            Value::Null,
+            "U+0007",
+        ),
+        ("/upload", rows(&[" "]), key(0), json!(" "), "blank"),
+        (
+            "/upload",
+            rows(&["a", "a", "\u{2800}"]),
+            key(2),
+            json!("\u{2800}"),
+            "blank",
+        ),
+        ("/upload", rows(&["a", ""]), key(1), json!(""), "empty"),
+        (
+            "/upload",
+            declared(json!({"b": {"name": "\u{200b}"}})),
+            json!(["body", "series", "b", "name"]),
+            json!("\u{200b}"),
+            "blank",
+        ),
+        (
+            "/upload",
+            declared(json!({"a": {"labels": {"l": " "}}})),
+            json!(["body", "series", "a", "labels"]),
+            json!({"l": " "}),
+            "blank",
+        ),
+        (
+            "/upload",
+            declared(json!({"b": {"unit": "\u{200b}"}})),
+            json!(["body", "series", "b", "unit"]),
+            json!("\u{200b}"),
+            "blank",
+        ),
+    ] {
+        let error = first_error(&api.post(path, &body).await);
+        assert_eq!((&error["loc"], &error["input"]), (&place, &input), "{body}");
+        assert_eq!(error["type"], "value_error", "{body}");
+        let told = error["msg"].as_str().unwrap();
+        assert!(
+            told.starts_with("Value error, ") && told.contains(word),
+            "{told}"
+        );
+    }
+    assert_eq!(api.get("/list_timeseries").await.text, "{}");
+}
+
+#[tokio::test]
+async fn an_empty_unit_is_not_taken_for_dimensionless() {
+    let api = Api::start().await;
+    for unit in ["", " ", "\t"] {
+        let mut upload = batch(json!([row("2025-01-01T00:00:00Z", "x", 1.0)]));
+        upload["series"] = json!({"x": {"unit": unit}});
+        for (path, body, place) in [
+            (
+                "/series",
+                json!({"name": "x", "unit": unit}),
+                json!(["body", "unit"]),
+            ),
+            ("/upload", upload, json!(["body", "series", "x", "unit"])),
+        ] {
+            let error = first_error(&api.post(path, &body).await);
+            assert_eq!((&error["loc"], &error["input"]), (&place, &json!(unit)));
+            assert!(
+                error["msg"].as_str().unwrap().contains("dimensionless"),
+                "{error}"
+            );
+        }
+    }
+    assert_eq!(api.get("/list_timeseries").await.text, "{}");
+    let error = first_error(&api.get("/values?unit=").await);
+    assert_eq!(error["loc"], json!(["query", "unit"]));
+    // Whatever else it says is a unit, known or not, and null says nothing.
+    for (name, unit, stored) in [
+        ("a", json!("MWw"), "MWw"),
+        ("b", Value::Null, "dimensionless"),
+    ] {
+        let reply = api
+            .post("/series", &json!({"name": name, "unit": unit}))
+            .await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let listed = api.get(&format!("/series?name={name}")).await.json();
+        assert_eq!(listed["data"][0]["unit"], stored);
+    }
 }
 
 #[tokio::test]

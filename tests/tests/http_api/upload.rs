@@ -149,7 +149,7 @@ async fn a_failed_upload_leaves_no_series_behind() {
         ),
         (
             json!({"valid_time": "2025-01-01T00:00:00Z", "value_key": "", "value": 1}),
-            400,
+            422,
         ),
         (
             json!({"valid_time": "2025-01-01T00:00:00Z", "value_key": "y", "value": "x"}),

@@ -54,7 +54,7 @@ async fn the_shape_of_a_call_does_not_matter() {
     let by_place = format!("{times}, '{{x,y}}', series_index => '{{1,1,2}}'");
     let one_a_point = format!("{times}, '{{x,x,y}}'");
     let with_nothing = format!(
-        "{times}, '{{x,x,y}}', valid_time_end => '{{NULL,NULL,NULL}}', unit => '{{\"\"}}', labels => '{{\"{{}}\"}}',
+        "{times}, '{{x,x,y}}', valid_time_end => '{{NULL,NULL,NULL}}', unit => '{{NULL}}', labels => '{{\"{{}}\"}}',
          description => '{{\"\"}}'"
     );
     let first = uploaded(&client, &named(&by_place, "k")).await;

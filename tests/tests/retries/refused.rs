@@ -157,7 +157,7 @@ async fn a_refused_request_leaves_its_name_unused() {
         (bad_row(row(0, "x", json!(2.0))), 400),
         (bad_row(backwards), 400),
         (bad_row(by_id), 404),
-        (bad_row(row(1, "", json!(1.0))), 400),
+        (bad_row(row(1, "", json!(1.0))), 422),
         (bad_row(row(1, "y", json!("warm"))), 422),
         (json!({}), 422),
     ]

@@ -217,6 +217,11 @@ async fn what_is_wrong_with_a_handle_is_named_with_its_place() {
             "string_type",
             json!(["body", "series", "other", "description"]),
         ),
+        (
+            json!({"h": {"name": ""}}),
+            "value_error",
+            json!(["body", "series", "h", "name"]),
+        ),
     ] {
         let reply = upload(&db, &server, &body(series.clone(), rows.clone())).await;
         assert_eq!(reply.status, 422, "{series}: {reply:?}");
@@ -228,7 +233,6 @@ async fn what_is_wrong_with_a_handle_is_named_with_its_place() {
         );
     }
     for series in [
-        json!({"h": {"name": ""}}),
         json!({"h": {"labels": {"l": 1}}}),
         json!({"h": {"labels": {"": "x"}}}),
         json!({"h": {"labels": {"l": "a\u{0}"}}}),

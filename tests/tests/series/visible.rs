@@ -66,6 +66,7 @@ async fn units_and_descriptions_can_be_seen_too() {
     for (unit, description) in [
         (Some("k\u{1b}W"), None),
         (Some(" \u{a0}"), None),
+        (Some(""), None),
         (Some("\u{202e}Wk"), None),
         (Some(&"u".repeat(257) as &str), None),
         (None, Some("a\u{1b}[2Jb")),

@@ -188,10 +188,6 @@ pub fn update(tenant: &[u8; 16], id: &[u8; 16], update: &Update) -> Result<bool>
         check_description(description)?;
     }
     if let Some(unit) = &update.unit {
-        if unit.is_empty() {
-            return Err(Error::invalid("the unit of a series must not be empty")
-                .hint("A mere number is dimensionless."));
-        }
         check_new_unit(unit)?;
         // Before the series: uploads take the two in this order.
         locks::begin_unit_change(tenant);

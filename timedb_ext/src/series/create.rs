@@ -76,14 +76,23 @@ pub struct Resolved {
 /// has just created or changed and this one cannot see.
 pub fn get_or_create(tenant: &[u8; 16], wanted: &[SeriesRef]) -> Result<Vec<Resolved>> {
     let mut identities = Vec::with_capacity(wanted.len());
-    for series in wanted {
+    let at = |place: usize| {
+        move |e: Error| {
+            if wanted.len() > 1 {
+                e.of_series(place)
+            } else {
+                e
+            }
+        }
+    };
+    for (place, series) in wanted.iter().enumerate() {
         if let Some(unit) = series.unit() {
-            check_unit(unit)?;
+            check_unit(unit).map_err(at(place))?;
         }
         identities.push(match series {
             SeriesRef::Id { .. } => None,
             SeriesRef::Named(named) => {
-                check_name(&named.name)?;
+                check_name(&named.name).map_err(at(place))?;
                 if let Some(description) = &named.description {
                     refuse_nul(description, "the description of a series")?;
                 }
@@ -179,6 +188,16 @@ fn by_identity(
     let (mut existing, mut created) = (HashMap::new(), HashMap::new());
     look_up(identities.iter().flatten(), &mut existing)?;
     let mut missing = missing(wanted, identities, &existing);
+    for (identity, named) in &missing {
+        check(named).map_err(|e| match wanted {
+            [_] => e,
+            _ => match identities.iter().position(|i| i.as_ref() == Some(identity)) {
+                Some(place) => e.of_series(place),
+                None => e,
+            },
+        })?;
+        pgrx::check_for_interrupts!();
+    }
     for _ in 0..ATTEMPTS {
         if missing.is_empty() {
             break;
@@ -262,10 +281,6 @@ fn check(named: &NamedSeries) -> Result<()> {
 }
 
 fn create(tenant: &[u8; 16], missing: &Missing, created: &mut ByIdentity) -> Result<()> {
-    for (_, named) in missing {
-        check(named)?;
-        pgrx::check_for_interrupts!();
-    }
     let ids: Vec<[u8; 16]> = missing.iter().map(|_| uuid7()).collect();
     let series = || missing.iter().map(|(_, named)| named);
     let labels: Vec<String> = series().map(|named| named.labels.json()).collect();

@@ -42,7 +42,7 @@ pub(crate) fn read_change(body: &[u8]) -> Result<SeriesChange, Vec<FieldError>> 
     let members = read_object(body)?;
     let mut errors = Errors::default();
     let name = errors.optional(&members, "name", Scalar::text);
-    let unit = errors.optional(&members, "unit", Scalar::text);
+    let unit = errors.optional(&members, "unit", Scalar::unit);
     let labels = errors.object(&members, "labels");
     let description = match members.get("description") {
         Some(raw) if raw.get() == "null" => Some("".into()),

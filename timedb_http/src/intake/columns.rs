@@ -17,6 +17,8 @@ const NO_KNOWN_TIME: i64 = i64::MIN;
 struct Entry<'a> {
     value_key: Cow<'a, str>,
     series_id: Option<Uuid>,
+    /// The first row of it.
+    row: u32,
 }
 
 /// One row, converted.
@@ -66,6 +68,11 @@ impl<'a> Columns<'a> {
         self.entries.iter().map(|entry| entry.value_key.as_ref())
     }
 
+    /// The first row of each series, in dictionary order.
+    pub(crate) fn first_rows(&self) -> impl Iterator<Item = u32> {
+        self.entries.iter().map(|entry| entry.row)
+    }
+
     pub(crate) fn push(&mut self, row: Row<'a>) {
         let at = self.valid_time.len();
         let place = self.place(row.value_key, row.series_id);
@@ -110,6 +117,7 @@ impl<'a> Columns<'a> {
         self.entries.push(Entry {
             value_key,
             series_id,
+            row: self.series_index.len() as u32,
         });
         let (entries, hasher) = (&self.entries, &self.hasher);
         self.places.insert_unique(hash, place, |&place| {

@@ -102,10 +102,11 @@ fn read_one(handle: &str, raw: &RawValue, errors: &mut Errors) -> Option<Declare
     });
     let labels = labels.map(|raw| raw.get().to_owned());
     unknown::refuse(&members, &FIELDS, &[json!("series"), json!(handle)], errors);
+    let unit = errors.read(&place("unit"), members.present("unit"), Scalar::unit);
     let mut text = |member| read_text(&place(member), members.get(member), errors);
     Some(Declared {
         name: text("name"),
-        unit: text("unit"),
+        unit: unit.map(Into::into),
         description: text("description"),
         labels,
     })

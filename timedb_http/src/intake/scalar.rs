@@ -72,6 +72,13 @@ impl Problem {
         }
     }
 
+    pub(crate) fn blank_unit() -> Self {
+        Self::new(
+            "value_error",
+            "Value error, a unit must not be blank (A mere number is dimensionless.)",
+        )
+    }
+
     pub(crate) fn uuid() -> Self {
         Self::new("uuid_parsing", "Input should be a valid UUID")
     }
@@ -170,6 +177,15 @@ impl<'a> Scalar<'a> {
                 "string_type",
                 "Input should be a valid string",
             )),
+        }
+    }
+
+    /// A unit: a text that is not blank, which would be taken for that of a mere number.
+    pub(crate) fn unit(self) -> Result<Cow<'a, str>, Problem> {
+        let text = self.text()?;
+        match text.trim().is_empty() {
+            true => Err(Problem::blank_unit()),
+            false => Ok(text),
         }
     }
 

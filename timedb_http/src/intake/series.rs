@@ -35,7 +35,7 @@ pub(crate) fn read_series(body: &[u8]) -> Result<NewSeries, Vec<FieldError>> {
         Some(_) => {}
     }
     let description = errors.optional(&members, "description", Scalar::text);
-    let unit = errors.optional(&members, "unit", Scalar::text);
+    let unit = errors.optional(&members, "unit", Scalar::unit);
     let labels = errors.object(&members, "labels");
     unknown::refuse(&members, &FIELDS, &[], &mut errors);
     match (name, errors.is_empty()) {

@@ -1,17 +1,22 @@
 //! The body of `POST /upload`.
 
-use serde_json::json;
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
     columns::Columns,
-    declared::read_declared,
+    declared::{Declared, read_declared},
     fast,
     fields::{Errors, Members, echo_body, read_object},
     scalar::{Problem, Scalar},
     slow, unknown,
 };
-use crate::{error::FieldError, instant::TimeUnit};
+use crate::{
+    error::{FieldError, RefusedField},
+    instant::TimeUnit,
+};
 
 /// `tenant_id` is the key's, whatever it says; clients of the Python project send it.
 const FIELDS: [&str; 13] = [
@@ -46,6 +51,49 @@ pub(crate) struct Upload {
     pub packed: Vec<u8>,
     /// The value_key of each series of the packed dictionary.
     pub value_keys: Vec<String>,
+    /// The first row of each.
+    first_rows: Vec<u32>,
+    /// What the upload says of them beside their rows.
+    declared: HashMap<String, Declared>,
+}
+
+impl Upload {
+    /// Where the body says a field of a series, and what it says there.
+    pub(crate) fn place_of(&self, field: &RefusedField) -> (Vec<Value>, Value) {
+        let Some((key, row)) = self
+            .value_keys
+            .get(field.series)
+            .zip(self.first_rows.get(field.series))
+        else {
+            return (vec![json!("body")], Value::Null);
+        };
+        let declared = self.declared.get(key);
+        let said = declared.and_then(|declared| match field.name {
+            "name" => declared.name.as_deref().map(Value::from),
+            "unit" => declared.unit.as_deref().map(Value::from),
+            _ => serde_json::from_str(declared.labels.as_deref()?).ok(),
+        });
+        match said {
+            Some(said) => (
+                vec![
+                    json!("body"),
+                    json!("series"),
+                    json!(key),
+                    json!(field.name),
+                ],
+                said,
+            ),
+            None => (
+                vec![
+                    json!("body"),
+                    json!("value_rows"),
+                    json!(row),
+                    json!("value_key"),
+                ],
+                json!(key),
+            ),
+        }
+    }
 }
 
 /// Reads an upload, or says what is wrong with it. `in_query` is what its query says that numbers count.
@@ -93,6 +141,8 @@ pub(crate) fn read_upload(
         batch_params: batch_params.map(|raw| raw.get().to_owned()),
         packed: columns.pack(|handle| declared.get(handle)),
         value_keys: columns.value_keys().map(str::to_owned).collect(),
+        first_rows: columns.first_rows().collect(),
+        declared,
     })
 }
 

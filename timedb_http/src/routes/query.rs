@@ -128,7 +128,7 @@ fn common(name: &str, value: &str, unit: Option<TimeUnit>, read: &mut Read) -> R
         "end_valid" => values::instant(value, unit, &mut read.end_valid),
         "as_of" => values::instant(value, unit, &mut read.as_of),
         "as_of_change" => values::instant(value, unit, &mut read.as_of_change),
-        "unit" => values::text(value, &mut read.unit),
+        "unit" => values::unit(value, &mut read.unit),
         "time_unit" => values::time_unit(value),
         _ => Err(values::unknown()),
     }

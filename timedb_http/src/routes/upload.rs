@@ -81,7 +81,8 @@ pub(crate) async fn upload(
             ];
             client.query_typed(UPLOAD, &parameters).await
         };
-        let rows = state.db.run(Access::Write, key, write).await?;
+        let rows = state.db.run(Access::Write, key, write).await;
+        let rows = rows.map_err(|error| error.place_field(|field| upload.place_of(field)))?;
         render(&rows, upload.value_keys, upload.skip_unchanged)
     };
     state.within(work).await

@@ -105,6 +105,14 @@ pub(crate) fn text(value: &str, into: &mut Option<String>) -> Result<(), Problem
     Ok(())
 }
 
+/// A unit of measurement.
+pub(crate) fn unit(value: &str, into: &mut Option<String>) -> Result<(), Problem> {
+    match value.trim().is_empty() {
+        true => Err(Problem::blank_unit()),
+        false => text(value, into),
+    }
+}
+
 /// A JSON object, as it stands.
 pub(crate) fn labels(value: &str, into: &mut Option<String>) -> Result<(), Problem> {
     match serde_json::from_str(value) {
