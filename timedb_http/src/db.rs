@@ -31,7 +31,7 @@ pub use key::ApiKey;
 pub use params::PgInstant;
 pub use tls::trust;
 pub use transaction::Access;
-pub(crate) use transaction::StreamFault;
+pub(crate) use transaction::{StreamFault, Writing};
 
 use key_use::KeyUse;
 use lease::{Lease, Manager};

@@ -103,13 +103,17 @@ impl Database {
     }
 
     /// Asks whether the database is there and keeps tenants apart, and says whether it takes writes.
-    pub(crate) async fn probe(&self) -> Result<bool, ApiError> {
+    pub(crate) async fn probe(&self) -> Result<Writing, ApiError> {
         let mut lease = Self::lease_from(&self.probes).await?;
         lease.begin();
         match super::check::inspect(lease.client()).await {
             Ok(found) => {
                 lease.settle();
-                Ok(!found.read_only && !self.writes_are_failing())
+                Ok(match (self.writes_are_failing(), found.read_only) {
+                    (true, _) => Writing::Fails,
+                    (false, true) => Writing::IsElsewhere,
+                    (false, false) => Writing::Works,
+                })
             }
             Err(error) => {
                 tracing::error!(%error, "not ready");
@@ -169,6 +173,16 @@ async fn begin_unless(is_begun: bool, client: &Client, begin: &str) -> Result<()
         return Ok(());
     }
     client.batch_execute(begin).await
+}
+
+/// What a database that answers does with writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writing {
+    Works,
+    /// It is there for reading: a standby, or read-only by default.
+    IsElsewhere,
+    /// The last one has failed, and an operator has to mend why.
+    Fails,
 }
 
 /// Why a streamed read ended early.
