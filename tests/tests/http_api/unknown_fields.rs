@@ -134,6 +134,33 @@ async fn every_level_of_every_body_is_looked_at() {
 }
 
 #[tokio::test]
+async fn many_and_long_unknown_fields_are_told_in_short() {
+    let api = Api::start().await;
+    let fields: Vec<String> = (0..200_000)
+        .map(|i| format!(r#""valid_tim{i}":1"#))
+        .collect();
+    let long = "x".repeat(1 << 20);
+    for body in [
+        format!(
+            r#"{{"batch_start_time":"2025-01-01",{}}}"#,
+            fields.join(",")
+        ),
+        format!(r#"{{"batch_start_time":"2025-01-01","{long}":"{long}"}}"#),
+        format!(
+            r#"{{"batch_start_time":"2025-01-01","value_rows":[{{{}}}]}}"#,
+            fields.join(",")
+        ),
+    ] {
+        let started = std::time::Instant::now();
+        let reply = api.post_text("/upload", body).await;
+        assert_eq!(reply.status, 422);
+        assert!(reply.json()["detail"].as_array().unwrap().len() <= 100);
+        assert!(reply.text.len() < 64 << 10, "{} bytes", reply.text.len());
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    }
+}
+
+#[tokio::test]
 async fn what_clients_send_without_meaning_is_taken() {
     let api = Api::start().await;
     let mut body = batch(json!([{"valid_time": "2025-01-01", "value_key": "x", "value": 1}]));

@@ -8,6 +8,8 @@ use super::{
     scalar::Problem,
 };
 
+/// Longer names are told cut.
+const LONGEST_TOLD: usize = 200;
 /// Names are compared as far as this.
 const LONGEST_COMPARED: usize = 64;
 /// So many wrong letters are a mistake; more are another word.
@@ -29,6 +31,10 @@ pub(super) fn refuse_with(
     elsewhere: impl Fn(&str) -> Option<&'static str>,
 ) {
     for (name, raw) in members.iter().filter(|(name, _)| !known.contains(name)) {
+        // A million unknown fields need no million comparisons.
+        if errors.is_full() {
+            return;
+        }
         let advice = match (elsewhere(name), nearest(name, known)) {
             (Some(advice), _) => format!(": {advice}"),
             (None, Some(meant)) => format!(": did you mean {meant}?"),
@@ -36,8 +42,16 @@ pub(super) fn refuse_with(
         };
         let told = format!("Extra inputs are not permitted{advice}");
         let mut place = place.to_vec();
-        place.push(json!(name));
+        place.push(json!(told_of(name)));
         errors.note(&place, Problem::new("extra_forbidden", &told), raw);
+    }
+}
+
+/// A name as an error tells it.
+fn told_of(name: &str) -> String {
+    match name.char_indices().nth(LONGEST_TOLD) {
+        Some((end, _)) => format!("{}...", &name[..end]),
+        None => name.to_owned(),
     }
 }
 
@@ -104,5 +118,7 @@ mod tests {
         }
         let long = "v".repeat(1 << 20);
         assert_eq!(nearest(&long, &known), None);
+        assert_eq!(told_of(&long).len(), LONGEST_TOLD + 3);
+        assert_eq!(told_of("größe"), "größe");
     }
 }
