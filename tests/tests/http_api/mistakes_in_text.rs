@@ -187,8 +187,9 @@ async fn objects_that_are_kept_are_nested_to_64_levels() {
     for (levels, status) in [(64, 200), (65, 422), (100, 422), (10_000, 422)] {
         let (open, close) = ("[".repeat(levels - 1), "]".repeat(levels - 1));
         let deep = format!(r#"{{"a": {open}"[[[\"{{"{close}}}"#);
-        let upload =
-            format!(r#"{{"batch_start_time": 0, "value_rows": [], "batch_params": {deep}}}"#);
+        let upload = format!(
+            r#"{{"time_unit": "s", "batch_start_time": 0, "value_rows": [], "batch_params": {deep}}}"#
+        );
         let update = format!(
             r#"{{"updates": [{{"series_id": "{id}", "valid_time": "2025-01-01T00:00:00Z", "metadata": {deep}}}]}}"#
         );

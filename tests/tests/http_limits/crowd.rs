@@ -44,7 +44,8 @@ async fn one_of_many(server: &Server, tenant: &Tenant, who: &str, number: usize)
             let point = json!({"valid_time": 0, "value_key": name, "value": value_of(who)});
             let twice =
                 json!({"time_unit": "s", "batch_start_time": 0, "value_rows": [point, point]});
-            assert_eq!(server.post("/upload", key, &twice).await.status, 400);
+            let reply = server.post("/upload", key, &twice).await;
+            assert_eq!(reply.status, 400, "{reply:?}");
         }
         7 => {
             let reply = server.get("/list_timeseries", key).await;

@@ -41,7 +41,8 @@ fn many(points: usize) -> Vec<u8> {
     let rows: Vec<_> = (0..points)
         .map(|n| json!({"valid_time": 1_700_000_000 + n, "value_key": "x", "value": n}))
         .collect();
-    let body = json!({"batch_start_time": "2025-01-01T00:00:00Z", "value_rows": rows});
+    let body =
+        json!({"time_unit": "s", "batch_start_time": "2025-01-01T00:00:00Z", "value_rows": rows});
     body.to_string().into_bytes()
 }
 
@@ -66,7 +67,7 @@ async fn a_body_in_gzip_is_the_body_that_was_packed_on_every_route() {
     assert_eq!(read["count"], 5_000);
     let id = read["data"][0]["series_id"].as_str().unwrap();
     let one = format!("/series/{id}");
-    let update = json!({"updates": [{"series_id": id, "valid_time": 1_700_000_000, "value": 7}]});
+    let update = json!({"time_unit": "s", "updates": [{"series_id": id, "valid_time": 1_700_000_000, "value": 7}]});
     for (route, body) in [
         ((Method::POST, "/series"), json!({"name": "y"})),
         ((Method::PATCH, &*one), json!({"description": "packed"})),

@@ -33,17 +33,14 @@ pub(crate) async fn update_values(
     let key = key.as_ref();
     let body = read_body(&state, key, &headers, body).await?;
     let work = async {
-        if let Err(errors) = query::none(raw.as_deref()) {
-            return Err(body.invalid(&state.db, key, &errors).await);
-        }
-        if let Some(content_type) = body.not_json() {
-            let answer = ApiError::not_json(content_type);
-            return Err(body.refuse(&state.db, key, answer).await);
-        }
         let unit = match query::parse_for_body(raw.as_deref()) {
             Ok(unit) => unit,
             Err(errors) => return Err(body.invalid(&state.db, key, &errors).await),
         };
+        if let Some(content_type) = body.not_json() {
+            let answer = ApiError::not_json(content_type);
+            return Err(body.refuse(&state.db, key, answer).await);
+        }
         let updates = match parse(&body, unit).await? {
             Ok(updates) => updates,
             Err(Refused::Invalid(errors)) => {

@@ -43,8 +43,7 @@ pub(crate) async fn create_series(
             let answer = ApiError::not_json(content_type);
             return Err(body.refuse(&state.db, key, answer).await);
         }
-        let read = query::none(raw.as_deref());
-        let series = match read.and_then(|()| read_series(&body.bytes)) {
+        let series = match read_series(&body.bytes) {
             Ok(series) => series,
             Err(errors) => return Err(body.invalid(&state.db, key, &errors).await),
         };
