@@ -347,3 +347,21 @@ async fn memory_for_bodies_that_holds_not_even_one_is_refused_at_the_start() {
         "{refused:?}"
     );
 }
+
+#[tokio::test]
+async fn the_first_requests_of_a_tenant_may_come_all_at_once() {
+    let db = with_one_series().await;
+    for _ in 0..5 {
+        // Nothing is known of the key yet, and no connection is open.
+        let server = Server::start(&db);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut requests = JoinSet::new();
+        for _ in 0..64 {
+            let url = format!("{}/values", server.url());
+            let request = client.get(url).header("X-API-Key", &db.a().key);
+            requests.spawn(async move { request.send().await.unwrap().status().as_u16() });
+        }
+        let statuses = requests.join_all().await;
+        assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    }
+}

@@ -10,7 +10,7 @@ use super::{
     lease::Lease,
     login::{self, Credential},
 };
-use crate::{error::ApiError, sqlstate};
+use crate::{error::ApiError, share::Party, sqlstate};
 
 /// Whether a transaction may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +130,11 @@ impl Database {
         statement: impl AsyncFnOnce(&Client) -> Result<S, Error>,
         consume: impl AsyncFnOnce(S) -> Result<T, StreamFault>,
     ) -> Result<T, StreamFault> {
+        if self.party(key) == Party::Strangers {
+            // A stranger's place is only for finding out whose key it is. Of many first requests of one tenant more
+            // can have one than the tenant has places, and those whose rows come in pieces would be refused for it.
+            self.authenticate(key).await?;
+        }
         let mut seat = self.seat(key).await?;
         let mut lease = self.lease().await?;
         lease.begin();
