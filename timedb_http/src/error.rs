@@ -59,6 +59,8 @@ pub(crate) struct ApiError {
     /// The coding of a body that would have been understood.
     coding: Option<&'static str>,
     refused: Option<Box<RefusedField>>,
+    /// It is the database's trouble, and not that of this request.
+    stops_all: bool,
 }
 
 /// A field of a series that the database refuses.
@@ -79,6 +81,7 @@ impl ApiError {
             retry: None,
             coding: None,
             refused: None,
+            stops_all: false,
         }
     }
 
@@ -228,13 +231,22 @@ impl ApiError {
     pub(crate) fn operators(detail: &str) -> Self {
         Self {
             retry: Some(OPERATORS_RETRY_S),
+            stops_all: true,
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         }
     }
 
-    /// Whether it is such a 503.
-    pub(crate) fn is_operators(&self) -> bool {
-        self.retry == Some(OPERATORS_RETRY_S)
+    /// The same of a limit that this one request has met: another may fit.
+    pub(crate) fn of_this_request(self) -> Self {
+        Self {
+            stops_all: false,
+            ..self
+        }
+    }
+
+    /// Whether every request like this one will fail, until an operator has mended the cause.
+    pub(crate) fn stops_all(&self) -> bool {
+        self.stops_all
     }
 
     /// 501 for what this database cannot answer, whoever asks.

@@ -217,7 +217,12 @@ pub(crate) fn fault(error: &Error) -> ApiError {
                 hint = answer.hint(),
                 "the database needs its operator"
             );
-            ApiError::operators(OPERATORS)
+            let error = ApiError::operators(OPERATORS);
+            match code {
+                // Memory, and limits of the configuration such as temp_file_limit.
+                "53200" | "53400" => error.of_this_request(),
+                _ => error,
+            }
         }
         Trouble::Defect => {
             tracing::error!(

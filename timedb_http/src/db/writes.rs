@@ -23,7 +23,7 @@ impl Writes {
     fn note<T>(&self, outcome: &Result<T, ApiError>, now: Instant) {
         let failed = match outcome {
             Ok(_) => None,
-            Err(error) if error.is_operators() => Some(now),
+            Err(error) if error.stops_all() => Some(now),
             // A mistake of the client's, or what will pass: it tells nothing.
             Err(_) => return,
         };
@@ -72,6 +72,11 @@ mod tests {
         writes.note::<()>(&Err(ApiError::operators("gone")), after(61));
         writes.note::<()>(&Err(ApiError::bad_request("no".to_owned())), after(62));
         writes.note::<()>(&Err(ApiError::unavailable("later")), after(62));
+        // What one request has met stops nobody else, or a tenant could have the server taken out of service.
+        let large = ApiError::operators("too large").of_this_request();
+        writes.note::<()>(&Err(large), after(300));
+        assert!(!writes.are_failing(after(300)));
+        writes.note::<()>(&Err(ApiError::operators("gone")), after(62));
         assert!(writes.are_failing(after(63)));
         writes.note(&Ok(()), after(64));
         assert!(!writes.are_failing(after(65)));
