@@ -24,7 +24,7 @@ mod standby;
 #[path = "identity/stored_settings.rs"]
 mod stored_settings;
 
-use timedb_tests::{Db, Role, authenticate, count, psql, refusal, upload};
+use timedb_tests::{Db, Role, authenticate, count, pg_tool, psql, refusal, upload};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
@@ -48,6 +48,25 @@ async fn current_tenant(client: &Client) -> Option<Uuid> {
         .await
         .unwrap_or_else(|error| panic!("current_tenant: {error:?}"));
     row.get(0)
+}
+
+/// Has psql call a function with a key that comes as data, as docs/security.md has it; whether it gave anything back.
+fn copied_into_psql(dsn: &str, key: &str, call: &str) -> String {
+    let script = tempfile::NamedTempFile::new().unwrap();
+    let text = format!(
+        "BEGIN;
+         CREATE TEMPORARY TABLE my_key (key text) ON COMMIT DROP;
+         \\copy my_key FROM PROGRAM 'printenv MY_KEY'
+         SELECT {call} IS NOT NULL FROM my_key;
+         COMMIT;"
+    );
+    std::fs::write(script.path(), text).unwrap();
+    let done = pg_tool("psql")
+        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", dsn])
+        .stdin(script.path())
+        .env("MY_KEY", key)
+        .ok();
+    done.trim().to_owned()
 }
 
 async fn run(client: &Client, sql: &str) {

@@ -65,7 +65,7 @@ thread_local! {
 /// SQL `timedb.authenticate(key)`.
 #[pg_extern(sql = false)]
 fn authenticate(key: Option<&str>) -> Option<Uuid> {
-    let tenant = entry(|| enter(key, Span::Transaction));
+    let tenant = entry(|| enter(owner_of(key)?, Span::Transaction));
     warn_outside_a_block();
     tenant
 }
@@ -74,10 +74,8 @@ fn authenticate(key: Option<&str>) -> Option<Uuid> {
 #[pg_extern(sql = false)]
 fn authenticate_proof(proof: Option<&[u8]>) -> Option<Uuid> {
     let tenant = entry(|| {
-        for (name, value) in OWN_LOG {
-            settings::set_known_option(name, value, Span::Transaction)?;
-        }
-        enter_as(owner_who_proves(proof)?, Span::Transaction)
+        hide(OWN_LOG)?;
+        enter(owner_who_proves(proof)?, Span::Transaction)
     });
     warn_outside_a_block();
     tenant
@@ -86,19 +84,13 @@ fn authenticate_proof(proof: Option<&[u8]>) -> Option<Uuid> {
 /// SQL `timedb.login(key)`.
 #[pg_extern(sql = false)]
 fn login(key: Option<&str>) -> Option<Uuid> {
-    let tenant = entry(|| enter(key, Span::Session));
-    entry(key_use::report);
-    crate::nobody::tell_of_rollback();
-    tenant
+    log_in(|| owner_of(key))
 }
 
 /// SQL `timedb.login_proof(proof)`.
 #[pg_extern(sql = false)]
 fn login_proof(proof: Option<&[u8]>) -> Option<Uuid> {
-    let tenant = entry(|| enter_as(owner_who_proves(proof)?, Span::Session));
-    entry(key_use::report);
-    crate::nobody::tell_of_rollback();
-    tenant
+    log_in(|| owner_who_proves(proof))
 }
 
 /// SQL `timedb.logout()`.
@@ -146,12 +138,7 @@ fn challenge() -> Vec<u8> {
 /// SQL `timedb.hide_parameters()`.
 #[pg_extern(sql = false)]
 fn hide_parameters() {
-    entry(|| {
-        for (name, value) in OWN_LOG.into_iter().chain(OTHER_LOGS) {
-            settings::set_known_option(name, value, Span::Transaction)?;
-        }
-        Ok(())
-    });
+    entry(|| hide(OWN_LOG.into_iter().chain(OTHER_LOGS)));
 }
 
 /// SQL `timedb._uuid7()`.
@@ -173,20 +160,29 @@ fn warn_outside_a_block() {
     }
 }
 
-fn enter(key: Option<&str>, span: Span) -> Result<Option<Uuid>> {
-    let who = match key {
-        Some(key) if !key.is_empty() => owner_of(key)?,
-        _ => without_key()?,
-    };
-    enter_as(who, span)
+/// Keeps parameters out of these logs until the transaction ends.
+fn hide(logs: impl IntoIterator<Item = (&'static CStr, &'static str)>) -> Result<()> {
+    logs.into_iter()
+        .try_for_each(|(name, value)| settings::set_known_option(name, value, Span::Transaction))
 }
 
-fn enter_as(who: Identity, span: Span) -> Result<Option<Uuid>> {
+fn log_in(who: impl FnOnce() -> Result<Identity>) -> Option<Uuid> {
+    let tenant = entry(|| enter(who()?, Span::Session));
+    entry(key_use::report);
+    crate::nobody::tell_of_rollback();
+    tenant
+}
+
+fn enter(who: Identity, span: Span) -> Result<Option<Uuid>> {
     settings::set(who, span)?;
     Ok(who.tenant.map(Uuid::from_bytes))
 }
 
-fn owner_of(key: &str) -> Result<Identity> {
+fn owner_of(key: Option<&str>) -> Result<Identity> {
+    let key = match key {
+        Some(key) if !key.is_empty() => key,
+        _ => return without_key(),
+    };
     if timedb_key::check(key).is_err() {
         return Err(refused(NO_KEY)?);
     }
@@ -245,8 +241,7 @@ fn without_key() -> Result<Identity> {
 /// 55000 where no key could be: policies show keys to timedb_keeper by that name.
 fn refused(message: &str) -> Result<Error> {
     // SAFETY: the owner of the function that runs, whom the catalog has a name of.
-    let role =
-        unsafe { std::ffi::CStr::from_ptr(pg_sys::GetUserNameFromId(pg_sys::GetUserId(), false)) };
+    let role = unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(pg_sys::GetUserId(), false)) };
     if role != c"timedb_keeper" {
         return Err(Error::new(
             PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

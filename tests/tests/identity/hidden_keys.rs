@@ -1,10 +1,10 @@
 //! Keys stay out of everything that others may read: the database's log at its most talkative,
 //! pg_stat_activity, the server's own log.
 
-use super::run;
+use super::{copied_into_psql, run};
 use serde_json::json;
 use std::time::{Duration, Instant};
-use timedb_tests::{Db, Role, Server, ThrowawayCluster, pg_tool, psql};
+use timedb_tests::{Db, Role, Server, ThrowawayCluster, psql};
 
 const TALKATIVE: [&str; 6] = [
     "log_statement = all",
@@ -168,23 +168,7 @@ async fn a_key_that_psql_copies_stays_out_of_the_log_and_a_typed_one_does_not() 
         keys.push(row.get::<_, String>(0));
     }
     let dsn = cluster.dsn_as("postgres", "person");
-    // As docs/security.md has it.
-    let script = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(
-        script.path(),
-        "BEGIN;
-         CREATE TEMPORARY TABLE my_key (key text) ON COMMIT DROP;
-         \\copy my_key FROM PROGRAM 'printenv MY_KEY'
-         SELECT timedb.login(key) IS NOT NULL FROM my_key;
-         COMMIT;",
-    )
-    .unwrap();
-    let copied = pg_tool("psql")
-        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &dsn])
-        .stdin(script.path())
-        .env("MY_KEY", &keys[0])
-        .ok();
-    assert_eq!(copied.trim(), "t");
+    assert_eq!(copied_into_psql(&dsn, &keys[0], "timedb.login(key)"), "t");
     let typed = format!("SELECT timedb.login('{}') IS NOT NULL", keys[1]);
     let typed = psql(&dsn, &typed).env("PGAPPNAME", "types_keys").ok();
     assert_eq!(typed.trim(), "t");

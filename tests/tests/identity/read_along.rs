@@ -1,10 +1,10 @@
 //! Keys stay out of what other extensions write into PostgreSQL's log: pgaudit with parameters, auto_explain with
 //! whole plans, PostgreSQL's own print of its trees; as text, as bytes in hexadecimal, and as lists of numbers.
 
-use super::run;
+use super::{copied_into_psql, run};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use timedb_tests::{Server, ThrowawayCluster, cli, connect, pg_tool, refusal};
+use timedb_tests::{Server, ThrowawayCluster, cli, connect, refusal};
 use tokio_postgres::Client;
 
 const EVERYTHING: [&str; 19] = [
@@ -131,23 +131,10 @@ async fn no_extension_that_prints_parameters_or_plans_prints_a_key() {
             .unwrap_or_else(|| panic!("{printed}"));
         secrets.push((who, key.to_owned()));
     }
-    // One that is brought, as docs/security.md has it.
+    // One that is brought.
     let imported = "q3Jx0bY-dummy_legacy_key_of_43_characters_A";
-    let script = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(
-        script.path(),
-        "BEGIN;
-         CREATE TEMPORARY TABLE my_key (key text) ON COMMIT DROP;
-         \\copy my_key FROM PROGRAM 'printenv MY_KEY'
-         SELECT timedb.import_key('sql@a.example', key) IS NOT NULL FROM my_key;
-         COMMIT;",
-    )
-    .unwrap();
-    let psql = |dsn: &str| {
-        pg_tool("psql").args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", dsn])
-    };
-    let done = psql(&dsn).stdin(script.path()).env("MY_KEY", imported).ok();
-    assert_eq!(done.trim(), "t");
+    let import = "timedb.import_key('sql@a.example', key)";
+    assert_eq!(copied_into_psql(&dsn, imported, import), "t");
     secrets.push(("import_key", imported.to_owned()));
 
     // Keys that are used: over HTTP, right and wrong, reading and writing.
@@ -168,18 +155,8 @@ async fn no_extension_that_prints_parameters_or_plans_prints_a_key() {
     }
     secrets.push(("a wrong request", wrong));
     // psql, with the key as data.
-    std::fs::write(
-        script.path(),
-        "BEGIN;
-         CREATE TEMPORARY TABLE my_key (key text) ON COMMIT DROP;
-         \\copy my_key FROM PROGRAM 'printenv MY_KEY'
-         SELECT timedb.login(key) IS NOT NULL FROM my_key;
-         COMMIT;",
-    )
-    .unwrap();
     let person = cluster.dsn_as("postgres", "person");
-    let done = psql(&person).stdin(script.path()).env("MY_KEY", &key).ok();
-    assert_eq!(done.trim(), "t");
+    assert_eq!(copied_into_psql(&person, &key, "timedb.login(key)"), "t");
     // A program that hides parameters first.
     let client = connect(&person).await;
     run(&client, "BEGIN; SELECT timedb.hide_parameters()").await;

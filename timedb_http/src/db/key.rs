@@ -29,7 +29,7 @@ impl ApiKey {
 
     /// What the database gets instead of the key.
     pub(super) fn prove(&self, challenge: &Challenge, count: u64) -> Vec<u8> {
-        proof::prove(&self.text, challenge, count)
+        proof::prove(&self.text, &self.fingerprint, challenge, count)
     }
 
     /// What tells keys apart without being one.
