@@ -2,7 +2,7 @@
 
 use timedb_units::{Row, table};
 
-const DOCUMENT: &str = include_str!("../../../docs/units.md");
+const DOCUMENT: &str = include_str!("../../../../docs/units.md");
 
 /// The line of a unit in the document.
 fn line(row: &Row) -> String {
