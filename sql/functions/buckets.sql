@@ -1,5 +1,5 @@
 -- Downsampling: flat values, folded into buckets of time beside their segments. Both functions have the same
--- arguments, which timedb_ext/src/read/buckets.rs takes by number, and run as timedb_definer, bound by
+-- arguments, which timedb_ext/src/sql/buckets.rs takes by number, and run as timedb_definer, bound by
 -- row-level security.
 
 CREATE FUNCTION timedb.read_buckets(
@@ -65,4 +65,4 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_buckets_packed_wrapper';
 
 COMMENT ON FUNCTION timedb._read_buckets_packed(interval, text, text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, text, text[]) IS
-'timedb.read_buckets() for the HTTP server: chunks of packed columns (layout: timedb_ext/src/pack.rs). Call it in the SELECT list.';
+'timedb.read_buckets() for the HTTP server: chunks of packed columns (layout: timedb_ext/src/read/pack.rs). Call it in the SELECT list.';

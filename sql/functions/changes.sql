@@ -1,5 +1,5 @@
 -- The change feed. All run as timedb_definer, bound by row-level security: tenants cannot read segments.
--- The two that read have the same arguments, which timedb_ext/src/changes/output.rs takes by number.
+-- The two that read have the same arguments, which timedb_ext/src/sql/changes.rs takes by number.
 -- Their rows are bounded by max_points, so they are handed out at once.
 
 CREATE FUNCTION timedb.read_changes(
@@ -56,4 +56,4 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_changes_packed_wrapper';
 
 COMMENT ON FUNCTION timedb._read_changes_packed(timestamptz, text, uuid[], text, jsonb, integer) IS
-'timedb.read_changes() for the HTTP server: one row with all changes as a chunk of packed columns (layout: timedb_ext/src/pack.rs), where they end, and whether there may be more behind that already.';
+'timedb.read_changes() for the HTTP server: one row with all changes as a chunk of packed columns (layout: timedb_ext/src/read/pack.rs), where they end, and whether there may be more behind that already.';

@@ -1,7 +1,7 @@
 -- Reading. The internal functions run as timedb_definer, bound by row-level security; called in
 -- a SELECT list they hand out one chunk at a time, so that a large result is never materialised.
 -- What users call are plain SQL functions around them, which the planner inlines.
--- All three have the same arguments, which timedb_ext/src/read/arguments.rs takes by number.
+-- All three have the same arguments, which timedb_ext/src/sql/arguments.rs takes by number.
 
 CREATE FUNCTION timedb._read_packed(
     mode text,
@@ -29,7 +29,7 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_packed_wrapper';
 
 COMMENT ON FUNCTION timedb._read_packed(text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, interval, interval, timestamptz, integer, time, text, text) IS
-'A read for the HTTP server: chunks of packed columns (layout: timedb_ext/src/pack.rs), series ascending by id. Call it in the SELECT list.';
+'A read for the HTTP server: chunks of packed columns (layout: timedb_ext/src/read/pack.rs), series ascending by id. Call it in the SELECT list.';
 
 CREATE FUNCTION timedb._read_chunks(
     mode text,
@@ -60,7 +60,7 @@ COMMENT ON FUNCTION timedb._read_chunks(text, uuid[], text, jsonb, timestamptz, 
 'A read as chunks of one series each, packed, for the streaming scan behind timedb._read_rows().';
 
 -- A read as rows. The planner replaces a call in FROM by a scan that unpacks the chunks of
--- _read_chunks() as they come (timedb_ext/src/scan.rs); the function itself runs where it cannot.
+-- _read_chunks() as they come (timedb_ext/src/sql/scan.rs); the function itself runs where it cannot.
 CREATE FUNCTION timedb._read_rows(
     mode text,
     series_id uuid[] DEFAULT NULL,

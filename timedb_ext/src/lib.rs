@@ -1,37 +1,15 @@
-//! timedb inside PostgreSQL: module magic, the modules, what happens when the library is loaded.
+//! timedb inside PostgreSQL: module magic, the rooms, what happens when the library is loaded.
+//!
+//! Each room uses only what stands below it: sql, write, read, series, identity, pg.
 
 use pgrx::prelude::*;
 
-mod auth;
-mod batches;
-mod changes;
-mod columns;
-mod corrections;
-mod durability;
-mod error;
-mod functions;
-mod install;
-mod json;
-mod key_use;
-mod labels;
-mod limits;
-mod locks;
-mod nobody;
-mod pack;
+mod identity;
+mod pg;
 mod read;
-mod rows;
-mod scan;
-mod segments;
 mod series;
-mod series_functions;
-mod settings;
-mod spi;
-mod text;
-mod time;
-mod tuplestore;
-mod units;
-mod upload;
-mod writer;
+mod sql;
+mod write;
 
 pgrx::pg_module_magic!(name, version);
 
@@ -45,9 +23,9 @@ pub extern "C-unwind" fn _PG_init() {
     }
     keep_freed_memory();
     timedb_segment::at_pauses(look_for_interrupts);
-    settings::define();
-    scan::define();
-    spi::define();
+    identity::settings::define();
+    sql::scan::define();
+    pg::spi::define();
 }
 
 /// Ends what is going on, if somebody has cancelled it or its time is up.
@@ -65,17 +43,4 @@ fn keep_freed_memory() {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20);
         libc::mallopt(libc::M_TRIM_THRESHOLD, 16 << 20);
     }
-}
-
-/// Panics. Not declared in SQL: the tests do that, as superuser, to see what a client learns of a panic.
-#[pg_extern(sql = false)]
-fn panic_at(index: i32) -> i32 {
-    let none: &[i32] = &[];
-    error::entry(|| Ok(none[index as usize]))
-}
-
-/// SQL `timedb.version()`.
-#[pg_extern(sql = false)]
-fn version() -> &'static str {
-    env!("CARGO_PKG_VERSION")
 }

@@ -3,25 +3,28 @@
 //!
 //! Memory is bounded by what overlaps in time and by the size of a chunk, not by the result.
 
-mod arguments;
 mod buckets;
+pub mod changes;
 mod instants;
 mod last;
 pub mod moment;
-pub mod query;
+pub mod pack;
+mod query;
 mod request;
 mod subscriber;
+pub mod value_id;
 
-pub use arguments::{READ_ARGUMENTS, ReadArguments, check_declaration};
-pub use buckets::{Aggregate, BucketArguments, BucketCursor, Piece};
+pub use buckets::{Aggregate, BucketCursor, BucketRequest, Fill, Piece};
 pub use instants::Instants;
-pub use request::Request;
+pub use request::ReadRequest;
 
-use crate::error::{Error, Result, uuid_text};
-use crate::pack::{Run, Writers, pack_chunk};
+use crate::identity::nobody;
+use crate::identity::settings;
+use crate::pg::error::{Error, Result, uuid_text};
+use crate::pg::spi::{Home, Query, Row, connected};
+use crate::read::pack::{Run, Writers, pack_chunk};
+use crate::series::units;
 use crate::series::{SeriesInfo, find};
-use crate::spi::{Home, Query, Row, connected};
-use crate::{nobody, settings, units};
 use pgrx::PgSqlErrorCode;
 use std::collections::VecDeque;
 use timedb_segment::{Bounds, Merged, Merger, Mode, Points, SegmentKey, decode_range};
@@ -41,7 +44,7 @@ pub struct OutChunk {
 
 /// A read in progress.
 pub struct ReadCursor {
-    request: Request,
+    request: ReadRequest,
     tenant: [u8; 16],
     series: Vec<SeriesInfo>,
     /// Of each of them, if values are converted.
@@ -62,7 +65,7 @@ impl ReadCursor {
     ///
     /// # Errors
     /// 22023 for a malformed filter; as [`moment::reach`] for a read as of a change_time.
-    pub fn open(request: Request, home: Home) -> Result<Self> {
+    pub fn open(request: ReadRequest, home: Home) -> Result<Self> {
         let tenant = settings::tenant();
         let mut read = Self {
             request,

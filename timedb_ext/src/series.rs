@@ -6,22 +6,20 @@ mod change;
 mod create;
 mod find;
 mod labelled;
+pub mod labels;
 mod list;
 mod search;
+pub mod units;
 
 pub use about::describe_series;
-pub use change::{Update, rename, update};
+pub use change::{SeriesUpdate, rename, update};
 pub use create::{Resolved, get_or_create, other_unit};
 pub use find::find;
 pub use list::SeriesList;
 pub use search::{Search, count, page, rows};
 
-use crate::error::{Result, uuid_text};
-use crate::json::Jsonb;
-use crate::labels::Labels;
-use crate::limits::{MAX_SERIES, too_many};
-use pgrx::datum::{Array, Uuid};
-use pgrx::fcinfo::{pg_getarg, pg_getarg_datum};
+use crate::pg::error::uuid_text;
+use labels::Labels;
 use pgrx::pg_sys::{self, Oid};
 
 /// The unit of a series that was given none.
@@ -97,37 +95,6 @@ pub struct SeriesFilter {
 }
 
 impl SeriesFilter {
-    /// Takes the arguments series_id, name and labels of a call, from number `first` on.
-    ///
-    /// # Errors
-    /// 54000 for too many ids, 22023 for malformed labels.
-    ///
-    /// # Safety
-    /// The call is one of a function that is declared with these arguments.
-    pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo, first: usize) -> Result<Self> {
-        // SAFETY: the declarations promise the types. The array is not copied, its length stands in its header.
-        unsafe {
-            let ids: Option<Array<Uuid>> = pg_getarg(fcinfo, first);
-            if let Some(ids) = ids.as_ref().filter(|ids| ids.len() > MAX_SERIES) {
-                return Err(too_many(
-                    "a read",
-                    MAX_SERIES,
-                    "ids in series_id",
-                    ids.len(),
-                    "Split it into several reads, or choose the series by name or labels.",
-                ));
-            }
-            let labels = pg_getarg_datum(fcinfo, first + 2);
-            Ok(Self {
-                ids: ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect()),
-                name: pg_getarg(fcinfo, first + 1),
-                labels: labels
-                    .map(|labels| Labels::of_jsonb(Jsonb::of_datum(labels)))
-                    .transpose()?,
-            })
-        }
-    }
-
     /// Whether it selects all series.
     pub fn is_open(&self) -> bool {
         self.ids.is_none() && self.name.is_none() && self.labels.is_none()

@@ -5,124 +5,22 @@ mod aggregates;
 
 pub use aggregates::Aggregate;
 
-use super::arguments::{ReadArguments, check_declaration, interval, zone};
-use super::{ReadCursor, Request};
-use crate::error::{Error, Result};
+use super::{ReadCursor, ReadRequest};
+use crate::pg::error::{Error, Result};
+use crate::pg::spi::Home;
+use crate::pg::time::{self, MAX_TIME, MIN_TIME};
 use crate::series::SeriesInfo;
-use crate::spi::Home;
-use crate::time::{self, MAX_TIME, MIN_TIME};
 use pgrx::PgSqlErrorCode;
-use pgrx::fcinfo::pg_getarg;
-use pgrx::pg_sys::{self, Oid};
 use std::collections::VecDeque;
 use std::ops;
 use std::rc::Rc;
 use timedb_calendar::{Bucket, Zone};
 use timedb_segment::Merged;
-use timedb_segment::aggregate::{Aggregator, Buckets, Fill, Range, TooManyBuckets};
+pub use timedb_segment::aggregate::Fill;
+use timedb_segment::aggregate::{Aggregator, Buckets, Range, TooManyBuckets};
 
 /// Buckets of one series; 35 years of them have a quarter of an hour each.
 const MAX_BUCKETS: usize = 1_000_000;
-
-/// The types of the arguments of `read_buckets` and `_read_buckets_packed`.
-const BUCKET_ARGUMENTS: [Oid; 16] = [
-    pg_sys::INTERVALOID,
-    pg_sys::TEXTOID,
-    pg_sys::TEXTOID,
-    pg_sys::UUIDARRAYOID,
-    pg_sys::TEXTOID,
-    pg_sys::JSONBOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::INTERVALOID,
-    pg_sys::INTERVALOID,
-    pg_sys::TEXTOID,
-    pg_sys::TEXTARRAYOID,
-];
-
-/// What a function that answers buckets was called with.
-pub struct BucketArguments {
-    bucket: Option<pg_sys::Interval>,
-    tz: Option<String>,
-    fill: Option<String>,
-    read: ReadArguments,
-    aggregates: Result<Vec<Aggregate>>,
-}
-
-impl BucketArguments {
-    /// Takes the arguments of a call of `read_buckets` or `_read_buckets_packed`.
-    ///
-    /// # Errors
-    /// XX000 when the function is declared with other arguments.
-    ///
-    /// # Safety
-    /// The call is one under way, of a function that is declared with these arguments.
-    pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Result<Self> {
-        // SAFETY: the declarations promise the types.
-        unsafe {
-            check_declaration(fcinfo, &BUCKET_ARGUMENTS)?;
-            Ok(Self {
-                bucket: interval(fcinfo, 0),
-                tz: pg_getarg(fcinfo, 1),
-                fill: pg_getarg(fcinfo, 2),
-                read: ReadArguments::of_flat(fcinfo, 3),
-                aggregates: aggregates::chosen(pg_getarg(fcinfo, 15)),
-            })
-        }
-    }
-
-    /// Starts the read, with pieces of at most `piece_buckets` buckets.
-    ///
-    /// # Errors
-    /// 22023 for an argument that is none of the choices; as [`ReadCursor::open`].
-    pub fn open(self, piece_buckets: usize, home: Home) -> Result<BucketCursor> {
-        let bucket = self
-            .bucket
-            .ok_or_else(|| Error::invalid("bucket must not be null"))?;
-        let bucket = Bucket::new(bucket.month, bucket.day, bucket.time)
-            .map_err(|e| Error::invalid(e.to_string()))?;
-        let zone = zone(self.tz.as_deref())?;
-        let fill = fill(self.fill.as_deref())?;
-        let aggregates = self.aggregates?;
-        let request = Request {
-            list_all: fill != Fill::None,
-            ..self.read.request()?
-        };
-        let range = Range {
-            start: request.range.start_valid.map(in_years),
-            end: request.range.end_valid.map(in_years),
-        };
-        Ok(BucketCursor {
-            read: ReadCursor::open(request, home)?,
-            bucket,
-            zone,
-            fill,
-            range,
-            aggregates,
-            piece_buckets,
-            place: 0,
-            next_run: None,
-            current: None,
-            ready: VecDeque::new(),
-            ready_buckets: 0,
-        })
-    }
-}
-
-fn fill(name: Option<&str>) -> Result<Fill> {
-    match name {
-        None | Some("none") => Ok(Fill::None),
-        Some("null") => Ok(Fill::Null),
-        Some("last") => Ok(Fill::Last),
-        Some("linear") => Ok(Fill::Linear),
-        Some(other) => Err(Error::invalid(format!("unknown fill \"{other}\""))
-            .hint("The fills are none, null, last and linear.")),
-    }
-}
 
 /// A bound of a range, no further out than points are: what lies beyond would only be filled.
 fn in_years(bound: i64) -> i64 {
@@ -188,7 +86,45 @@ impl Piece {
     }
 }
 
+/// What a read of buckets asks for.
+pub struct BucketRequest {
+    pub read: ReadRequest,
+    pub bucket: Bucket,
+    pub zone: Zone,
+    pub fill: Fill,
+    pub aggregates: Vec<Aggregate>,
+}
+
 impl BucketCursor {
+    /// Starts the read, with pieces of at most `piece_buckets` buckets.
+    ///
+    /// # Errors
+    /// As [`ReadCursor::open`].
+    pub fn open(what: BucketRequest, piece_buckets: usize, home: Home) -> Result<Self> {
+        let request = ReadRequest {
+            list_all: what.fill != Fill::None,
+            ..what.read
+        };
+        let range = Range {
+            start: request.range.start_valid.map(in_years),
+            end: request.range.end_valid.map(in_years),
+        };
+        Ok(Self {
+            read: ReadCursor::open(request, home)?,
+            bucket: what.bucket,
+            zone: what.zone,
+            fill: what.fill,
+            range,
+            aggregates: what.aggregates,
+            piece_buckets,
+            place: 0,
+            next_run: None,
+            current: None,
+            ready: VecDeque::new(),
+            ready_buckets: 0,
+        })
+    }
+
     /// The aggregates asked for, in the order asked for.
     pub fn aggregates(&self) -> &[Aggregate] {
         &self.aggregates

@@ -2,10 +2,10 @@
 //! as much as a short one. Where the filters leave nothing there, the search goes back in growing steps.
 
 use super::{decode_segment, place, query};
-use crate::error::Result;
+use crate::pg::error::Result;
+use crate::pg::spi::{Arg, Home, Query, Row, Statement};
+use crate::pg::time;
 use crate::series::SeriesInfo;
-use crate::spi::{Arg, Home, Query, Row, Statement};
-use crate::time;
 use pgrx::pg_sys;
 use timedb_segment::{Filter, Merged, Merger, Mode, SegmentKey};
 

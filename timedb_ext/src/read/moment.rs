@@ -2,9 +2,10 @@
 //! up to when one has all writes.
 
 use super::subscriber;
-use crate::error::{Error, Result};
-use crate::spi::Statement;
-use crate::{locks, time};
+use crate::pg::error::{Error, Result};
+use crate::pg::locks;
+use crate::pg::spi::Statement;
+use crate::pg::time;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys;
 
@@ -77,27 +78,6 @@ fn keeps_snapshot() -> bool {
 fn fresh() -> Moment {
     // SAFETY: in READ COMMITTED this is a new snapshot; it is popped by `leave`, or by PostgreSQL on errors.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-    Moment { pushed: true }
-}
-
-/// Goes to a snapshot that has everything committed by now, whatever the isolation level, and what this
-/// transaction has written. Call with SPI connected.
-pub fn latest() -> Moment {
-    // SAFETY: makes the transaction's own writes visible to snapshots, and pushes one as `reach` does.
-    unsafe {
-        pg_sys::CommandCounterIncrement();
-        pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
-    }
-    Moment { pushed: true }
-}
-
-/// Goes to the transaction's own snapshot, with what the transaction has written. Call with SPI connected.
-pub fn own() -> Moment {
-    // SAFETY: as in `latest`.
-    unsafe {
-        pg_sys::CommandCounterIncrement();
-        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-    }
     Moment { pushed: true }
 }
 

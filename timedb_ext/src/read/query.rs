@@ -1,9 +1,9 @@
 //! Finding the segments of a read: one query of all that may overlap its range.
 
-use crate::error::Result;
+use crate::pg::error::Result;
+use crate::pg::spi::{Arg, Home, Query, Row, Statement};
+use crate::pg::time;
 use crate::series::SeriesInfo;
-use crate::spi::{Arg, Home, Query, Row, Statement};
-use crate::time;
 use pgrx::pg_sys::{self, Oid};
 use timedb_segment::{Bounds, Filter, class_width};
 

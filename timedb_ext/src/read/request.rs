@@ -7,7 +7,7 @@ use timedb_calendar::Cutoffs;
 use timedb_segment::{Filter, Mode, Points};
 
 /// What a read asks for.
-pub struct Request {
+pub struct ReadRequest {
     pub mode: Mode,
     pub series: SeriesFilter,
     pub range: Filter,
@@ -31,7 +31,7 @@ pub struct Request {
     pub mix_series: bool,
 }
 
-impl Request {
+impl ReadRequest {
     /// Everything of some series.
     pub fn new(mode: Mode, series: SeriesFilter) -> Self {
         Self {

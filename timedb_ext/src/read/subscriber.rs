@@ -1,8 +1,8 @@
 //! A database that gets timedb's tables by logical replication. Other writers' locks are the publisher's, and so is
 //! the order of their commits: up to when all writes have come over cannot be known here.
 
-use crate::error::{Error, Result};
-use crate::spi::Statement;
+use crate::pg::error::{Error, Result};
+use crate::pg::spi::Statement;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys;
 

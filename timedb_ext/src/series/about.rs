@@ -1,7 +1,7 @@
 //! What is told of one series: what it is, and how much of it there is since when.
 
-use crate::error::{Error, Result};
-use crate::spi::{Arg, Statement};
+use crate::pg::error::{Error, Result};
+use crate::pg::spi::{Arg, Statement};
 use pgrx::pg_sys;
 
 thread_local! {

@@ -2,12 +2,12 @@
 //! as long as it has no points, its unit.
 
 use super::{BYTEA_ARRAY, TEXT_ARRAY, create};
-use crate::error::{Error, Result, uuid_text};
-use crate::labels::{
+use crate::pg::error::{Error, Result, uuid_text};
+use crate::pg::locks;
+use crate::pg::spi::{Arg, Statement};
+use crate::series::labels::{
     Labels, check_description, check_new_name, check_new_unit, identity, value_hash, value_head,
 };
-use crate::locks;
-use crate::spi::{Arg, Statement};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder};
@@ -173,7 +173,7 @@ fn delete_labels(id: &[u8; 16], labels: &[(&str, &str)]) -> Result<()> {
 
 /// What of a series may change without its name; `None` leaves it as it is.
 #[derive(Debug, Default)]
-pub struct Update {
+pub struct SeriesUpdate {
     /// An empty one is none.
     pub description: Option<String>,
     pub unit: Option<String>,
@@ -183,7 +183,7 @@ pub struct Update {
 ///
 /// # Errors
 /// 42704 for an unknown id, 22023 for a bad text, 55000 for another unit of a series that has points.
-pub fn update(tenant: &[u8; 16], id: &[u8; 16], update: &Update) -> Result<bool> {
+pub fn update(tenant: &[u8; 16], id: &[u8; 16], update: &SeriesUpdate) -> Result<bool> {
     if let Some(description) = &update.description {
         check_description(description)?;
     }

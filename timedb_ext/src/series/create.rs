@@ -3,13 +3,13 @@
 use super::{
     BYTEA_ARRAY, DEFAULT_UNIT, NamedSeries, SeriesRef, TEXT_ARRAY, UUID_ARRAY, describe, uuid7,
 };
-use crate::error::{Error, Result};
-use crate::labels::{
+use crate::pg::error::{Error, Result};
+use crate::pg::locks;
+use crate::pg::spi::{Arg, Row, Statement};
+use crate::series::labels::{
     check_description, check_name, check_new_name, check_new_unit, check_unit, identity,
     refuse_nul, value_hash,
 };
-use crate::locks;
-use crate::spi::{Arg, Row, Statement};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys;
 use std::collections::HashMap;

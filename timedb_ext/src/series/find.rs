@@ -1,9 +1,9 @@
 //! The series of a read.
 
 use super::{SeriesFilter, SeriesInfo, UUID_ARRAY, labelled};
-use crate::error::{Error, Result};
-use crate::labels::Labels;
-use crate::spi::{Arg, Row, Statement};
+use crate::pg::error::{Error, Result};
+use crate::pg::spi::{Arg, Row, Statement};
+use crate::series::labels::Labels;
 use pgrx::pg_sys;
 
 /// A name that has no more series is where a filter by name and labels begins.

@@ -2,9 +2,9 @@
 //! filter with several labels had better begin with the rarest.
 
 use super::UUID_ARRAY;
-use crate::error::Result;
-use crate::labels::{Labels, value_hash, value_head};
-use crate::spi::{Arg, Row, Statement};
+use crate::pg::error::Result;
+use crate::pg::spi::{Arg, Row, Statement};
+use crate::series::labels::{Labels, value_hash, value_head};
 use pgrx::pg_sys::{self, Oid};
 
 /// How many series each label is asked for before one is found that has no more, and how that grows.

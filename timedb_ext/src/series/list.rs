@@ -2,8 +2,8 @@
 //! upload may have.
 
 use super::SeriesRef;
-use crate::error::Result;
-use crate::limits::{self, MAX_SERIES_BYTES, too_many};
+use crate::pg::error::Result;
+use crate::pg::limits::{self, MAX_SERIES_BYTES, too_many};
 
 /// Series in the order in which they were named.
 #[derive(Default)]

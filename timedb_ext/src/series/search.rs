@@ -4,15 +4,17 @@
 //! Few series with the labels asked for are fetched and sorted; otherwise the index by name is walked from
 //! where the page begins, and what it gives is filtered. So no page holds more than itself in memory.
 
+mod found;
 mod rows;
 mod words;
 
 pub use rows::rows;
 
 use super::{UUID_ARRAY, labelled};
-use crate::error::{Error, Result};
-use crate::labels::Labels;
-use crate::spi::{Arg, Row, Statement};
+use crate::pg::error::{Error, Result};
+use crate::pg::spi::{Arg, Row, Statement};
+use crate::series::labels::Labels;
+use found::FoundSeries;
 use pgrx::pg_sys::{self, Oid};
 use std::collections::HashSet;
 use words::Words;
@@ -94,26 +96,9 @@ pub struct Search {
     pub words: Option<String>,
 }
 
-/// A series found: by what it is sorted, and by what it is found.
-struct Found {
-    id: [u8; 16],
-    name: String,
-    description: Option<String>,
-}
-
-impl Found {
-    fn of(row: &Row) -> Result<Self> {
-        Ok(Self {
-            id: row.uuid(1)?,
-            name: row.text(2)?.unwrap_or_default(),
-            description: row.text(3)?,
-        })
-    }
-}
-
 /// The place in the order of series after which a page begins.
 #[derive(Clone, Default)]
-struct Place {
+struct PageStart {
     name: String,
     id: [u8; 16],
 }
@@ -126,7 +111,7 @@ pub fn page(search: &Search, most: usize, after: Option<[u8; 16]>) -> Result<Vec
     let mut place = after.map(place_of).transpose()?.unwrap_or_default();
     let mut page = Vec::new();
     if let Some(ids) = few_with_labels(search)? {
-        let begin = |found: &Found| (found.name.as_str(), found.id) > (&place.name, place.id);
+        let begin = |found: &FoundSeries| (found.name.as_str(), found.id) > (&place.name, place.id);
         let mut found = those(search, &ids)?;
         found.retain(begin);
         found.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
@@ -169,7 +154,7 @@ pub fn count(search: &Search) -> Result<i64> {
     if let Some(ids) = few_with_labels(search)? {
         return Ok(those(search, &ids)?.len() as i64);
     }
-    let (mut n, mut place) = (0, Place::default());
+    let (mut n, mut place) = (0, PageStart::default());
     loop {
         let (ids, last) = walk(search, &place, STEP)?;
         n += ids.len() as i64;
@@ -181,12 +166,12 @@ pub fn count(search: &Search) -> Result<i64> {
     }
 }
 
-fn place_of(id: [u8; 16]) -> Result<Place> {
+fn place_of(id: [u8; 16]) -> Result<PageStart> {
     let mut place = None;
     NAME_OF.with(|s| {
         s.run(true, &[Arg::uuid(&id)], |row| {
             let name = row.text(1)?.unwrap_or_default();
-            place = Some(Place { name, id });
+            place = Some(PageStart { name, id });
             Ok(())
         })
     })?;
@@ -202,12 +187,12 @@ fn few_with_labels(search: &Search) -> Result<Option<Vec<[u8; 16]>>> {
 }
 
 /// Those of the series that the rest of the search wants.
-fn those(search: &Search, ids: &[[u8; 16]]) -> Result<Vec<Found>> {
+fn those(search: &Search, ids: &[[u8; 16]]) -> Result<Vec<FoundSeries>> {
     let words = search.words.as_deref().map(Words::new);
     let mut found = Vec::new();
     THESE.with(|s| {
         s.run(true, &[Arg::uuids(ids.iter())], |row| {
-            let one = Found::of(row)?;
+            let one = FoundSeries::of(row)?;
             let name = one.name.as_str();
             if search.name.as_ref().is_none_or(|wanted| wanted == name)
                 && search
@@ -225,19 +210,23 @@ fn those(search: &Search, ids: &[[u8; 16]]) -> Result<Vec<Found>> {
 }
 
 /// Looks at the next `step` series by name: those that are wanted, and where to go on, `None` at the end.
-fn walk(search: &Search, from: &Place, step: usize) -> Result<(Vec<[u8; 16]>, Option<Place>)> {
+fn walk(
+    search: &Search,
+    from: &PageStart,
+    step: usize,
+) -> Result<(Vec<[u8; 16]>, Option<PageStart>)> {
     let words = search.words.as_deref().map(Words::new);
     let prefix = search.prefix.as_deref().unwrap_or_default();
     let mut looked_at = 0;
     let mut last = None;
     let mut ids = Vec::new();
     let each = |row: &Row| {
-        let one = Found::of(row)?;
+        let one = FoundSeries::of(row)?;
         looked_at += 1;
         if words.as_ref().is_none_or(|words| words.are_in(&one)) {
             ids.push(one.id);
         }
-        last = Some(Place {
+        last = Some(PageStart {
             name: one.name,
             id: one.id,
         });

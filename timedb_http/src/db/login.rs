@@ -18,7 +18,7 @@ const WITH_PROOF: &str = "SELECT timedb.authenticate_proof($1)";
 /// As with a proof, the parameters that come next are nothing for a log.
 const WITHOUT_KEY: &str = "SELECT timedb.authenticate(NULL), timedb.hide_parameters()";
 
-/// The DETAIL by which the extension says that it asked something else (timedb_ext, `auth/challenge.rs`).
+/// The DETAIL by which the extension says that it asked something else (timedb_ext, `identity/challenge.rs`).
 const OTHER_CHALLENGE: &str = "The proof answers another challenge than this session's last one.";
 
 /// What a connection knows of its session.

@@ -39,7 +39,7 @@ fn points(valid_time: Vec<i64>, value: Vec<f64>, known_time: i64) -> Points {
         nulls: None,
         known_time: Column::Constant(known_time),
         change_time: Column::Constant(known_time + 3_456_789),
-        version: Column::Constant(known_time / 7),
+        value_id: Column::Constant(known_time / 7),
         batch: Column::Constant([3; 16]),
         notes: None,
     }

@@ -15,7 +15,7 @@ use crate::{
 ///
 /// # Errors
 /// If the blob is damaged, belongs to another key or other bounds, or was written by a newer
-/// version.
+/// value_id.
 pub fn decode(key: &SegmentKey, bounds: &Bounds, blob: &[u8]) -> Result<Points, SegmentError> {
     decode_range(key, bounds, blob, None, None)
 }
@@ -65,7 +65,7 @@ pub fn decode_range(
         nulls: marks.map(|marks| marks.nulls),
         known_time: integers(ColumnId::KnownTime, bounds.min_known)?,
         change_time: integers(ColumnId::ChangeTime, bounds.min_change)?,
-        version: integers(ColumnId::Version, 0)?,
+        value_id: integers(ColumnId::ValueId, 0)?,
         batch: decode_batches(codec, n, range.clone(), reader)?,
         notes: notes::decode(&columns, n, range)?,
         valid_time,

@@ -16,7 +16,7 @@ pub(crate) const ONE_BATCH: u8 = 0;
 pub(crate) const BATCHES: u8 = 1;
 
 /// Writes points, in ascending order of (valid_time, valid_time_end, known_time, change_time,
-/// version), as a segment.
+/// value_id), as a segment.
 ///
 /// # Errors
 /// If there are no points, too many, columns of different lengths, points out of order, or values
@@ -37,7 +37,7 @@ pub fn encode(key: &SegmentKey, points: &Points) -> Result<Segment, SegmentError
     for (id, column, base) in [
         (ColumnId::KnownTime, &points.known_time, bounds.min_known),
         (ColumnId::ChangeTime, &points.change_time, bounds.min_change),
-        (ColumnId::Version, &points.version, 0),
+        (ColumnId::ValueId, &points.value_id, 0),
     ] {
         frame.column(id, |out| Ok(ints::encode_column(column, base, out)))?;
     }

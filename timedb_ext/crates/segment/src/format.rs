@@ -28,7 +28,7 @@
 //! | 2 | value | values | every value is null |
 //! | 3 | known_time | integers, base min_known | never |
 //! | 4 | change_time | integers, base min_change | never |
-//! | 5 | version | integers, base 0 | never |
+//! | 5 | value_id | integers, base 0 | never |
 //! | 6 | batch | batches | never |
 //! | 7 | valid_time_end | ends | no point has an end |
 //! | 8 | nulls | nulls | no value is null |
@@ -100,7 +100,7 @@ pub enum ColumnId {
     Value = 2,
     KnownTime = 3,
     ChangeTime = 4,
-    Version = 5,
+    ValueId = 5,
     Batch = 6,
     ValidTimeEnd = 7,
     Nulls = 8,

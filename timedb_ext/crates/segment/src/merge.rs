@@ -27,9 +27,9 @@ const COMPACT: usize = 1 << 18;
 /// Which versions of a point are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Per (valid_time, valid_time_end) the greatest (known_time, change_time, version).
+    /// Per (valid_time, valid_time_end) the greatest (known_time, change_time, value_id).
     Flat,
-    /// Per (known_time, valid_time, valid_time_end) the greatest (change_time, version).
+    /// Per (known_time, valid_time, valid_time_end) the greatest (change_time, value_id).
     Overlapping,
     /// All of them.
     Versions,

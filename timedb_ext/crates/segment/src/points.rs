@@ -93,7 +93,7 @@ impl<T: Copy + PartialEq> Column<T> {
 }
 
 /// Columns of one series, in ascending order of (valid_time, valid_time_end, known_time,
-/// change_time, version).
+/// change_time, value_id).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Points {
     /// The instant that each value is about, or the start of its interval.
@@ -109,7 +109,7 @@ pub struct Points {
     /// When each version was written.
     pub change_time: Column<i64>,
     /// The id of the write, which decides between versions of the same times.
-    pub version: Column<i64>,
+    pub value_id: Column<i64>,
     /// The batch that each point was written by.
     pub batch: Column<[u8; 16]>,
     /// What versions say beside their value; None if none says anything.
@@ -124,7 +124,7 @@ pub struct Stamp {
     /// When the version was written.
     pub change_time: i64,
     /// The id of the write.
-    pub version: i64,
+    pub value_id: i64,
 }
 
 impl Points {
@@ -162,7 +162,7 @@ impl Points {
         Stamp {
             known_time: self.known_time.get(i),
             change_time: self.change_time.get(i),
-            version: self.version.get(i),
+            value_id: self.value_id.get(i),
         }
     }
 
@@ -171,7 +171,7 @@ impl Points {
         Some(Stamp {
             known_time: self.known_time.constant()?,
             change_time: self.change_time.constant()?,
-            version: self.version.constant()?,
+            value_id: self.value_id.constant()?,
         })
     }
 
@@ -187,7 +187,7 @@ impl Points {
             nulls: self.nulls.as_ref().map(|c| pick(c, positions)),
             known_time: self.known_time.select(positions),
             change_time: self.change_time.select(positions),
-            version: self.version.select(positions),
+            value_id: self.value_id.select(positions),
             batch: self.batch.select(positions),
             notes: self
                 .notes
@@ -209,7 +209,7 @@ impl Points {
         for column in [
             &mut self.known_time,
             &mut self.change_time,
-            &mut self.version,
+            &mut self.value_id,
         ] {
             column.truncate(n);
         }
@@ -227,7 +227,7 @@ impl Points {
             && self.nulls.as_ref().is_none_or(|c| c.len() == n)
             && self.known_time.fits(n)
             && self.change_time.fits(n)
-            && self.version.fits(n)
+            && self.value_id.fits(n)
             && self.batch.fits(n)
             && self.notes.as_ref().is_none_or(|c| c.len() == n)
     }

@@ -40,7 +40,7 @@ fn segments() -> Vec<Segment> {
                     false => Column::Constant(5),
                 },
                 change_time: Column::Constant(6),
-                version: match rich {
+                value_id: match rich {
                     true => Column::Each((0..n as i64).map(|i| i / 7 * 1_000_003).collect()),
                     false => Column::Constant(7),
                 },
@@ -88,7 +88,7 @@ fn fits(points: &Points) -> bool {
         && points.valid_time_end.as_ref().is_none_or(|c| c.len() == n)
         && points.known_time.fits(n)
         && points.change_time.fits(n)
-        && points.version.fits(n)
+        && points.value_id.fits(n)
         && points.batch.fits(n)
         && points.notes.as_ref().is_none_or(|c| c.len() == n)
 }

@@ -1,8 +1,5 @@
 //! The aggregates by their names, in SQL, in packed columns and as columns of an aggregation.
 
-use crate::error::{Error, Result};
-use crate::limits::{MAX_AGGREGATES, too_many};
-use pgrx::datum::Array;
 use timedb_segment::aggregate::Buckets;
 
 /// An aggregate of the values of a bucket; its number stands in packed columns.
@@ -32,7 +29,8 @@ impl Aggregate {
         Self::TimeWeightedAvg,
     ];
 
-    fn name(self) -> &'static str {
+    /// Its name in SQL.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Count => "count",
             Self::Avg => "avg",
@@ -58,37 +56,4 @@ impl Aggregate {
             Self::TimeWeightedAvg => &buckets.time_weighted_avg,
         }
     }
-}
-
-/// The aggregates with these names, each of them once; all where nothing is said.
-///
-/// # Errors
-/// 22023 for a name that is none of an aggregate, 54000 for too many.
-pub(super) fn chosen(names: Option<Array<&str>>) -> Result<Vec<Aggregate>> {
-    let Some(names) = names else {
-        return Ok(Aggregate::ALL.to_vec());
-    };
-    if names.len() > MAX_AGGREGATES {
-        return Err(too_many(
-            "a read",
-            MAX_AGGREGATES,
-            "aggregates",
-            names.len(),
-            "Name each of them once.",
-        ));
-    }
-    let mut chosen = Vec::new();
-    for name in names.iter() {
-        let name = name.unwrap_or("NULL");
-        let aggregate = Aggregate::ALL.into_iter().find(|a| a.name() == name);
-        let aggregate = aggregate.ok_or_else(|| {
-            Error::invalid(format!("unknown aggregate \"{name}\"")).hint(
-                "The aggregates are count, avg, sum, min, max, first, last and time_weighted_avg.",
-            )
-        })?;
-        if !chosen.contains(&aggregate) {
-            chosen.push(aggregate);
-        }
-    }
-    Ok(chosen)
 }

@@ -1,9 +1,9 @@
 //! The columns of the series of a page, fetched a few at a time as they are asked for.
 
-use crate::error::{Error, Result};
+use crate::identity::settings;
+use crate::pg::error::{Error, Result};
+use crate::pg::spi::{Arg, Statement, connected};
 use crate::series::UUID_ARRAY;
-use crate::settings;
-use crate::spi::{Arg, Statement, connected};
 use pgrx::pg_sys;
 use std::collections::VecDeque;
 

@@ -1,7 +1,7 @@
 //! Texts against names: the first text after all that begin with a prefix, and words that stand
 //! somewhere in them.
 
-use super::Found;
+use super::found::FoundSeries;
 
 /// The least text that comes after all that begin with the prefix, by the characters' numbers; `None` where
 /// nothing does.
@@ -31,7 +31,7 @@ impl Words {
     }
 
     /// Whether name or description has the text.
-    pub fn are_in(&self, series: &Found) -> bool {
+    pub fn are_in(&self, series: &FoundSeries) -> bool {
         let has = |text: &str| text.to_lowercase().contains(&self.0);
         has(&series.name) || series.description.as_deref().is_some_and(has)
     }

@@ -7,7 +7,7 @@ use super::{Mode, Slice};
 use crate::{Column, Notes, Points};
 
 /// Points of one series, in ascending order of (valid_time, valid_time_end, known_time,
-/// change_time, version).
+/// change_time, value_id).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Merged {
     /// The instant that each value is about, or the start of its interval.
@@ -23,7 +23,7 @@ pub struct Merged {
     /// When each version was written; empty but in [`Mode::Versions`].
     pub change_time: Vec<i64>,
     /// The id of each write; empty but in [`Mode::Versions`].
-    pub version: Vec<i64>,
+    pub value_id: Vec<i64>,
     /// The batch of each version; empty but in [`Mode::Versions`].
     pub batch: Vec<[u8; 16]>,
     /// What versions say beside their value; None but in [`Mode::Versions`], and if none says anything.
@@ -87,7 +87,7 @@ pub(super) fn whole(points: Points, from: usize, wanted: Wanted) -> Merged {
     Merged {
         known_time: each(wanted.known_time, points.known_time, n, from),
         change_time: each(versions, points.change_time, n, from),
-        version: each(versions, points.version, n, from),
+        value_id: each(versions, points.value_id, n, from),
         batch: each(versions, points.batch, n, from),
         notes: points
             .notes
@@ -149,7 +149,7 @@ impl Output {
         }
         if self.wanted.versions {
             extend(&mut merged.change_time, &points.change_time, range.clone());
-            extend(&mut merged.version, &points.version, range.clone());
+            extend(&mut merged.value_id, &points.value_id, range.clone());
             extend(&mut merged.batch, &points.batch, range.clone());
         }
         if let Some(all) = &mut merged.notes {
@@ -184,8 +184,8 @@ impl Output {
                 .change_time
                 .extend(rows.iter().map(|(points, i)| points.change_time.get(i)));
             merged
-                .version
-                .extend(rows.iter().map(|(points, i)| points.version.get(i)));
+                .value_id
+                .extend(rows.iter().map(|(points, i)| points.value_id.get(i)));
             merged
                 .batch
                 .extend(rows.iter().map(|(points, i)| points.batch.get(i)));

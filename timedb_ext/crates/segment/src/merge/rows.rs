@@ -200,9 +200,9 @@ pub(super) fn survivors(cluster: &[Slice<'_>], mode: Mode) -> Points {
                 .map(|(points, i)| points.change_time.get(i))
                 .collect(),
         ),
-        version: Column::of(
+        value_id: Column::of(
             rows.iter()
-                .map(|(points, i)| points.version.get(i))
+                .map(|(points, i)| points.value_id.get(i))
                 .collect(),
         ),
         batch: Column::Constant([0; 16]),

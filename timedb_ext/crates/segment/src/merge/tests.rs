@@ -28,18 +28,18 @@ fn points(versions: &[Version], constant: bool) -> Points {
         nulls: nulls.contains(&true).then_some(nulls),
         known_time: stamp(|v| v.2),
         change_time: stamp(|v| v.3),
-        version: stamp(|v| v.4),
+        value_id: stamp(|v| v.4),
         batch: Column::of(each(versions, |v| batch(v.4))),
         notes: Some(each(versions, |v| note(v.4))),
     }
 }
 
 /// The batch and the note follow from the write, so that what comes out can be checked.
-fn batch(version: i64) -> [u8; 16] {
+fn batch(value_id: i64) -> [u8; 16] {
     [version as u8; 16]
 }
 
-fn note(version: i64) -> Option<Rc<Note>> {
+fn note(value_id: i64) -> Option<Rc<Note>> {
     (version % 3 == 0).then(|| {
         Rc::new(Note {
             annotation: Some(version.to_string()),
@@ -78,7 +78,7 @@ fn model(versions: &[Version], mode: Mode, filter: &Filter) -> Vec<Version> {
 fn rows(merged: &Merged) -> Vec<Version> {
     (0..merged.len())
         .map(|i| {
-            if let Some(&version) = merged.version.get(i) {
+            if let Some(&version) = merged.value_id.get(i) {
                 assert_eq!(merged.batch[i], batch(version));
                 let note_of = |notes: &crate::Notes| notes[i].clone();
                 assert_eq!(merged.notes.as_ref().and_then(note_of), note(version));
@@ -92,7 +92,7 @@ fn rows(merged: &Merged) -> Vec<Version> {
                     .map_or(NO_END, |ends| ends[i]),
                 merged.known_time.get(i).copied().unwrap_or(0),
                 merged.change_time.get(i).copied().unwrap_or(0),
-                merged.version.get(i).copied().unwrap_or(0),
+                merged.value_id.get(i).copied().unwrap_or(0),
                 (!null).then_some(merged.value[i] as i64),
             )
         })

@@ -88,7 +88,7 @@ pub fn columns(n: usize) -> impl Strategy<Value = Points> {
     ];
     let stamps = (stamps(n), stamps(n), stamps(n));
     (starts, ends, values, nulls, stamps, batch, notes(n)).prop_map(
-        move |(starts, ends, value, nulls, (known_time, change_time, version), batch, notes)| {
+        move |(starts, ends, value, nulls, (known_time, change_time, value_id), batch, notes)| {
             let ends = match ends {
                 Column::Constant(NO_END) => None,
                 // A constant is a length here.

@@ -25,7 +25,7 @@ fn plain(valid_time: Vec<i64>, value: Vec<f64>) -> Points {
         nulls: None,
         known_time: Column::Constant(START),
         change_time: Column::Constant(START + 1_234_567),
-        version: Column::Constant(1),
+        value_id: Column::Constant(1),
         batch: Column::Constant([3; 16]),
         notes: None,
     }
@@ -50,7 +50,7 @@ fn round_trip(points: &Points) -> usize {
     }
     assert_eq!(back.known_time.to_vec(n), points.known_time.to_vec(n));
     assert_eq!(back.change_time.to_vec(n), points.change_time.to_vec(n));
-    assert_eq!(back.version.to_vec(n), points.version.to_vec(n));
+    assert_eq!(back.value_id.to_vec(n), points.value_id.to_vec(n));
     assert_eq!(back.batch.to_vec(n), points.batch.to_vec(n));
     assert_eq!(back.notes, points.notes);
     for (column, (min, max)) in [
@@ -205,7 +205,7 @@ fn unsound_points_are_refused() {
         ..good.clone()
     }));
     assert!(refused(Points {
-        version: Column::Each(vec![1; 11]),
+        value_id: Column::Each(vec![1; 11]),
         ..good
     }));
     let many = (1 << 20) + 1;

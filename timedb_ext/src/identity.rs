@@ -1,0 +1,11 @@
+//! Who the caller is: keys and proofs of them, the settings that say whose data can be seen, who may write.
+//! Knows nothing of series or points.
+
+pub mod auth;
+pub mod challenge;
+pub mod hidden;
+pub mod key_use;
+pub mod new_key;
+pub mod nobody;
+pub mod settings;
+pub mod writer;

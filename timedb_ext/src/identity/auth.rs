@@ -1,0 +1,127 @@
+//! Authentication: from a key, or the proof of one, to the settings that say who the caller is (settings.rs).
+//!
+//! Looking up goes through SPI as timedb_keeper, the functions' owner, with the caller's snapshot
+//! and nothing written: it works in READ ONLY transactions and on a standby.
+
+use crate::identity::challenge;
+use crate::identity::settings::{Access, Identity};
+use crate::pg::error::{Error, Result};
+use crate::pg::spi::{self, Arg, Statement};
+use pgrx::{PgSqlErrorCode, pg_sys};
+use std::ffi::CStr;
+use timedb_key::proof::{self, Claim, Tag};
+
+const NO_KEY: &str = "invalid or inactive API key";
+
+/// The tenant of a store without authentication.
+const DEFAULT_TENANT: [u8; 16] = [0; 16];
+
+thread_local! {
+    // By a part of the hash: who reads along, and knows all of it, could take the mask off a proof.
+    static FIND_KEY: Statement = const {
+        Statement::new(
+            c"SELECT k.key_hash, k.tenant_id, k.user_id, k.key_id, k.access \
+              FROM timedb.api_keys k \
+              JOIN timedb.users u ON u.tenant_id OPERATOR(pg_catalog.=) k.tenant_id \
+                                 AND u.user_id OPERATOR(pg_catalog.=) k.user_id \
+              WHERE k.key_tag OPERATOR(pg_catalog.=) $1 AND u.active AND k.revoked_at IS NULL \
+              AND (k.not_before IS NULL OR k.not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) \
+              AND (k.expires_at IS NULL OR k.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp())",
+            &[pg_sys::BYTEAOID],
+            &[pg_sys::BYTEAOID, pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::TEXTOID],
+        )
+    };
+    static STORE_IS_OPEN: Statement = const {
+        Statement::new(
+            c"SELECT true FROM timedb.settings s WHERE s.name OPERATOR(pg_catalog.=) 'auth_required' \
+              AND s.value OPERATOR(pg_catalog.=) 'false'::pg_catalog.jsonb",
+            &[],
+            &[pg_sys::BOOLOID],
+        )
+    };
+}
+
+/// Whose key it is; without one the default tenant's, where the store is open.
+///
+/// # Errors
+/// 28000 for a key that is not accepted, always with the same words; 55000 as [`refused`].
+pub fn owner_of(key: Option<&str>) -> Result<Identity> {
+    let key = match key {
+        Some(key) if !key.is_empty() => key,
+        _ => return without_key(),
+    };
+    if timedb_key::check(key).is_err() {
+        return Err(refused(NO_KEY)?);
+    }
+    let hash = timedb_key::hash(key);
+    find(&proof::tag(&hash), |stored| *stored == hash)
+}
+
+/// Whose key a proof is of.
+///
+/// # Errors
+/// As [`owner_of`] and [`challenge::take`].
+pub fn owner_who_proves(proof: Option<&[u8]>) -> Result<Identity> {
+    let Some(claim) = Claim::parse(proof.unwrap_or_default()) else {
+        return Err(refused(NO_KEY)?);
+    };
+    challenge::take(&claim)?;
+    find(&claim.tag, |stored| claim.is_of(stored))
+}
+
+/// Whose key it is. Every reason to refuse a key is the same error, so that a guesser learns
+/// nothing from it.
+fn find(tag: &Tag, is_it: impl Fn(&[u8; 32]) -> bool) -> Result<Identity> {
+    let mut found = None;
+    spi::connected(|| {
+        FIND_KEY.with(|find| {
+            find.run(true, &[Arg::bytea(tag)], |row| {
+                if row.bytea(1, |stored| Ok(stored.try_into().is_ok_and(&is_it)))? {
+                    found = Some(Identity {
+                        tenant: Some(row.uuid(2)?),
+                        user: Some(row.uuid(3)?),
+                        key: Some(row.uuid(4)?),
+                        access: row.text(5)?.as_deref().and_then(Access::parse),
+                    });
+                }
+                Ok(())
+            })
+        })
+    })?;
+    match found {
+        Some(who) => Ok(who),
+        None => Err(refused(NO_KEY)?),
+    }
+}
+
+fn without_key() -> Result<Identity> {
+    let open = spi::connected(|| STORE_IS_OPEN.with(|find| find.run(true, &[], |_| Ok(()))))? > 0;
+    if !open {
+        return Err(refused("API key required")?);
+    }
+    Ok(Identity {
+        tenant: Some(DEFAULT_TENANT),
+        access: Some(Access::ReadWrite),
+        ..Identity::NOBODY
+    })
+}
+
+/// The error of a key that is not accepted.
+///
+/// # Errors
+/// 55000 where no key could be: policies show keys to timedb_keeper by that name.
+fn refused(message: &str) -> Result<Error> {
+    // SAFETY: the owner of the function that runs, whom the catalog has a name of.
+    let role = unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(pg_sys::GetUserId(), false)) };
+    if role != c"timedb_keeper" {
+        return Err(Error::new(
+            PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "keys cannot be looked up: the function does not run as timedb_keeper",
+        )
+        .hint("timedb.isolation_problems() says what to repair."));
+    }
+    Ok(Error::new(
+        PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+        message,
+    ))
+}

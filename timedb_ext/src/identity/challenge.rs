@@ -1,0 +1,49 @@
+//! Challenges of this session: what a proof of a key answers (crate timedb_key, `proof`). A proof that somebody
+//! reads in a log is worth nothing: it is good once, here, and has been used.
+
+use crate::pg::error::{Error, Result};
+use crate::pg::random;
+use pgrx::PgSqlErrorCode;
+use std::cell::Cell;
+use timedb_key::proof::{Challenge, Claim};
+
+/// By this detail a program knows that it has to ask for a challenge again (timedb_http, `db/login.rs`).
+const OTHER_CHALLENGE: &str = "The proof answers another challenge than this session's last one.";
+
+thread_local! {
+    // What was asked last, and the greatest count that has answered it. Not undone by a rollback, so that no
+    // proof is good twice.
+    static ASKED: Cell<Option<(Challenge, u64)>> = const { Cell::new(None) };
+}
+
+/// Asks anew; answers to what was asked before are worth nothing from now on.
+///
+/// # Errors
+/// XX000 when there are no random bytes.
+pub fn ask() -> Result<Challenge> {
+    let mut challenge = Challenge::default();
+    random::fill(&mut challenge)?;
+    ASKED.set(Some((challenge, 0)));
+    Ok(challenge)
+}
+
+/// Takes an answer, if it is one, and for the last time.
+///
+/// # Errors
+/// 55000 with the detail that programs know.
+pub fn take(claim: &Claim) -> Result<()> {
+    match ASKED.get() {
+        Some((challenge, last)) if challenge == claim.challenge && last < claim.count => {
+            ASKED.set(Some((challenge, claim.count)));
+            Ok(())
+        }
+        _ => Err(Error::new(
+            PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "the proof is not for this session, or was used before",
+        )
+        .detail(OTHER_CHALLENGE)
+        .hint(
+            "Ask timedb.challenge() in the same transaction, and make a proof with the next count.",
+        )),
+    }
+}

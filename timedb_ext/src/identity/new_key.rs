@@ -1,0 +1,60 @@
+//! Keys on their way into the store. What a statement is given or holds as a constant can be printed by other
+//! extensions; so a new key waits here, and the statement that stores it asks for what is kept of it.
+
+use crate::pg::error::{Error, Result};
+use crate::pg::random;
+use std::cell::RefCell;
+use timedb_key::{Format, Problem};
+
+/// What the store keeps of a key.
+pub struct Kept {
+    pub hash: [u8; 32],
+    pub prefix: String,
+    pub legacy: bool,
+}
+
+/// So many characters are kept, to tell keys apart.
+const PREFIX: usize = 12;
+
+thread_local! {
+    // Set and taken within one call of a function of administration.
+    static WAITING: RefCell<Option<Kept>> = const { RefCell::new(None) };
+}
+
+/// A new key, which waits.
+///
+/// # Errors
+/// XX000 when there are no random bytes.
+pub fn generate() -> Result<String> {
+    let mut random = [0; 32];
+    random::fill(&mut random)?;
+    let key = timedb_key::from_random(random);
+    wait(&key, Format::Timedb);
+    Ok(key)
+}
+
+/// Lets a key wait that somebody has brought.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn bring(key: &str) -> std::result::Result<(), Problem> {
+    wait(key, timedb_key::check(key)?);
+    Ok(())
+}
+
+/// The key that waits, for the last time.
+///
+/// # Errors
+/// XX000 if none does.
+pub fn take() -> Result<Kept> {
+    let kept = WAITING.with_borrow_mut(Option::take);
+    kept.ok_or_else(|| Error::internal("there is no key to store"))
+}
+
+fn wait(key: &str, format: Format) {
+    WAITING.set(Some(Kept {
+        hash: timedb_key::hash(key),
+        prefix: key.chars().take(PREFIX).collect(),
+        legacy: format == Format::Legacy,
+    }));
+}

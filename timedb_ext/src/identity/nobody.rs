@@ -1,0 +1,54 @@
+//! What a caller is told whom nobody has authenticated: reads are empty then, as if there were no data. A warning
+//! says so; it is never an error, because no rows are a right answer.
+
+use crate::identity::settings;
+use pgrx::pg_sys::{self, panic::ErrorReport};
+use pgrx::{PgLogLevel, PgSqlErrorCode, function_name};
+use std::cell::Cell;
+
+thread_local! {
+    // When the statement began that was last warned.
+    static WARNED: Cell<pg_sys::TimestampTz> = const { Cell::new(pg_sys::TimestampTz::MIN) };
+}
+
+/// Warns, once a statement, unless there is a tenant. Reads call it; returns whether there is one.
+pub fn warn() -> bool {
+    if settings::tenant().is_some() {
+        return true;
+    }
+    // SAFETY: both read the backend's own state. A worker's leader warns.
+    let (statement, worker) = unsafe {
+        (
+            pg_sys::GetCurrentStatementStartTimestamp(),
+            pg_sys::ParallelWorkerNumber >= 0,
+        )
+    };
+    if !worker && WARNED.replace(statement) != statement {
+        ErrorReport::new(
+            PgSqlErrorCode::ERRCODE_WARNING,
+            "nobody is authenticated: timedb shows no rows",
+            function_name!(),
+        )
+        .set_hint(
+            "Call timedb.authenticate(key) in this transaction, or timedb.login(key) and COMMIT. A rollback undoes a login of \
+             its transaction, and DISCARD ALL ends it, which pools send.",
+        )
+        .report(PgLogLevel::WARNING);
+    }
+    false
+}
+
+/// Says of a login inside a transaction block that a rollback undoes it: with many drivers every statement is
+/// inside one, and any error ends it so.
+pub fn tell_of_rollback() {
+    // SAFETY: only reads the transaction's state.
+    if unsafe { pg_sys::IsTransactionBlock() } {
+        ErrorReport::new(
+            PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+            "the login is undone if this transaction is rolled back, also after an error",
+            function_name!(),
+        )
+        .set_hint("COMMIT before anything else.")
+        .report(PgLogLevel::NOTICE);
+    }
+}

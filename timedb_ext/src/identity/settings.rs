@@ -1,0 +1,311 @@
+//! The four settings that say who the caller is, and their guard. Nothing else sets or reads them.
+//!
+//! Only superusers may set them (PGC_SUSET), and [`set`] does so in the library's name. A value from
+//! anywhere but a running session is refused: what was given before the library was loaded (SET,
+//! PGOPTIONS, ALTER ROLE ... SET) was never checked by anyone.
+
+use crate::pg::error::{Error, Result, uuid_text};
+use crate::pg::options::{self, Span};
+use pgrx::{PgSqlErrorCode, pg_sys};
+use std::cell::Cell;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+const TENANT: &CStr = c"timedb.tenant_id";
+const USER: &CStr = c"timedb.user_id";
+const KEY: &CStr = c"timedb.key_id";
+const ACCESS: &CStr = c"timedb.access";
+
+/// True while the variables come into being: then PostgreSQL hands over what stood under their
+/// names before.
+static DEFINING: AtomicBool = AtomicBool::new(false);
+
+// Where PostgreSQL keeps the texts. The parsed values below are what counts.
+static TENANT_TEXT: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+static USER_TEXT: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+static KEY_TEXT: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+static ACCESS_TEXT: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+
+thread_local! {
+    // Parsed by the assign hooks, so that policies pay nanoseconds for the tenant.
+    static IDENTITY: Cell<Identity> = const { Cell::new(Identity::NOBODY) };
+    // Counts the changes of the tenant, so that a scan notices one by looking at a single number.
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Who the caller is.
+#[derive(Clone, Copy)]
+pub struct Identity {
+    /// Whose data can be seen; `None` is nobody.
+    pub tenant: Option<[u8; 16]>,
+    /// The authenticated user.
+    pub user: Option<[u8; 16]>,
+    /// The key that authenticated.
+    pub key: Option<[u8; 16]>,
+    /// Whether that key may write.
+    pub access: Option<Access>,
+}
+
+/// What a key allows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everything in its tenant.
+    ReadWrite,
+    /// Reading only.
+    ReadOnly,
+}
+
+impl Access {
+    /// The spelling in `api_keys.access` and in the setting.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ReadWrite => "read_write",
+            Self::ReadOnly => "read_only",
+        }
+    }
+
+    /// Reads what [`Access::name`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::ReadWrite, Self::ReadOnly]
+            .into_iter()
+            .find(|access| access.name() == text)
+    }
+}
+
+impl Identity {
+    /// The state of a fresh session.
+    pub const NOBODY: Self = Self {
+        tenant: None,
+        user: None,
+        key: None,
+        access: None,
+    };
+}
+
+/// Who the caller is.
+pub fn identity() -> Identity {
+    IDENTITY.get()
+}
+
+/// The current tenant.
+pub fn tenant() -> Option<[u8; 16]> {
+    IDENTITY.get().tenant
+}
+
+/// A number that is another one after each change of the tenant.
+pub fn tenant_changes() -> u64 {
+    CHANGES.get()
+}
+
+/// What becomes of a read that was begun as one tenant and goes on as another: its rows are the
+/// former tenant's.
+pub fn refuse_changed_tenant() -> Error {
+    Error::new(
+        PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "the tenant changed while this read was open",
+    )
+    .hint("Close the cursor before the session authenticates as another tenant.")
+}
+
+/// The authenticated user, if the tenant has come from a user's key.
+pub fn user() -> Option<[u8; 16]> {
+    IDENTITY.get().user
+}
+
+/// Whether the key that authenticated may only read.
+pub fn access_is_read_only() -> bool {
+    IDENTITY.get().access == Some(Access::ReadOnly)
+}
+
+/// Makes `who` the caller's identity for `span`.
+///
+/// # Errors
+/// XX000 when PostgreSQL does not take a value; it raises its own errors.
+pub fn set(who: Identity, span: Span) -> Result<()> {
+    let id = |id: Option<[u8; 16]>| id.map(|id| uuid_text(&id)).unwrap_or_default();
+    options::set_option(TENANT, &id(who.tenant), span)?;
+    options::set_option(USER, &id(who.user), span)?;
+    options::set_option(KEY, &id(who.key), span)?;
+    options::set_option(ACCESS, who.access.map_or("", Access::name), span)
+}
+
+/// Defines the variables; called once, when the library is loaded.
+pub fn define() {
+    DEFINING.store(true, Ordering::Relaxed);
+    let uuid = check_uuid as CheckHook;
+    define_one(
+        TENANT,
+        c"The authenticated tenant.",
+        &TENANT_TEXT,
+        uuid,
+        assign_tenant,
+    );
+    define_one(
+        USER,
+        c"The authenticated user.",
+        &USER_TEXT,
+        uuid,
+        assign_user,
+    );
+    define_one(
+        KEY,
+        c"The key that authenticated.",
+        &KEY_TEXT,
+        uuid,
+        assign_key,
+    );
+    define_one(
+        ACCESS,
+        c"What the key allows.",
+        &ACCESS_TEXT,
+        check_access,
+        assign_access,
+    );
+    DEFINING.store(false, Ordering::Relaxed);
+    // A misspelt timedb.* setting is an error from now on.
+    // SAFETY: the name ends in NUL and PostgreSQL copies it.
+    unsafe { pg_sys::MarkGUCPrefixReserved(c"timedb".as_ptr()) };
+}
+
+type CheckHook = unsafe extern "C-unwind" fn(
+    *mut *mut c_char,
+    *mut *mut c_void,
+    pg_sys::GucSource::Type,
+) -> bool;
+type AssignHook = unsafe extern "C-unwind" fn(*const c_char, *mut c_void);
+
+fn define_one(
+    name: &'static CStr,
+    description: &'static CStr,
+    text: &'static AtomicPtr<c_char>,
+    check: CheckHook,
+    assign: AssignHook,
+) {
+    let flags = pg_sys::GUC_NO_SHOW_ALL | pg_sys::GUC_NOT_IN_SAMPLE | pg_sys::GUC_DISALLOW_IN_FILE;
+    // SAFETY: names, descriptions and the place of the text live for ever. The empty boot value is
+    // also what RESET and DISCARD ALL go back to.
+    unsafe {
+        pg_sys::DefineCustomStringVariable(
+            name.as_ptr(),
+            description.as_ptr(),
+            c"Set by timedb.authenticate() and timedb.login().".as_ptr(),
+            text.as_ptr(),
+            c"".as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            flags as c_int,
+            Some(check),
+            Some(assign),
+            None,
+        );
+    }
+}
+
+// The hooks run inside PostgreSQL's own machinery, also while it aborts: they don't allocate, don't
+// raise, and hold nothing that could panic.
+
+unsafe extern "C-unwind" fn check_uuid(
+    value: *mut *mut c_char,
+    _extra: *mut *mut c_void,
+    source: pg_sys::GucSource::Type,
+) -> bool {
+    // SAFETY: PostgreSQL passes a pointer to a C string.
+    let text = unsafe { c_text(*value) };
+    accept(text, source, parse_uuid(text).is_some())
+}
+
+unsafe extern "C-unwind" fn check_access(
+    value: *mut *mut c_char,
+    _extra: *mut *mut c_void,
+    source: pg_sys::GucSource::Type,
+) -> bool {
+    // SAFETY: PostgreSQL passes a pointer to a C string.
+    let text = unsafe { c_text(*value) };
+    accept(text, source, parse_access(text).is_some())
+}
+
+fn accept(text: &CStr, source: pg_sys::GucSource::Type, well_formed: bool) -> bool {
+    if text.is_empty() {
+        return true;
+    }
+    // Parallel workers get the leader's values with the source they had there, after the library
+    // has been loaded.
+    let problem = if DEFINING.load(Ordering::Relaxed) {
+        c"It was set before the library timedb was loaded."
+    } else if source != pg_sys::GucSource::PGC_S_SESSION {
+        c"It can be set in a running session only, by timedb.authenticate() or timedb.login()."
+    } else if !well_formed {
+        c"The value is malformed."
+    } else {
+        return true;
+    };
+    // SAFETY: PostgreSQL reads the text after the hook has returned, and never frees it.
+    unsafe { pg_sys::GUC_check_errdetail_string = problem.as_ptr().cast_mut() };
+    false
+}
+
+unsafe extern "C-unwind" fn assign_tenant(value: *const c_char, _extra: *mut c_void) {
+    // SAFETY: PostgreSQL passes a C string that the check hook has accepted.
+    let tenant = parse_uuid(unsafe { c_text(value) });
+    if tenant != IDENTITY.get().tenant {
+        CHANGES.set(CHANGES.get().wrapping_add(1));
+    }
+    IDENTITY.set(Identity {
+        tenant,
+        ..IDENTITY.get()
+    });
+}
+
+unsafe extern "C-unwind" fn assign_user(value: *const c_char, _extra: *mut c_void) {
+    // SAFETY: as in assign_tenant.
+    let user = parse_uuid(unsafe { c_text(value) });
+    IDENTITY.set(Identity {
+        user,
+        ..IDENTITY.get()
+    });
+}
+
+unsafe extern "C-unwind" fn assign_key(value: *const c_char, _extra: *mut c_void) {
+    // SAFETY: as in assign_tenant.
+    let key = parse_uuid(unsafe { c_text(value) });
+    IDENTITY.set(Identity {
+        key,
+        ..IDENTITY.get()
+    });
+}
+
+unsafe extern "C-unwind" fn assign_access(value: *const c_char, _extra: *mut c_void) {
+    // SAFETY: as in assign_tenant.
+    let access = parse_access(unsafe { c_text(value) });
+    IDENTITY.set(Identity {
+        access,
+        ..IDENTITY.get()
+    });
+}
+
+/// The text behind a C pointer; empty for NULL.
+///
+/// # Safety
+/// `value` is NULL or a C string that outlives the result.
+unsafe fn c_text<'a>(value: *const c_char) -> &'a CStr {
+    if value.is_null() {
+        return c"";
+    }
+    // SAFETY: the caller's promise.
+    unsafe { CStr::from_ptr(value) }
+}
+
+fn parse_uuid(text: &CStr) -> Option<[u8; 16]> {
+    let bytes = text.to_bytes();
+    // Only the form with hyphens, as PostgreSQL writes it.
+    if bytes.len() != 36 {
+        return None;
+    }
+    uuid::Uuid::try_parse_ascii(bytes)
+        .ok()
+        .map(uuid::Uuid::into_bytes)
+}
+
+fn parse_access(text: &CStr) -> Option<Access> {
+    Access::parse(text.to_str().ok()?)
+}

@@ -1,0 +1,39 @@
+//! Who may write: what every writing function asks first.
+
+use crate::identity::key_use;
+use crate::identity::settings;
+use crate::pg::error::{Error, Result};
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys;
+
+/// The tenant that this transaction may write for; its key is noted as in use.
+///
+/// # Errors
+/// 25006 in a read-only transaction or on a standby, 28000 without a tenant, 42501 with a
+/// read-only key.
+pub fn writable_tenant(what: &str) -> Result<[u8; 16]> {
+    // SAFETY: reads the backend's own state.
+    let read_only = unsafe { pg_sys::XactReadOnly || pg_sys::RecoveryInProgress() };
+    if read_only {
+        return Err(Error::new(
+            PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
+            format!("cannot execute {what} in a read-only transaction"),
+        ));
+    }
+    let tenant = settings::tenant().ok_or_else(|| {
+        Error::new(
+            PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+            "no tenant: call timedb.authenticate(key) first",
+        )
+        .hint("authenticate() lasts for one transaction: call it between BEGIN and COMMIT.")
+    })?;
+    if settings::access_is_read_only() {
+        return Err(Error::new(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            "this API key is read-only",
+        )
+        .hint("Use a key with read_write access."));
+    }
+    key_use::report()?;
+    Ok(tenant)
+}

@@ -1,0 +1,15 @@
+//! What the library has of PostgreSQL: errors, statements, values, locks, limits. Knows nothing of tenants' keys,
+//! series or points.
+
+pub mod durability;
+pub mod error;
+pub mod json;
+pub mod limits;
+pub mod locks;
+pub mod options;
+pub mod random;
+pub mod snapshot;
+pub mod spi;
+pub mod text;
+pub mod time;
+pub mod tuplestore;

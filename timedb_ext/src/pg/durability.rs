@@ -1,0 +1,32 @@
+//! Answers that say of an earlier transaction's write that it is stored, and write nothing themselves. They must
+//! not be quicker than the write: it may be visible here, and still be lost with this server.
+
+use pgrx::pg_sys;
+
+/// Has the transaction commit as one that writes: with a flush of the log, and a wait for synchronous standbys, as
+/// far as its `synchronous_commit` asks for them. Whatever the transaction has seen committed stands before its own
+/// commit in the log, and so is as safe as that.
+///
+/// PostgreSQL does both only after a transaction that has an id and has logged something; the record that is
+/// logged here means nothing to anybody. Where all of the log is on disk and no standby counts, as is usual,
+/// there is nothing to wait for.
+pub fn commit_as_writer() {
+    // SAFETY: read the server's state; the setting is a text or none.
+    let is_safe = unsafe {
+        let standbys = pg_sys::SyncRepStandbyNames;
+        (standbys.is_null() || *standbys == 0)
+            && !pg_sys::XLogNeedsFlush(pg_sys::GetXLogInsertRecPtr())
+    };
+    if is_safe {
+        return;
+    }
+    let nothing = [0_u8];
+    // SAFETY: called in a transaction that may write. The record is assembled from a buffer that outlives the calls;
+    // PostgreSQL raises its own errors.
+    unsafe {
+        pg_sys::GetTopTransactionId();
+        pg_sys::XLogBeginInsert();
+        pg_sys::XLogRegisterData(nothing.as_ptr().cast_mut().cast(), nothing.len() as _);
+        pg_sys::XLogInsert(pg_sys::RmgrIds::RM_XLOG_ID as _, pg_sys::XLOG_NOOP as _);
+    }
+}

@@ -1,0 +1,104 @@
+//! How much one call may bring. It is looked at before anything is made of an argument: arrays say in their
+//! header how many elements they have, and varlenas how long they are.
+
+use crate::pg::error::{Error, Result};
+use pgrx::PgSqlErrorCode;
+
+/// Most points of an upload: memory for them is needed several times over.
+pub const MAX_POINTS: usize = 10_000_000;
+/// Most series that one call names.
+pub const MAX_SERIES: usize = 100_000;
+/// Most bytes of names, labels, units and descriptions of the series of one upload.
+pub const MAX_SERIES_BYTES: usize = 64 << 20;
+/// Most aggregates of a read of buckets; there are fewer, but one may be named twice.
+pub const MAX_AGGREGATES: usize = 100;
+/// Most updates of one call.
+pub const MAX_UPDATES: usize = 100_000;
+/// Most bytes of all updates of one call, as `jsonb`.
+pub const MAX_UPDATES_BYTES: usize = 64 << 20;
+/// Most bytes of what a batch says about itself, as `jsonb`.
+pub const MAX_BATCH_PARAMS_BYTES: usize = 1 << 20;
+/// Deepest that the lists and objects of a JSON object that is kept may stand in each other: a deeper one could be
+/// stored, and not be read again with a smaller stack.
+pub const MAX_NESTING: usize = 64;
+/// Longest name of what made a batch, in bytes.
+pub const MAX_WORKFLOW_BYTES: usize = 1024;
+
+/// 54000: more than one call may have.
+///
+/// `what` stands in front of "may have at most", `hint` says how to do with less.
+pub fn too_many(what: &str, most: usize, of: &str, given: usize, hint: &str) -> Error {
+    Error::new(
+        PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        format!("{what} may have at most {most} {of}, this one has {given}"),
+    )
+    .hint(hint)
+}
+
+/// Checks the points of an upload by their number.
+///
+/// # Errors
+/// 54000 for too many.
+pub fn check_points(points: usize) -> Result<()> {
+    match points > MAX_POINTS {
+        true => Err(too_many(
+            "an upload",
+            MAX_POINTS,
+            "points",
+            points,
+            "Split it into several uploads.",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Checks the series of an upload by their number.
+///
+/// # Errors
+/// 54000 for too many.
+pub fn check_series(series: usize) -> Result<()> {
+    match series > MAX_SERIES {
+        true => Err(too_many(
+            "an upload",
+            MAX_SERIES,
+            "series",
+            series,
+            "Split it into several uploads.",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Checks how deep a JSON object that is kept is nested.
+///
+/// # Errors
+/// 22023 for too deep.
+pub fn check_nesting(json: &str, what: &str) -> Result<()> {
+    match nesting(json) {
+        levels if levels > MAX_NESTING => Err(Error::invalid(format!(
+            "{what} may be nested at most {MAX_NESTING} levels deep, not {levels}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// How deep the lists and objects of a JSON text stand in each other.
+fn nesting(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}

@@ -1,0 +1,58 @@
+//! Setting PostgreSQL's variables in the library's name.
+
+use crate::pg::error::{Error, Result};
+use pgrx::pg_sys;
+use std::ffi::{CStr, CString};
+
+/// How long a value holds.
+#[derive(Clone, Copy)]
+pub enum Span {
+    /// Until the transaction, or the savepoint it happens in, ends.
+    Transaction,
+    /// Until the session ends, or `DISCARD ALL`.
+    Session,
+}
+
+/// Sets a variable of PostgreSQL with a superuser's right, whoever the caller is.
+///
+/// # Errors
+/// XX000 when PostgreSQL does not take the value; it raises its own errors.
+pub fn set_option(name: &CStr, value: &str, span: Span) -> Result<()> {
+    let refused = || Error::internal(format!("could not set {}", name.to_string_lossy()));
+    let value = CString::new(value).map_err(|_| refused())?;
+    let action = match span {
+        Span::Transaction => pg_sys::GucAction::GUC_ACTION_LOCAL,
+        Span::Session => pg_sys::GucAction::GUC_ACTION_SET,
+    };
+    // SAFETY: both texts end in NUL and PostgreSQL copies them.
+    let outcome = unsafe {
+        pg_sys::set_config_option(
+            name.as_ptr(),
+            value.as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            action,
+            true,
+            0,
+            false,
+        )
+    };
+    if outcome > 0 { Ok(()) } else { Err(refused()) }
+}
+
+/// [`set_option`], for a variable that may belong to a library that is not there, or is of a later PostgreSQL.
+///
+/// # Errors
+/// As [`set_option`].
+pub fn set_known_option(name: &CStr, value: &str, span: Span) -> Result<()> {
+    // SAFETY: the name ends in NUL; the text that comes back is looked at before anything else is asked.
+    let is_so = unsafe {
+        let now = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        now.is_null() || CStr::from_ptr(now).to_bytes() == value.as_bytes()
+    };
+    if is_so {
+        Ok(())
+    } else {
+        set_option(name, value, span)
+    }
+}

@@ -1,0 +1,55 @@
+//! Statements prepared once a backend, with plain datums in and checked rows out.
+//!
+//! pgrx's own SPI converts row by row; here arrays go in and columns come out. Row-level security
+//! binds as in any other statement: the role is that of the calling definer function. Nothing here has a
+//! name that SQL could use: no cursor, no prepared statement.
+
+mod args;
+mod query;
+mod row;
+mod statement;
+
+pub use args::Arg;
+pub use query::{Home, Query, define};
+pub use row::{Row, has_columns};
+pub use statement::Statement;
+
+use crate::pg::error::{Error, Result};
+use pgrx::spi::Spi;
+use std::cell::Cell;
+
+thread_local! {
+    // How many of this library's connections to SPI are open, one in another.
+    static CONNECTIONS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Counts one while it lives, also where an error unwinds.
+struct Connection;
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        CONNECTIONS.set(CONNECTIONS.get().saturating_sub(1));
+    }
+}
+
+/// Runs `f` with SPI connected.
+pub fn connected<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    Spi::connect(|_| {
+        CONNECTIONS.set(CONNECTIONS.get() + 1);
+        let _connection = Connection;
+        f()
+    })
+}
+
+/// Checks that SPI is connected: PostgreSQL itself would look into memory that is not there.
+///
+/// # Errors
+/// XX000 otherwise.
+fn check_connected() -> Result<()> {
+    match CONNECTIONS.get() {
+        0 => Err(Error::internal(
+            "an internal statement without a connection to SPI",
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,125 @@
+//! Parameters of statements: datums that this library makes itself.
+
+use crate::pg::json::Jsonb;
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::ptr;
+
+/// A parameter of a statement: a datum, or NULL.
+#[derive(Clone, Copy)]
+pub struct Arg(Option<Datum>);
+
+impl Arg {
+    /// SQL NULL.
+    pub const NULL: Self = Self(None);
+
+    /// A `timestamptz` or `bigint`.
+    pub fn int8(value: i64) -> Self {
+        Self(Some(Datum::from(value)))
+    }
+
+    /// A `uuid`, copied into the current memory context.
+    pub fn uuid(bytes: &[u8; 16]) -> Self {
+        Self(Some(uuid_datum(bytes)))
+    }
+
+    /// A `text`, copied into the current memory context.
+    pub fn text(value: &str) -> Self {
+        Self(Some(varlena_datum(value.as_bytes())))
+    }
+
+    /// A `bytea`, copied into the current memory context.
+    pub fn bytea(value: &[u8]) -> Self {
+        Self(Some(varlena_datum(value)))
+    }
+
+    /// A `jsonb`, as the caller gave it.
+    pub fn jsonb(value: Jsonb) -> Self {
+        Self(Some(value.datum()))
+    }
+
+    /// The datum, `None` for NULL.
+    pub fn datum(self) -> Option<Datum> {
+        self.0
+    }
+
+    /// An array of `uuid`.
+    pub fn uuids<'a>(values: impl Iterator<Item = &'a [u8; 16]>) -> Self {
+        let values = values.map(uuid_datum).collect();
+        Self::array(values, pg_sys::UUIDOID, 16, false, b'c')
+    }
+
+    /// An array of `timestamptz`.
+    pub fn timestamps(values: impl Iterator<Item = i64>) -> Self {
+        let values = values.map(Datum::from).collect();
+        Self::array(values, pg_sys::TIMESTAMPTZOID, 8, true, b'd')
+    }
+
+    /// An array of `bigint`.
+    pub fn int8s(values: impl Iterator<Item = i64>) -> Self {
+        let values = values.map(Datum::from).collect();
+        Self::array(values, pg_sys::INT8OID, 8, true, b'd')
+    }
+
+    /// An array of `integer`.
+    pub fn int4s(values: impl Iterator<Item = i32>) -> Self {
+        let values = values.map(Datum::from).collect();
+        Self::array(values, pg_sys::INT4OID, 4, true, b'i')
+    }
+
+    /// An array of `smallint`.
+    pub fn int2s(values: impl Iterator<Item = i16>) -> Self {
+        let values = values.map(Datum::from).collect();
+        Self::array(values, pg_sys::INT2OID, 2, true, b's')
+    }
+
+    /// An array of `text`.
+    pub fn texts<'a>(values: impl Iterator<Item = &'a str>) -> Self {
+        let values = values.map(|v| varlena_datum(v.as_bytes())).collect();
+        Self::array(values, pg_sys::TEXTOID, -1, false, b'i')
+    }
+
+    /// An array of `bytea`.
+    pub fn byteas<'a>(values: impl Iterator<Item = &'a [u8]>) -> Self {
+        let values = values.map(varlena_datum).collect();
+        Self::array(values, pg_sys::BYTEAOID, -1, false, b'i')
+    }
+
+    fn array(mut values: Vec<Datum>, element: Oid, len: i32, by_value: bool, align: u8) -> Self {
+        // SAFETY: the datums are of the element type whose length, passing and alignment are given.
+        let array = unsafe {
+            pg_sys::construct_array(
+                values.as_mut_ptr(),
+                values.len() as i32,
+                element,
+                len as _,
+                by_value,
+                align as _,
+            )
+        };
+        Self(Some(Datum::from(array)))
+    }
+}
+
+fn uuid_datum(bytes: &[u8; 16]) -> Datum {
+    // SAFETY: palloc gives 16 bytes or raises.
+    unsafe {
+        let copy = pg_sys::palloc(16).cast::<u8>();
+        ptr::copy_nonoverlapping(bytes.as_ptr(), copy, 16);
+        Datum::from(copy)
+    }
+}
+
+fn varlena_datum(bytes: &[u8]) -> Datum {
+    let Ok(length) = i32::try_from(bytes.len()) else {
+        pgrx::ereport!(
+            ERROR,
+            pgrx::PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            "a value is too large to be stored"
+        );
+    };
+    // SAFETY: copies the bytes behind a fresh varlena header.
+    unsafe {
+        let text = pg_sys::cstring_to_text_with_len(bytes.as_ptr().cast(), length);
+        Datum::from(text)
+    }
+}

@@ -1,0 +1,146 @@
+//! A statement: its text, the types that go in and come out, and its plan.
+
+use super::args::Arg;
+use super::query::{Home, Query};
+use super::row::{Row, has_columns};
+use crate::pg::error::{Error, Result};
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::ptr;
+
+/// One SQL statement, the types of its parameters and of the columns of its rows; its generic plan is made
+/// at first use and kept for the backend's life (PostgreSQL replans it when roles or tables change).
+pub struct Statement {
+    sql: &'static CStr,
+    parameters: &'static [Oid],
+    columns: &'static [Oid],
+    plan: Cell<pg_sys::SPIPlanPtr>,
+}
+
+impl Statement {
+    /// Declares a statement; use in a `thread_local!`. Without columns it returns no rows.
+    pub const fn new(
+        sql: &'static CStr,
+        parameters: &'static [Oid],
+        columns: &'static [Oid],
+    ) -> Self {
+        Self {
+            sql,
+            parameters,
+            columns,
+            plan: Cell::new(ptr::null_mut()),
+        }
+    }
+
+    /// The kept plan. Call with SPI connected.
+    fn plan(&self) -> Result<pg_sys::SPIPlanPtr> {
+        super::check_connected()?;
+        if self.plan.get().is_null() {
+            // SAFETY: SPI is connected. The SQL and the types live for ever; SPI copies them. A plan that has been
+            // kept outlives SPI_finish, and nobody but this cell knows it.
+            unsafe {
+                let plan = pg_sys::SPI_prepare_cursor(
+                    self.sql.as_ptr(),
+                    self.parameters.len() as i32,
+                    self.parameters.as_ptr().cast_mut(),
+                    pg_sys::CURSOR_OPT_GENERIC_PLAN as i32,
+                );
+                if plan.is_null() || pg_sys::SPI_keepplan(plan) != 0 {
+                    return Err(Error::internal("could not prepare an internal statement"));
+                }
+                self.plan.set(plan);
+            }
+        }
+        Ok(self.plan.get())
+    }
+
+    /// Runs the statement and hands its rows to `each`. `read_only` keeps the caller's snapshot.
+    ///
+    /// # Errors
+    /// XX000 for rows of other types than declared; whatever `each` returns; the statement's own errors are
+    /// raised.
+    pub fn run(
+        &self,
+        read_only: bool,
+        args: &[Arg],
+        mut each: impl FnMut(&Row) -> Result<()>,
+    ) -> Result<u64> {
+        let plan = self.plan()?;
+        self.check_count(args)?;
+        let (mut values, nulls) = split(args);
+        // SAFETY: the plan is a kept one; there are as many values and null flags as it has parameters, of
+        // the types that the `Arg`s were made with.
+        unsafe {
+            let status = pg_sys::SPI_execute_plan(
+                plan,
+                values.as_mut_ptr(),
+                nulls.as_ptr().cast(),
+                read_only,
+                0,
+            );
+            if status < 0 {
+                return Err(Error::internal(format!(
+                    "an internal statement failed with SPI code {status}"
+                )));
+            }
+            let processed = pg_sys::SPI_processed;
+            self.take_rows(&mut each)?;
+            Ok(processed)
+        }
+    }
+
+    /// Starts the statement, a SELECT, under the caller's snapshot; its rows come in pieces
+    /// ([`Query::fetch`]), as long as `home` says. Call with SPI connected; fetching does without.
+    ///
+    /// # Errors
+    /// XX000 for rows of other types than declared; the statement's own errors are raised.
+    pub fn open(&self, args: &[Arg], home: Home) -> Result<Query> {
+        let plan = self.plan()?;
+        self.check_count(args)?;
+        Query::start(plan, self.sql, self.parameters, self.columns, args, home)
+    }
+
+    fn check_count(&self, args: &[Arg]) -> Result<()> {
+        match args.len() == self.parameters.len() {
+            true => Ok(()),
+            false => Err(Error::internal(
+                "an internal statement was given another number of parameters than it has",
+            )),
+        }
+    }
+
+    /// Hands over the rows of the statement that has just been run, then frees them.
+    ///
+    /// # Safety
+    /// SPI is connected, and nothing has been run since.
+    unsafe fn take_rows(&self, each: &mut impl FnMut(&Row) -> Result<()>) -> Result<()> {
+        // SAFETY: the table of the last statement belongs to the SPI connection; `each` may run statements
+        // of its own, which have tables of their own. PostgreSQL gives `vals` with `numvals` tuples of
+        // the descriptor beside them.
+        unsafe {
+            let table = pg_sys::SPI_tuptable;
+            if table.is_null() {
+                return Ok(());
+            }
+            let desc = (*table).tupdesc;
+            if !has_columns(desc, self.columns) {
+                return Err(Error::other_columns());
+            }
+            let rows = std::slice::from_raw_parts((*table).vals, (*table).numvals as usize);
+            for &tuple in rows {
+                each(&Row::of_tuple(tuple, desc, self.columns))?;
+            }
+            pg_sys::SPI_freetuptable(table);
+        }
+        Ok(())
+    }
+}
+
+fn split(args: &[Arg]) -> (Vec<Datum>, Vec<u8>) {
+    let values = args.iter().map(|a| a.datum().unwrap_or(Datum::null()));
+    let nulls = args
+        .iter()
+        .map(|a| if a.datum().is_some() { b' ' } else { b'n' });
+    (values.collect(), nulls.collect())
+}

@@ -1,0 +1,78 @@
+//! The answer of a function that PostgreSQL takes as a whole: rows written into a tuplestore, against the
+//! function's declaration.
+
+use crate::pg::error::{Error, Result};
+use crate::pg::spi::has_columns;
+use pgrx::pg_sys::{self, Datum, Oid};
+
+/// The tuplestore of a call under way, whose rows have `N` columns.
+pub struct Tuplestore<const N: usize> {
+    store: *mut pg_sys::Tuplestorestate,
+    desc: pg_sys::TupleDesc,
+    scratch: pg_sys::MemoryContext,
+}
+
+impl<const N: usize> Tuplestore<N> {
+    /// Opens the tuplestore of a call.
+    ///
+    /// # Errors
+    /// XX000 when the function is declared with other columns; PostgreSQL raises 0A000 where no set is wanted.
+    ///
+    /// # Safety
+    /// `fcinfo` is that of a call under way; the value does not outlive it.
+    pub unsafe fn open(fcinfo: pg_sys::FunctionCallInfo, columns: &[Oid; N]) -> Result<Self> {
+        // SAFETY: as promised; InitMaterializedSRF has checked that the result is wanted as a set, and has
+        // filled in store and descriptor.
+        unsafe {
+            pg_sys::InitMaterializedSRF(fcinfo, 0);
+            let result = &*(*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+            match has_columns(result.setDesc, columns) {
+                true => Ok(Self {
+                    store: result.setResult,
+                    desc: result.setDesc,
+                    scratch: pg_sys::AllocSetContextCreateExtended(
+                        pg_sys::CurrentMemoryContext,
+                        c"timedb: rows".as_ptr(),
+                        pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+                        pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+                        pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+                    ),
+                }),
+                false => Err(Error::other_declaration()),
+            }
+        }
+    }
+
+    /// Runs `f`, which adds some rows, with memory for their datums that is freed afterwards: the store has copies.
+    ///
+    /// # Errors
+    /// Whatever `f` returns.
+    pub fn with_scratch(&mut self, f: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        // SAFETY: the context belongs to the call, and nothing of it is used after the reset.
+        unsafe {
+            let before = pg_sys::MemoryContextSwitchTo(self.scratch);
+            let result = f(self);
+            pg_sys::MemoryContextSwitchTo(before);
+            pg_sys::MemoryContextReset(self.scratch);
+            result
+        }
+    }
+
+    /// Adds a row; `None` is NULL.
+    ///
+    /// # Safety
+    /// Each datum is of its column's type.
+    pub unsafe fn put(&mut self, row: [Option<Datum>; N]) {
+        let mut nulls = row.map(|column| column.is_none());
+        let mut values = row.map(|column| column.unwrap_or(Datum::null()));
+        // SAFETY: the descriptor has N columns, of the types that the caller promises; the row is copied.
+        unsafe {
+            pg_sys::tuplestore_putvalues(
+                self.store,
+                self.desc,
+                values.as_mut_ptr(),
+                nulls.as_mut_ptr(),
+            );
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The change feed: the versions that writes have left, write after write, from a position on. Owns how
+//! much of them is read at once; `walk` finds the writes, `scan` their versions, `position` is the cursor.
+//!
+//! Only writes up to the settled change_time are told, so that none can come to stand before them later.
+//! Memory is bounded by the points asked for, whatever a write or a segment holds.
+
+mod position;
+mod runs;
+mod scan;
+mod walk;
+
+use crate::pg::error::Result;
+use crate::pg::spi::connected;
+use crate::read::moment;
+use crate::read::pack::Writers;
+use crate::series::{SeriesFilter, SeriesInfo, find};
+pub use position::Position;
+use position::Reached;
+pub use runs::runs;
+use scan::{FeedChange, FoundChanges, Scan};
+use std::collections::{HashMap, HashSet};
+use walk::{FeedBatch, Walk};
+
+/// The size of an answer in bytes, about, from which it holds no more changes: names, labels and notes can
+/// be long. One change there may always be.
+const MAX_BYTES: usize = 64 << 20;
+
+/// What a feed is asked for.
+pub struct FeedRequest {
+    /// The changes behind it are told.
+    pub start: Position,
+    pub series: SeriesFilter,
+    pub max_points: usize,
+    /// Writes that are looked at, at most; where there are more, the answer may be empty and not the last.
+    pub max_batches: usize,
+}
+
+/// Changes in their order, and where they end.
+pub struct FeedAnswer {
+    /// The writes, in order; a change has the place of its own.
+    pub batches: Vec<FeedBatch>,
+    pub changes: Vec<FeedChange>,
+    /// Of each series of a change.
+    pub series: HashMap<[u8; 16], SeriesInfo>,
+    pub writers: Writers,
+    pub position: Position,
+    /// Whether there may be more behind the position already.
+    pub more: bool,
+}
+
+struct Feed<'a> {
+    request: &'a FeedRequest,
+    scan: Scan,
+    answer: FeedAnswer,
+    bytes: usize,
+    full: bool,
+}
+
+/// Reads changes as this tenant, under one snapshot.
+///
+/// # Errors
+/// 22023 for a malformed filter, XX001 for a damaged segment.
+pub fn read(tenant: [u8; 16], request: &FeedRequest) -> Result<FeedAnswer> {
+    connected(|| {
+        let (settled, moment) = moment::settled(&tenant)?;
+        let mut feed = Feed {
+            request,
+            scan: Scan::new(tenant),
+            answer: FeedAnswer {
+                batches: Vec::new(),
+                changes: Vec::new(),
+                series: HashMap::new(),
+                writers: Writers::default(),
+                position: request.start,
+                more: false,
+            },
+            bytes: 0,
+            full: false,
+        };
+        if let Some(settled) = settled {
+            feed.run(settled)?;
+        }
+        moment.leave();
+        Ok(feed.answer)
+    })
+}
+
+impl Feed<'_> {
+    fn run(&mut self, settled: i64) -> Result<()> {
+        let request = self.request;
+        let filter = &request.series;
+        let selected: Option<HashSet<[u8; 16]>> = match filter.is_open() {
+            true => None,
+            false => {
+                let series = find(filter)?;
+                let ids = series.iter().map(|series| series.id).collect();
+                self.answer.series = series.into_iter().map(|info| (info.id, info)).collect();
+                Some(ids)
+            }
+        };
+        let end = Position::behind_instant(settled);
+        if selected.as_ref().is_some_and(HashSet::is_empty) {
+            self.answer.position = request.start.max(end);
+            return Ok(());
+        }
+        let mut walk = Walk::open(request.start, settled, selected, request.max_batches)?;
+        while !self.full {
+            let group = walk.next_group(self.wanted())?;
+            if group.is_empty() {
+                break;
+            }
+            self.take(group)?;
+        }
+        if !self.full {
+            self.answer.more = walk.has_more();
+            let reached = if walk.has_more() { walk.passed() } else { end };
+            self.answer.position = self.answer.position.max(reached);
+        }
+        Ok(())
+    }
+
+    fn wanted(&self) -> usize {
+        self.request
+            .max_points
+            .saturating_sub(self.answer.changes.len())
+    }
+
+    /// Adds the changes of these writes, as far as there is room.
+    fn take(&mut self, group: Vec<FeedBatch>) -> Result<()> {
+        let wanted = self.wanted();
+        let room = MAX_BYTES.saturating_sub(self.bytes);
+        if let [one] = group.as_slice() {
+            let found = self.scan.one(one, wanted, room)?;
+            return self.add(group, found);
+        }
+        match self.scan.many(&group, 2 * wanted, room)? {
+            Some(found) => self.add(group, found),
+            // They hold more than they were thought to.
+            None => {
+                let mut first = group;
+                let second = first.split_off(first.len() / 2);
+                self.take(first)?;
+                match self.full {
+                    true => Ok(()),
+                    false => self.take(second),
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, group: Vec<FeedBatch>, found: FoundChanges) -> Result<()> {
+        self.look_up_series(&found)?;
+        let answer = &mut self.answer;
+        let before = answer.batches.len();
+        for change in found.changes {
+            if self.full {
+                break;
+            }
+            let series = answer.series.get(&change.series);
+            self.bytes += change.bytes() + series.map_or(0, SeriesInfo::bytes);
+            answer.position = group[change.batch].behind(&change);
+            answer.changes.push(FeedChange {
+                batch: before + change.batch,
+                ..change
+            });
+            self.full = answer.changes.len() >= self.request.max_points || self.bytes >= MAX_BYTES;
+        }
+        answer.more = self.full;
+        if !self.full
+            && let Some(last) = group.last()
+        {
+            answer.position = Position::behind_batch(last.change_time, last.batch_id);
+        }
+        for batch in &group {
+            answer.writers.insert(batch.batch_id, batch.user);
+        }
+        answer.batches.extend(group);
+        Ok(())
+    }
+
+    fn look_up_series(&mut self, found: &FoundChanges) -> Result<()> {
+        let known = &self.answer.series;
+        let mut unknown: Vec<[u8; 16]> = found
+            .changes
+            .iter()
+            .map(|change| change.series)
+            .filter(|id| !known.contains_key(id))
+            .collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let series = find(&SeriesFilter {
+            ids: Some(unknown),
+            ..SeriesFilter::default()
+        })?;
+        let series = series.into_iter().map(|info| (info.id, info));
+        self.answer.series.extend(series);
+        Ok(())
+    }
+}
+
+impl FeedBatch {
+    /// The position behind one of its changes.
+    pub fn behind(&self, change: &FeedChange) -> Position {
+        Position {
+            change_time: self.change_time,
+            place: Reached::Point {
+                batch_id: self.batch_id,
+                series: change.series,
+                valid_time: change.valid_time,
+                valid_time_end: change.valid_time_end,
+            },
+        }
+    }
+}

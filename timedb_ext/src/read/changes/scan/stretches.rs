@@ -1,0 +1,77 @@
+//! Where in the segments of a series the versions of writes stand.
+
+use crate::read::changes::walk::FeedBatch;
+
+/// Stretches of one series, at most: each costs a search in the index.
+const MAX_STRETCHES: usize = 8;
+
+/// A range of valid times of a series, and when its versions were written. All ends belong to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    pub series: [u8; 16],
+    pub first: i64,
+    pub last: i64,
+    pub min_change: i64,
+    pub max_change: i64,
+}
+
+/// The stretches that hold all versions of these writes, ascending by series and time; none overlaps
+/// another.
+pub fn stretches(batches: &[FeedBatch]) -> Vec<Stretch> {
+    let mut each: Vec<Stretch> = batches
+        .iter()
+        .flat_map(|batch| {
+            let (first, last) = batch.valid;
+            batch.series.iter().map(move |&series| Stretch {
+                series,
+                first: match batch.after {
+                    Some((of, valid_time, _)) if of == series => first.max(valid_time),
+                    _ => first,
+                },
+                last,
+                min_change: batch.change_time,
+                max_change: batch.change_time,
+            })
+        })
+        .collect();
+    each.sort_unstable_by_key(|stretch| (stretch.series, stretch.first));
+    let mut all = Vec::with_capacity(each.len());
+    for of_series in each.chunk_by(|a, b| a.series == b.series) {
+        join(of_series, &mut all);
+    }
+    all
+}
+
+/// Joins stretches of one series: those that overlap, and then across the smaller gaps.
+fn join(each: &[Stretch], all: &mut Vec<Stretch>) {
+    let from = all.len();
+    for stretch in each {
+        match all[from..].last_mut() {
+            Some(last) if stretch.first <= last.last => last.extend(stretch),
+            _ => all.push(*stretch),
+        }
+    }
+    if all.len() - from <= MAX_STRETCHES {
+        return;
+    }
+    let apart: Vec<Stretch> = all.drain(from..).collect();
+    let gap = |[a, b]: &[Stretch; 2]| b.first.saturating_sub(a.last);
+    let mut gaps: Vec<i64> = apart.array_windows().map(gap).collect();
+    gaps.sort_unstable_by(|a, b| b.cmp(a));
+    // What is no wider than this is joined: fewer than MAX_STRETCHES gaps are left.
+    let widest = gaps.get(MAX_STRETCHES - 1).copied().unwrap_or(0);
+    for stretch in &apart {
+        match all[from..].last_mut() {
+            Some(last) if stretch.first.saturating_sub(last.last) <= widest => last.extend(stretch),
+            _ => all.push(*stretch),
+        }
+    }
+}
+
+impl Stretch {
+    fn extend(&mut self, other: &Stretch) {
+        self.last = self.last.max(other.last);
+        self.min_change = self.min_change.min(other.min_change);
+        self.max_change = self.max_change.max(other.max_change);
+    }
+}

@@ -1,0 +1,57 @@
+//! Values in the unit that a reader or a writer asks for.
+
+use crate::pg::error::{Error, Result};
+use crate::series::SeriesInfo;
+use crate::series::labels::check_unit;
+use pgrx::PgSqlErrorCode;
+use timedb_units::Conversion;
+
+/// How to convert each of the series, which are told the new unit.
+///
+/// # Errors
+/// 22023 for a unit that is none, and for a series whose unit measures something else, naming both units.
+pub fn conversions(series: &mut [SeriesInfo], unit: &str) -> Result<Vec<Conversion>> {
+    check_unit(unit)?;
+    series
+        .iter_mut()
+        .map(|series| {
+            pgrx::check_for_interrupts!();
+            let conversion = between(&series.unit, unit, &series.name)?;
+            series.unit = unit.trim().to_owned();
+            Ok(conversion)
+        })
+        .collect()
+}
+
+/// The conversion of values of the series `name`.
+///
+/// # Errors
+/// 22023 for units that measure different things, or that nobody knows.
+pub fn between(from: &str, to: &str, name: &str) -> Result<Conversion> {
+    Conversion::between(from, to).map_err(|error| {
+        Error::invalid(error.to_string())
+            .detail(format!("Series \"{name}\" is involved."))
+            .hint("docs/units.md lists the units that are known.")
+    })
+}
+
+/// Converts values, of which nulls are 0 and are never looked at.
+///
+/// # Errors
+/// 22003 for a value that is too large in the other unit.
+pub fn convert(conversion: &Conversion, values: &mut [f64]) -> Result<()> {
+    if conversion.is_identity() {
+        return Ok(());
+    }
+    for value in values {
+        let converted = conversion.apply(*value);
+        if !converted.is_finite() {
+            return Err(Error::new(
+                PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+                format!("{value} is too large to be converted to the other unit"),
+            ));
+        }
+        *value = converted;
+    }
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! What PostgreSQL calls, one file for each of `sql/functions/`: arguments in, `Result` out, nothing else.
+//!
+//! The declarations, owners and grants stand in `sql/`; the symbol of `f` is `f_wrapper`. Instants come in as
+//! PostgreSQL's microseconds (`timestamptz` is an `i64`).
+
+mod arguments;
+mod auth;
+mod buckets;
+mod changes;
+mod corrections;
+mod ids;
+mod install;
+mod key_use;
+mod keys;
+mod names;
+mod read;
+mod rows;
+pub mod scan;
+mod series;
+mod series_search;
+mod store;
+mod upload;
+
+/// Points of a chunk that becomes SQL rows: few enough to stay within work_mem.
+const SQL_CHUNK_POINTS: usize = 4_096;

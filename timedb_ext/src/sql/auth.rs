@@ -1,0 +1,121 @@
+//! Authentication for a transaction and for a session, and who the caller is.
+
+use crate::identity::auth::{owner_of, owner_who_proves};
+use crate::identity::hidden::{OTHER_LOGS, OWN_LOG, hide};
+use crate::identity::settings::{self, Access, Identity};
+use crate::identity::{challenge, key_use, nobody};
+use crate::pg::error::{Result, entry};
+use crate::pg::options::Span;
+use pgrx::pg_sys::{self, panic::ErrorReport};
+use pgrx::prelude::*;
+use pgrx::{PgLogLevel, PgSqlErrorCode, Uuid, function_name};
+
+/// SQL `timedb.authenticate(key)`.
+#[pg_extern(sql = false)]
+fn authenticate(key: Option<&str>) -> Option<Uuid> {
+    let tenant = entry(|| enter(owner_of(key)?, Span::Transaction));
+    warn_outside_a_block();
+    tenant
+}
+
+/// SQL `timedb.authenticate_proof(proof)`. An upload's rows, which come next, are nothing for a log.
+#[pg_extern(sql = false)]
+fn authenticate_proof(proof: Option<&[u8]>) -> Option<Uuid> {
+    let tenant = entry(|| {
+        hide(OWN_LOG)?;
+        enter(owner_who_proves(proof)?, Span::Transaction)
+    });
+    warn_outside_a_block();
+    tenant
+}
+
+/// SQL `timedb.login(key)`.
+#[pg_extern(sql = false)]
+fn login(key: Option<&str>) -> Option<Uuid> {
+    log_in(|| owner_of(key))
+}
+
+/// SQL `timedb.login_proof(proof)`.
+#[pg_extern(sql = false)]
+fn login_proof(proof: Option<&[u8]>) -> Option<Uuid> {
+    log_in(|| owner_who_proves(proof))
+}
+
+/// SQL `timedb.logout()`.
+#[pg_extern(sql = false)]
+fn logout() {
+    entry(|| settings::set(Identity::NOBODY, Span::Session));
+}
+
+/// SQL `timedb.current_tenant()`.
+#[pg_extern(sql = false)]
+fn current_tenant() -> Option<Uuid> {
+    settings::tenant().map(Uuid::from_bytes)
+}
+
+/// SQL `timedb.whoami()`.
+#[allow(
+    clippy::type_complexity,
+    reason = "pgrx does not see through a type alias"
+)]
+#[pg_extern(sql = false)]
+fn whoami() -> TableIterator<
+    'static,
+    (
+        name!(tenant_id, Option<Uuid>),
+        name!(user_id, Option<Uuid>),
+        name!(key_id, Option<Uuid>),
+        name!(access, Option<&'static str>),
+    ),
+> {
+    let who = settings::identity();
+    TableIterator::once((
+        who.tenant.map(Uuid::from_bytes),
+        who.user.map(Uuid::from_bytes),
+        who.key.map(Uuid::from_bytes),
+        who.access.map(Access::name),
+    ))
+}
+
+/// SQL `timedb.challenge()`.
+#[pg_extern(sql = false)]
+fn challenge() -> Vec<u8> {
+    entry(challenge::ask).to_vec()
+}
+
+/// SQL `timedb.hide_parameters()`.
+#[pg_extern(sql = false)]
+fn hide_parameters() {
+    entry(|| hide(OWN_LOG.into_iter().chain(OTHER_LOGS)));
+}
+
+/// SQL `timedb._is_anybody()`.
+#[pg_extern(sql = false)]
+fn _is_anybody() -> bool {
+    entry(|| Ok(nobody::warn()))
+}
+
+fn warn_outside_a_block() {
+    // SAFETY: only reads the transaction's state.
+    if !unsafe { pg_sys::IsTransactionBlock() } {
+        ErrorReport::new(
+            PgSqlErrorCode::ERRCODE_NO_ACTIVE_SQL_TRANSACTION,
+            "outside a transaction block, authentication ends with this statement or pipeline",
+            function_name!(),
+        )
+        .set_hint("Call timedb.authenticate() after BEGIN, or timedb.login() for the session.")
+        .report(PgLogLevel::WARNING);
+    }
+}
+
+fn log_in(who: impl FnOnce() -> Result<Identity>) -> Option<Uuid> {
+    let tenant = entry(|| enter(who()?, Span::Session));
+    entry(key_use::report);
+    nobody::tell_of_rollback();
+    tenant
+}
+
+fn enter(who: Identity, span: Span) -> Result<Option<Uuid>> {
+    settings::set(who, span)?;
+    Ok(who.tenant.map(Uuid::from_bytes))
+}

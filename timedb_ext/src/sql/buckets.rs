@@ -1,0 +1,240 @@
+//! Reads of buckets: as rows, and packed for the HTTP server.
+
+use super::SQL_CHUNK_POINTS;
+use super::arguments::{ReadArguments, check_declaration, interval, zone};
+use super::rows::series_columns;
+use crate::pg::error::{Error, Result, entry};
+use crate::pg::limits::{MAX_AGGREGATES, too_many};
+use crate::pg::spi::Home;
+use crate::pg::time;
+use crate::pg::tuplestore::Tuplestore;
+use crate::read::pack::pack_buckets;
+use crate::read::{Aggregate, BucketCursor, BucketRequest, Fill, Piece};
+use pgrx::fcinfo::pg_getarg;
+use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::prelude::*;
+use timedb_calendar::Bucket;
+
+/// Buckets of a chunk that goes to a client as it is: each may have a column for each aggregate.
+const WIRE_CHUNK_BUCKETS: usize = 16_384;
+
+/// The types of the arguments of `read_buckets` and `_read_buckets_packed`.
+const BUCKET_ARGUMENTS: [Oid; 16] = [
+    pg_sys::INTERVALOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+    pg_sys::UUIDARRAYOID,
+    pg_sys::TEXTOID,
+    pg_sys::JSONBOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::INTERVALOID,
+    pg_sys::INTERVALOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTARRAYOID,
+];
+
+/// What a function that answers buckets was called with.
+struct BucketArguments {
+    bucket: Option<pg_sys::Interval>,
+    tz: Option<String>,
+    fill: Option<String>,
+    read: ReadArguments,
+    aggregates: Result<Vec<Aggregate>>,
+}
+
+impl BucketArguments {
+    /// Takes the arguments of a call of `read_buckets` or `_read_buckets_packed`.
+    ///
+    /// # Errors
+    /// XX000 when the function is declared with other arguments.
+    ///
+    /// # Safety
+    /// The call is one under way, of a function that is declared with these arguments.
+    unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Result<Self> {
+        // SAFETY: the declarations promise the types.
+        unsafe {
+            check_declaration(fcinfo, &BUCKET_ARGUMENTS)?;
+            Ok(Self {
+                bucket: interval(fcinfo, 0),
+                tz: pg_getarg(fcinfo, 1),
+                fill: pg_getarg(fcinfo, 2),
+                read: ReadArguments::of_flat(fcinfo, 3),
+                aggregates: chosen(pg_getarg(fcinfo, 15)),
+            })
+        }
+    }
+
+    /// Starts the read, with pieces of at most `piece_buckets` buckets.
+    ///
+    /// # Errors
+    /// 22023 for an argument that is none of the choices; as [`ReadCursor::open`].
+    fn open(self, piece_buckets: usize, home: Home) -> Result<BucketCursor> {
+        let bucket = self
+            .bucket
+            .ok_or_else(|| Error::invalid("bucket must not be null"))?;
+        let bucket = Bucket::new(bucket.month, bucket.day, bucket.time)
+            .map_err(|e| Error::invalid(e.to_string()))?;
+        let zone = zone(self.tz.as_deref())?;
+        let fill = fill(self.fill.as_deref())?;
+        let what = BucketRequest {
+            read: self.read.request()?,
+            bucket,
+            zone,
+            fill,
+            aggregates: self.aggregates?,
+        };
+        BucketCursor::open(what, piece_buckets, home)
+    }
+}
+
+fn fill(name: Option<&str>) -> Result<Fill> {
+    match name {
+        None | Some("none") => Ok(Fill::None),
+        Some("null") => Ok(Fill::Null),
+        Some("last") => Ok(Fill::Last),
+        Some("linear") => Ok(Fill::Linear),
+        Some(other) => Err(Error::invalid(format!("unknown fill \"{other}\""))
+            .hint("The fills are none, null, last and linear.")),
+    }
+}
+
+/// The aggregates with these names, each of them once; all where nothing is said.
+///
+/// # Errors
+/// 22023 for a name that is none of an aggregate, 54000 for too many.
+fn chosen(names: Option<Array<&str>>) -> Result<Vec<Aggregate>> {
+    let Some(names) = names else {
+        return Ok(Aggregate::ALL.to_vec());
+    };
+    if names.len() > MAX_AGGREGATES {
+        return Err(too_many(
+            "a read",
+            MAX_AGGREGATES,
+            "aggregates",
+            names.len(),
+            "Name each of them once.",
+        ));
+    }
+    let mut chosen = Vec::new();
+    for name in names.iter() {
+        let name = name.unwrap_or("NULL");
+        let aggregate = Aggregate::ALL.into_iter().find(|a| a.name() == name);
+        let aggregate = aggregate.ok_or_else(|| {
+            Error::invalid(format!("unknown aggregate \"{name}\"")).hint(
+                "The aggregates are count, avg, sum, min, max, first, last and time_weighted_avg.",
+            )
+        })?;
+        if !chosen.contains(&aggregate) {
+            chosen.push(aggregate);
+        }
+    }
+    Ok(chosen)
+}
+
+/// `timedb._read_buckets_packed(...)`.
+#[pg_extern(sql = false)]
+fn read_buckets_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u8>> {
+    let mut read = entry(|| {
+        // SAFETY: the call is under way, and declared with the arguments of such a read.
+        let (arguments, home) = unsafe { (BucketArguments::of(fcinfo)?, Home::of_query(fcinfo)?) };
+        arguments.open(WIRE_CHUNK_BUCKETS, home)
+    });
+    SetOfIterator::new(std::iter::from_fn(move || {
+        entry(|| {
+            let pieces = read.next_pieces()?;
+            Ok((!pieces.is_empty()).then(|| pack_buckets(&read, &pieces)))
+        })
+    }))
+}
+
+/// Columns of `read_buckets`: start and end, four of the series, one for each aggregate.
+const BUCKET_COLUMNS: [Oid; 6 + Aggregate::ALL.len()] = [
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::UUIDOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+    pg_sys::JSONBOID,
+    pg_sys::INT8OID,
+    pg_sys::FLOAT8OID,
+    pg_sys::FLOAT8OID,
+    pg_sys::FLOAT8OID,
+    pg_sys::FLOAT8OID,
+    pg_sys::FLOAT8OID,
+    pg_sys::FLOAT8OID,
+    pg_sys::FLOAT8OID,
+];
+
+/// Describes the calling convention of [`timedb_read_buckets`] to PostgreSQL.
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_timedb_read_buckets() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// SQL `timedb.read_buckets(...)`.
+///
+/// # Safety
+/// Called by PostgreSQL as declared in `sql/functions/buckets.sql`.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn timedb_read_buckets(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
+    entry(|| {
+        // SAFETY: the declaration promises the types of the arguments; those of the rows are checked.
+        unsafe {
+            let mut store = Tuplestore::open(fcinfo, &BUCKET_COLUMNS)?;
+            let home = Home::of_query(fcinfo)?;
+            let mut read = BucketArguments::of(fcinfo)?.open(SQL_CHUNK_POINTS, home)?;
+            while let Some(piece) = read.next_piece()? {
+                store.with_scratch(|store| {
+                    put_buckets(&read, &piece, store);
+                    Ok(())
+                })?;
+                pgrx::check_for_interrupts!();
+            }
+        }
+        Ok(Datum::null())
+    })
+}
+
+fn put_buckets(
+    read: &BucketCursor,
+    piece: &Piece,
+    store: &mut Tuplestore<{ BUCKET_COLUMNS.len() }>,
+) {
+    let series = series_columns(read.series_of(piece));
+    let values = Aggregate::ALL.map(|aggregate| match read.aggregates().contains(&aggregate) {
+        true => piece.values(aggregate),
+        false => &[],
+    });
+    let counts = match read.aggregates().contains(&Aggregate::Count) {
+        true => piece.counts(),
+        false => &[],
+    };
+    for (i, (start, end)) in piece.starts().zip(piece.ends()).enumerate() {
+        let mut row: [Option<Datum>; BUCKET_COLUMNS.len()] = [None; BUCKET_COLUMNS.len()];
+        let (head, aggregates) = row.split_at_mut(6);
+        head.copy_from_slice(&[
+            Some(Datum::from(time::to_pg(start))),
+            Some(Datum::from(time::to_pg(end))),
+            series[0],
+            series[1],
+            series[2],
+            series[3],
+        ]);
+        for (column, values) in aggregates.iter_mut().zip(values) {
+            let value = values.get(i).copied().flatten();
+            *column = value.map(|value| Datum::from(value.to_bits()));
+        }
+        if let (Some(column), Some(count)) = (aggregates.first_mut(), counts.get(i)) {
+            *column = Some(Datum::from(*count));
+        }
+        // SAFETY: times, series, count and numbers stand where `BUCKET_COLUMNS` has them.
+        unsafe { store.put(row) };
+    }
+}

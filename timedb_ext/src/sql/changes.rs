@@ -1,0 +1,224 @@
+//! The change feed as PostgreSQL calls it: rows for SQL, packed columns for the HTTP server, and cursors to
+//! begin with.
+
+use super::arguments::{check_declaration, series_filter};
+use super::rows::series_columns;
+use super::scan::{ROW_COLUMNS, point_column};
+use crate::identity::nobody;
+use crate::identity::settings;
+use crate::pg::error::{Error, Result, entry};
+use crate::pg::spi::{Arg, connected};
+use crate::pg::time;
+use crate::pg::tuplestore::Tuplestore;
+use crate::read::changes::{self, FeedAnswer, FeedRequest, Position, runs};
+use crate::read::moment;
+use crate::read::pack::{pack_chunk, parse_chunk};
+use crate::series::SeriesFilter;
+use pgrx::fcinfo::pg_getarg;
+use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::prelude::*;
+
+/// The columns of `read_changes`, each as the column of `_read_rows` that it is; the first is the cursor.
+const COLUMNS: [Option<usize>; 16] = [
+    None,
+    Some(5),
+    Some(4),
+    Some(6),
+    Some(7),
+    Some(0),
+    Some(1),
+    Some(2),
+    Some(3),
+    Some(8),
+    Some(9),
+    Some(10),
+    Some(11),
+    Some(12),
+    Some(13),
+    Some(14),
+];
+
+const DEFAULT_POINTS: i32 = 10_000;
+const MOST_POINTS: i32 = 100_000;
+/// Writes that one request of the server looks at: it can go on where it stopped.
+const MOST_BATCHES: usize = 100_000;
+
+/// Points of a chunk, whose columns are allocated at once.
+const CHUNK_POINTS: usize = 4_096;
+
+/// The types of the arguments of both functions.
+const ARGUMENTS: [Oid; 6] = [
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TEXTOID,
+    pg_sys::UUIDARRAYOID,
+    pg_sys::TEXTOID,
+    pg_sys::JSONBOID,
+    pg_sys::INT4OID,
+];
+
+/// The arguments of both functions, in the order of their SQL declarations.
+struct Arguments {
+    since: Option<i64>,
+    cursor: Option<String>,
+    series: Result<SeriesFilter>,
+    max_points: Option<i32>,
+}
+
+impl Arguments {
+    /// # Safety
+    /// The call is one under way, of a function that is declared with these arguments.
+    unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Result<Self> {
+        // SAFETY: the declarations promise the types.
+        unsafe {
+            check_declaration(fcinfo, &ARGUMENTS)?;
+            Ok(Self {
+                since: pg_getarg(fcinfo, 0),
+                cursor: pg_getarg(fcinfo, 1),
+                series: series_filter(fcinfo, 2),
+                max_points: pg_getarg(fcinfo, 5),
+            })
+        }
+    }
+
+    fn request(self, tenant: &[u8; 16], max_batches: usize) -> Result<FeedRequest> {
+        let max_points = self.max_points.unwrap_or(DEFAULT_POINTS);
+        if !(1..=MOST_POINTS).contains(&max_points) {
+            return Err(Error::invalid(format!(
+                "max_points must lie between 1 and {MOST_POINTS}, not {max_points}"
+            )));
+        }
+        let start = match (self.since, &self.cursor) {
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid("since and cursor do not go together")
+                    .hint("Begin with since, and go on with the cursor of the last change."));
+            }
+            (Some(since), None) => since_position(since)?,
+            (None, Some(cursor)) => Position::parse(cursor, tenant)?,
+            (None, None) => Position::BEGINNING,
+        };
+        Ok(FeedRequest {
+            start,
+            series: self.series?,
+            max_points: max_points as usize,
+            max_batches,
+        })
+    }
+}
+
+fn since_position(since: i64) -> Result<Position> {
+    time::stored_from_pg(since, "since").map(Position::behind_instant)
+}
+
+/// Describes the calling convention of [`timedb_read_changes`] to PostgreSQL.
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_timedb_read_changes() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// SQL `timedb.read_changes(...)`.
+///
+/// # Safety
+/// Called by PostgreSQL as declared in `sql/functions/changes.sql`.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn timedb_read_changes(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
+    entry(|| {
+        // SAFETY: the declaration promises the types of the arguments; those of the rows are checked.
+        let (mut store, arguments) =
+            unsafe { (Tuplestore::open(fcinfo, &types())?, Arguments::of(fcinfo)?) };
+        match settings::tenant() {
+            Some(tenant) => {
+                let answer = changes::read(tenant, &arguments.request(&tenant, usize::MAX)?)?;
+                put_rows(answer, &tenant, &mut store)?;
+            }
+            None => {
+                nobody::warn();
+            }
+        }
+        Ok(Datum::null())
+    })
+}
+
+fn put_rows(
+    answer: FeedAnswer,
+    tenant: &[u8; 16],
+    store: &mut Tuplestore<{ COLUMNS.len() }>,
+) -> Result<()> {
+    let mut writers = answer.writers;
+    for changes in answer.changes.chunks(CHUNK_POINTS) {
+        let runs = runs(changes, &answer.series)?;
+        connected(|| writers.look_up(&runs))?;
+        let chunk = parse_chunk(&pack_chunk(&runs, true, Some(&writers)))?;
+        let mut rest = changes.iter().enumerate();
+        for run in &runs {
+            let series = series_columns(run.series);
+            for (i, change) in rest.by_ref().take(run.points.len()) {
+                let cursor = answer.batches[change.batch].behind(change).cursor(tenant);
+                let row = COLUMNS.map(|column| match column {
+                    None => Arg::text(&cursor).datum(),
+                    Some(column) => match series.get(column) {
+                        Some(of_series) => *of_series,
+                        None => point_column(&chunk, i, column),
+                    },
+                });
+                // SAFETY: each column is a text or the column of `_read_rows` that `types` says.
+                unsafe { store.put(row) };
+            }
+        }
+        pgrx::check_for_interrupts!();
+    }
+    Ok(())
+}
+
+/// The types of the columns.
+fn types() -> [Oid; COLUMNS.len()] {
+    COLUMNS.map(|column| column.map_or(pg_sys::TEXTOID, |column| ROW_COLUMNS[column]))
+}
+
+/// `timedb._read_changes_packed(...)`: one row; none without a tenant.
+#[pg_extern(sql = false)]
+fn read_changes_packed(
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> TableIterator<
+    'static,
+    (
+        name!(cursor, String),
+        name!(more, bool),
+        name!(packed, Vec<u8>),
+    ),
+> {
+    let Some(tenant) = settings::tenant() else {
+        entry(|| Ok(nobody::warn()));
+        return TableIterator::empty();
+    };
+    let run = || {
+        // SAFETY: the call is under way, and declared with these arguments.
+        let arguments = unsafe { Arguments::of(fcinfo) }?;
+        let answer = changes::read(tenant, &arguments.request(&tenant, MOST_BATCHES)?)?;
+        let mut writers = answer.writers;
+        let runs = runs(&answer.changes, &answer.series)?;
+        connected(|| writers.look_up(&runs))?;
+        let packed = pack_chunk(&runs, true, Some(&writers));
+        Ok((answer.position.cursor(&tenant), answer.more, packed))
+    };
+    TableIterator::once(entry(run))
+}
+
+/// `timedb.changes_cursor(since)`.
+#[pg_extern(sql = false)]
+fn changes_cursor(since: Option<i64>) -> Option<String> {
+    let Some(tenant) = settings::tenant() else {
+        entry(|| Ok(nobody::warn()));
+        return None;
+    };
+    let position = || match since {
+        Some(since) => since_position(since),
+        None => connected(|| {
+            let (settled, moment) = moment::settled(&tenant)?;
+            moment.leave();
+            Ok(settled.map_or(Position::BEGINNING, Position::behind_instant))
+        }),
+    };
+    Some(entry(position).cursor(&tenant))
+}

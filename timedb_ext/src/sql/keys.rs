@@ -1,0 +1,49 @@
+//! New keys and keys that are brought. They are administered in SQL.
+
+use crate::identity::new_key;
+use crate::pg::error::entry;
+use pgrx::prelude::*;
+
+/// SQL `timedb._generate_key()`.
+#[pg_extern(sql = false)]
+fn _generate_key() -> String {
+    entry(new_key::generate)
+}
+
+/// SQL `timedb._bring_key(key)`. NULL is no key either.
+#[pg_extern(sql = false)]
+fn _bring_key(key: Option<&str>) -> Option<String> {
+    let brought = new_key::bring(key.unwrap_or_default());
+    brought.err().map(|problem| problem.to_string())
+}
+
+/// SQL `timedb._take_key()`.
+#[pg_extern(sql = false)]
+fn _take_key() -> TableIterator<
+    'static,
+    (
+        name!(key_hash, Vec<u8>),
+        name!(key_prefix, String),
+        name!(legacy, bool),
+    ),
+> {
+    let kept = entry(new_key::take);
+    TableIterator::once((kept.hash.to_vec(), kept.prefix, kept.legacy))
+}
+
+/// SQL `timedb.check_key(key)`. NULL is no key either.
+#[pg_extern(sql = false)]
+fn check_key(
+    key: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(format, Option<&'static str>),
+        name!(problem, Option<String>),
+    ),
+> {
+    TableIterator::once(match timedb_key::check(key.unwrap_or_default()) {
+        Ok(format) => (Some(format.name()), None),
+        Err(problem) => (None, Some(problem.to_string())),
+    })
+}

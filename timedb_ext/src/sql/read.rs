@@ -1,0 +1,112 @@
+//! Reads of points: packed for the HTTP server, in chunks for the streaming scan (`scan`), and as rows.
+//!
+//! Rows come from here where the scan cannot stand in. `_read_rows` is written against the function manager
+//! directly: a row costs one `tuplestore_putvalues`, several times less than converting each column.
+
+use super::SQL_CHUNK_POINTS;
+use super::arguments::ReadArguments;
+use super::rows::series_columns;
+use super::scan::{COLUMNS, ROW_COLUMNS, point_column};
+use crate::pg::error::{Result, entry};
+use crate::pg::spi::Home;
+use crate::pg::tuplestore::Tuplestore;
+use crate::read::OutChunk;
+use crate::read::pack::parse_chunk;
+use pgrx::datum::{JsonB, Uuid};
+use pgrx::pg_sys::{self, Datum};
+use pgrx::prelude::*;
+
+/// Points of a chunk that goes to a client as it is.
+const WIRE_CHUNK_POINTS: usize = 65_536;
+
+/// `timedb._read_packed(...)`.
+#[pg_extern(sql = false)]
+fn read_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u8>> {
+    let mut read = entry(|| {
+        // SAFETY: the call is under way, and declared with the arguments of such a read.
+        let (arguments, home) = unsafe { (ReadArguments::of(fcinfo)?, Home::of_query(fcinfo)?) };
+        arguments.open(WIRE_CHUNK_POINTS, true, home)
+    });
+    SetOfIterator::new(std::iter::from_fn(move || {
+        entry(|| Ok(read.next_chunk()?.map(|chunk| chunk.packed)))
+    }))
+}
+
+/// `timedb._read_chunks(...)`: a row for each stretch of one series.
+#[pg_extern(sql = false)]
+fn read_chunks(
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> TableIterator<
+    'static,
+    (
+        name!(series_id, Uuid),
+        name!(name, String),
+        name!(unit, String),
+        name!(labels, JsonB),
+        name!(points, i32),
+        name!(packed, Vec<u8>),
+    ),
+> {
+    let mut read = entry(|| {
+        // SAFETY: the call is under way, and declared with the arguments of such a read.
+        let (arguments, home) = unsafe { (ReadArguments::of(fcinfo)?, Home::of_query(fcinfo)?) };
+        arguments.open(SQL_CHUNK_POINTS, false, home)
+    });
+    TableIterator::new(std::iter::from_fn(move || {
+        entry(|| {
+            Ok(read.next_chunk()?.map(|chunk| {
+                (
+                    Uuid::from_bytes(chunk.series.id),
+                    chunk.series.name,
+                    chunk.series.unit,
+                    JsonB(serde_json::from_str(&chunk.series.labels).unwrap_or_default()),
+                    chunk.points as i32,
+                    chunk.packed,
+                )
+            }))
+        })
+    }))
+}
+
+/// Describes the calling convention of [`timedb_read_rows`] to PostgreSQL.
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_timedb_read_rows() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// SQL `timedb._read_rows(...)`.
+///
+/// # Safety
+/// Called by PostgreSQL as declared in `sql/functions/read.sql`.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn timedb_read_rows(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
+    entry(|| {
+        // SAFETY: the declaration promises the types of the arguments; those of the rows are checked.
+        unsafe {
+            let mut store = Tuplestore::open(fcinfo, &ROW_COLUMNS)?;
+            let home = Home::of_query(fcinfo)?;
+            let mut read = ReadArguments::of(fcinfo)?.open(SQL_CHUNK_POINTS, false, home)?;
+            while let Some(chunk) = read.next_chunk()? {
+                store.with_scratch(|store| put_rows(&chunk, store))?;
+                pgrx::check_for_interrupts!();
+            }
+        }
+        Ok(Datum::null())
+    })
+}
+
+fn put_rows(chunk: &OutChunk, store: &mut Tuplestore<COLUMNS>) -> Result<()> {
+    let points = parse_chunk(&chunk.packed)?;
+    let series = series_columns(&chunk.series);
+    for i in 0..points.valid_time.len() {
+        let row = std::array::from_fn(|column| match series.get(column) {
+            Some(of_series) => *of_series,
+            None => point_column(&points, i, column),
+        });
+        // SAFETY: the columns of series and points are those of `ROW_COLUMNS`.
+        unsafe { store.put(row) };
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Which functions are this library's: by their symbol and library, and by what they take and give. Their names
+//! say nothing: the owner of any database may give them to functions of its own.
+
+use super::declared::{CHUNK_COLUMNS, ROW_COLUMNS};
+use crate::pg::spi::has_columns;
+use crate::sql::arguments::READ_ARGUMENTS;
+use pgrx::pg_catalog::pg_proc::PgProc;
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::ffi::CStr;
+
+/// A function in the library, as its declaration has to be.
+pub struct Symbol {
+    /// The name that the library exports.
+    name: &'static str,
+    /// The columns of its rows.
+    columns: &'static [Oid],
+}
+
+/// What `timedb._read_rows()` is declared as.
+pub const READ_ROWS: Symbol = Symbol {
+    name: "timedb_read_rows",
+    columns: &ROW_COLUMNS,
+};
+
+/// What `timedb._read_chunks()` is declared as.
+pub const READ_CHUNKS: Symbol = Symbol {
+    name: "read_chunks_wrapper",
+    columns: &CHUNK_COLUMNS,
+};
+
+/// The name of the declaration of [`READ_CHUNKS`]: one that is found by it has to be shown to be it.
+const CHUNKS_FUNCTION: &CStr = c"_read_chunks";
+
+/// How `CREATE FUNCTION` may name the library: as the control file does, or in full.
+const LIBRARIES: [&str; 2] = ["timedb", "$libdir/timedb"];
+
+/// The language C, whose oid PostgreSQL fixes.
+const C_LANGUAGE: Oid = Oid::from_u32(13);
+
+impl Symbol {
+    /// Whether a call is one of this function.
+    ///
+    /// # Safety
+    /// The call is a live node of a query.
+    pub unsafe fn is_called_by(&self, call: *mut pg_sys::FuncExpr) -> bool {
+        // SAFETY: the caller's promise; a function without a row type gives no descriptor.
+        unsafe {
+            (*call).funcretset
+                && self.is_of((*call).funcid)
+                && has_columns(
+                    pg_sys::get_expr_result_tupdesc(call.cast(), true),
+                    self.columns,
+                )
+        }
+    }
+
+    /// Whether a function is this one: only a superuser can declare one with a symbol of a library.
+    fn is_of(&self, function: Oid) -> bool {
+        PgProc::new(function).is_some_and(|function| {
+            function.prolang() == C_LANGUAGE
+                && function.prosrc() == self.name
+                && function
+                    .probin()
+                    .is_some_and(|library| LIBRARIES.contains(&library.as_str()))
+                && function.proargtypes() == READ_ARGUMENTS
+        })
+    }
+}
+
+/// `timedb._read_chunks`, beside a function that is `timedb._read_rows`; `None` if something else has its place.
+///
+/// # Safety
+/// Called in a transaction.
+pub unsafe fn chunks_beside(rows_function: Oid) -> Option<Oid> {
+    let cache = pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32;
+    // SAFETY: the keys are of the types of the cache's columns.
+    let function = unsafe {
+        pg_sys::GetSysCacheOid(
+            cache,
+            pg_sys::Anum_pg_proc_oid as i16,
+            Datum::from(CHUNKS_FUNCTION.as_ptr()),
+            Datum::from(pg_sys::buildoidvector(
+                READ_ARGUMENTS.as_ptr(),
+                READ_ARGUMENTS.len() as i32,
+            )),
+            Datum::from(pg_sys::get_func_namespace(rows_function)),
+            Datum::null(),
+        )
+    };
+    (function != Oid::INVALID && READ_CHUNKS.is_of(function)).then_some(function)
+}
+
+/// The call in a range table entry that is one of `timedb._read_rows()` and nothing more.
+///
+/// # Safety
+/// The entry is a live node of a query.
+pub unsafe fn call_of(rte: *mut pg_sys::RangeTblEntry) -> Option<*mut pg_sys::FuncExpr> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let rte = &*rte;
+        if rte.rtekind != pg_sys::RTEKind::RTE_FUNCTION || rte.funcordinality {
+            return None;
+        }
+        let functions = pgrx::PgList::<pg_sys::RangeTblFunction>::from_pg(rte.functions);
+        let function = functions.get_ptr(0).filter(|_| functions.len() == 1)?;
+        let call = (*function).funcexpr;
+        if call.is_null() || (*call).type_ != pg_sys::NodeTag::T_FuncExpr {
+            return None;
+        }
+        let call = call.cast::<pg_sys::FuncExpr>();
+        READ_ROWS.is_called_by(call).then_some(call)
+    }
+}

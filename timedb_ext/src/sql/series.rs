@@ -1,0 +1,149 @@
+//! Series: creating, describing and changing them.
+
+use crate::identity::nobody;
+use crate::identity::writer::writable_tenant;
+use crate::pg::durability::commit_as_writer;
+use crate::pg::error::{Error, Result, entry};
+use crate::pg::json::Jsonb;
+use crate::pg::spi::connected;
+use crate::series::labels::Labels;
+use crate::series::{
+    NamedSeries, SeriesRef, SeriesUpdate, describe_series as about, get_or_create, other_unit,
+    rename, update,
+};
+use pgrx::datum::{AnyElement, JsonB, Uuid};
+use pgrx::prelude::*;
+
+pub(super) fn labels_of(labels: Option<AnyElement>) -> Result<Option<Labels>> {
+    labels
+        .map(|labels| Labels::of_jsonb(Jsonb::of_argument(&labels)?))
+        .transpose()
+}
+
+fn id_of(series_id: Option<Uuid>) -> Result<[u8; 16]> {
+    let id = series_id.ok_or_else(|| {
+        Error::new(
+            pgrx::PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            "series_id must not be null",
+        )
+    })?;
+    Ok(*id.as_bytes())
+}
+
+pub(super) fn jsonb(labels: &str) -> JsonB {
+    JsonB(serde_json::from_str(labels).unwrap_or_default())
+}
+
+/// `timedb.create_series(...)`.
+#[pg_extern(sql = false)]
+fn create_series(
+    name: Option<String>,
+    unit: Option<String>,
+    labels: Option<AnyElement>,
+    description: Option<String>,
+) -> TableIterator<'static, (name!(series_id, Uuid), name!(created, bool))> {
+    let run = || {
+        let tenant = writable_tenant("timedb.create_series()")?;
+        let series = SeriesRef::Named(NamedSeries {
+            name: name.unwrap_or_default(),
+            labels: labels_of(labels)?.unwrap_or_default(),
+            unit,
+            description,
+        });
+        let wanted = [series];
+        let resolved = connected(|| get_or_create(&tenant, &wanted))?;
+        for (series, found) in wanted.iter().zip(&resolved) {
+            if let Some(unit) = series.unit().filter(|unit| *unit != found.unit) {
+                return Err(other_unit(series, &found.unit, unit));
+            }
+        }
+        if resolved.iter().any(|series| !series.created) {
+            commit_as_writer();
+        }
+        Ok(resolved)
+    };
+    let rows = entry(run);
+    TableIterator::new(
+        rows.into_iter()
+            .map(|s| (Uuid::from_bytes(s.id), s.created)),
+    )
+}
+
+/// `timedb.describe_series(series_id)`.
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity, reason = "pgrx reads the columns off it")]
+fn describe_series(
+    series_id: Option<Uuid>,
+) -> TableIterator<
+    'static,
+    (
+        name!(series_id, Uuid),
+        name!(name, String),
+        name!(unit, String),
+        name!(description, Option<String>),
+        name!(labels, JsonB),
+        name!(created_at, i64),
+        name!(versions, i64),
+        name!(segments, i64),
+        name!(bytes, i64),
+        name!(first_valid_time, Option<i64>),
+        name!(last_valid_time, Option<i64>),
+        name!(first_known_time, Option<i64>),
+        name!(last_known_time, Option<i64>),
+        name!(last_change_time, Option<i64>),
+    ),
+> {
+    let run = || {
+        nobody::warn();
+        let id = id_of(series_id)?;
+        Ok((id, connected(|| about(&id))?))
+    };
+    let (id, about) = entry(run);
+    TableIterator::once((
+        Uuid::from_bytes(id),
+        about.name,
+        about.unit,
+        about.description,
+        jsonb(&about.labels),
+        about.created_at,
+        about.versions,
+        about.segments,
+        about.bytes,
+        about.first_valid_time,
+        about.last_valid_time,
+        about.first_known_time,
+        about.last_known_time,
+        about.last_change_time,
+    ))
+}
+
+/// `timedb.rename_series(series_id, name, labels)`.
+#[pg_extern(sql = false)]
+fn rename_series(
+    series_id: Option<Uuid>,
+    name: Option<String>,
+    labels: Option<AnyElement>,
+) -> bool {
+    let run = || {
+        let tenant = writable_tenant("timedb.rename_series()")?;
+        let id = id_of(series_id)?;
+        let labels = labels_of(labels)?;
+        connected(|| rename(&tenant, &id, name, labels))
+    };
+    entry(run)
+}
+
+/// `timedb.update_series(series_id, description, unit)`.
+#[pg_extern(sql = false)]
+fn update_series(
+    series_id: Option<Uuid>,
+    description: Option<String>,
+    unit: Option<String>,
+) -> bool {
+    let run = || {
+        let tenant = writable_tenant("timedb.update_series()")?;
+        let id = id_of(series_id)?;
+        connected(|| update(&tenant, &id, &SeriesUpdate { description, unit }))
+    };
+    entry(run)
+}

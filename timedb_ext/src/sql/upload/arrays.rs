@@ -1,0 +1,343 @@
+//! The arrays of `timedb.upload()`: which point belongs to which series, and the columns.
+
+use crate::pg::error::{Error, Result, uuid_text};
+use crate::pg::json::Element;
+use crate::pg::limits;
+use crate::pg::time;
+use crate::read::pack::{NO_KNOWN_TIME, UploadColumns};
+use crate::series::labels::Labels;
+use crate::series::{NamedSeries, SeriesList, SeriesRef};
+use pgrx::PgSqlErrorCode;
+use pgrx::datum::{Array, Uuid};
+use std::collections::HashMap;
+use timedb_segment::NO_END;
+
+/// After so many points a loop looks whether it is to end.
+const CHECK_EVERY: usize = 1 << 14;
+
+/// The arrays as they were given.
+pub struct UploadArrays<'a, 'mcx> {
+    pub valid_time: Option<&'a Array<'mcx, i64>>,
+    pub value: Option<&'a Array<'mcx, f64>>,
+    pub name: Option<&'a Array<'mcx, &'mcx str>>,
+    pub labels: Option<&'a Array<'mcx, Element>>,
+    pub unit: Option<&'a Array<'mcx, &'mcx str>>,
+    pub description: Option<&'a Array<'mcx, &'mcx str>>,
+    pub series_id: Option<&'a Array<'mcx, Uuid>>,
+    pub series_index: Option<&'a Array<'mcx, i32>>,
+    pub valid_time_end: Option<&'a Array<'mcx, i64>>,
+    pub known_times: Option<&'a Array<'mcx, i64>>,
+}
+
+/// Checks the arrays against each other and turns them into columns. A loop over plain numbers takes some ten
+/// milliseconds at most; the others can be interrupted.
+///
+/// # Errors
+/// 54000 for too many points or series, 2202E for lengths that do not fit, 22004 for a null where none can be, 22023 for series that
+/// are named by both or neither of `name` and `series_id`.
+pub fn from_arrays(arrays: UploadArrays) -> Result<UploadColumns> {
+    let times = arrays.valid_time.ok_or_else(|| null_in("valid_time"))?;
+    let values = arrays.value.ok_or_else(|| null_in("value"))?;
+    let points = times.len();
+    limits::check_points(points)?;
+    if values.len() != points {
+        return Err(mismatch("value", values.len(), points));
+    }
+    let (series, series_index) = series_of(&arrays, points)?;
+    let valid_time = times
+        .as_slice()
+        .map_err(|_| null_in("valid_time"))?
+        .iter()
+        .map(|&t| time::from_pg(t))
+        .collect();
+    let valid_time_end = arrays
+        .valid_time_end
+        .map(|ends| times_of(ends, "valid_time_end", NO_END, points))
+        .transpose()?;
+    let known_time = arrays
+        .known_times
+        .map(|known| times_of(known, "known_times", NO_KNOWN_TIME, points))
+        .transpose()?;
+    let (value, nulls) = match values.as_slice() {
+        Ok(values) => (values.to_vec(), None),
+        Err(_) => {
+            let nulls = values.iter().map(|v| v.is_none()).collect();
+            (
+                values.iter().map(Option::unwrap_or_default).collect(),
+                Some(nulls),
+            )
+        }
+    };
+    Ok(UploadColumns {
+        series,
+        series_index,
+        valid_time,
+        valid_time_end,
+        value,
+        nulls,
+        known_time,
+    })
+}
+
+/// A time for each point, `none` where it is null.
+fn times_of(times: &Array<i64>, what: &str, none: i64, points: usize) -> Result<Vec<i64>> {
+    if times.len() != points {
+        return Err(mismatch(what, times.len(), points));
+    }
+    Ok(times
+        .iter()
+        .map(|time| time.map_or(none, time::from_pg))
+        .collect())
+}
+
+/// The series of the upload and, for each point, its place among them.
+fn series_of(arrays: &UploadArrays, points: usize) -> Result<(Vec<SeriesRef>, Vec<u32>)> {
+    let named = match (arrays.name, arrays.series_id) {
+        (Some(names), None) => names.len(),
+        (None, Some(ids)) => ids.len(),
+        _ => {
+            return Err(Error::invalid("give either name or series_id")
+                .hint("For instance name => ARRAY['temperature']."));
+        }
+    };
+    if let Some(index) = arrays.series_index {
+        if index.len() != points {
+            return Err(mismatch("series_index", index.len(), points));
+        }
+        let series = dictionary(arrays, named)?;
+        let places = places(index, named)?;
+        return Ok((series.into_vec(), places));
+    }
+    match named {
+        1 => Ok((dictionary(arrays, 1)?.into_vec(), vec![0; points])),
+        n if n == points => one_a_point(arrays, points),
+        n => Err(mismatch("name or series_id", n, points)
+            .hint("Give one for all points, one for each point, or a series_index.")),
+    }
+}
+
+fn places(index: &Array<i32>, series: usize) -> Result<Vec<u32>> {
+    index
+        .iter()
+        .map(|i| match i {
+            Some(i) if i >= 1 && i as usize <= series => Ok(i as u32 - 1),
+            Some(i) => Err(Error::array(format!(
+                "series_index {i} is not between 1 and {series}, the number of series given"
+            ))),
+            None => Err(null_in("series_index")),
+        })
+        .collect()
+}
+
+/// One series for each element of `name` or `series_id`.
+fn dictionary(arrays: &UploadArrays, n: usize) -> Result<SeriesList> {
+    let mut list = SeriesList::with_capacity(n)?;
+    for named in Named::of(arrays, n)? {
+        list.push(named?.series()?)?;
+    }
+    Ok(list)
+}
+
+/// Names given point by point: the distinct ones become the dictionary, in order of appearance.
+fn one_a_point(arrays: &UploadArrays, points: usize) -> Result<(Vec<SeriesRef>, Vec<u32>)> {
+    let only_names =
+        arrays.labels.is_none() && arrays.unit.is_none() && arrays.description.is_none();
+    if let (Some(names), true) = (arrays.name, only_names) {
+        let series = |name: &str| {
+            SeriesRef::Named(NamedSeries {
+                name: name.to_owned(),
+                ..NamedSeries::default()
+            })
+        };
+        return distinct(names.iter(), "name", series);
+    }
+    if let (Some(ids), None) = (arrays.series_id, arrays.unit) {
+        let ids = ids.iter().map(|id| id.map(|id| *id.as_bytes()));
+        return distinct(ids, "series_id", |id| SeriesRef::Id { id, unit: None });
+    }
+    // What is given for a point, and what it means: labels may be written in several ways.
+    let mut given: HashMap<Given, u32> = HashMap::new();
+    let mut places: HashMap<String, u32> = HashMap::new();
+    let (mut list, mut index) = (SeriesList::default(), Vec::with_capacity(points));
+    for named in Named::of(arrays, points)? {
+        let named = named?;
+        if let Some(place) = given.get(&named.given) {
+            index.push(*place);
+            continue;
+        }
+        let one = named.series()?;
+        // With the unit: it says what each point's value is in.
+        let unit = one.unit().unwrap_or_default();
+        let key = match &one {
+            SeriesRef::Id { id, .. } => format!("{}\0{unit}", uuid_text(id)),
+            SeriesRef::Named(named) => {
+                format!("{}\0{unit}\0{}", named.name, named.labels.json())
+            }
+        };
+        let place = match places.get(&key) {
+            Some(place) => *place,
+            None => list.push(one)?,
+        };
+        places.insert(key, place);
+        limits::check_series(given.len() + 1)?;
+        given.insert(named.given, place);
+        index.push(place);
+    }
+    Ok((list.into_vec(), index))
+}
+
+/// What the arrays say of one series, as it stands there.
+struct Named<'a> {
+    given: Given<'a>,
+    labels: Option<Element>,
+    description: Option<&'a str>,
+}
+
+/// What tells series apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Given<'a> {
+    who: Who<'a>,
+    unit: Option<&'a str>,
+    labels: &'a [u8],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Who<'a> {
+    Id([u8; 16]),
+    Name(&'a str),
+}
+
+impl<'a> Named<'a> {
+    /// The `n` series of the arrays, one after the other.
+    fn of(arrays: &UploadArrays<'a, '_>, n: usize) -> Result<impl Iterator<Item = Result<Self>>> {
+        let mut units = Spread::new("unit", arrays.unit.map(|a| (a.len(), a.iter())), n)?;
+        let mut ids = arrays.series_id.map(|ids| ids.iter());
+        let mut names = arrays.name.map(|names| names.iter());
+        let labels = arrays.labels.filter(|_| ids.is_none());
+        let mut labels = Spread::new("labels", labels.map(|a| (a.len(), a.iter())), n)?;
+        let texts = arrays.description.filter(|_| ids.is_none());
+        let mut texts = Spread::new("description", texts.map(|a| (a.len(), a.iter())), n)?;
+        let mut passed = 0_usize;
+        Ok(std::iter::from_fn(move || {
+            passed += 1;
+            if passed.is_multiple_of(CHECK_EVERY) {
+                pgrx::check_for_interrupts!();
+            }
+            let who = match (&mut ids, &mut names) {
+                (Some(ids), _) => ids.next()?.map(|id| Who::Id(*id.as_bytes())),
+                (None, Some(names)) => names.next()?.map(Who::Name),
+                (None, None) => return None,
+            };
+            let missing = if ids.is_some() { "series_id" } else { "name" };
+            let labels = labels.next();
+            Some(who.ok_or_else(|| null_in(missing)).map(|who| Self {
+                given: Given {
+                    who,
+                    unit: units.next(),
+                    // SAFETY: the array lives as long as what is made of it here.
+                    labels: labels.map_or(&[], |labels| unsafe { labels.bytes() }),
+                },
+                labels,
+                description: texts.next(),
+            }))
+        }))
+    }
+
+    fn series(&self) -> Result<SeriesRef> {
+        let unit = self.given.unit.map(str::to_owned);
+        Ok(match self.given.who {
+            Who::Id(id) => SeriesRef::Id { id, unit },
+            Who::Name(name) => SeriesRef::Named(NamedSeries {
+                name: name.to_owned(),
+                labels: self
+                    .labels
+                    .map(|labels| Labels::of_jsonb(labels.json()))
+                    .transpose()?
+                    .unwrap_or_default(),
+                unit,
+                description: self.description.map(str::to_owned),
+            }),
+        })
+    }
+}
+
+/// The series of the distinct keys in order of appearance, and for each point its key's place.
+fn distinct<K: Copy + Eq + std::hash::Hash>(
+    keys: impl Iterator<Item = Option<K>>,
+    what: &str,
+    series: impl Fn(K) -> SeriesRef,
+) -> Result<(Vec<SeriesRef>, Vec<u32>)> {
+    let mut places: HashMap<K, u32> = HashMap::new();
+    let (mut list, mut index) = (SeriesList::default(), Vec::new());
+    let mut last: Option<(K, u32)> = None;
+    for key in keys {
+        let key = key.ok_or_else(|| null_in(what))?;
+        let place = match last {
+            Some((same, place)) if same == key => place,
+            _ => match places.get(&key) {
+                Some(place) => *place,
+                None => {
+                    let place = list.push(series(key))?;
+                    places.insert(key, place);
+                    place
+                }
+            },
+        };
+        last = Some((key, place));
+        if index.len().is_multiple_of(CHECK_EVERY) {
+            pgrx::check_for_interrupts!();
+        }
+        index.push(place);
+    }
+    Ok((list.into_vec(), index))
+}
+
+/// An optional array that says something of each series, or one thing of all of them.
+struct Spread<T, I: Iterator<Item = Option<T>>> {
+    items: Option<I>,
+    for_all: Option<T>,
+}
+
+impl<T: Clone, I: Iterator<Item = Option<T>>> Spread<T, I> {
+    fn new(what: &str, array: Option<(usize, I)>, n: usize) -> Result<Self> {
+        let Some((length, mut items)) = array else {
+            return Ok(Self {
+                items: None,
+                for_all: None,
+            });
+        };
+        if length == n {
+            return Ok(Self {
+                items: Some(items),
+                for_all: None,
+            });
+        }
+        match length {
+            1 => Ok(Self {
+                for_all: items.next().flatten(),
+                items: None,
+            }),
+            _ => Err(mismatch(what, length, n)),
+        }
+    }
+
+    fn next(&mut self) -> Option<T> {
+        match &mut self.items {
+            Some(items) => items.next().flatten(),
+            None => self.for_all.clone(),
+        }
+    }
+}
+
+fn null_in(what: &str) -> Error {
+    Error::new(
+        PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+        format!("{what} must not be or contain null"),
+    )
+}
+
+fn mismatch(what: &str, length: usize, expected: usize) -> Error {
+    Error::array(format!(
+        "{what} has {length} elements where {expected} are expected"
+    ))
+}

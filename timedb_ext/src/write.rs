@@ -1,0 +1,6 @@
+//! Writing: uploads and corrections become segments and one batch each. What SQL calls stands in `sql/`.
+
+pub mod batches;
+pub mod corrections;
+mod segments;
+pub mod upload;

@@ -1,0 +1,284 @@
+//! A write's row in timedb.batches, and what it gives: requests that can be sent again.
+
+use crate::identity::settings;
+use crate::pg::error::{Error, Result, uuid_text};
+use crate::pg::json::Jsonb;
+use crate::pg::locks;
+use crate::pg::spi::{Arg, Statement};
+use crate::pg::time;
+use crate::series::uuid7;
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys;
+
+/// Longest idempotency key, in bytes: it stands in an index.
+const MAX_KEY_BYTES: usize = 255;
+
+/// What a batch says about itself; instants in Unix microseconds.
+#[derive(Default)]
+pub struct BatchInfo {
+    pub known_time: Option<i64>,
+    pub workflow_id: Option<String>,
+    pub batch_start_time: Option<i64>,
+    pub batch_finish_time: Option<i64>,
+    /// A jsonb, stored as it came.
+    pub batch_params: Option<Jsonb>,
+}
+
+impl BatchInfo {
+    /// Hands its parts, one after the other and each with whether it is there, to a hash.
+    pub fn add_to(&self, part: &mut impl FnMut(&[u8])) {
+        let mut optional = |bytes: Option<&[u8]>| {
+            part(&[u8::from(bytes.is_some())]);
+            part(bytes.unwrap_or_default());
+        };
+        for instant in [
+            self.known_time,
+            self.batch_start_time,
+            self.batch_finish_time,
+        ] {
+            optional(instant.map(i64::to_le_bytes).as_ref().map(|b| b.as_slice()));
+        }
+        optional(self.workflow_id.as_deref().map(str::as_bytes));
+        let params = self.batch_params.map(Jsonb::text);
+        optional(params.as_deref().map(str::as_bytes));
+    }
+}
+
+/// What makes a request one that can be sent again.
+#[derive(Default)]
+pub struct Retry {
+    /// The id that the batch gets.
+    pub batch_id: Option<[u8; 16]>,
+    /// The client's name for the request.
+    pub idempotency_key: Option<String>,
+}
+
+/// A request that nobody has answered yet.
+pub struct NewRequest {
+    pub batch_id: [u8; 16],
+    idempotency_key: Option<String>,
+    hash: Option<[u8; 32]>,
+}
+
+/// A batch that the same request has made before.
+pub struct AnsweredBatch {
+    pub batch_id: [u8; 16],
+    pub points: usize,
+    pub skipped: usize,
+    pub series_ids: Vec<[u8; 16]>,
+    /// JSON.
+    pub answer: Option<String>,
+}
+
+/// What becomes of a request.
+pub enum RequestClaim {
+    /// It is this transaction's to carry out.
+    New(NewRequest),
+    /// The same request was carried out before.
+    Answered(AnsweredBatch),
+}
+
+thread_local! {
+    static FIND_BATCH: Statement = const { Statement::new(
+        c"SELECT batch_id, points, skipped, series_ids, answer::text, request_hash, 1 \
+          FROM timedb.batches WHERE idempotency_key = $1 \
+          UNION ALL \
+          SELECT batch_id, points, skipped, series_ids, answer::text, request_hash, 0 \
+          FROM timedb.batches WHERE batch_id = $2 AND (idempotency_key = $1) IS NOT TRUE",
+        &[pg_sys::TEXTOID, pg_sys::UUIDOID],
+        &[pg_sys::UUIDOID, pg_sys::INT8OID, pg_sys::INT8OID, pg_sys::UUIDARRAYOID, pg_sys::TEXTOID, pg_sys::BYTEAOID, pg_sys::INT4OID],
+    ) };
+    // Above READ COMMITTED the snapshot may be older than the claim, and lack a batch that was committed in
+    // between. ON CONFLICT makes that a serialization failure (40001): the transaction can be run again.
+    static INSERT_BATCH: Statement = const { Statement::new(
+        c"INSERT INTO timedb.batches \
+              (tenant_id, batch_id, kind, user_id, workflow_id, batch_start_time, batch_finish_time, \
+               known_time, change_time, batch_params, points, skipped, min_valid, max_valid, \
+               settled_time, idempotency_key, request_hash, series_ids, answer) \
+          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
+                  $19::jsonb) \
+          ON CONFLICT DO NOTHING",
+        &[
+            pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::UUIDOID, pg_sys::TEXTOID,
+            pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
+            pg_sys::TIMESTAMPTZOID, pg_sys::JSONBOID, pg_sys::INT8OID, pg_sys::INT8OID,
+            pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
+            pg_sys::TEXTOID, pg_sys::BYTEAOID, pg_sys::UUIDARRAYOID, pg_sys::TEXTOID,
+        ],
+        &[],
+    ) };
+}
+
+impl Retry {
+    /// Makes the request this transaction's, or finds what it was answered. `hash` tells it from another
+    /// one and is asked only where that can matter.
+    ///
+    /// # Errors
+    /// 22023 for a malformed key, 55006 while another transaction carries the request out, 22000 when the
+    /// key or the id belongs to another request.
+    pub fn claim(
+        &self,
+        tenant: &[u8; 16],
+        hash: impl FnOnce() -> [u8; 32],
+    ) -> Result<RequestClaim> {
+        if self.idempotency_key.is_none() && self.batch_id.is_none() {
+            return Ok(RequestClaim::New(NewRequest {
+                batch_id: uuid7(),
+                idempotency_key: None,
+                hash: None,
+            }));
+        }
+        if let Some(key) = &self.idempotency_key {
+            check_key(key)?;
+            try_lock(tenant, key.as_bytes(), || name_of_key(key))?;
+        }
+        if let Some(batch_id) = &self.batch_id {
+            try_lock(tenant, batch_id, || name_of_batch(batch_id))?;
+        }
+        let hash = hash();
+        let found = self.find(&hash)?;
+        Ok(match found {
+            Some(batch) => RequestClaim::Answered(batch),
+            None => RequestClaim::New(NewRequest {
+                batch_id: self.batch_id.unwrap_or_else(uuid7),
+                idempotency_key: self.idempotency_key.clone(),
+                hash: Some(hash),
+            }),
+        })
+    }
+
+    /// What the request was answered before.
+    fn find(&self, hash: &[u8; 32]) -> Result<Option<AnsweredBatch>> {
+        let mut found = None;
+        let args = [
+            self.idempotency_key.as_deref().map_or(Arg::NULL, Arg::text),
+            self.batch_id.as_ref().map_or(Arg::NULL, Arg::uuid),
+        ];
+        // Not under the caller's snapshot: what counts is what was committed before the lock was taken.
+        FIND_BATCH.with(|s| {
+            s.run(false, &args, |row| {
+                let batch_id = row.uuid(1)?;
+                let same = row.optional_bytea(6)?.as_deref() == Some(hash.as_slice());
+                if !same || found.is_some() {
+                    return Err(used_otherwise(match &self.idempotency_key {
+                        Some(key) if row.int4(7)? == 1 => name_of_key(key),
+                        _ => name_of_batch(&batch_id),
+                    }));
+                }
+                found = Some(AnsweredBatch {
+                    batch_id,
+                    points: row.int8(2)? as usize,
+                    skipped: row.int8(3)? as usize,
+                    series_ids: row.uuids(4)?,
+                    answer: row.text(5)?,
+                });
+                Ok(())
+            })
+        })?;
+        Ok(found)
+    }
+}
+
+/// Both names begin what the HTTP server reads in an error of SQLSTATE 22000.
+fn name_of_key(key: &str) -> String {
+    format!("idempotency key \"{key}\"")
+}
+
+fn name_of_batch(batch_id: &[u8; 16]) -> String {
+    format!("batch_id \"{}\"", uuid_text(batch_id))
+}
+
+fn try_lock(tenant: &[u8; 16], request: &[u8], name: impl FnOnce() -> String) -> Result<()> {
+    if locks::try_request(tenant, request) {
+        return Ok(());
+    }
+    Err(Error::new(
+        PgSqlErrorCode::ERRCODE_OBJECT_IN_USE,
+        format!("the request with {} is being carried out", name()),
+    )
+    .hint("Send it again when it has ended."))
+}
+
+fn used_otherwise(name: String) -> Error {
+    Error::new(
+        PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+        format!("{name} was used for a different request"),
+    )
+    .hint("Send a request again as it was, and another one under another name.")
+}
+
+fn check_key(key: &str) -> Result<()> {
+    if key.is_empty() || key.len() > MAX_KEY_BYTES || key.chars().any(char::is_control) {
+        return Err(Error::invalid(format!(
+            "an idempotency key has 1 to {MAX_KEY_BYTES} bytes and no control characters"
+        ))
+        .hint("A UUID of its own for each request is a good one."));
+    }
+    Ok(())
+}
+
+/// The row of a write.
+pub struct NewBatch<'a> {
+    pub tenant: &'a [u8; 16],
+    pub request: &'a NewRequest,
+    /// `upload` or `correction`.
+    pub kind: &'static str,
+    pub info: &'a BatchInfo,
+    pub known_time: Option<i64>,
+    pub change_time: i64,
+    /// Up to when the tenant's other writes had ended.
+    pub settled: i64,
+    pub points: usize,
+    pub skipped: usize,
+    /// The least and the greatest valid_time written.
+    pub valid: Option<(i64, i64)>,
+    pub series_ids: &'a [[u8; 16]],
+    /// JSON, for requests that can be sent again.
+    pub answer: Option<&'a str>,
+}
+
+impl NewBatch<'_> {
+    /// Inserts the row.
+    ///
+    /// # Errors
+    /// 40001 where another transaction has carried the request out and this one's snapshot lacks it; the
+    /// INSERT's own errors are raised.
+    pub fn insert(&self) -> Result<()> {
+        let instant = |t: Option<i64>| t.map_or(Arg::NULL, |t| Arg::int8(time::to_pg(t)));
+        let text = |t: Option<&str>| t.map_or(Arg::NULL, Arg::text);
+        let info = self.info;
+        let request = self.request;
+        let args = [
+            Arg::uuid(self.tenant),
+            Arg::uuid(&request.batch_id),
+            Arg::text(self.kind),
+            settings::user().map_or(Arg::NULL, |user| Arg::uuid(&user)),
+            text(info.workflow_id.as_deref()),
+            instant(Some(info.batch_start_time.unwrap_or(self.change_time))),
+            instant(info.batch_finish_time),
+            instant(self.known_time),
+            instant(Some(self.change_time)),
+            info.batch_params.map_or(Arg::NULL, Arg::jsonb),
+            Arg::int8(self.points as i64),
+            Arg::int8(self.skipped as i64),
+            instant(self.valid.map(|(least, _)| least)),
+            instant(self.valid.map(|(_, greatest)| greatest)),
+            instant(Some(self.settled)),
+            text(request.idempotency_key.as_deref()),
+            request
+                .hash
+                .as_ref()
+                .map_or(Arg::NULL, |hash| Arg::bytea(hash)),
+            Arg::uuids(self.series_ids.iter()),
+            text(self.answer.filter(|_| request.hash.is_some())),
+        ];
+        match INSERT_BATCH.with(|s| s.run(false, &args, |_| Ok(())))? {
+            1 => Ok(()),
+            _ => Err(Error::new(
+                PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+                "another transaction has just carried this request out",
+            )
+            .hint("Run the transaction again.")),
+        }
+    }
+}

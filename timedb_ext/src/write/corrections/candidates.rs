@@ -1,0 +1,227 @@
+//! Which version each update means, and what is said of those that mean none, or more than one.
+
+use super::update::{CurrentVersion, PointUpdate, Target, UpdatePlace};
+use crate::pg::error::{Error, Result, uuid_text};
+use crate::pg::time;
+use pgrx::PgSqlErrorCode;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use timedb_segment::{Merged, NO_END, Stamp};
+
+/// As many problems are told; a request with more of them has one cause.
+const MOST_PROBLEMS: usize = 100;
+/// The ends that are told of points that an update may mean.
+const MOST_ENDS: usize = 3;
+
+/// What has been found so far for each update.
+pub struct Candidates {
+    places: HashMap<Target, usize>,
+    /// Which of end, known_time and batch updates name, as bits: few combinations.
+    shapes: BTreeSet<u8>,
+    found: Vec<Option<CurrentVersion>>,
+    ends: Vec<Vec<i64>>,
+}
+
+const WITH_END: u8 = 1;
+const WITH_KNOWN_TIME: u8 = 2;
+const WITH_BATCH: u8 = 4;
+
+impl Target {
+    fn shape(&self) -> u8 {
+        let bit = |given, bit| if given { bit } else { 0 };
+        bit(self.end.is_some(), WITH_END)
+            | bit(self.known_time.is_some(), WITH_KNOWN_TIME)
+            | bit(self.batch.is_some(), WITH_BATCH)
+    }
+}
+
+impl Candidates {
+    /// Nothing found yet.
+    ///
+    /// # Errors
+    /// 21000 for two updates that name the same version.
+    pub fn of(updates: &[PointUpdate]) -> Result<Self> {
+        let mut places = HashMap::with_capacity(updates.len());
+        for (i, update) in updates.iter().enumerate() {
+            if let Some(first) = places.insert(update.target, i) {
+                return Err(twice(first, i));
+            }
+        }
+        Ok(Self {
+            places,
+            shapes: updates.iter().map(|update| update.target.shape()).collect(),
+            found: vec![None; updates.len()],
+            ends: vec![Vec::new(); updates.len()],
+        })
+    }
+
+    /// Takes versions of a series.
+    pub fn take(&mut self, series: &[u8; 16], run: &Merged) {
+        for i in 0..run.len() {
+            let end = run.valid_time_end.as_ref().map_or(NO_END, |ends| ends[i]);
+            let stamp = Stamp {
+                known_time: run.known_time[i],
+                change_time: run.change_time[i],
+                value_id: run.value_id[i],
+            };
+            for &shape in &self.shapes {
+                let if_named = |bit| shape & bit != 0;
+                let target = Target {
+                    series: *series,
+                    valid_time: run.valid_time[i],
+                    end: if_named(WITH_END).then_some(end),
+                    known_time: if_named(WITH_KNOWN_TIME).then_some(stamp.known_time),
+                    batch: if_named(WITH_BATCH).then_some(run.batch[i]),
+                };
+                let Some(&place) = self.places.get(&target) else {
+                    continue;
+                };
+                let ends = &mut self.ends[place];
+                if ends.len() < MOST_ENDS && !ends.contains(&end) {
+                    ends.push(end);
+                }
+                if self.found[place]
+                    .as_ref()
+                    .is_none_or(|found| found.stamp < stamp)
+                {
+                    let null = run.nulls.as_ref().is_some_and(|nulls| nulls[i]);
+                    self.found[place] = Some(CurrentVersion {
+                        end,
+                        stamp,
+                        batch: run.batch[i],
+                        value: (!null).then_some(run.value[i]),
+                        note: run.notes.as_ref().and_then(|notes| notes[i].clone()),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether an update means another version than here.
+    pub fn differ(&self, found: &[CurrentVersion]) -> bool {
+        let same = |(one, other): (&Option<CurrentVersion>, &CurrentVersion)| {
+            one.as_ref().is_some_and(|one| one.stamp == other.stamp)
+        };
+        !self.found.iter().zip(found).all(same)
+    }
+
+    /// The version that each update means.
+    ///
+    /// # Errors
+    /// 42704 if one means none, P0003 if one may mean several: every such update with its reason.
+    pub fn resolve(
+        self,
+        updates: &[PointUpdate],
+        series: &HashSet<[u8; 16]>,
+    ) -> Result<Vec<CurrentVersion>> {
+        let mut problems = Vec::new();
+        let (mut missing, mut ambiguous) = (false, false);
+        for (i, (update, (found, ends))) in updates
+            .iter()
+            .zip(self.found.iter().zip(&self.ends))
+            .enumerate()
+        {
+            let target = &update.target;
+            let problem = if !series.contains(&target.series) {
+                missing = true;
+                format!("series \"{}\" does not exist", uuid_text(&target.series))
+            } else if found.is_none() {
+                missing = true;
+                no_point(target)
+            } else if ends.len() > 1 {
+                ambiguous = true;
+                several_points(target, ends)
+            } else {
+                continue;
+            };
+            problems.push(format!("{}: {problem}", UpdatePlace(i)));
+        }
+        if problems.is_empty() {
+            return Ok(self.found.into_iter().flatten().collect());
+        }
+        let code = match missing {
+            true => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            false => PgSqlErrorCode::ERRCODE_TOO_MANY_ROWS,
+        };
+        let untold = problems.len().saturating_sub(MOST_PROBLEMS);
+        problems.truncate(MOST_PROBLEMS);
+        let mut message = problems.join("; ");
+        if untold > 0 {
+            message.push_str(&format!("; and {untold} more"));
+        }
+        let error = Error::new(code, message);
+        Err(match ambiguous {
+            true => error.hint(
+                "Give valid_time_end: the end of the interval, or null for the point without an end.",
+            ),
+            false => error,
+        })
+    }
+}
+
+fn no_point(target: &Target) -> String {
+    let end = match target.end {
+        None => String::new(),
+        Some(NO_END) => " without an end".to_owned(),
+        Some(end) => format!(", valid_time_end {}", time::text(end)),
+    };
+    let known = target.known_time.map_or(String::new(), |known_time| {
+        format!(", known_time {}", time::text(known_time))
+    });
+    let batch = target.batch.map_or(String::new(), |batch| {
+        format!(", batch_id {}", uuid_text(&batch))
+    });
+    format!(
+        "series \"{}\" has no point at valid_time {}{end}{known}{batch}",
+        uuid_text(&target.series),
+        time::text(target.valid_time)
+    )
+}
+
+fn several_points(target: &Target, ends: &[i64]) -> String {
+    let mut each: Vec<String> = ends
+        .iter()
+        .map(|&end| match end {
+            NO_END => "null".to_owned(),
+            end => time::text(end),
+        })
+        .collect();
+    if ends.len() == MOST_ENDS {
+        each.push("...".to_owned());
+    }
+    format!(
+        "series \"{}\" has several points at valid_time {}, which differ in valid_time_end ({})",
+        uuid_text(&target.series),
+        time::text(target.valid_time),
+        each.join(", ")
+    )
+}
+
+/// Refuses updates of which two mean the same point and known_time, however they name it: both new versions
+/// would be written at once, and neither would be the newer one.
+///
+/// # Errors
+/// 21000 with both positions.
+pub fn refuse_twice(updates: &[PointUpdate], found: &[CurrentVersion]) -> Result<()> {
+    let mut places = HashMap::with_capacity(updates.len());
+    for (i, (update, found)) in updates.iter().zip(found).enumerate() {
+        let target = &update.target;
+        let known_time = found.stamp.known_time;
+        let written = (target.series, target.valid_time, found.end, known_time);
+        if let Some(first) = places.insert(written, i) {
+            return Err(twice(first, i));
+        }
+    }
+    Ok(())
+}
+
+fn twice(first: usize, second: usize) -> Error {
+    Error::new(
+        PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION,
+        format!(
+            "{} and {} correct the same point of the same known_time",
+            UpdatePlace(first),
+            UpdatePlace(second)
+        ),
+    )
+    .hint("Put what they change into one, or send them one after the other.")
+}

@@ -1,0 +1,93 @@
+//! What an update is: the version that it names, and what becomes of it.
+
+use std::rc::Rc;
+use timedb_segment::{Note, Stamp};
+
+/// An update: which version, and what becomes of it.
+pub struct PointUpdate {
+    pub target: Target,
+    pub edit: Edit,
+}
+
+/// The version that an update names: the newest one that fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Target {
+    pub series: [u8; 16],
+    pub valid_time: i64,
+    /// [`NO_END`] for the point without; None for whichever stands there.
+    pub end: Option<i64>,
+    pub known_time: Option<i64>,
+    /// The batch that the version was written by, or corrects.
+    pub batch: Option<[u8; 16]>,
+}
+
+/// A version as it is stored.
+#[derive(Debug, Clone)]
+pub struct CurrentVersion {
+    pub end: i64,
+    pub stamp: Stamp,
+    pub batch: [u8; 16],
+    pub value: Option<f64>,
+    pub note: Option<Rc<Note>>,
+}
+
+/// What becomes of a version; what is None stays.
+#[derive(Default)]
+pub struct Edit {
+    pub value: Option<Option<f64>>,
+    pub annotation: Option<Option<String>>,
+    pub tags: Option<Vec<String>>,
+    pub metadata: Option<Option<String>>,
+}
+
+impl Edit {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.value.is_none()
+            && self.annotation.is_none()
+            && self.tags.is_none()
+            && self.metadata.is_none()
+    }
+
+    /// Whether it makes another version of this one.
+    pub fn alters(&self, found: &CurrentVersion) -> bool {
+        let nothing = Note::default();
+        let note = found.note.as_deref().unwrap_or(&nothing);
+        // To the bit: 0 and -0 are two values.
+        let bits = |value: Option<f64>| value.map(f64::to_bits);
+        self.value
+            .is_some_and(|value| bits(value) != bits(found.value))
+            || self
+                .annotation
+                .as_ref()
+                .is_some_and(|a| *a != note.annotation)
+            || self.tags.as_ref().is_some_and(|tags| *tags != note.tags)
+            || self.metadata.as_ref().is_some_and(|m| *m != note.metadata)
+    }
+
+    /// The value and the note of the new version, which `user` writes.
+    pub fn apply(
+        &self,
+        found: &CurrentVersion,
+        user: Option<[u8; 16]>,
+    ) -> (Option<f64>, Option<Rc<Note>>) {
+        let old = found.note.as_deref().cloned().unwrap_or_default();
+        let note = Note {
+            annotation: self.annotation.clone().unwrap_or(old.annotation),
+            tags: self.tags.clone().unwrap_or(old.tags),
+            metadata: self.metadata.clone().unwrap_or(old.metadata),
+            changed_by: user,
+        };
+        let value = self.value.unwrap_or(found.value);
+        (value, (!note.is_empty()).then(|| Rc::new(note)))
+    }
+}
+
+/// How messages name a position: counted from 0, as in JSON.
+pub struct UpdatePlace(pub usize);
+
+impl std::fmt::Display for UpdatePlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "updates[{}]", self.0)
+    }
+}

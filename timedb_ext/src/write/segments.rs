@@ -1,0 +1,107 @@
+//! Writing segments: collects encoded ones and inserts them many at a time.
+
+use crate::pg::error::Result;
+use crate::pg::spi::{Arg, Statement};
+use crate::pg::time;
+use pgrx::pg_sys;
+use timedb_segment::Segment;
+
+/// Rows of one INSERT of segments, and the bytes of blobs after which one is sent.
+const INSERT_ROWS: usize = 2_000;
+const INSERT_BYTES: usize = 4 << 20;
+
+thread_local! {
+    static INSERT_SEGMENTS: Statement = const { Statement::new(
+        c"INSERT INTO timedb.segments \
+              (tenant_id, series_id, min_valid, max_valid, min_known, max_known, min_change, \
+               max_change, segment_id, count, span_class, blob) \
+          SELECT $1, s.* \
+          FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS s",
+        &[
+            pg_sys::UUIDOID, pg_sys::UUIDARRAYOID,
+            pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
+            pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
+            pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
+            pg_sys::INT8ARRAYOID, pg_sys::INT4ARRAYOID, pg_sys::INT2ARRAYOID,
+            pg_sys::BYTEAARRAYOID,
+        ],
+        &[],
+    ) };
+}
+
+/// Collects encoded segments and inserts them many at a time.
+pub struct SegmentWriter {
+    tenant: [u8; 16],
+    pending: Vec<([u8; 16], Segment)>,
+    bytes: usize,
+}
+
+impl SegmentWriter {
+    /// A writer for one tenant.
+    pub fn new(tenant: [u8; 16]) -> Self {
+        Self {
+            tenant,
+            pending: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Takes a segment; may insert what has gathered.
+    ///
+    /// # Errors
+    /// XX000; the INSERT's own errors are raised.
+    pub fn push(&mut self, series: [u8; 16], segment: Segment) -> Result<()> {
+        self.bytes += segment.blob.len();
+        self.pending.push((series, segment));
+        if self.pending.len() >= INSERT_ROWS || self.bytes >= INSERT_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Inserts what has gathered, in the order of the index.
+    ///
+    /// # Errors
+    /// As [`SegmentWriter::push`].
+    pub fn flush(&mut self) -> Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        self.pending
+            .sort_by_key(|(series, s)| (*series, s.span_class, s.bounds.min_valid));
+        let rows = &self.pending;
+        let instants = |of: fn(&Segment) -> i64| {
+            Arg::timestamps(rows.iter().map(move |(_, s)| time::to_pg(of(s))))
+        };
+        let args = [
+            Arg::uuid(&self.tenant),
+            Arg::uuids(rows.iter().map(|(series, _)| series)),
+            instants(|s| s.bounds.min_valid),
+            instants(|s| s.bounds.max_valid),
+            instants(|s| s.bounds.min_known),
+            instants(|s| s.bounds.max_known),
+            instants(|s| s.bounds.min_change),
+            instants(|s| s.bounds.max_change),
+            Arg::int8s(rows.iter().map(|_| random_id())),
+            Arg::int4s(rows.iter().map(|(_, s)| s.bounds.count as i32)),
+            Arg::int2s(rows.iter().map(|(_, s)| s.span_class)),
+            Arg::byteas(rows.iter().map(|(_, s)| s.blob.as_slice())),
+        ];
+        INSERT_SEGMENTS.with(|s| s.run(false, &args, |_| Ok(())))?;
+        self.pending.clear();
+        self.bytes = 0;
+        Ok(())
+    }
+}
+
+/// Distinguishes segments of one key; says nothing about order or age.
+fn random_id() -> i64 {
+    let bytes = uuid::Uuid::new_v4().into_bytes();
+    let mut tail = [0; 8];
+    tail.copy_from_slice(&bytes[..8]);
+    // The version nibble of the UUID is constant: mix in the other half.
+    i64::from_be_bytes(tail)
+        ^ i64::from(u32::from_be_bytes([
+            bytes[12], bytes[13], bytes[14], bytes[15],
+        ]))
+}

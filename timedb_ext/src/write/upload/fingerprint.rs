@@ -1,0 +1,83 @@
+//! What tells one upload from another. Two that say the same have the same fingerprint, whether they came
+//! as arrays or packed, and however their JSON was written; the order of series and of points counts.
+
+use crate::read::pack::UploadColumns;
+use crate::series::SeriesRef;
+use crate::write::batches::BatchInfo;
+use sha2::{Digest, Sha256};
+use timedb_segment::NO_END;
+
+/// Items hashed at a time.
+const BLOCK: usize = 512;
+
+/// SHA-256 of everything that the upload says. What stands where a value is null must have been cleared.
+pub fn of(
+    columns: &UploadColumns,
+    info: &BatchInfo,
+    batch_id: Option<&[u8; 16]>,
+    skip_unchanged: bool,
+) -> [u8; 32] {
+    let mut hash = Parts(Sha256::new());
+    hash.part(b"upload");
+    hash.part(&(columns.series.len() as u64).to_le_bytes());
+    for series in &columns.series {
+        pgrx::check_for_interrupts!();
+        match series {
+            SeriesRef::Id { id, unit } => {
+                hash.part(id);
+                hash.part(unit.as_deref().unwrap_or_default().as_bytes());
+            }
+            SeriesRef::Named(named) => {
+                // No id is empty: a name cannot pass for one.
+                hash.part(&[]);
+                hash.part(named.name.as_bytes());
+                hash.part(named.labels.json().as_bytes());
+                hash.part(named.unit.as_deref().unwrap_or_default().as_bytes());
+                hash.part(named.description.as_deref().unwrap_or_default().as_bytes());
+            }
+        }
+    }
+    hash.column(&columns.series_index, u32::to_le_bytes);
+    hash.column(&columns.valid_time, i64::to_le_bytes);
+    // A column that says nothing is the same as none.
+    let ends = columns.valid_time_end.as_deref().unwrap_or_default();
+    let ends = if ends.iter().all(|&end| end == NO_END) {
+        &[]
+    } else {
+        ends
+    };
+    hash.column(ends, i64::to_le_bytes);
+    hash.column(&columns.value, |value| value.to_bits().to_le_bytes());
+    let nulls = columns.nulls.as_deref().unwrap_or_default();
+    let nulls = if nulls.contains(&true) { nulls } else { &[] };
+    hash.column(nulls, |null| [u8::from(null)]);
+    info.add_to(&mut |bytes| hash.part(bytes));
+    hash.part(batch_id.map_or(&[], |id| id.as_slice()));
+    hash.part(&[u8::from(skip_unchanged)]);
+    // Only where there is one, so that a request without is the one that it was to older versions.
+    if let Some(known) = &columns.known_time {
+        hash.column(known, i64::to_le_bytes);
+    }
+    hash.0.finalize().into()
+}
+
+/// A hash of parts, each with its length before it, so that none can run into the next.
+struct Parts(Sha256);
+
+impl Parts {
+    fn part(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    /// A column as one part, without a copy of it.
+    fn column<T: Copy, const N: usize>(&mut self, items: &[T], bytes: impl Fn(T) -> [u8; N]) {
+        let length = (items.len() as u64).saturating_mul(N as u64);
+        self.0.update(length.to_le_bytes());
+        for block in items.chunks(BLOCK) {
+            pgrx::check_for_interrupts!();
+            let block: Vec<[u8; N]> = block.iter().map(|&item| bytes(item)).collect();
+            self.0.update(block.as_flattened());
+        }
+    }
+}

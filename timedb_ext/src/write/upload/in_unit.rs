@@ -1,0 +1,70 @@
+//! The values of an upload in the units of their series.
+
+use crate::pg::error::{Error, Result};
+use crate::read::pack::UploadColumns;
+use crate::series::{Resolved, SeriesRef, describe, other_unit};
+use pgrx::PgSqlErrorCode;
+use timedb_units::Conversion;
+
+/// Converts the values of the series whose unit is given and is not the stored one.
+///
+/// # Errors
+/// 23505 for a unit that measures something else than the stored one, or that nobody knows; 22003 for a
+/// value that is too large in the stored unit.
+pub fn convert(columns: &mut UploadColumns, resolved: &[Resolved]) -> Result<()> {
+    let conversions = columns
+        .series
+        .iter()
+        .zip(resolved)
+        .map(|(series, stored)| conversion(series, &stored.unit))
+        .collect::<Result<Vec<_>>>()?;
+    if conversions.iter().all(Option::is_none) {
+        return Ok(());
+    }
+    for i in 0..columns.value.len() {
+        let place = columns.series_index[i] as usize;
+        let null = columns.nulls.as_ref().is_some_and(|nulls| nulls[i]);
+        // What stands where nothing is known stays 0.
+        let (Some(conversion), false) = (&conversions[place], null) else {
+            continue;
+        };
+        let value = columns.value[i];
+        let converted = conversion.apply(value);
+        if !converted.is_finite() {
+            return Err(too_large(
+                &columns.series[place],
+                &resolved[place],
+                value,
+                i,
+            ));
+        }
+        columns.value[i] = converted;
+    }
+    Ok(())
+}
+
+/// `None` where values stay as they are.
+fn conversion(series: &SeriesRef, stored: &str) -> Result<Option<Conversion>> {
+    let Some(given) = series.unit() else {
+        return Ok(None);
+    };
+    let conversion = Conversion::between(given, stored)
+        .map_err(|error| other_unit(series, stored, given).detail(format!("{error}.")))?;
+    Ok(Some(conversion).filter(|conversion| !conversion.is_identity()))
+}
+
+fn too_large(series: &SeriesRef, stored: &Resolved, value: f64, at: usize) -> Error {
+    Error::new(
+        PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+        format!(
+            "{value} {} is too large to be stored in {}",
+            series.unit().unwrap_or_default(),
+            stored.unit
+        ),
+    )
+    .detail(format!(
+        "Point {} of series {}, counted from 1.",
+        at + 1,
+        describe(series)
+    ))
+}
