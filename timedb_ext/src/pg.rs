@@ -4,12 +4,10 @@
 pub mod durability;
 pub mod error;
 pub mod json;
-pub mod limits;
 pub mod locks;
 pub mod options;
 pub mod random;
 pub mod snapshot;
 pub mod spi;
-pub mod text;
 pub mod time;
 pub mod tuplestore;

@@ -20,12 +20,11 @@ pub use request::ReadRequest;
 
 use crate::identity::nobody;
 use crate::identity::settings;
-use crate::pg::error::{Error, Result, uuid_text};
+use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::spi::{Home, Query, Row, connected};
 use crate::read::pack::{Run, Writers, pack_chunk};
 use crate::series::units;
 use crate::series::{SeriesInfo, find};
-use pgrx::PgSqlErrorCode;
 use std::collections::VecDeque;
 use timedb_segment::{Bounds, Merged, Merger, Mode, Points, SegmentKey, decode_range};
 use timedb_units::Conversion;
@@ -314,7 +313,7 @@ fn decode_segment(
 pub fn damaged(row: &Row, key: &SegmentKey, why: &str) -> Error {
     let segment_id = row.int8(10).unwrap_or_default();
     Error::new(
-        PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
+        SqlState::DATA_CORRUPTED,
         format!(
             "cannot read segment {segment_id} of series {}: {why}",
             uuid_text(&key.series)

@@ -6,7 +6,6 @@ mod change;
 mod create;
 mod find;
 mod labelled;
-pub mod labels;
 mod list;
 mod search;
 pub mod units;
@@ -19,8 +18,8 @@ pub use list::SeriesList;
 pub use search::{Search, count, page, rows};
 
 use crate::pg::error::uuid_text;
-use labels::Labels;
 use pgrx::pg_sys::{self, Oid};
+use timedb_rules::labels::Labels;
 
 /// The unit of a series that was given none.
 pub const DEFAULT_UNIT: &str = "dimensionless";

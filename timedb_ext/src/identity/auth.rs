@@ -5,9 +5,9 @@
 
 use crate::identity::challenge;
 use crate::identity::settings::{Access, Identity};
-use crate::pg::error::{Error, Result};
+use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::spi::{self, Arg, Statement};
-use pgrx::{PgSqlErrorCode, pg_sys};
+use pgrx::pg_sys;
 use std::ffi::CStr;
 use timedb_key::proof::{self, Claim, Tag};
 
@@ -115,13 +115,13 @@ fn refused(message: &str) -> Result<Error> {
     let role = unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(pg_sys::GetUserId(), false)) };
     if role != c"timedb_keeper" {
         return Err(Error::new(
-            PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
             "keys cannot be looked up: the function does not run as timedb_keeper",
         )
         .hint("timedb.isolation_problems() says what to repair."));
     }
     Ok(Error::new(
-        PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
         message,
     ))
 }

@@ -1,9 +1,8 @@
 //! Challenges of this session: what a proof of a key answers (crate timedb_key, `proof`). A proof that somebody
 //! reads in a log is worth nothing: it is good once, here, and has been used.
 
-use crate::pg::error::{Error, Result};
+use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::random;
-use pgrx::PgSqlErrorCode;
 use std::cell::Cell;
 use timedb_key::proof::{Challenge, Claim};
 
@@ -38,7 +37,7 @@ pub fn take(claim: &Claim) -> Result<()> {
             Ok(())
         }
         _ => Err(Error::new(
-            PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
             "the proof is not for this session, or was used before",
         )
         .detail(OTHER_CHALLENGE)

@@ -4,9 +4,9 @@
 //! anywhere but a running session is refused: what was given before the library was loaded (SET,
 //! PGOPTIONS, ALTER ROLE ... SET) was never checked by anyone.
 
-use crate::pg::error::{Error, Result, uuid_text};
+use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::options::{self, Span};
-use pgrx::{PgSqlErrorCode, pg_sys};
+use pgrx::pg_sys;
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
@@ -102,7 +102,7 @@ pub fn tenant_changes() -> u64 {
 /// former tenant's.
 pub fn refuse_changed_tenant() -> Error {
     Error::new(
-        PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
         "the tenant changed while this read was open",
     )
     .hint("Close the cursor before the session authenticates as another tenant.")

@@ -2,8 +2,7 @@
 
 use crate::identity::key_use;
 use crate::identity::settings;
-use crate::pg::error::{Error, Result};
-use pgrx::PgSqlErrorCode;
+use crate::pg::error::{Error, Result, SqlState};
 use pgrx::pg_sys;
 
 /// The tenant that this transaction may write for; its key is noted as in use.
@@ -16,20 +15,20 @@ pub fn writable_tenant(what: &str) -> Result<[u8; 16]> {
     let read_only = unsafe { pg_sys::XactReadOnly || pg_sys::RecoveryInProgress() };
     if read_only {
         return Err(Error::new(
-            PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
+            SqlState::READ_ONLY_SQL_TRANSACTION,
             format!("cannot execute {what} in a read-only transaction"),
         ));
     }
     let tenant = settings::tenant().ok_or_else(|| {
         Error::new(
-            PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
             "no tenant: call timedb.authenticate(key) first",
         )
         .hint("authenticate() lasts for one transaction: call it between BEGIN and COMMIT.")
     })?;
     if settings::access_is_read_only() {
         return Err(Error::new(
-            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            SqlState::INSUFFICIENT_PRIVILEGE,
             "this API key is read-only",
         )
         .hint("Use a key with read_write access."));

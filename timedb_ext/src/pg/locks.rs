@@ -5,9 +5,8 @@
 //! library can hold or wait for them. In pg_locks they have the objsubid 3, 4, 5 or 6; the other numbers
 //! there are hashes (database, classid) and seconds (objid).
 
-use crate::pg::error::{Error, Result};
+use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::time;
-use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys;
 use sha2::{Digest, Sha256};
 use std::cell::Cell;
@@ -127,7 +126,7 @@ pub fn settle(tenant: &[u8; 16], change_time: i64) -> Result<()> {
     while settled(tenant) < change_time {
         if started.elapsed() > PATIENCE {
             return Err(Error::new(
-                PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
+                SqlState::LOCK_NOT_AVAILABLE,
                 format!(
                     "a write that began before {} has not ended",
                     time::text(change_time)

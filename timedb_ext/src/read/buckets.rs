@@ -6,11 +6,10 @@ mod aggregates;
 pub use aggregates::Aggregate;
 
 use super::{ReadCursor, ReadRequest};
-use crate::pg::error::{Error, Result};
+use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::spi::Home;
 use crate::pg::time::{self, MAX_TIME, MIN_TIME};
 use crate::series::SeriesInfo;
-use pgrx::PgSqlErrorCode;
 use std::collections::VecDeque;
 use std::ops;
 use std::rc::Rc;
@@ -248,7 +247,7 @@ impl BucketCursor {
 
     fn too_many(&self, error: TooManyBuckets) -> Error {
         Error::new(
-            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            SqlState::PROGRAM_LIMIT_EXCEEDED,
             format!("series \"{}\" has too many buckets", self.name()),
         )
         .detail(format!(
@@ -260,7 +259,7 @@ impl BucketCursor {
 
     fn too_large(&self, bucket_start: i64) -> Error {
         Error::new(
-            PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
             format!(
                 "the sum of series \"{}\" in the bucket from {} is out of range",
                 self.name(),

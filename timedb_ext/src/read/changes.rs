@@ -4,7 +4,6 @@
 //! Only writes up to the settled change_time are told, so that none can come to stand before them later.
 //! Memory is bounded by the points asked for, whatever a write or a segment holds.
 
-mod position;
 mod runs;
 mod scan;
 mod walk;
@@ -14,11 +13,10 @@ use crate::pg::spi::connected;
 use crate::read::moment;
 use crate::read::pack::Writers;
 use crate::series::{SeriesFilter, SeriesInfo, find};
-pub use position::Position;
-use position::Reached;
 pub use runs::runs;
 use scan::{FeedChange, FoundChanges, Scan};
 use std::collections::{HashMap, HashSet};
+use timedb_rules::{Position, Reached};
 use walk::{FeedBatch, Walk};
 
 /// The size of an answer in bytes, about, from which it holds no more changes: names, labels and notes can

@@ -2,11 +2,10 @@
 //! up to when one has all writes.
 
 use super::subscriber;
-use crate::pg::error::{Error, Result};
+use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::locks;
 use crate::pg::spi::Statement;
 use crate::pg::time;
-use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys;
 
 thread_local! {
@@ -116,7 +115,7 @@ fn not_settled(change_time: i64, settled: Option<i64>, standby: bool) -> Error {
         None => "It has no write from which that could be told.".to_owned(),
     };
     Error::new(
-        PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
+        SqlState::LOCK_NOT_AVAILABLE,
         format!(
             "writes up to {} may be missing {place}",
             time::text(change_time)

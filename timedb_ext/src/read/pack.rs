@@ -31,10 +31,10 @@ mod versions;
 pub use buckets::pack_buckets;
 pub use versions::{Versions, Writers};
 
-use crate::pg::error::{Error, Result};
-use crate::pg::limits;
-use crate::series::labels::Labels;
+use crate::pg::error::{Error, Result, SqlState};
 use crate::series::{NamedSeries, SeriesInfo, SeriesList, SeriesRef};
+use timedb_rules::labels::Labels;
+use timedb_rules::limits;
 use timedb_segment::{Merged, NO_END};
 
 const VERSION: u8 = 1;
@@ -176,7 +176,7 @@ fn non_empty(text: &str) -> Option<String> {
 
 fn malformed(why: &str) -> Error {
     Error::new(
-        pgrx::PgSqlErrorCode::ERRCODE_INVALID_BINARY_REPRESENTATION,
+        SqlState::INVALID_BINARY_REPRESENTATION,
         format!("malformed packed columns: {why}"),
     )
 }

@@ -1,9 +1,8 @@
 //! A database that gets timedb's tables by logical replication. Other writers' locks are the publisher's, and so is
 //! the order of their commits: up to when all writes have come over cannot be known here.
 
-use crate::pg::error::{Error, Result};
+use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::spi::Statement;
-use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys;
 
 thread_local! {
@@ -24,7 +23,7 @@ pub fn refuse() -> Result<()> {
         return Ok(());
     }
     Err(Error::new(
-        PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+        SqlState::FEATURE_NOT_SUPPORTED,
         "changes and reads as of a change_time are not answered on a logical subscriber",
     )
     .detail("Its tables of timedb come by logical replication, and a write may come after one with a later change_time.")

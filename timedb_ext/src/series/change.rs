@@ -2,16 +2,16 @@
 //! as long as it has no points, its unit.
 
 use super::{BYTEA_ARRAY, TEXT_ARRAY, create};
-use crate::pg::error::{Error, Result, uuid_text};
+use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::locks;
 use crate::pg::spi::{Arg, Statement};
-use crate::series::labels::{
-    Labels, check_description, check_new_name, check_new_unit, identity, value_hash, value_head,
-};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder};
 use std::collections::HashSet;
+use timedb_rules::labels::{
+    Labels, check_description, check_new_name, check_new_unit, identity, value_hash, value_head,
+};
 
 thread_local! {
     static LOCK: Statement = const { Statement::new(
@@ -146,7 +146,7 @@ fn unless_taken(name: &str, update: impl FnOnce() -> Result<u64>) -> Result<u64>
 
 fn exists(name: &str, id: Option<[u8; 16]>) -> Error {
     let error = Error::new(
-        PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
+        SqlState::UNIQUE_VIOLATION,
         format!("another series is named \"{name}\" and has the same labels"),
     )
     .hint("Choose another name, or tell the two apart by a label.");
@@ -197,7 +197,7 @@ pub fn update(tenant: &[u8; 16], id: &[u8; 16], update: &SeriesUpdate) -> Result
     if let Some(unit) = update.unit.as_deref().filter(|unit| *unit != old.unit) {
         if has_points(id)? {
             return Err(Error::new(
-                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!(
                     "the unit of series \"{}\" stays \"{}\": it has points",
                     old.name, old.unit

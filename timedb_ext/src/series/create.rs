@@ -3,16 +3,15 @@
 use super::{
     BYTEA_ARRAY, DEFAULT_UNIT, NamedSeries, SeriesRef, TEXT_ARRAY, UUID_ARRAY, describe, uuid7,
 };
-use crate::pg::error::{Error, Result};
+use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::locks;
 use crate::pg::spi::{Arg, Row, Statement};
-use crate::series::labels::{
+use pgrx::pg_sys;
+use std::collections::HashMap;
+use timedb_rules::labels::{
     check_description, check_name, check_new_name, check_new_unit, check_unit, identity,
     refuse_nul, value_hash,
 };
-use pgrx::PgSqlErrorCode;
-use pgrx::pg_sys;
-use std::collections::HashMap;
 
 /// How often a series is looked for that others create and rename at the same time.
 const ATTEMPTS: usize = 5;
@@ -135,7 +134,7 @@ pub fn get_or_create(tenant: &[u8; 16], wanted: &[SeriesRef]) -> Result<Vec<Reso
 
 fn not_visible() -> Error {
     Error::new(
-        PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+        SqlState::T_R_SERIALIZATION_FAILURE,
         "could not see a series that another transaction has just created or renamed",
     )
     .hint("Run the transaction again.")
@@ -144,7 +143,7 @@ fn not_visible() -> Error {
 /// 23505: another unit would silently change the meaning of what is stored already.
 pub fn other_unit(series: &SeriesRef, stored: &str, given: &str) -> Error {
     Error::new(
-        PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
+        SqlState::UNIQUE_VIOLATION,
         format!(
             "series {} already exists with unit \"{stored}\", not \"{given}\"",
             describe(series)

@@ -3,8 +3,8 @@
 use super::{SeriesFilter, SeriesInfo, UUID_ARRAY, labelled};
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Arg, Row, Statement};
-use crate::series::labels::Labels;
 use pgrx::pg_sys;
+use timedb_rules::labels::Labels;
 
 /// A name that has no more series is where a filter by name and labels begins.
 const FEW: i64 = 1_000;

@@ -4,8 +4,8 @@
 use super::UUID_ARRAY;
 use crate::pg::error::Result;
 use crate::pg::spi::{Arg, Row, Statement};
-use crate::series::labels::{Labels, value_hash, value_head};
 use pgrx::pg_sys::{self, Oid};
+use timedb_rules::labels::{Labels, value_hash, value_head};
 
 /// How many series each label is asked for before one is found that has no more, and how that grows.
 const FIRST_LOOK: usize = 1_000;

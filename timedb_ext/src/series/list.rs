@@ -3,7 +3,7 @@
 
 use super::SeriesRef;
 use crate::pg::error::Result;
-use crate::pg::limits::{self, MAX_SERIES_BYTES, too_many};
+use timedb_rules::limits::{self, MAX_SERIES_BYTES, too_many};
 
 /// Series in the order in which they were named.
 #[derive(Default)]

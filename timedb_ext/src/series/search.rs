@@ -13,10 +13,10 @@ pub use rows::rows;
 use super::{UUID_ARRAY, labelled};
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Arg, Row, Statement};
-use crate::series::labels::Labels;
 use found::FoundSeries;
 use pgrx::pg_sys::{self, Oid};
 use std::collections::HashSet;
+use timedb_rules::labels::Labels;
 use words::Words;
 
 /// Series with the labels asked for that are fetched and sorted; with more of them the names are walked.

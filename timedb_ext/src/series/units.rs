@@ -1,9 +1,8 @@
 //! Values in the unit that a reader or a writer asks for.
 
-use crate::pg::error::{Error, Result};
+use crate::pg::error::{Error, Result, SqlState};
 use crate::series::SeriesInfo;
-use crate::series::labels::check_unit;
-use pgrx::PgSqlErrorCode;
+use timedb_rules::labels::check_unit;
 use timedb_units::Conversion;
 
 /// How to convert each of the series, which are told the new unit.
@@ -47,7 +46,7 @@ pub fn convert(conversion: &Conversion, values: &mut [f64]) -> Result<()> {
         let converted = conversion.apply(*value);
         if !converted.is_finite() {
             return Err(Error::new(
-                PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+                SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
                 format!("{value} is too large to be converted to the other unit"),
             ));
         }

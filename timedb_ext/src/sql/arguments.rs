@@ -2,17 +2,17 @@
 
 use crate::pg::error::{Error, Result};
 use crate::pg::json::Jsonb;
-use crate::pg::limits::{MAX_SERIES, too_many};
 use crate::pg::spi::Home;
 use crate::pg::time;
 use crate::read::{ReadCursor, ReadRequest};
 use crate::series::SeriesFilter;
-use crate::series::labels::Labels;
 use pgrx::datum::{Array, Uuid};
 use pgrx::fcinfo::{pg_getarg, pg_getarg_datum};
 use pgrx::pg_catalog::pg_proc::PgProc;
 use pgrx::pg_sys::{self, Oid};
 use timedb_calendar::{Cutoffs, Zone};
+use timedb_rules::labels::Labels;
+use timedb_rules::limits::{MAX_SERIES, too_many};
 use timedb_segment::{Filter, Mode};
 
 /// The types of the arguments of `_read_packed`, `_read_chunks` and `_read_rows`.
@@ -284,7 +284,7 @@ pub unsafe fn series_filter(
             ids: ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect()),
             name: pg_getarg(fcinfo, first + 1),
             labels: labels
-                .map(|labels| Labels::of_jsonb(Jsonb::of_datum(labels)))
+                .map(|json| labels_of(Jsonb::of_datum(json)))
                 .transpose()?,
         })
     }
@@ -321,6 +321,15 @@ pub(super) unsafe fn interval(
         let datum = pg_getarg_datum(fcinfo, number)?;
         Some(*datum.cast_mut_ptr::<pg_sys::Interval>())
     }
+}
+
+/// Labels that were given as a `jsonb`.
+///
+/// # Errors
+/// 22023 as [`Labels::parse`].
+pub fn labels_of(json: Jsonb) -> Result<Labels> {
+    Labels::check_written(json.bytes())?;
+    Labels::parse(&json.text())
 }
 
 /// A time zone by its name; UTC where none is given.

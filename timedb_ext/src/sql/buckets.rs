@@ -4,7 +4,6 @@ use super::SQL_CHUNK_POINTS;
 use super::arguments::{ReadArguments, check_declaration, interval, zone};
 use super::rows::series_columns;
 use crate::pg::error::{Error, Result, entry};
-use crate::pg::limits::{MAX_AGGREGATES, too_many};
 use crate::pg::spi::Home;
 use crate::pg::time;
 use crate::pg::tuplestore::Tuplestore;
@@ -14,6 +13,7 @@ use pgrx::fcinfo::pg_getarg;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 use timedb_calendar::Bucket;
+use timedb_rules::limits::{MAX_AGGREGATES, too_many};
 
 /// Buckets of a chunk that goes to a client as it is: each may have a column for each aggregate.
 const WIRE_CHUNK_BUCKETS: usize = 16_384;

@@ -10,13 +10,14 @@ use crate::pg::error::{Error, Result, entry};
 use crate::pg::spi::{Arg, connected};
 use crate::pg::time;
 use crate::pg::tuplestore::Tuplestore;
-use crate::read::changes::{self, FeedAnswer, FeedRequest, Position, runs};
+use crate::read::changes::{self, FeedAnswer, FeedRequest, runs};
 use crate::read::moment;
 use crate::read::pack::{pack_chunk, parse_chunk};
 use crate::series::SeriesFilter;
 use pgrx::fcinfo::pg_getarg;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
+use timedb_rules::Position;
 
 /// The columns of `read_changes`, each as the column of `_read_rows` that it is; the first is the cursor.
 const COLUMNS: [Option<usize>; 16] = [

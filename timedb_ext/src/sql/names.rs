@@ -1,7 +1,7 @@
 //! What SQL asks about names.
 
-use crate::pg::text::check_name;
 use pgrx::prelude::*;
+use timedb_rules::text::check_name;
 
 /// SQL `timedb._is_printable(name)`.
 #[pg_extern(sql = false)]

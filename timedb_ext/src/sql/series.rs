@@ -1,29 +1,30 @@
 //! Series: creating, describing and changing them.
 
+use super::arguments;
 use crate::identity::nobody;
 use crate::identity::writer::writable_tenant;
 use crate::pg::durability::commit_as_writer;
-use crate::pg::error::{Error, Result, entry};
+use crate::pg::error::{Error, Result, SqlState, entry};
 use crate::pg::json::Jsonb;
 use crate::pg::spi::connected;
-use crate::series::labels::Labels;
 use crate::series::{
     NamedSeries, SeriesRef, SeriesUpdate, describe_series as about, get_or_create, other_unit,
     rename, update,
 };
 use pgrx::datum::{AnyElement, JsonB, Uuid};
 use pgrx::prelude::*;
+use timedb_rules::labels::Labels;
 
 pub(super) fn labels_of(labels: Option<AnyElement>) -> Result<Option<Labels>> {
     labels
-        .map(|labels| Labels::of_jsonb(Jsonb::of_argument(&labels)?))
+        .map(|labels| arguments::labels_of(Jsonb::of_argument(&labels)?))
         .transpose()
 }
 
 fn id_of(series_id: Option<Uuid>) -> Result<[u8; 16]> {
     let id = series_id.ok_or_else(|| {
         Error::new(
-            pgrx::PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            SqlState::NULL_VALUE_NOT_ALLOWED,
             "series_id must not be null",
         )
     })?;

@@ -4,10 +4,10 @@ use super::series::{jsonb, labels_of};
 use crate::identity::nobody;
 use crate::pg::error::{Error, Result, entry};
 use crate::pg::spi::connected;
-use crate::series::labels::check_search;
 use crate::series::{Search, count, page, rows};
 use pgrx::datum::{AnyElement, JsonB, Uuid};
 use pgrx::prelude::*;
+use timedb_rules::labels::check_search;
 
 /// Most series of one page.
 const MOST_SERIES: i32 = 100_000;

@@ -1,13 +1,12 @@
 //! A write's row in timedb.batches, and what it gives: requests that can be sent again.
 
 use crate::identity::settings;
-use crate::pg::error::{Error, Result, uuid_text};
+use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::json::Jsonb;
 use crate::pg::locks;
 use crate::pg::spi::{Arg, Statement};
 use crate::pg::time;
 use crate::series::uuid7;
-use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys;
 
 /// Longest idempotency key, in bytes: it stands in an index.
@@ -193,7 +192,7 @@ fn try_lock(tenant: &[u8; 16], request: &[u8], name: impl FnOnce() -> String) ->
         return Ok(());
     }
     Err(Error::new(
-        PgSqlErrorCode::ERRCODE_OBJECT_IN_USE,
+        SqlState::OBJECT_IN_USE,
         format!("the request with {} is being carried out", name()),
     )
     .hint("Send it again when it has ended."))
@@ -201,7 +200,7 @@ fn try_lock(tenant: &[u8; 16], request: &[u8], name: impl FnOnce() -> String) ->
 
 fn used_otherwise(name: String) -> Error {
     Error::new(
-        PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+        SqlState::DATA_EXCEPTION,
         format!("{name} was used for a different request"),
     )
     .hint("Send a request again as it was, and another one under another name.")
@@ -275,7 +274,7 @@ impl NewBatch<'_> {
         match INSERT_BATCH.with(|s| s.run(false, &args, |_| Ok(())))? {
             1 => Ok(()),
             _ => Err(Error::new(
-                PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+                SqlState::T_R_SERIALIZATION_FAILURE,
                 "another transaction has just carried this request out",
             )
             .hint("Run the transaction again.")),

@@ -1,13 +1,8 @@
-//! Correcting points: each update becomes a new version of the one it names. `update` says what one is, `request`
-//! reads them, `fields` what of a version it changes, `candidates` which version it means; `lookup` reads, `store`
-//! writes.
+//! Correcting points: each update becomes a new version of the one it names. What an update says and which version
+//! it means stands in `timedb_rules`; `lookup` reads, `store` writes.
 
-mod candidates;
-mod fields;
 mod lookup;
-mod request;
 mod store;
-mod update;
 
 use crate::identity::writer::writable_tenant;
 use crate::pg::durability::commit_as_writer;
@@ -16,12 +11,11 @@ use crate::pg::locks;
 use crate::pg::time;
 use crate::read::value_id;
 use crate::write::batches::{BatchInfo, NewBatch, RequestClaim, Retry};
-pub use request::check_size;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fmt::Write;
+use timedb_rules::corrections::{CurrentVersion, PointUpdate, parse, refuse_twice};
 use timedb_segment::NO_END;
-use update::{CurrentVersion, PointUpdate};
 
 /// Bytes of a request that are hashed before it is looked whether to go on.
 const HASHED_AT_ONCE: usize = 1 << 20;
@@ -37,7 +31,7 @@ const HASHED_AT_ONCE: usize = 1 << 20;
 /// updates of one version.
 pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<String> {
     let tenant = writable_tenant("timedb.update_values()")?;
-    let updates = request::parse(json, &tenant)?;
+    let updates = parse(json, &tenant, time::parse)?;
     if updates.is_empty() {
         return Ok(answer(&tenant, &[], &[], &[], 0));
     }
@@ -56,7 +50,7 @@ pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<Stri
     };
     locks::begin_corrections(&tenant, updates.iter().map(|update| &update.target.series));
     let found = lookup::current(&updates)?;
-    candidates::refuse_twice(&updates, &found)?;
+    refuse_twice(&updates, &found)?;
 
     let altered: Vec<bool> = updates
         .iter()

@@ -25,7 +25,7 @@ pub use encode::encode;
 pub use error::SegmentError;
 pub use merge::{Filter, Merged, Merger, Mode};
 pub use notes::{Note, Notes};
-pub use pause::at_pauses;
+pub use pause::{at_pauses, pause};
 pub use points::{
     Bounds, Column, MAX_COUNT, MAX_POINTS, NO_END, Points, Segment, SegmentKey, Stamp,
 };

@@ -11,7 +11,8 @@ pub fn at_pauses(pause: fn()) {
     PAUSE.get_or_init(|| pause);
 }
 
-pub(crate) fn pause() {
+/// Stops for a moment: whoever runs long work may end it here.
+pub fn pause() {
     if let Some(pause) = PAUSE.get() {
         pause();
     }

@@ -7,7 +7,7 @@
 
 use super::args::Arg;
 use super::row::{Row, has_columns};
-use crate::pg::error::{Error, Result, shielded};
+use crate::pg::error::{Error, Result, SqlState, shielded};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
@@ -52,7 +52,7 @@ impl Home {
             .map(Self)
             .ok_or_else(|| {
                 Error::new(
-                    PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+                    SqlState::FEATURE_NOT_SUPPORTED,
                     "set-valued function called in context that cannot accept a set",
                 )
             })
@@ -311,7 +311,7 @@ impl Query {
     ) -> Result<bool> {
         if self.life.is_over.get() || self.is_running || self.desc.is_null() {
             return Err(Error::new(
-                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "the read was interrupted and cannot go on",
             ));
         }

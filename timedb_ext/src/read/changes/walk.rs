@@ -1,11 +1,11 @@
 //! The writes behind a position, in order, those first that are read together.
 
-use super::position::{Position, Reached};
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Arg, Home, Query, Row, Statement};
 use crate::pg::time;
 use pgrx::pg_sys;
 use std::collections::{HashSet, VecDeque};
+use timedb_rules::{Position, Reached};
 
 /// Writes fetched at a time.
 const FETCH: usize = 500;

@@ -1,15 +1,14 @@
 //! The arrays of `timedb.upload()`: which point belongs to which series, and the columns.
 
-use crate::pg::error::{Error, Result, uuid_text};
+use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::json::Element;
-use crate::pg::limits;
 use crate::pg::time;
 use crate::read::pack::{NO_KNOWN_TIME, UploadColumns};
-use crate::series::labels::Labels;
 use crate::series::{NamedSeries, SeriesList, SeriesRef};
-use pgrx::PgSqlErrorCode;
+use crate::sql::arguments::labels_of;
 use pgrx::datum::{Array, Uuid};
 use std::collections::HashMap;
+use timedb_rules::limits;
 use timedb_segment::NO_END;
 
 /// After so many points a loop looks whether it is to end.
@@ -251,7 +250,7 @@ impl<'a> Named<'a> {
                 name: name.to_owned(),
                 labels: self
                     .labels
-                    .map(|labels| Labels::of_jsonb(labels.json()))
+                    .map(|labels| labels_of(labels.json()))
                     .transpose()?
                     .unwrap_or_default(),
                 unit,
@@ -331,7 +330,7 @@ impl<T: Clone, I: Iterator<Item = Option<T>>> Spread<T, I> {
 
 fn null_in(what: &str) -> Error {
     Error::new(
-        PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+        SqlState::NULL_VALUE_NOT_ALLOWED,
         format!("{what} must not be or contain null"),
     )
 }

@@ -1,16 +1,14 @@
 //! Reading the versions that updates mean: few scans of the index, and only segments that hold one.
 
-use super::candidates::Candidates;
-use super::update::{CurrentVersion, PointUpdate};
-use crate::pg::error::{Error, Result};
+use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::snapshot;
 use crate::pg::spi::Home;
 use crate::read::{Instants, ReadCursor, ReadRequest};
 use crate::series::{SeriesFilter, find};
-use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
+use timedb_rules::corrections::{Candidates, CurrentVersion, PointUpdate};
 use timedb_segment::{Filter, Mode};
 
 /// Scans of one call, and the gap between instants from which one more may pay, in microseconds. What lies
@@ -32,7 +30,7 @@ pub fn current(updates: &[PointUpdate]) -> Result<Vec<CurrentVersion>> {
         let seen = snapshot::under_own(|| read(updates))?;
         if seen.differ(&found) {
             return Err(Error::new(
-                PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+                SqlState::T_R_SERIALIZATION_FAILURE,
                 "could not correct a point that was written after this transaction's snapshot",
             )
             .hint("Run the transaction again."));

@@ -1,10 +1,10 @@
 //! Writing the new versions: the points of each series as small segments.
 
-use super::update::{CurrentVersion, PointUpdate};
 use crate::identity::settings;
 use crate::pg::error::{Error, Result};
 use crate::write::segments::SegmentWriter;
 use std::ops::Range;
+use timedb_rules::corrections::{CurrentVersion, PointUpdate};
 use timedb_segment::{Column, NO_END, Note, Points, SegmentKey, encode, split};
 
 /// A segment holds about so many bytes of notes at most: whoever reads one of its points decodes them.

@@ -1,12 +1,11 @@
 //! What an upload must be: instants and values that can be stored, no point twice.
 
-use crate::pg::error::{Error, Result};
-use crate::pg::limits::{MAX_BATCH_PARAMS_BYTES, MAX_WORKFLOW_BYTES, check_nesting};
+use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::time;
 use crate::read::pack::{NO_KNOWN_TIME, UploadColumns};
 use crate::series::describe;
 use crate::write::batches::BatchInfo;
-use pgrx::PgSqlErrorCode;
+use timedb_rules::limits::{MAX_BATCH_PARAMS_BYTES, MAX_WORKFLOW_BYTES, check_nesting};
 use timedb_segment::NO_END;
 use timedb_segment::group::Duplicate;
 
@@ -26,7 +25,7 @@ pub fn check_points(columns: &UploadColumns) -> Result<()> {
     }
     if let Some(i) = columns.value.iter().position(|v| !v.is_finite()) {
         return Err(Error::new(
-            PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
             format!("value must be finite, not {}", columns.value[i]),
         )
         .detail(at(i))
@@ -124,7 +123,7 @@ pub fn duplicate_point(columns: &UploadColumns, duplicate: &Duplicate) -> Error 
         format!(", known_time {}", time::text(known[i]))
     });
     Error::new(
-        PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION,
+        SqlState::CARDINALITY_VIOLATION,
         format!(
             "point occurs twice in one upload: series {series}, valid_time {valid_time}{end}{known}"
         ),

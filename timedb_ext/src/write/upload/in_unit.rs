@@ -1,9 +1,8 @@
 //! The values of an upload in the units of their series.
 
-use crate::pg::error::{Error, Result};
+use crate::pg::error::{Error, Result, SqlState};
 use crate::read::pack::UploadColumns;
 use crate::series::{Resolved, SeriesRef, describe, other_unit};
-use pgrx::PgSqlErrorCode;
 use timedb_units::Conversion;
 
 /// Converts the values of the series whose unit is given and is not the stored one.
@@ -55,7 +54,7 @@ fn conversion(series: &SeriesRef, stored: &str) -> Result<Option<Conversion>> {
 
 fn too_large(series: &SeriesRef, stored: &Resolved, value: f64, at: usize) -> Error {
     Error::new(
-        PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+        SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
         format!(
             "{value} {} is too large to be stored in {}",
             series.unit().unwrap_or_default(),

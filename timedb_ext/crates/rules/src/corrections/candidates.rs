@@ -1,9 +1,8 @@
 //! Which version each update means, and what is said of those that mean none, or more than one.
 
 use super::update::{CurrentVersion, PointUpdate, Target, UpdatePlace};
-use crate::pg::error::{Error, Result, uuid_text};
-use crate::pg::time;
-use pgrx::PgSqlErrorCode;
+use crate::error::{Error, Result, SqlState, uuid_text};
+use crate::time;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use timedb_segment::{Merged, NO_END, Stamp};
 
@@ -139,8 +138,8 @@ impl Candidates {
             return Ok(self.found.into_iter().flatten().collect());
         }
         let code = match missing {
-            true => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
-            false => PgSqlErrorCode::ERRCODE_TOO_MANY_ROWS,
+            true => SqlState::UNDEFINED_OBJECT,
+            false => SqlState::TOO_MANY_ROWS,
         };
         let untold = problems.len().saturating_sub(MOST_PROBLEMS);
         problems.truncate(MOST_PROBLEMS);
@@ -216,7 +215,7 @@ pub fn refuse_twice(updates: &[PointUpdate], found: &[CurrentVersion]) -> Result
 
 fn twice(first: usize, second: usize) -> Error {
     Error::new(
-        PgSqlErrorCode::ERRCODE_CARDINALITY_VIOLATION,
+        SqlState::CARDINALITY_VIOLATION,
         format!(
             "{} and {} correct the same point of the same known_time",
             UpdatePlace(first),

@@ -1,8 +1,7 @@
 //! Labels of a series: parsing, the canonical form, and the identity of a series.
 
-use crate::pg::error::{Error, Result};
-use crate::pg::json::Jsonb;
-use crate::pg::text;
+use crate::error::{Error, Result};
+use crate::text;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -35,9 +34,7 @@ impl Labels {
         if json.is_empty() || json == "{}" {
             return Ok(Self::default());
         }
-        if json.len() > MAX_WRITTEN_BYTES {
-            return Err(too_long());
-        }
+        Self::check_written(json.len())?;
         let value = serde_json::from_str(json)
             .map_err(|e| Error::invalid(format!("labels cannot be read: {e}")))?;
         let Value::Object(map) = value else {
@@ -69,15 +66,15 @@ impl Labels {
         Ok(Self(labels))
     }
 
-    /// As [`Labels::parse`], of a `jsonb`.
+    /// Checks how many bytes their JSON has, before it is read.
     ///
     /// # Errors
-    /// 22023 as there.
-    pub fn of_jsonb(json: Jsonb) -> Result<Self> {
-        if json.bytes() > MAX_WRITTEN_BYTES {
-            return Err(too_long());
+    /// 22023 for more than any labels need.
+    pub fn check_written(bytes: usize) -> Result<()> {
+        match bytes > MAX_WRITTEN_BYTES {
+            true => Err(too_long()),
+            false => Ok(()),
         }
-        Self::parse(&json.text())
     }
 
     /// Checks labels that a series is to get: names and values that can be seen, or values that are empty.

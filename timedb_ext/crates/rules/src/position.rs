@@ -1,7 +1,7 @@
 //! Where a reader of changes stands, and its text: a cursor. It holds what was answered in front of it and
 //! nothing else, and is good for its tenant only.
 
-use crate::pg::error::{Error, Result};
+use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -17,6 +17,7 @@ const LONGEST_ECHO: usize = 100;
 pub struct Position {
     /// Unix microseconds.
     pub change_time: i64,
+    /// How far among the changes of that change_time.
     pub place: Reached,
 }
 
@@ -25,13 +26,20 @@ pub struct Position {
 pub enum Reached {
     /// Behind one point of a write.
     Point {
+        /// The write.
         batch_id: [u8; 16],
+        /// The series of the point.
         series: [u8; 16],
+        /// Unix microseconds.
         valid_time: i64,
+        /// [`NO_END`](timedb_segment::NO_END) for a point without.
         valid_time_end: i64,
     },
     /// Behind a write.
-    Batch { batch_id: [u8; 16] },
+    Batch {
+        /// The write.
+        batch_id: [u8; 16],
+    },
     /// Behind all of them.
     Instant,
 }

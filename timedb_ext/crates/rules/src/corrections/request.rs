@@ -2,39 +2,21 @@
 
 use super::fields;
 use super::update::{Edit, PointUpdate, Target, UpdatePlace};
-use crate::pg::error::{Error, Result, uuid_text};
-use crate::pg::json::Jsonb;
-use crate::pg::limits::{MAX_UPDATES, MAX_UPDATES_BYTES, too_many};
-use crate::pg::time;
-use pgrx::PgSqlErrorCode;
+use crate::error::{Error, Result, SqlState, uuid_text};
+use crate::time;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use timedb_segment::NO_END;
 
-const CALL: &str = "one call";
-const SPLIT: &str = "Split them into several calls.";
+/// Reads a text as PostgreSQL's microseconds of a `timestamptz`.
+pub type ReadInstant = fn(&str) -> Result<i64>;
 
-/// Checks how much a request, a jsonb, asks for.
-///
-/// # Errors
-/// 54000 for too many updates, and for too much of them.
-pub fn check_size(updates: Jsonb) -> Result<()> {
-    let bytes = updates.bytes();
-    if bytes > MAX_UPDATES_BYTES {
-        return Err(too_many(CALL, MAX_UPDATES_BYTES, "bytes", bytes, SPLIT));
-    }
-    match updates.array_length() {
-        Some(n) if n > MAX_UPDATES => Err(too_many(CALL, MAX_UPDATES, "updates", n, SPLIT)),
-        _ => Ok(()),
-    }
-}
-
-/// Reads the updates of a jsonb's text, which [`check_size`] has let pass.
+/// Reads the updates of a jsonb's text. `read_instant` reads a text as PostgreSQL reads a `timestamptz`.
 ///
 /// # Errors
 /// 22023, 22P02, 22007 or 22008 for one that is malformed, and 42501 for one of another
 /// tenant, each with its position.
-pub fn parse(json: &str, tenant: &[u8; 16]) -> Result<Vec<PointUpdate>> {
+pub fn parse(json: &str, tenant: &[u8; 16], read_instant: ReadInstant) -> Result<Vec<PointUpdate>> {
     let list: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| {
         Error::invalid("updates must be an array of objects")
             .hint("For instance [{\"series_id\": \"...\", \"valid_time\": \"2025-01-01 00:00Z\", \"value\": 1.5}].")
@@ -42,9 +24,9 @@ pub fn parse(json: &str, tenant: &[u8; 16]) -> Result<Vec<PointUpdate>> {
     let mut updates = Vec::with_capacity(list.len());
     for (i, raw) in list.into_iter().enumerate() {
         if i % 1000 == 0 {
-            pgrx::check_for_interrupts!();
+            timedb_segment::pause();
         }
-        let members = Members::of(raw).map_err(|e| e.at(UpdatePlace(i)))?;
+        let members = Members::of(raw, read_instant).map_err(|e| e.at(UpdatePlace(i)))?;
         refuse_foreign(&members, tenant, i)?;
         updates.push(update(&members).map_err(|e| e.at(UpdatePlace(i)))?);
     }
@@ -58,7 +40,7 @@ fn refuse_foreign(members: &Members, tenant: &[u8; 16], i: usize) -> Result<()> 
         .map_err(|e| e.at(UpdatePlace(i)))?
     {
         Some(other) if other != *tenant => Err(Error::new(
-            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            SqlState::INSUFFICIENT_PRIVILEGE,
             format!(
                 "Cannot update records for tenant_id {}. You can only update records for your own tenant_id ({}).",
                 uuid_text(&other),
@@ -86,7 +68,7 @@ const MEMBERS: [&str; 11] = [
 
 fn update(members: &Members) -> Result<PointUpdate> {
     if let Some(unknown) = members
-        .0
+        .raw
         .keys()
         .find(|name| !MEMBERS.contains(&name.as_str()))
     {
@@ -142,17 +124,20 @@ fn known_time(members: &Members) -> Result<Option<i64>> {
 }
 
 /// The members of one update, each as its JSON.
-struct Members<'a>(BTreeMap<String, &'a RawValue>);
+struct Members<'a> {
+    raw: BTreeMap<String, &'a RawValue>,
+    read_instant: ReadInstant,
+}
 
 impl<'a> Members<'a> {
-    fn of(raw: &'a RawValue) -> Result<Self> {
-        serde_json::from_str(raw.get())
-            .map(Self)
-            .map_err(|_| Error::invalid("an update must be an object"))
+    fn of(raw: &'a RawValue, read_instant: ReadInstant) -> Result<Self> {
+        let raw = serde_json::from_str(raw.get())
+            .map_err(|_| Error::invalid("an update must be an object"))?;
+        Ok(Self { raw, read_instant })
     }
 
     fn get(&self, name: &str) -> Option<&'a str> {
-        self.0.get(name).map(|raw| raw.get())
+        self.raw.get(name).map(|raw| raw.get())
     }
 
     /// A text; null counts as absent.
@@ -172,7 +157,7 @@ impl<'a> Members<'a> {
         match uuid::Uuid::try_parse(&text) {
             Ok(id) => Ok(Some(id.into_bytes())),
             Err(_) => Err(Error::new(
-                PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION,
+                SqlState::INVALID_TEXT_REPRESENTATION,
                 format!("{name} is no UUID: \"{text}\""),
             )),
         }
@@ -182,7 +167,7 @@ impl<'a> Members<'a> {
         let Some(text) = self.text(name)? else {
             return Ok(None);
         };
-        let timestamp = time::parse(&text).map_err(|e| e.at(name))?;
+        let timestamp = (self.read_instant)(&text).map_err(|e| e.at(name))?;
         time::stored_from_pg(timestamp, name).map(Some)
     }
 }

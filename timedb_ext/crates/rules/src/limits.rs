@@ -1,8 +1,7 @@
 //! How much one call may bring. It is looked at before anything is made of an argument: arrays say in their
 //! header how many elements they have, and varlenas how long they are.
 
-use crate::pg::error::{Error, Result};
-use pgrx::PgSqlErrorCode;
+use crate::error::{Error, Result, SqlState};
 
 /// Most points of an upload: memory for them is needed several times over.
 pub const MAX_POINTS: usize = 10_000_000;
@@ -29,7 +28,7 @@ pub const MAX_WORKFLOW_BYTES: usize = 1024;
 /// `what` stands in front of "may have at most", `hint` says how to do with less.
 pub fn too_many(what: &str, most: usize, of: &str, given: usize, hint: &str) -> Error {
     Error::new(
-        PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        SqlState::PROGRAM_LIMIT_EXCEEDED,
         format!("{what} may have at most {most} {of}, this one has {given}"),
     )
     .hint(hint)

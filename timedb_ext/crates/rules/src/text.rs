@@ -1,7 +1,7 @@
 //! What texts that people see may hold: nothing that a terminal obeys, that turns text around, or that nobody
 //! can see. What is stored already is not looked at again.
 
-use crate::pg::error::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Refuses what a name must not hold: control characters, line breaks, what changes the direction of text;
 /// and a name of which nothing can be seen.

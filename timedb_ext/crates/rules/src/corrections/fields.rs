@@ -1,8 +1,7 @@
 //! What an update changes of a version: value, annotation, tags and metadata, in canonical form.
 
-use crate::pg::error::{Error, Result};
-use crate::pg::limits::check_nesting;
-use pgrx::PgSqlErrorCode;
+use crate::error::{Error, Result, SqlState};
+use crate::limits::check_nesting;
 
 /// Longest annotation, and longest metadata as JSON, in bytes.
 const MAX_TEXT_BYTES: usize = 64 << 10;
@@ -22,7 +21,7 @@ pub fn value(json: &str) -> Result<Option<f64>> {
     match json.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(Some(number)),
         Ok(_) => Err(Error::new(
-            PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
             "value is beyond what a float8 can hold",
         )),
         Err(_) => Err(Error::invalid("value must be a number or null")),

@@ -5,17 +5,22 @@ use timedb_segment::{Note, Stamp};
 
 /// An update: which version, and what becomes of it.
 pub struct PointUpdate {
+    /// The version that it names.
     pub target: Target,
+    /// What becomes of it.
     pub edit: Edit,
 }
 
 /// The version that an update names: the newest one that fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Target {
+    /// The id of the series.
     pub series: [u8; 16],
+    /// Unix microseconds, like all instants here.
     pub valid_time: i64,
-    /// [`NO_END`] for the point without; None for whichever stands there.
+    /// [`NO_END`](timedb_segment::NO_END) for the point without; None for whichever stands there.
     pub end: Option<i64>,
+    /// None for whichever is the newest.
     pub known_time: Option<i64>,
     /// The batch that the version was written by, or corrects.
     pub batch: Option<[u8; 16]>,
@@ -24,19 +29,28 @@ pub struct Target {
 /// A version as it is stored.
 #[derive(Debug, Clone)]
 pub struct CurrentVersion {
+    /// [`NO_END`](timedb_segment::NO_END) for the point without.
     pub end: i64,
+    /// When it was known and written.
     pub stamp: Stamp,
+    /// The batch that it was written by, or corrects.
     pub batch: [u8; 16],
+    /// None is null.
     pub value: Option<f64>,
+    /// What it says beside its value.
     pub note: Option<Rc<Note>>,
 }
 
 /// What becomes of a version; what is None stays.
 #[derive(Default)]
 pub struct Edit {
+    /// The new value, or null.
     pub value: Option<Option<f64>>,
+    /// The new annotation, or none.
     pub annotation: Option<Option<String>>,
+    /// The new tags, ascending.
     pub tags: Option<Vec<String>>,
+    /// The new metadata as JSON, or none.
     pub metadata: Option<Option<String>>,
 }
 

@@ -1,0 +1,17 @@
+//! timedb's rules, without PostgreSQL: what names, labels and texts may be, how instants are written, where a reader
+//! of changes stands, what a correction says and which version it means. Knows no tables and no statements.
+#![forbid(unsafe_code)]
+
+pub mod corrections;
+mod error;
+pub mod labels;
+pub mod limits;
+mod position;
+pub mod text;
+pub mod time;
+
+pub use error::{Error, Result, SqlState, uuid_text};
+pub use position::{Position, Reached};
+
+#[cfg(test)]
+mod tests;

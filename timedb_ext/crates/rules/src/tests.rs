@@ -1,0 +1,5 @@
+//! The rules by themselves: what each accepts, and that none of them panics.
+
+mod corrections;
+mod cursors;
+mod names;

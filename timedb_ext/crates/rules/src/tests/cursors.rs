@@ -1,0 +1,78 @@
+//! Positions and their cursors.
+
+use crate::{Position, Reached, SqlState};
+use proptest::prelude::*;
+
+const TENANT: [u8; 16] = [7; 16];
+
+fn position() -> impl Strategy<Value = Position> {
+    let id = || any::<[u8; 16]>();
+    let reached = prop_oneof![
+        Just(Reached::Instant),
+        id().prop_map(|batch_id| Reached::Batch { batch_id }),
+        (id(), id(), any::<i64>(), any::<i64>()).prop_map(
+            |(batch_id, series, valid_time, valid_time_end)| Reached::Point {
+                batch_id,
+                series,
+                valid_time,
+                valid_time_end,
+            }
+        ),
+    ];
+    (any::<i64>(), reached).prop_map(|(change_time, place)| Position { change_time, place })
+}
+
+proptest! {
+    #[test]
+    fn a_cursor_gives_its_position_back(position in position()) {
+        let cursor = position.cursor(&TENANT);
+        prop_assert_eq!(Position::parse(&cursor, &TENANT).expect("it is one"), position);
+    }
+
+    #[test]
+    fn a_cursor_is_good_for_its_tenant_only(position in position(), other in any::<[u8; 16]>()) {
+        prop_assume!(other != TENANT);
+        let refused = Position::parse(&position.cursor(&TENANT), &other).expect_err("it is another's");
+        prop_assert_eq!(refused.into_parts().0, SqlState::INVALID_PARAMETER_VALUE);
+    }
+
+    #[test]
+    fn a_cursor_that_was_changed_is_refused(position in position(), at in any::<prop::sample::Index>(), by in 1_u8..64) {
+        let mut cursor = position.cursor(&TENANT).into_bytes();
+        let place = at.index(cursor.len());
+        cursor[place] = cursor[place].wrapping_add(by);
+        let changed = String::from_utf8_lossy(&cursor);
+        // The last character may have bits that say nothing; base64 refuses those.
+        prop_assert!(Position::parse(&changed, &TENANT).is_err());
+    }
+
+    #[test]
+    fn any_text_is_a_cursor_or_an_error(text in ".{0,200}") {
+        let _ = Position::parse(&text, &TENANT);
+    }
+
+    #[test]
+    fn positions_are_ordered_like_changes(a in position(), b in position()) {
+        // All of a change_time stands behind each of its writes, all of a write behind each of its points.
+        let all = Position::behind_instant(a.change_time);
+        prop_assert!(a <= all);
+        if let Reached::Point { batch_id, .. } = a.place {
+            prop_assert!(a < Position::behind_batch(a.change_time, batch_id));
+        }
+        if a.change_time < b.change_time {
+            prop_assert!(a < b && all < b);
+        }
+        prop_assert!(Position::BEGINNING <= a || a.change_time == i64::MIN);
+    }
+}
+
+#[test]
+fn an_error_repeats_no_more_than_the_beginning_of_a_long_cursor() {
+    let long = "x".repeat(10_000);
+    let refused = Position::parse(&long, &TENANT).expect_err("it is none");
+    let (_, message, ..) = refused.into_parts();
+    assert_eq!(
+        message,
+        format!("invalid cursor \"{}...\"", "x".repeat(100))
+    );
+}
