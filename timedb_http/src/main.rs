@@ -1,36 +1,11 @@
-//! The `timedb` command: parses the arguments, dispatches, and turns the outcome into an exit code.
+//! The binary `timedb`.
 
 #![forbid(unsafe_code)]
 
 mod cli;
-mod commands;
-mod config;
-mod failure;
-mod logging;
-mod session;
-mod terminal;
 
 use std::process::ExitCode;
 
-use crate::failure::Failure;
-
 fn main() -> ExitCode {
-    // Before the arguments are read: flags of `timedb api` may have their values in `.env`.
-    let environment = config::Environment::load();
-    let arguments: Vec<_> = std::env::args_os().collect();
-    let outcome = match cli::parse(&arguments) {
-        Ok(cli) => commands::run(cli.command, &environment),
-        Err(message) if message.is_mistake => {
-            terminal::complain(message.text.trim_end());
-            return ExitCode::from(2);
-        }
-        Err(message) => terminal::print(&message.text).map_err(Failure::from),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            terminal::report(&failure);
-            ExitCode::from(failure.code())
-        }
-    }
+    cli::run()
 }

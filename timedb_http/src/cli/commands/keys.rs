@@ -1,0 +1,319 @@
+//! `timedb keys ...`: each command is one call of the extension's administration functions, but `check`,
+//! which needs no database. A new key comes back as a result and is printed once.
+
+mod check;
+mod list;
+
+use serde::Serialize;
+use timedb_http::db::PgInstant;
+use timedb_http::instant;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::{iso, moment, show_key, tenant_id};
+use crate::cli::config::Environment;
+use crate::cli::failure::Failure;
+use crate::cli::grammar::{CreateKey, Keys, RevokeKey, RotateKey};
+use crate::cli::session::{Session, Trouble};
+use crate::cli::terminal::{self, Output, print_json};
+
+#[derive(Serialize)]
+struct NewKey<'a> {
+    key_id: Uuid,
+    email: &'a str,
+    name: &'a str,
+    access: &'a str,
+    expires_at: Option<String>,
+    api_key: String,
+}
+
+#[derive(Serialize)]
+struct Revoked {
+    key_id: Uuid,
+    status: &'static str,
+}
+
+#[derive(Serialize)]
+struct Rotated {
+    key_id: Uuid,
+    replaces: Uuid,
+    old_key_until: String,
+    api_key: String,
+}
+
+/// Runs one of the commands.
+pub async fn run(command: &Keys, environment: &Environment) -> Result<(), Failure> {
+    match command {
+        Keys::Create(arguments) => create(arguments, environment).await,
+        Keys::List(arguments) => list::run(arguments, environment).await,
+        Keys::Revoke(arguments) => revoke(arguments, environment).await,
+        Keys::Rotate(arguments) => rotate(arguments, environment).await,
+        Keys::Check(arguments) => check::run(arguments),
+    }
+}
+
+async fn create(arguments: &CreateKey, environment: &Environment) -> Result<(), Failure> {
+    let tenant = tenant_id(arguments.tenant_id.as_deref())?;
+    let (email, name) = (arguments.email.trim(), arguments.name.trim());
+    let access = if arguments.read_only {
+        "read_only"
+    } else {
+        "read_write"
+    };
+    let lifetime = arguments.expires_in.as_deref().map(interval).transpose()?;
+    let expires_at = read_time("--expires-at", arguments.expires_at.as_deref())?;
+    let not_before = read_time("--not-before", arguments.not_before.as_deref())?;
+    let mut session = open(arguments.common.dsn.as_ref(), environment).await?;
+    let row = session
+        .ask_one(
+            &format!(
+                "SELECT made.key_id, made.api_key, {} \
+                 FROM (SELECT COALESCE($4, \
+                           pg_catalog.now() OPERATOR(pg_catalog.+) $5::pg_catalog.interval)) AS life (expires_at), \
+                      timedb.create_key(email => $1, name => $2, access => $3, expires_at => life.expires_at, \
+                          not_before => $6, tenant_id => $7) AS made",
+                iso("life.expires_at")
+            ),
+            &[
+                (&email, Type::TEXT),
+                (&name, Type::TEXT),
+                (&access, Type::TEXT),
+                (&expires_at, Type::TIMESTAMPTZ),
+                (&lifetime, Type::TEXT),
+                (&not_before, Type::TIMESTAMPTZ),
+                (&tenant, Type::UUID),
+            ],
+        )
+        .await;
+    let row = match row {
+        Ok(row) => row,
+        Err(error) => return Err(explain(&session, error).await),
+    };
+    let key = NewKey {
+        key_id: row.get(0),
+        email,
+        name,
+        access,
+        expires_at: row.get(2),
+        api_key: row.get(1),
+    };
+    let printed = if arguments.common.json {
+        print_json(&key)
+    } else {
+        let mut out = Output::new();
+        out.card(
+            "API key created!",
+            &[
+                ("Key ID", &key.key_id.to_string()),
+                ("Email", email),
+                ("Name", name),
+                ("Access", access),
+                ("Expires", &moment(key.expires_at.as_deref())),
+            ],
+        );
+        show_key(&mut out, "API Key", &key.api_key);
+        out.send()
+    };
+    printed.map_err(|error| key_is_lost(key.key_id, &error))
+}
+
+async fn revoke(arguments: &RevokeKey, environment: &Environment) -> Result<(), Failure> {
+    let key_id = id(&arguments.key_id)?;
+    let question = format!("This ends the API key with id {key_id}.");
+    if !terminal::confirm(&question, arguments.common.yes)? {
+        return Ok(terminal::print("Aborted.\n")?);
+    }
+    let mut session = open(arguments.common.dsn.as_ref(), environment).await?;
+    let row = session
+        .ask_one("SELECT timedb.revoke_key($1)", &[(&key_id, Type::UUID)])
+        .await;
+    let ended: bool = match row {
+        Ok(row) => row.get(0),
+        Err(error) => return Err(explain(&session, error).await),
+    };
+    if arguments.common.json {
+        let status = "revoked";
+        return Ok(print_json(&Revoked { key_id, status })?);
+    }
+    let mut out = Output::new();
+    out.done(&if ended {
+        format!("API key {key_id} revoked")
+    } else {
+        format!("API key {key_id} was revoked before")
+    });
+    Ok(out.send()?)
+}
+
+async fn rotate(arguments: &RotateKey, environment: &Environment) -> Result<(), Failure> {
+    let key_id = id(&arguments.key_id)?;
+    let overlap = interval(&arguments.overlap)?;
+    let mut session = open(arguments.common.dsn.as_ref(), environment).await?;
+    let row = session
+        .ask_one(
+            &format!(
+                "SELECT new_key_id, api_key, {} \
+                 FROM timedb.rotate_key($1, $2::pg_catalog.interval)",
+                iso("old_key_until")
+            ),
+            &[(&key_id, Type::UUID), (&overlap, Type::TEXT)],
+        )
+        .await;
+    let row = match row {
+        Ok(row) => row,
+        Err(error) => return Err(explain(&session, error).await),
+    };
+    let rotated = Rotated {
+        key_id: row.get(0),
+        replaces: key_id,
+        old_key_until: row.get(2),
+        api_key: row.get(1),
+    };
+    let printed = if arguments.common.json {
+        print_json(&rotated)
+    } else {
+        let mut out = Output::new();
+        out.card(
+            "API key rotated!",
+            &[
+                ("Key ID", &rotated.key_id.to_string()),
+                ("Old key works until", &moment(Some(&rotated.old_key_until))),
+            ],
+        );
+        show_key(&mut out, "New API Key", &rotated.api_key);
+        out.send()
+    };
+    printed.map_err(|error| key_is_lost(rotated.key_id, &error))
+}
+
+async fn open(
+    dsn: Option<&crate::cli::config::Dsn>,
+    environment: &Environment,
+) -> Result<Session, Failure> {
+    Session::open(&environment.database(dsn)?).await
+}
+
+/// What these functions refuse, they say in sentences for the caller of the command too.
+async fn explain(session: &Session, trouble: Trouble) -> Failure {
+    let own = [
+        SqlState::UNDEFINED_OBJECT,
+        SqlState::UNIQUE_VIOLATION,
+        SqlState::INVALID_PARAMETER_VALUE,
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+    ];
+    match trouble {
+        Trouble::Database(error) if error.code().is_some_and(|code| own.contains(code)) => {
+            error.into()
+        }
+        other => session.explain(other).await,
+    }
+}
+
+fn id(text: &str) -> Result<Uuid, Failure> {
+    let text = text.trim();
+    Uuid::try_parse(text).map_err(|_| {
+        // Whoever takes the key for its id must not find it in a log.
+        let shown = if timedb_key::check(text).is_ok() || text.starts_with(timedb_key::PREFIX) {
+            "a key"
+        } else {
+            text
+        };
+        Failure::new(format!(
+            "Invalid key id: {shown}. It is a UUID, and `timedb keys list` shows it"
+        ))
+    })
+}
+
+/// A time, read as the server reads one: without a time zone it is UTC, wherever the database stands.
+fn read_time(option: &str, text: Option<&str>) -> Result<Option<PgInstant>, Failure> {
+    let read = |text: &str| {
+        instant::parse(text.trim()).map(PgInstant).map_err(|malformed| {
+            Failure::usage(format!(
+                "Invalid time for {option}: {text} ({malformed}). It is ISO 8601, such as 2027-01-01 or \
+                 2027-01-01T12:00:00Z"
+            ))
+        })
+    };
+    text.map(read).transpose()
+}
+
+/// `24h` and the like, as an interval of SQL.
+fn interval(text: &str) -> Result<String, Failure> {
+    const UNITS: [(char, &str); 5] = [
+        ('s', "seconds"),
+        ('m', "minutes"),
+        ('h', "hours"),
+        ('d', "days"),
+        ('w', "weeks"),
+    ];
+    let text = text.trim();
+    let parsed = UNITS.iter().find_map(|(short, unit)| {
+        let number: u32 = text.strip_suffix(*short)?.parse().ok()?;
+        Some(format!("{number} {unit}"))
+    });
+    parsed.ok_or_else(|| {
+        Failure::usage(format!(
+            "Invalid length of time: {text}. It is a number with s, m (minutes), h, d or w, such as 30m, 24h or 7d"
+        ))
+    })
+}
+
+fn key_is_lost(key_id: Uuid, error: &std::io::Error) -> Failure {
+    Failure::new(format!(
+        "The new API key {key_id} is stored, but the output cannot be written ({error}), so nobody \
+         has seen it. Run: timedb keys revoke {key_id}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_has_a_unit() {
+        assert_eq!(interval("24h").unwrap(), "24 hours");
+        assert_eq!(interval(" 0s ").unwrap(), "0 seconds");
+        for text in [
+            "", "24", "h", "1M", "1D", "-1h", "1.5h", "1 month", "24 h", "2é",
+        ] {
+            assert_eq!(interval(text).unwrap_err().code(), 2, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_written_as_iso_8601() {
+        let read = |text| read_time("--expires-at", Some(text));
+        assert_eq!(
+            read("2027-01-01").unwrap(),
+            Some(PgInstant(1_798_761_600_000_000))
+        );
+        for text in [
+            "2027",
+            "20270101",
+            "1798761600",
+            "soon",
+            "tomorrow",
+            "infinity",
+            "",
+        ] {
+            let failure = read(text).unwrap_err();
+            assert_eq!(failure.code(), 2, "{text}");
+            assert!(failure.to_string().contains("--expires-at"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_the_place_of_its_id_is_not_repeated() {
+        let sentence = id("not-a-uuid").unwrap_err().to_string();
+        assert!(sentence.starts_with("Invalid key id: not-a-uuid."));
+        let key = "tdb_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf1Yo7hP";
+        for text in [key, &key[..50]] {
+            assert!(
+                id(text)
+                    .unwrap_err()
+                    .to_string()
+                    .starts_with("Invalid key id: a key.")
+            );
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! `timedb create tables` and `timedb delete tables`: the extension of one database. The roles stay,
+//! because they belong to the whole cluster.
+
+use serde::Serialize;
+use timedb_http::db::store::{self, Store};
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use crate::cli::config::{self, Environment};
+use crate::cli::failure::{Failure, brief};
+use crate::cli::grammar::{CreateTables, DeleteTables};
+use crate::cli::session::{Session, Trouble, installed};
+use crate::cli::terminal::{self, Output, print_json};
+
+/// A running server holds locks on the tables; waiting for it for ever would look like a hang.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '10s'";
+const CREATE: &str = "CREATE EXTENSION timedb";
+const CREATE_IF_MISSING: &str = "CREATE EXTENSION IF NOT EXISTS timedb";
+const REQUIRE_KEYS: &str = "SELECT timedb.set_auth_required(true)";
+const REQUIRE_NO_KEYS: &str = "SELECT timedb.set_auth_required(false)";
+
+#[derive(Serialize)]
+struct Plan<'a> {
+    sql: &'a [&'a str],
+}
+
+#[derive(Serialize)]
+struct Created {
+    created: bool,
+    auth_required: bool,
+    version: String,
+}
+
+#[derive(Serialize)]
+struct Deleted {
+    deleted: bool,
+}
+
+/// `timedb create tables`. An existing store is never loosened: only a new one is made without keys.
+pub async fn create(arguments: &CreateTables, environment: &Environment) -> Result<(), Failure> {
+    if arguments.dry_run {
+        return print_plan(arguments);
+    }
+    let config = environment.database(arguments.common.dsn.as_ref())?;
+    let mut session = Session::open(&config).await?;
+    let created = match install(&mut session, arguments.with_users).await {
+        Ok(created) => created,
+        Err(error) => return Err(explain_create(&session, error, arguments.with_users).await),
+    };
+    if created.auth_required && !arguments.with_users {
+        terminal::complain("NOTE: this store exists and requires API keys; that stays so");
+    }
+    if arguments.common.json {
+        return Ok(print_json(&created)?);
+    }
+    let mut out = Output::new();
+    out.line("Creating database schema...");
+    out.done("Schema created successfully");
+    out.done("Base timedb tables created");
+    if arguments.with_users {
+        out.done("Users table created");
+    }
+    out.line("");
+    out.line("Schema created successfully!");
+    Ok(out.send()?)
+}
+
+fn print_plan(arguments: &CreateTables) -> Result<(), Failure> {
+    let statements = if arguments.with_users {
+        [CREATE_IF_MISSING, REQUIRE_KEYS]
+    } else {
+        // Plain CREATE: on an existing store it fails, and with it the transaction that would open it.
+        [CREATE, REQUIRE_NO_KEYS]
+    };
+    if arguments.common.json {
+        return Ok(print_json(&Plan { sql: &statements })?);
+    }
+    let [first, second] = statements;
+    let mut out = Output::new();
+    if !arguments.with_users {
+        out.line("-- For a database without timedb; in one with timedb nothing is executed.");
+    }
+    out.line("BEGIN;");
+    out.line(&format!("{first};"));
+    out.line(&format!("{second};"));
+    out.line("COMMIT;");
+    Ok(out.send()?)
+}
+
+async fn install(session: &mut Session, with_users: bool) -> Result<Created, Trouble> {
+    let transaction = session.begin().await?;
+    transaction.batch_execute(LOCK_TIMEOUT).await?;
+    let created = installed(&transaction).await?.is_none();
+    if created {
+        transaction.batch_execute(CREATE).await?;
+        installed(&transaction).await?.ok_or(Trouble::NotSetUp)?;
+    }
+    let auth_required: bool = transaction
+        .query_typed_one("SELECT timedb.auth_required()", &[])
+        .await?
+        .get(0);
+    if with_users && !auth_required {
+        transaction.batch_execute(REQUIRE_KEYS).await?;
+    } else if created && !with_users {
+        transaction.batch_execute(REQUIRE_NO_KEYS).await?;
+    }
+    let row = transaction
+        .query_typed_one("SELECT timedb.auth_required(), timedb.version()", &[])
+        .await?;
+    transaction.commit().await?;
+    Ok(Created {
+        created,
+        auth_required: row.get(0),
+        version: row.get(1),
+    })
+}
+
+/// Says who has to run what when the extension can't be created.
+async fn explain_create(session: &Session, trouble: Trouble, with_users: bool) -> Failure {
+    let Trouble::Database(error) = trouble else {
+        return session.explain(trouble).await;
+    };
+    // Without the extension's files the server says FEATURE_NOT_SUPPORTED or UNDEFINED_FILE.
+    if !has_extension_files(session).await {
+        return Failure::new(
+            "The extension timedb is not installed on the database server. On the server's own \
+             machine run `make install` in timedb's sources (PG_CONFIG chooses the PostgreSQL), \
+             then this command again",
+        );
+    }
+    let is_new = matches!(installed(&session.client).await, Ok(None));
+    if is_new && error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        let role = session.role().await;
+        let and_open = if with_users {
+            String::new()
+        } else {
+            format!(" {REQUIRE_NO_KEYS};")
+        };
+        return Failure::new(format!(
+            "Role {role} may not create the extension in database {}: {}. A superuser has to run, \
+             in this database: {CREATE};{and_open}",
+            session.place,
+            brief(&error)
+        ));
+    }
+    if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
+        return blocked(session);
+    }
+    session.explain(error.into()).await
+}
+
+async fn has_extension_files(session: &Session) -> bool {
+    let found = session
+        .client
+        .query_typed_opt(
+            "SELECT FROM pg_catalog.pg_available_extensions WHERE name OPERATOR(pg_catalog.=) 'timedb'",
+            &[],
+        )
+        .await;
+    // If even that can't be asked, the first error is the better explanation.
+    found.map_or(true, |row| row.is_some())
+}
+
+fn blocked(session: &Session) -> Failure {
+    Failure::new(format!(
+        "Other sessions are using timedb in database {}. Stop the API server and open \
+         transactions, then run this command again",
+        session.place
+    ))
+}
+
+/// `timedb delete tables`. Succeeds where there is nothing to delete.
+pub async fn delete(arguments: &DeleteTables, environment: &Environment) -> Result<(), Failure> {
+    let config = environment.database(arguments.common.dsn.as_ref())?;
+    let question = format!(
+        "This deletes timedb from database {} with all data, users and keys, \
+         and every view or function that is built on it.",
+        config::describe(&config)
+    );
+    if !terminal::confirm(&question, arguments.common.yes)? {
+        return Ok(terminal::print("Aborted.\n")?);
+    }
+    let mut session = Session::open(&config).await?;
+    let deleted = match remove(&mut session).await {
+        Ok(deleted) => deleted,
+        Err(error) => return Err(explain_delete(&session, error).await),
+    };
+    if arguments.common.json {
+        return Ok(print_json(&Deleted { deleted })?);
+    }
+    let mut out = Output::new();
+    out.done("All timedb tables deleted");
+    Ok(out.send()?)
+}
+
+async fn remove(session: &mut Session) -> Result<bool, Error> {
+    let transaction = session.begin().await?;
+    transaction.batch_execute(LOCK_TIMEOUT).await?;
+    // Whatever is wrong with a store, deleting it calls nothing in it.
+    let deleted = store::inspect(&transaction).await? != Store::Absent;
+    if deleted {
+        transaction
+            .batch_execute("DROP EXTENSION IF EXISTS timedb CASCADE")
+            .await?;
+    }
+    // What somebody else put into the schema is not ours to delete, so only an empty one goes.
+    let schema = transaction
+        .query_typed_opt(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_depend AS d \
+                 WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass::pg_catalog.oid \
+                 AND d.refobjid OPERATOR(pg_catalog.=) n.oid AND d.deptype OPERATOR(pg_catalog.=) 'n') \
+             FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) 'timedb'",
+            &[],
+        )
+        .await?;
+    let mut left_behind = false;
+    if let Some(row) = schema {
+        left_behind = row.get(0);
+        if !left_behind {
+            let drop_schema = "DROP SCHEMA timedb RESTRICT";
+            transaction.batch_execute(drop_schema).await?;
+        }
+    }
+    transaction.commit().await?;
+    if left_behind {
+        terminal::complain("NOTE: schema timedb holds objects that are not timedb's, so it stays");
+    }
+    Ok(deleted)
+}
+
+async fn explain_delete(session: &Session, error: Error) -> Failure {
+    let place = &session.place;
+    match error.code() {
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Failure::new(format!(
+            "Role {} may not delete timedb from database {place}: {}. A superuser has to run, \
+             in this database: DROP EXTENSION timedb CASCADE;",
+            session.role().await,
+            brief(&error)
+        )),
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => blocked(session),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,379 @@
+//! The command line's grammar: commands, flags, help texts and what clap says about a mistake.
+//! What a command does is in `commands/`; where its DSN comes from is in `config.rs`.
+
+mod keys;
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::cli::commands::api::ApiArgs;
+use crate::cli::config::{Dsn, may_be_a_rest, redact};
+use crate::cli::terminal;
+
+pub use keys::{CheckKey, CreateKey, Keys, ListKeys, RevokeKey, RotateKey};
+
+const ABOUT: &str = "A multi-tenant store for time series that get revised, in PostgreSQL";
+
+const EXIT_CODES: &str = "\
+Database: --dsn, else TIMEDB_DSN, else DATABASE_URL, else the same names in a file .env
+          (postgres://user:password@host:port/database or key=value pairs). Other users of
+          this machine can see a command's arguments, so a password is safer in the
+          environment or in .env.
+
+Exit codes: 0 done, or answered no to a question
+            1 failed; the reason is on stderr as `ERROR: ...`
+            2 wrong usage, no DSN, or a question that nobody is there to answer (pass -y)";
+
+/// `timedb`: a multi-tenant store for time series in PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(name = "timedb", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    /// What may stand before the command as well as behind it.
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create the store in a database
+    #[command(subcommand)]
+    Create(Create),
+    /// Delete the store from a database
+    #[command(subcommand)]
+    Delete(Delete),
+    /// Manage users and their API keys
+    #[command(subcommand)]
+    Users(Users),
+    /// Manage API keys: several per user, read-only ones, rotation
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Show what was done to tenants, users and keys, newest first
+    #[command(after_help = EXIT_CODES)]
+    Events(Events),
+    /// Serve the HTTP API
+    #[command(after_help = EXIT_CODES)]
+    Api(ApiArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Create {
+    /// Create timedb's tables and functions (CREATE EXTENSION timedb)
+    #[command(after_help = EXIT_CODES)]
+    Tables(CreateTables),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Delete {
+    /// Delete timedb's tables and functions with all data of every tenant
+    #[command(after_help = EXIT_CODES)]
+    Tables(DeleteTables),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Users {
+    /// Create a user and print the API key, once
+    #[command(after_help = EXIT_CODES)]
+    Create(CreateUser),
+    /// List users, newest first
+    #[command(after_help = EXIT_CODES)]
+    List(ListUsers),
+    /// Give a deactivated user access again
+    #[command(after_help = EXIT_CODES)]
+    Activate(OneUser),
+    /// Refuse a user's keys from the next request on
+    #[command(after_help = EXIT_CODES)]
+    Deactivate(OneUser),
+    /// Replace all keys of a user by a new one and print it, once
+    #[command(after_help = EXIT_CODES)]
+    RegenerateKey(OneUser),
+}
+
+/// What every command that works on the database takes.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The database [default: TIMEDB_DSN, DATABASE_URL or .env]
+    #[arg(short, long, value_name = "DSN")]
+    pub dsn: Option<Dsn>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Answer every question with yes
+    #[arg(short = 'y', long = "yes")]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CreateTables {
+    #[command(flatten)]
+    pub common: Common,
+    /// Require an API key for every request
+    #[arg(long, overrides_with = "no_users")]
+    pub with_users: bool,
+    /// One tenant and no keys, for a new store (the default); an existing store keeps its users
+    #[arg(long, overrides_with = "with_users")]
+    pub no_users: bool,
+    /// Print the SQL and execute nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DeleteTables {
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct CreateUser {
+    #[command(flatten)]
+    pub common: Common,
+    /// The user's tenant (a UUID), created if there is none [default: a new tenant]
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+    /// The user's email address
+    #[arg(short, long)]
+    pub email: String,
+}
+
+#[derive(Debug, Args)]
+pub struct ListUsers {
+    #[command(flatten)]
+    pub common: Common,
+    /// Only the users of this tenant
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+    /// Deactivated users too
+    #[arg(long)]
+    pub include_inactive: bool,
+}
+
+/// Arguments of the commands that act on one user.
+#[derive(Debug, Args)]
+pub struct OneUser {
+    #[command(flatten)]
+    pub common: Common,
+    /// The user's email address
+    #[arg(short, long)]
+    pub email: String,
+    /// The user's tenant; needed when several tenants have a user with this email address
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Events {
+    #[command(flatten)]
+    pub common: Common,
+    /// Only the events of this tenant
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+    /// How many, at most
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: u32,
+}
+
+/// What clap has to say instead of a command: help, the version or a mistake.
+#[derive(Debug)]
+pub struct Message {
+    pub text: String,
+    pub is_mistake: bool,
+}
+
+/// Parses the arguments. Clap repeats an argument that is in a wrong place, and that may be a DSN or a
+/// key: the secret is taken out of the message.
+pub fn parse(arguments: &[OsString]) -> Result<Cli, Message> {
+    let parsed = Cli::command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.and_then(Cli::settled).map_err(|error| {
+        let styled = error.render();
+        let text = if terminal::is_fancy(error.use_stderr()) {
+            styled.ansi().to_string()
+        } else {
+            styled.to_string()
+        };
+        Message {
+            text: without_secrets(text, arguments),
+            is_mistake: error.use_stderr(),
+        }
+    })
+}
+
+impl Cli {
+    /// Gives the command what stood before it and not behind it.
+    fn settled(mut self) -> Result<Self, clap::Error> {
+        let Self {
+            common: before,
+            command,
+        } = &mut self;
+        let common = match command {
+            Command::Create(Create::Tables(arguments)) => &mut arguments.common,
+            Command::Delete(Delete::Tables(arguments)) => &mut arguments.common,
+            Command::Users(Users::Create(arguments)) => &mut arguments.common,
+            Command::Users(Users::List(arguments)) => &mut arguments.common,
+            Command::Users(
+                Users::Activate(arguments)
+                | Users::Deactivate(arguments)
+                | Users::RegenerateKey(arguments),
+            ) => &mut arguments.common,
+            Command::Keys(Keys::Create(arguments)) => &mut arguments.common,
+            Command::Keys(Keys::List(arguments)) => &mut arguments.common,
+            Command::Keys(Keys::Revoke(arguments)) => &mut arguments.common,
+            Command::Keys(Keys::Rotate(arguments)) => &mut arguments.common,
+            Command::Events(arguments) => &mut arguments.common,
+            Command::Keys(Keys::Check(arguments)) => {
+                arguments.json |= before.json;
+                return Ok(self);
+            }
+            Command::Api(arguments) => {
+                if before.json {
+                    let error = Self::command().error(
+                        ErrorKind::ArgumentConflict,
+                        "the argument '--json' is not for 'timedb api', which prints one line",
+                    );
+                    return Err(error);
+                }
+                arguments.dsn = arguments.dsn.take().or(before.dsn.take());
+                return Ok(self);
+            }
+        };
+        common.dsn = common.dsn.take().or(before.dsn.take());
+        common.json |= before.json;
+        common.yes |= before.yes;
+        Ok(self)
+    }
+}
+
+/// Clap repeats what is in a wrong place.
+fn without_secrets(text: String, arguments: &[OsString]) -> String {
+    let arguments: Vec<&str> = arguments.iter().filter_map(|text| text.to_str()).collect();
+    let mut text = text;
+    for (place, argument) in arguments.iter().enumerate() {
+        text = redact(&hide_key(text, argument), argument);
+        // A password with a blank in it, and no quotes around: what the shell has made of it are two arguments.
+        if may_be_a_rest(argument, &arguments[..place]) {
+            text = text.replace(&format!("'{argument}'"), "'***'");
+        }
+    }
+    text
+}
+
+fn hide_key(text: String, argument: &str) -> String {
+    if timedb_key::check(argument).is_ok() {
+        text.replace(argument, "***")
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_of_the_notebook_parse() {
+        for line in [
+            "timedb delete tables --dsn postgres://h/d -y",
+            "timedb create tables --dsn postgres://h/d --with-users -y",
+            "timedb users create --dsn postgres://h/d --tenant-id x --email a@b.c",
+            "timedb users list --dsn postgres://h/d",
+            "timedb api --host 127.0.0.1 --port 8000",
+            "timedb users deactivate --dsn postgres://h/d --email a@b.c -y",
+            "timedb users activate --dsn postgres://h/d --email a@b.c",
+            "timedb users regenerate-key -d postgres://h/d -e a@b.c -y",
+        ] {
+            assert!(parse(&words(line)).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn last_of_with_users_and_no_users_wins() {
+        let with_users = |line| match parse(&words(line)).unwrap().command {
+            Command::Create(Create::Tables(arguments)) => arguments.with_users,
+            other => panic!("{other:?}"),
+        };
+        assert!(with_users("timedb create tables --no-users --with-users"));
+        assert!(!with_users("timedb create tables --with-users --no-users"));
+        assert!(!with_users("timedb create tables"));
+    }
+
+    #[test]
+    fn what_every_command_takes_may_stand_before_it() {
+        let dsn = |line| {
+            let command = parse(&words(line)).unwrap().command;
+            let Command::Users(Users::List(arguments)) = command else {
+                panic!("{command:?}")
+            };
+            (arguments.common.dsn.is_some(), arguments.common.json)
+        };
+        assert_eq!(
+            dsn("timedb --dsn postgres://h/d --json users list"),
+            (true, true)
+        );
+        assert_eq!(dsn("timedb users list"), (false, false));
+        let api = parse(&words("timedb -d postgres://h/d api --port 0")).unwrap();
+        let Command::Api(arguments) = api.command else {
+            panic!("not the server")
+        };
+        assert!(arguments.dsn.is_some());
+        assert!(parse(&words("timedb --json api")).unwrap_err().is_mistake);
+    }
+
+    #[test]
+    fn debug_of_arguments_hides_the_password() {
+        let cli = parse(&words("timedb users list -d postgres://u:hunter2@h/d")).unwrap();
+        assert!(!format!("{cli:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn help_and_version_are_no_mistakes_and_wrong_usage_is_one() {
+        let message = |line| parse(&words(line)).unwrap_err();
+        assert!(message("timedb users").is_mistake);
+        assert!(message("timedb users create").text.contains("--email"));
+        assert!(!message("timedb --version").is_mistake);
+        let help = message("timedb users create --help");
+        assert!(help.text.contains("Exit codes: 0"), "{}", help.text);
+    }
+
+    #[test]
+    fn message_about_a_misplaced_dsn_hides_the_password() {
+        for line in [
+            "timedb users postgres://u:hunter2@h/d",
+            "timedb api --port postgres://u:hunter2@h/d",
+            "timedb api --port=postgres://u:hunter2@h/d",
+        ] {
+            let message = parse(&words(line)).unwrap_err();
+            assert!(message.text.contains("u:***@h"), "{}", message.text);
+        }
+        // As a shell gives it that has cut a password at its blanks.
+        for line in [
+            "timedb users list --dsn postgres://u:my hunter2@h/d",
+            "timedb users list --dsn host=h password=my hunter2",
+            "timedb users list --dsn host=h password=hunter2 user=u",
+            "timedb users list --dsn postgres://u:hunter2 more@h/d",
+        ] {
+            let message = parse(&words(line)).unwrap_err();
+            assert!(!message.text.contains("hunter2"), "{}", message.text);
+        }
+    }
+
+    #[test]
+    fn message_about_a_key_among_the_arguments_hides_the_key() {
+        let key = "tdb_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf1Yo7hP";
+        let message = parse(&words(&format!("timedb keys check {key}"))).unwrap_err();
+        assert!(!message.text.contains("tdb_"), "{}", message.text);
+    }
+}

@@ -1,0 +1,107 @@
+//! The log of `timedb api` on stderr. `TIMEDB_LOG` filters it, within limits: other crates' debug
+//! lines hold statement parameters and request heads, and those hold API keys.
+
+use std::io;
+
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::Registry;
+
+use crate::cli::failure::Failure;
+use crate::cli::terminal;
+
+/// Starts logging for the rest of the program.
+pub fn start(filter: &str) -> Result<(), Failure> {
+    let logger = logger(filter, io::stderr, terminal::is_fancy(true))?;
+    // Not `init()`: that would also bring in what crates write through `log`, parameters included.
+    tracing::subscriber::set_global_default(logger)
+        .map_err(|error| Failure::new(format!("Logging cannot start: {error}")))
+}
+
+fn logger<W>(
+    filter: &str,
+    writer: W,
+    colour: bool,
+) -> Result<impl Subscriber + Send + Sync, Failure>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .parse(filter)
+        .map_err(|error| {
+            Failure::usage(format!(
+                "TIMEDB_LOG is not a log filter such as `info` or `timedb_http=debug`: {error}"
+            ))
+        })?;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(colour)
+        .with_filter(filter.and(filter_fn(is_safe)));
+    Ok(Registry::default().with(lines))
+}
+
+/// Only this product's own lines are known to hold no key at every level.
+fn is_safe(line: &Metadata<'_>) -> bool {
+    line.target().starts_with("timedb") || *line.level() <= Level::INFO
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(filter: &str) -> String {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let logger = logger(filter, move || writer.clone(), false).unwrap();
+        tracing::subscriber::with_default(logger, || {
+            tracing::debug!(target: "timedb_http::db", "own line");
+            tracing::debug!(target: "tokio_postgres::query", "parameters: [\"tdb_key\"]");
+            tracing::warn!(target: "hyper::server", "somebody else's warning");
+        });
+        String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn debug_lines_of_other_crates_never_appear() {
+        for filter in ["trace", "debug", "tokio_postgres=trace,timedb_http=debug"] {
+            let text = logged(filter);
+            assert!(text.contains("own line"), "{filter}: {text}");
+            assert!(!text.contains("tdb_key"), "{filter}: {text}");
+        }
+    }
+
+    #[test]
+    fn info_is_the_default_and_quiet_is_possible() {
+        let text = logged("");
+        assert!(!text.contains("own line"), "{text}");
+        assert!(text.contains("somebody else's warning"), "{text}");
+        assert_eq!(logged("off"), "");
+    }
+
+    #[test]
+    fn bad_filter_is_a_usage_error() {
+        let outcome = logger("timedb_http=loud", io::sink, false);
+        assert_eq!(outcome.err().unwrap().code(), 2);
+    }
+}

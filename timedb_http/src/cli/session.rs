@@ -1,0 +1,173 @@
+//! The command line's connection to the database, and what its errors mean for an administrator. A database
+//! belongs to somebody else than the superuser who runs a command in it: no name there is trusted.
+
+use timedb_http::db::PIN;
+use timedb_http::db::store::{self, Store};
+use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, Error, GenericClient, Row, Transaction};
+
+use crate::cli::config;
+use crate::cli::failure::{Failure, brief, reason};
+
+/// A connection that knows where it leads, so that errors can name the database.
+pub struct Session {
+    pub client: Client,
+    pub place: String,
+}
+
+impl Session {
+    /// Connects, with TLS as the DSN's `sslmode` says.
+    pub async fn open(config: &Config) -> Result<Self, Failure> {
+        let place = config::describe(config);
+        // The driver's own limit ends with the TCP connection; a silent server would hold us for ever.
+        let limit = config.get_connect_timeout().copied();
+        let limit = limit.unwrap_or(config::CONNECT_TIMEOUT);
+        let reason = match timeout(limit, timedb_http::db::connect(config)).await {
+            Ok(Ok((client, _))) => return Ok(Self { client, place }),
+            Ok(Err(error)) => reason(&error),
+            Err(_) => format!("no answer within {} seconds", limit.as_secs()),
+        };
+        Err(Failure::new(format!(
+            "Cannot connect to database {place}: {reason}"
+        )))
+    }
+
+    /// Begins a transaction in which names mean PostgreSQL's own objects, naive times are UTC, and row security
+    /// is no error. Through a pooler each one may be on another connection of the database, so each says so.
+    pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
+        let transaction = self.client.transaction().await?;
+        transaction
+            .batch_execute(&format!(
+                "{PIN}; SET LOCAL TimeZone = 'UTC'; SET LOCAL row_security = on"
+            ))
+            .await?;
+        Ok(transaction)
+    }
+
+    /// [`Session::begin`], with schema `timedb` known to be the extension's: only so may it be called.
+    pub async fn enter(&mut self) -> Result<Transaction<'_>, Trouble> {
+        let transaction = self.begin().await?;
+        installed(&transaction).await?.ok_or(Trouble::NotSetUp)?;
+        Ok(transaction)
+    }
+
+    /// Runs one statement that calls timedb, in a transaction of its own.
+    pub async fn ask(
+        &mut self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, Trouble> {
+        let transaction = self.enter().await?;
+        let rows = transaction.query_typed(sql, parameters).await?;
+        transaction.commit().await?;
+        Ok(rows)
+    }
+
+    /// [`Session::ask`] for a statement that answers with one row.
+    pub async fn ask_one(
+        &mut self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Row, Trouble> {
+        let transaction = self.enter().await?;
+        let row = transaction.query_typed_one(sql, parameters).await?;
+        transaction.commit().await?;
+        Ok(row)
+    }
+
+    /// The name of the role that the statements run as, quoted for use in SQL.
+    pub async fn role(&self) -> String {
+        let row = self
+            .client
+            .query_typed_one("SELECT pg_catalog.quote_ident(current_user)", &[])
+            .await;
+        row.map_or_else(|_| "this role".to_owned(), |row| row.get(0))
+    }
+
+    /// Says what to do about what stopped a command.
+    pub async fn explain(&self, trouble: Trouble) -> Failure {
+        let place = &self.place;
+        let error = match trouble {
+            Trouble::Database(error) => error,
+            Trouble::NotSetUp => {
+                return Failure::new(format!(
+                    "timedb is not set up in database {place}. Run: timedb create tables --with-users"
+                ));
+            }
+            Trouble::Doubtful { problem, remedy } => {
+                return Failure::new(format!(
+                    "Nothing was called in database {place}: {problem}, so what stands there might not be \
+                     timedb's. Remedy, after a look at it: {remedy}"
+                ));
+            }
+        };
+        let code = error.code();
+        if code == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+            let role = self.role().await;
+            return Failure::new(format!(
+                "Role {role} may not administer timedb in database {place}: {}. \
+                 A superuser can allow it with: GRANT timedb_admin TO {role};",
+                brief(&error)
+            ));
+        }
+        let is_missing = [
+            SqlState::INVALID_SCHEMA_NAME,
+            SqlState::UNDEFINED_FUNCTION,
+            SqlState::UNDEFINED_TABLE,
+        ]
+        .iter()
+        .any(|missing| code == Some(missing));
+        if !is_missing {
+            return error.into();
+        }
+        match store::inspect(&self.client).await {
+            Ok(Store::Genuine { version }) => Failure::new(format!(
+                "Database {place} has timedb {version}, which does not fit this command ({}): {}. \
+                 A superuser can update it with: ALTER EXTENSION timedb UPDATE;",
+                env!("CARGO_PKG_VERSION"),
+                brief(&error)
+            )),
+            _ => error.into(),
+        }
+    }
+}
+
+/// The version of timedb in this database, if it has one.
+///
+/// # Errors
+/// [`Trouble::Doubtful`] when something could stand in for it.
+pub async fn installed(client: &impl GenericClient) -> Result<Option<String>, Trouble> {
+    match store::inspect(client).await? {
+        Store::Absent => Ok(None),
+        Store::Genuine { version } => Ok(Some(version)),
+        Store::Doubtful { problem, remedy } => Err(Trouble::Doubtful { problem, remedy }),
+    }
+}
+
+/// What stops a command at the database.
+pub enum Trouble {
+    /// The database says no.
+    Database(Error),
+    /// There is no timedb.
+    NotSetUp,
+    /// Something in schema `timedb` may not be timedb's.
+    Doubtful { problem: String, remedy: String },
+}
+
+impl Trouble {
+    /// The SQLSTATE, if it was the database that said no.
+    pub fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Database(error) => error.code(),
+            Self::NotSetUp | Self::Doubtful { .. } => None,
+        }
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Database(error)
+    }
+}

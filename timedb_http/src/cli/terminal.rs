@@ -1,0 +1,324 @@
+//! What a person or a program reads: plain lines on a pipe, boxes and colour on a terminal, JSON on
+//! request, and questions that are asked only where somebody can answer.
+
+use std::env;
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::cli::failure::Failure;
+
+/// Of a terminal that does not tell.
+const USUAL_WIDTH: u16 = 80;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const WARNING: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// Whether boxes and colour are wanted on stdout, or on stderr.
+pub fn is_fancy(on_stderr: bool) -> bool {
+    let is_terminal = if on_stderr {
+        io::stderr().is_terminal()
+    } else {
+        io::stdout().is_terminal()
+    };
+    let unset = |name| env::var_os(name).is_none_or(|value| value.is_empty());
+    is_terminal && unset("NO_COLOR") && env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Writes to stdout. Unlike `print!` it reports a reader that has gone instead of panicking.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Writes a line to stderr; if even that fails there is nobody left to tell.
+pub fn complain(line: &str) {
+    let _nobody_listens = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Writes `ERROR: <failure>` to stderr.
+pub fn report(failure: &Failure) {
+    let label = paint("ERROR:", BAD, is_fancy(true));
+    let text = failure.to_string();
+    let lines: Vec<String> = text.lines().map(printable).collect();
+    complain(&format!("{label} {}", lines.join("\n")));
+}
+
+/// Asks on stderr and reads the answer; anything but yes is no. Where nobody can answer it is an
+/// error instead of waiting for ever.
+pub fn confirm(question: &str, yes: bool) -> Result<bool, Failure> {
+    if yes {
+        return Ok(true);
+    }
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Failure::usage(format!(
+            "{question} There is no terminal to answer on. Pass -y to confirm"
+        )));
+    }
+    let mut err = io::stderr().lock();
+    write!(err, "{question} Go on? [y/N]: ")?;
+    err.flush()?;
+    let mut answer = String::new();
+    if io::stdin().lock().read_line(&mut answer)? == 0 {
+        writeln!(err)?;
+    }
+    Ok(matches!(
+        answer.trim().to_ascii_lowercase().as_str(),
+        "y" | "yes"
+    ))
+}
+
+/// The result of a command on its way to stdout.
+pub struct Output {
+    text: String,
+    fancy: bool,
+}
+
+impl Output {
+    /// An empty output, fancy if stdout is a terminal.
+    pub fn new() -> Self {
+        Self::with_style(is_fancy(false))
+    }
+
+    fn with_style(fancy: bool) -> Self {
+        let text = String::new();
+        Self { text, fancy }
+    }
+
+    /// A plain line; also the only form for a secret, which has to be copyable.
+    pub fn line(&mut self, line: &str) {
+        self.text.push_str(&printable(line));
+        self.text.push('\n');
+    }
+
+    /// `✓ <line>`
+    pub fn done(&mut self, line: &str) {
+        self.styled("✓", line, GOOD);
+    }
+
+    /// `⚠ <line>`
+    pub fn warning(&mut self, line: &str) {
+        self.styled("⚠", line, WARNING);
+    }
+
+    fn styled(&mut self, sign: &str, line: &str, style: Style) {
+        let line = format!("{sign} {}", printable(line));
+        self.text.push_str(&paint(&line, style, self.fancy));
+        self.text.push('\n');
+    }
+
+    /// A headline with `name: value` lines, in a box on a terminal.
+    pub fn card(&mut self, headline: &str, fields: &[(&str, &str)]) {
+        if !self.fancy {
+            self.line(headline);
+            for (name, value) in fields {
+                self.line(&format!("{name}: {value}"));
+            }
+            return;
+        }
+        let width = fields.iter().map(|(name, _)| name.len() + 1).max();
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_BORDERS_ONLY.with_rounded_corners());
+        table.add_row([headline]);
+        for (name, value) in fields {
+            let label = format!("{name}:");
+            let value = printable(value);
+            table.add_row([format!("{label:<0$} {value}", width.unwrap_or(0))]);
+        }
+        self.text.push_str(&format!("{table}\n"));
+    }
+
+    /// A table with a title: aligned plain lines, or a box on a terminal. `rows` is asked for short
+    /// forms (its argument) only if the full ones are too wide for the terminal.
+    pub fn table(
+        &mut self,
+        title: &str,
+        columns: &[&str],
+        rows: impl Fn(bool) -> Vec<Vec<String>>,
+    ) {
+        self.line(title);
+        if self.fancy {
+            let mut table = grid(columns, rows(false));
+            let needed = table.lines().next().map_or(0, |line| line.chars().count());
+            // A terminal that does not know its width says 0, or nothing.
+            let width = table.width().filter(|width| *width > 0);
+            let width = width.unwrap_or(USUAL_WIDTH);
+            if needed > width.into() {
+                table = grid(columns, rows(true));
+                table.set_width(width);
+                table.set_content_arrangement(ContentArrangement::Dynamic);
+            }
+            self.text.push_str(&format!("{table}\n"));
+            return;
+        }
+        let mut table = grid(columns, rows(false));
+        table.load_style(presets::NOTHING);
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        for line in table.lines() {
+            self.line(line.trim_end());
+        }
+    }
+
+    /// Sends it all to stdout at once.
+    pub fn send(self) -> io::Result<()> {
+        print(&self.text)
+    }
+}
+
+/// A list that was sent, or not: a reader such as `head` may have seen enough.
+pub fn unless_gone(printed: io::Result<()>) -> Result<(), Failure> {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// An id for a table. The end of it when space is short, because ids made at about the same time
+/// begin alike.
+pub fn id(id: Uuid, short: bool) -> String {
+    let text = id.to_string();
+    if short {
+        format!("…{}", &text[text.len() - 8..])
+    } else {
+        text
+    }
+}
+
+/// Prints a value as one line of JSON.
+pub fn print_json(value: &impl Serialize) -> io::Result<()> {
+    print(&json_line(&serde_json::to_string(value)?))
+}
+
+/// The same JSON, with what would be obeyed as its number: it can stand in strings only.
+fn json_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        match is_obeyed(c) {
+            true => line.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => line.push(c),
+        }
+    }
+    line.push('\n');
+    line
+}
+
+fn grid(columns: &[&str], rows: Vec<Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners());
+    table.set_header(columns);
+    for row in rows {
+        table.add_row(row.iter().map(|cell| printable(cell)));
+    }
+    table
+}
+
+fn paint(text: &str, style: Style, fancy: bool) -> String {
+    if fancy {
+        format!("{style}{text}{style:#}")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Whether a terminal, or a viewer, would do more than show it: control it, begin a line, or turn the direction
+/// of what stands around it.
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Escapes what would be obeyed, so that stored text can neither drive a terminal nor fake a line.
+fn printable(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_obeyed(c) {
+            safe.extend(c.escape_default());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(fancy: bool, fill: impl FnOnce(&mut Output)) -> String {
+        let mut out = Output::with_style(fancy);
+        fill(&mut out);
+        out.text
+    }
+
+    fn users(short: bool) -> Vec<Vec<String>> {
+        let id = if short { "short" } else { "the-full-id" };
+        vec![
+            vec!["a@b.c".into(), id.into()],
+            vec!["longer@b.c".into(), id.into()],
+        ]
+    }
+
+    #[test]
+    fn plain_output_has_no_box_and_no_colour() {
+        let text = output(false, |out| {
+            out.done("User 'a' activated");
+            out.card("Created!", &[("ID", "1"), ("Email", "a@b.c")]);
+        });
+        assert_eq!(
+            text,
+            "✓ User 'a' activated\nCreated!\nID: 1\nEmail: a@b.c\n"
+        );
+    }
+
+    #[test]
+    fn plain_table_is_aligned_and_whole() {
+        let text = output(false, |out| out.table("Users (2)", &["Email", "ID"], users));
+        assert_eq!(
+            text,
+            "Users (2)\nEmail       ID\na@b.c       the-full-id\nlonger@b.c  the-full-id\n"
+        );
+    }
+
+    #[test]
+    fn card_of_a_terminal_is_a_box_with_the_values_in_line() {
+        let text = output(true, |out| {
+            out.card("Created!", &[("ID", "1"), ("Email", "a@b.c")]);
+        });
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(
+            lines[0].starts_with('╭') && lines[0].ends_with('╮'),
+            "{text}"
+        );
+        assert!(lines[1].starts_with("│ Created! "), "{text}");
+        assert!(lines[2].starts_with("│ ID:    1 "), "{text}");
+        assert!(lines[3].starts_with("│ Email: a@b.c "), "{text}");
+    }
+
+    #[test]
+    fn line_is_plain_even_on_a_terminal() {
+        let text = output(true, |out| out.line("API Key: tdb_x"));
+        assert_eq!(text, "API Key: tdb_x\n");
+    }
+
+    #[test]
+    fn control_characters_are_shown_and_not_obeyed() {
+        let text = output(false, |out| out.line("a\u{1b}[2Jb\nAPI Key: x"));
+        assert_eq!(text, "a\\u{1b}[2Jb\\nAPI Key: x\n");
+        let text = output(false, |out| out.line("a\u{9b}31m\u{202e}b\u{2028}\u{200f}"));
+        assert_eq!(text, "a\\u{9b}31m\\u{202e}b\\u{2028}\\u{200f}\n");
+        let json = serde_json::to_string("a\u{1b}\u{7f}\u{9b}\u{202e}é").unwrap();
+        let line = json_line(&json);
+        assert_eq!(line, "\"a\\u001b\\u007f\\u009b\\u202eé\"\n");
+        assert_eq!(
+            serde_json::from_str::<String>(&line).unwrap(),
+            "a\u{1b}\u{7f}\u{9b}\u{202e}é"
+        );
+    }
+}

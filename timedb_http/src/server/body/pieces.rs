@@ -1,0 +1,311 @@
+//! The pieces of a body: as they come over the wire, at a pace that has a limit, or unpacked from gzip, never more
+//! than a small one at a time, so that whoever collects them can stop.
+
+use std::{
+    io::{self, BufRead, Read},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, header},
+};
+use bytes::{Buf, Bytes};
+use flate2::bufread::MultiGzDecoder;
+use http_body_util::BodyExt;
+
+use crate::server::error::ApiError;
+
+/// A client that sends nothing for this long has gone.
+const BODY_IDLE: Duration = Duration::from_secs(15);
+/// A body may take this long, and a second more for each `BODY_RATE` bytes: slow drips end, slow lines don't.
+const BODY_GRACE: Duration = Duration::from_secs(30);
+const BODY_RATE: usize = 16 << 10;
+/// Unpacked at a time: a thousandth of it may be all that came.
+const UNPACKED: usize = 64 << 10;
+
+/// How a body is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    Plain,
+    Gzip,
+}
+
+impl Coding {
+    /// What the headers say.
+    ///
+    /// # Errors
+    /// 415 for anything but one gzip.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let values = headers.get_all(header::CONTENT_ENCODING).iter();
+        let values: Vec<_> = values
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).to_lowercase())
+            .collect();
+        let names = values.iter().flat_map(|value| value.split(','));
+        let names = names
+            .map(str::trim)
+            .filter(|name| !["", "identity"].contains(name));
+        match names.collect::<Vec<_>>()[..] {
+            [] => Ok(Self::Plain),
+            ["gzip" | "x-gzip"] => Ok(Self::Gzip),
+            ref others => Err(ApiError::unknown_coding(&others.join(", "))),
+        }
+    }
+}
+
+/// Why there is no next piece.
+pub(super) enum Fault {
+    /// The client does not send it.
+    Transport(ApiError),
+    /// It can't be unpacked.
+    Content(ApiError),
+}
+
+/// A body that is being read.
+pub(super) struct Pieces {
+    wire: Wire,
+    gzip: Option<Gzip>,
+    piece: Bytes,
+}
+
+impl Pieces {
+    pub(super) fn new(body: Body, coding: Coding) -> Self {
+        Self {
+            wire: Wire {
+                body,
+                received: 0,
+                started: Instant::now(),
+            },
+            gzip: (coding == Coding::Gzip).then(Gzip::new),
+            piece: Bytes::new(),
+        }
+    }
+
+    /// The next piece; `None` at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<&[u8]>, Fault> {
+        let Self { wire, gzip, piece } = self;
+        match gzip {
+            Some(gzip) => gzip.next(wire).await,
+            None => match wire.next().await.map_err(Fault::Transport)? {
+                Some(next) => {
+                    *piece = next;
+                    Ok(Some(piece))
+                }
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// Begins anew to count the time.
+    pub(super) fn restart(&mut self) {
+        self.wire.started = Instant::now();
+    }
+
+    /// Does not count this time.
+    pub(super) fn allow(&mut self, time: Duration) {
+        self.wire.started += time;
+    }
+
+    /// What has not been read.
+    pub(super) fn into_rest(self) -> Body {
+        self.wire.body
+    }
+}
+
+/// What comes over the wire.
+struct Wire {
+    body: Body,
+    received: usize,
+    started: Instant,
+}
+
+impl Wire {
+    async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
+        loop {
+            let allowed = BODY_GRACE + Duration::from_secs((self.received / BODY_RATE) as u64);
+            let left = allowed.saturating_sub(self.started.elapsed());
+            match tokio::time::timeout(left.min(BODY_IDLE), self.body.frame()).await {
+                Err(_) => return Err(ApiError::body_too_slow()),
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(_))) => return Err(ApiError::body_broken()),
+                Ok(Some(Ok(frame))) => {
+                    // Trailers mean nothing here.
+                    if let Ok(data) = frame.into_data() {
+                        self.received += data.len();
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Gzip on its way out.
+struct Gzip {
+    decoder: MultiGzDecoder<Packed>,
+    unpacked: Box<[u8]>,
+}
+
+impl Gzip {
+    fn new() -> Self {
+        Self {
+            decoder: MultiGzDecoder::new(Packed::default()),
+            unpacked: vec![0; UNPACKED].into(),
+        }
+    }
+
+    async fn next(&mut self, wire: &mut Wire) -> Result<Option<&[u8]>, Fault> {
+        loop {
+            match self.decoder.read(&mut self.unpacked) {
+                Ok(0) => return Ok(None),
+                Ok(length) => {
+                    // A little that came can be very much: others get their turn in between.
+                    tokio::task::yield_now().await;
+                    return Ok(Some(&self.unpacked[..length]));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let packed = self.decoder.get_mut();
+                    match wire.next().await.map_err(Fault::Transport)? {
+                        Some(piece) => packed.piece = piece,
+                        None => packed.is_whole = true,
+                    }
+                }
+                Err(_) => return Err(Fault::Content(ApiError::not_gzip())),
+            }
+        }
+    }
+}
+
+/// What has come and not been unpacked.
+#[derive(Default)]
+struct Packed {
+    piece: Bytes,
+    /// Nothing more will come.
+    is_whole: bool,
+}
+
+impl BufRead for Packed {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.piece.is_empty() && !self.is_whole {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(&self.piece)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.piece.advance(count);
+    }
+}
+
+impl Read for Packed {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut part = self.fill_buf()?;
+        let count = part.read(into)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use axum::http::HeaderValue;
+    use flate2::{Compression, write::GzEncoder};
+    use futures_util::stream;
+
+    use super::*;
+
+    fn packed(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// All that comes out, or the sentence of the error, when it comes in pieces of this size.
+    async fn unpacked(bytes: &[u8], size: usize) -> Result<Vec<u8>, String> {
+        let pieces: Vec<_> = bytes
+            .chunks(size)
+            .map(|piece| Ok::<_, io::Error>(Bytes::copy_from_slice(piece)))
+            .collect();
+        let body = Body::from_stream(stream::iter(pieces));
+        let mut pieces = Pieces::new(body, Coding::Gzip);
+        let mut all = Vec::new();
+        loop {
+            match pieces.next().await {
+                Ok(Some(piece)) => {
+                    assert!(piece.len() <= UNPACKED);
+                    all.extend_from_slice(piece);
+                }
+                Ok(None) => return Ok(all),
+                Err(Fault::Transport(error) | Fault::Content(error)) => {
+                    return Err(error.detail().to_string());
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn gzip_comes_out_as_it_went_in_however_it_is_cut() {
+        let plain: Vec<u8> = (0..300_000_u32)
+            .flat_map(|n| (n % 977).to_le_bytes())
+            .collect();
+        for plain in [&b""[..], b"x", &plain] {
+            let bytes = packed(plain);
+            for size in [1, 7, 4096, bytes.len()] {
+                assert_eq!(unpacked(&bytes, size).await.as_deref(), Ok(plain), "{size}");
+            }
+            // Several, one behind the other, are one.
+            let twice = [bytes.clone(), bytes].concat();
+            assert_eq!(unpacked(&twice, 5).await, Ok([plain, plain].concat()));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_gzip_or_not_all_of_it_is_told_so() {
+        let bytes = packed(&[b'x'; 10_000]);
+        for size in [1, 1000] {
+            for cut in [0, 3, 12, bytes.len() - 9, bytes.len() - 1] {
+                let told = unpacked(&bytes[..cut], size).await.unwrap_err();
+                assert!(told.contains("not valid gzip"), "{cut}: {told}");
+            }
+            let mut damaged = bytes.clone();
+            let at = damaged.len() - 6;
+            damaged[at] ^= 1;
+            for bytes in [
+                &b"{\"a\": 1}  no gzip"[..],
+                &damaged,
+                &[bytes.clone(), b"junk here".to_vec()].concat(),
+            ] {
+                let told = unpacked(bytes, size).await.unwrap_err();
+                assert!(told.contains("not valid gzip"), "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn gzip_is_the_only_coding() {
+        let coding = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("content-encoding", HeaderValue::from_static(value));
+            }
+            Coding::of(&headers).map_err(|error| error.status())
+        };
+        for plain in [&[][..], &[""], &["identity"], &["identity", " "]] {
+            assert_eq!(coding(plain), Ok(Coding::Plain));
+        }
+        for gzip in [&["gzip"][..], &["GZip"], &["x-gzip"], &["identity", "gzip"]] {
+            assert_eq!(coding(gzip), Ok(Coding::Gzip));
+        }
+        for other in [
+            &["br"][..],
+            &["deflate"],
+            &["gzip, gzip"],
+            &["gzip", "br"],
+            &["zstd"],
+        ] {
+            assert_eq!(coding(other), Err(415), "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! One JSON value as a body brings it, and the conversions that clients rely on, such as numbers as text.
+//! Both readers use these, so they can't disagree.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Deserializer, de::Visitor};
+use serde_json::{Value, json, value::RawValue};
+use uuid::Uuid;
+
+use crate::server::instant::{self, Malformed, TimeUnit};
+
+/// A JSON value, with lists and objects only named.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Scalar<'a> {
+    Null,
+    Bool(bool),
+    Number(Number<'a>),
+    Text(Cow<'a, str>),
+    Composite,
+    /// A string with half a surrogate pair: JSON by its grammar, but no text.
+    Unreadable,
+}
+
+/// A number with its digits, of which a float may have lost some.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Number<'a> {
+    pub text: &'a str,
+    /// Infinite where it is beyond every float.
+    pub value: f64,
+}
+
+/// What is wrong with a value, in pydantic's words; where it stands is the reader's to add.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Problem {
+    pub kind: &'static str,
+    pub msg: String,
+    pub ctx: Option<Value>,
+}
+
+impl Problem {
+    pub(crate) fn new(kind: &'static str, msg: &str) -> Self {
+        Self {
+            kind,
+            msg: msg.to_owned(),
+            ctx: None,
+        }
+    }
+
+    pub(crate) fn instant(malformed: Malformed) -> Self {
+        Self::instant_or(malformed, "a JSON number with time_unit (s, ms, us or ns)")
+    }
+
+    /// As [`Problem::instant`], and what else than ISO 8601 the digits could be written as.
+    pub(crate) fn instant_or(malformed: Malformed, other_form: &str) -> Self {
+        let mut error = malformed.to_string();
+        if malformed.is_digits() {
+            error =
+                format!("{error}: write ISO 8601 such as 2025-01-01T00:00:00Z, or {other_form}");
+        }
+        Self {
+            kind: "datetime_from_date_parsing",
+            msg: format!("Input should be a valid datetime or date, {error}"),
+            ctx: Some(json!({ "error": error })),
+        }
+    }
+
+    pub(crate) fn time_unit() -> Self {
+        const EXPECTED: &str = "'s', 'ms', 'us' or 'ns'";
+        Self {
+            ctx: Some(json!({ "expected": EXPECTED })),
+            ..Self::new("literal_error", &format!("Input should be {EXPECTED}"))
+        }
+    }
+
+    pub(crate) fn blank_unit() -> Self {
+        Self::new(
+            "value_error",
+            "Value error, a unit must not be blank (A mere number is dimensionless.)",
+        )
+    }
+
+    pub(crate) fn uuid() -> Self {
+        Self::new("uuid_parsing", "Input should be a valid UUID")
+    }
+
+    pub(crate) fn unreadable() -> Self {
+        Self::new(
+            "string_unicode",
+            "Input should be a valid string, unable to parse raw data as a unicode string",
+        )
+    }
+
+    fn not_finite() -> Self {
+        Self::new("finite_number", "Input should be a finite number")
+    }
+}
+
+impl<'a> Scalar<'a> {
+    /// Reads one value that is known to be well-formed JSON.
+    pub(crate) fn of(raw: &'a RawValue) -> Self {
+        let text = raw.get();
+        match text.as_bytes().first() {
+            Some(b'"') => match serde_json::from_str(text) {
+                Ok(Text(text)) => Self::Text(text),
+                Err(_) => Self::Unreadable,
+            },
+            Some(b'n') => Self::Null,
+            Some(b't') => Self::Bool(true),
+            Some(b'f') => Self::Bool(false),
+            Some(b'[' | b'{') => Self::Composite,
+            _ => Self::Number(Number {
+                text,
+                value: text.parse().unwrap_or(f64::INFINITY),
+            }),
+        }
+    }
+
+    /// A finite number, or `None` for null.
+    pub(crate) fn number(&self) -> Result<Option<f64>, Problem> {
+        let number = match self {
+            Self::Null => return Ok(None),
+            Self::Number(number) => number.value,
+            Self::Text(text) => text.trim().parse().map_err(|_| {
+                Problem::new(
+                    "float_parsing",
+                    "Input should be a valid number, unable to parse string as a number",
+                )
+            })?,
+            Self::Bool(_) | Self::Composite | Self::Unreadable => {
+                return Err(Problem::new("float_type", "Input should be a valid number"));
+            }
+        };
+        if number.is_finite() {
+            Ok(Some(number))
+        } else {
+            Err(Problem::not_finite())
+        }
+    }
+
+    /// An instant in microseconds since 1970. A number is one only with a unit.
+    pub(crate) fn instant(&self, unit: Option<TimeUnit>) -> Result<i64, Problem> {
+        match (self, unit) {
+            (Self::Text(text), _) => instant::parse(text).map_err(Problem::instant),
+            (Self::Number(number), Some(unit)) => instant::from_number(number.text, unit)
+                .unwrap_or_else(|| instant::parse(number.text))
+                .map_err(Problem::instant),
+            (Self::Number(_), None) => Err(Problem::new(
+                "datetime_type",
+                "Input should be a valid datetime, a number is one only with time_unit (s, ms, us or ns): say it \
+                 in the request, or write ISO 8601 such as 2025-01-01T00:00:00Z",
+            )),
+            _ => Err(Problem::new(
+                "datetime_type",
+                "Input should be a valid datetime",
+            )),
+        }
+    }
+
+    /// What the numbers of a request count.
+    pub(crate) fn time_unit(&self) -> Result<TimeUnit, Problem> {
+        match self {
+            Self::Text(text) => TimeUnit::named(text).ok_or_else(Problem::time_unit),
+            _ => Err(Problem::time_unit()),
+        }
+    }
+
+    /// A text that PostgreSQL can hold.
+    pub(crate) fn text(self) -> Result<Cow<'a, str>, Problem> {
+        match self {
+            Self::Text(text) if text.contains('\0') => Err(Problem::new(
+                "string_pattern_mismatch",
+                "Input should not contain the character U+0000",
+            )),
+            Self::Text(text) => Ok(text),
+            Self::Unreadable => Err(Problem::unreadable()),
+            _ => Err(Problem::new(
+                "string_type",
+                "Input should be a valid string",
+            )),
+        }
+    }
+
+    /// A unit: a text that is not blank, which would be taken for that of a mere number.
+    pub(crate) fn unit(self) -> Result<Cow<'a, str>, Problem> {
+        let text = self.text()?;
+        match text.trim().is_empty() {
+            true => Err(Problem::blank_unit()),
+            false => Ok(text),
+        }
+    }
+
+    /// True or false.
+    pub(crate) fn truth(&self) -> Result<bool, Problem> {
+        match self {
+            Self::Bool(truth) => Ok(*truth),
+            _ => Err(Problem::new("bool_type", "Input should be a valid boolean")),
+        }
+    }
+
+    /// The id of a series or a batch.
+    pub(crate) fn uuid(&self) -> Result<Uuid, Problem> {
+        match self {
+            Self::Text(text) => Uuid::try_parse(text).map_err(|_| Problem::uuid()),
+            _ => Err(Problem::new("uuid_type", "UUID input should be a string")),
+        }
+    }
+}
+
+/// A text or a member's name, borrowed from the body unless it has escapes.
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}

@@ -1,0 +1,65 @@
+//! What the server can be told, and what it does where nothing is said. Flags and the environment are the command
+//! line's.
+
+use std::time::Duration;
+
+use crate::server::cors::CorsOrigin;
+
+/// Everything the server can be told; [`ServerConfig::new`] gives the defaults.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Where the database is and as whom to connect.
+    pub database: tokio_postgres::Config,
+    /// Connections to the database, at most; `/ready` has one more of its own.
+    pub pool_size: usize,
+    /// How many of them one tenant may hold at a time; half of them if it is not said.
+    pub tenant_connections: Option<usize>,
+    /// How long a request waits for a connection before it is answered 503.
+    pub acquire_timeout: Duration,
+    /// How long a request may take once its body has arrived, before it is answered 504.
+    pub request_timeout: Duration,
+    /// PostgreSQL's own limit for each statement; shorter than `request_timeout`, so that it speaks first.
+    pub statement_timeout: Duration,
+    /// How long a connection may be idle before the next request on it.
+    pub idle_timeout: Duration,
+    /// How long a client may take to send a request's head, from its first byte on.
+    pub header_read_timeout: Duration,
+    /// The largest body that is read.
+    pub max_body_bytes: usize,
+    /// The memory for the bodies of all requests together.
+    pub body_memory: usize,
+    /// How long a client may take nothing of its answer.
+    pub write_timeout: Duration,
+    /// How many bytes a second a client has to take of an answer that is streamed, on the whole.
+    pub stream_min_rate: usize,
+    /// How long an answer that is streamed may take.
+    pub stream_timeout: Duration,
+    /// Whose pages may use the API from a browser.
+    pub cors_origins: Vec<CorsOrigin>,
+    /// How long running requests may go on after the signal to stop.
+    pub shutdown_grace: Duration,
+}
+
+impl ServerConfig {
+    /// The defaults for a database.
+    pub fn new(database: tokio_postgres::Config) -> Self {
+        Self {
+            database,
+            pool_size: 16,
+            tenant_connections: None,
+            acquire_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(60),
+            statement_timeout: Duration::from_secs(55),
+            // Load balancers close theirs after 60 seconds; who closes first should be they.
+            idle_timeout: Duration::from_secs(75),
+            header_read_timeout: Duration::from_secs(10),
+            max_body_bytes: 256 << 20,
+            body_memory: 512 << 20,
+            write_timeout: Duration::from_secs(15),
+            stream_min_rate: 64 << 10,
+            stream_timeout: Duration::from_secs(3600),
+            cors_origins: Vec::new(),
+            shutdown_grace: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Asks the database, before anything is served and at each readiness probe, whether isolation holds here:
+//! schema `timedb` is the extension's, the work is done as `timedb_user`, and row security binds that role.
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, Error};
+
+use super::{PIN, chain, store, store::Store};
+use crate::server::{config::ServerConfig, serve_error::ServeError};
+
+/// What the server found in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseStatus {
+    /// The extension's version.
+    pub extension_version: String,
+    /// PostgreSQL's version, such as `15.14`.
+    pub server_version: String,
+    /// Whether requests need an API key.
+    pub auth_required: bool,
+    /// The role that is connected, if it is or may become a superuser: serving takes none of its rights.
+    pub superuser: Option<String>,
+    /// Whether it takes no writes: it is a standby, or transactions are read-only by default.
+    pub read_only: bool,
+}
+
+/// Any answer takes longer than this only if the database hangs.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Connects once and checks everything that serving depends on.
+///
+/// # Errors
+/// A sentence for the operator that says what is wrong and what to do.
+pub async fn check_database(config: &ServerConfig) -> Result<DatabaseStatus, ServeError> {
+    let mut database = config.database.clone();
+    if database.get_connect_timeout().is_none() {
+        database.connect_timeout(config.acquire_timeout);
+    }
+    let work = async {
+        let (client, _task) = super::connect(&database)
+            .await
+            .map_err(|error| ServeError::Unreachable(chain(&error)))?;
+        inspect(&client).await
+    };
+    match tokio::time::timeout(LIMIT, work).await {
+        Ok(found) => found,
+        Err(_) => Err(ServeError::Unreachable(format!(
+            "no answer within {} seconds",
+            LIMIT.as_secs()
+        ))),
+    }
+}
+
+/// Who is connected to what.
+const SESSION: &str = "\
+    SELECT pg_catalog.current_setting('server_version'), session_user::pg_catalog.text, \
+           pg_catalog.current_database()::pg_catalog.text, \
+           EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) 'timedb_user'), \
+           EXISTS (SELECT FROM pg_catalog.pg_roles \
+                   WHERE rolsuper AND pg_catalog.pg_has_role(session_user, oid, 'MEMBER')), \
+           pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') OPERATOR(pg_catalog.=) 'on'";
+
+/// What requests call and the extension does not have: its scripts are of another version than this server.
+const MISSING: &str = "\
+    SELECT f FROM pg_catalog.unnest(ARRAY[ \
+        'timedb.challenge()', 'timedb.authenticate_proof(bytea)', 'timedb.authenticate(text)', \
+        'timedb.hide_parameters()', 'timedb.report_key_use()', \
+        'timedb.auth_required()', 'timedb.isolation_problems()', \
+        'timedb._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb,uuid,text,boolean)', \
+        'timedb._read_packed(text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,timestamptz,timestamptz,\
+                             timestamptz,interval,interval,interval,interval,timestamptz,integer,time,text,text)', \
+        'timedb._read_buckets_packed(interval,text,text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,\
+                             timestamptz,timestamptz,timestamptz,interval,interval,text,text[])', \
+        'timedb._read_changes_packed(timestamptz,text,uuid[],text,jsonb,integer)', \
+        'timedb.update_values(jsonb,text)', \
+        'timedb.create_series(text,text,jsonb,text)', 'timedb.find_series(text,text,jsonb,text,integer,uuid)', \
+        'timedb.count_series(text,text,jsonb,text)', 'timedb.label_names()', \
+        'timedb.label_values(text,text,integer,text)', 'timedb.describe_series(uuid)', \
+        'timedb.rename_series(uuid,text,jsonb)', 'timedb.update_series(uuid,text,text)' \
+    ]) AS f WHERE pg_catalog.to_regprocedure(f) IS NULL";
+
+/// Why tenants would not be kept apart, asked as timedb_user: a problem of the session, or one that the
+/// extension finds. A superuser's `row_security = off` would go unnoticed; anybody else's is an error in
+/// each request.
+const PROBLEM: &str = "\
+    SELECT 'row_security is off for this connection', \
+           pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET row_security = on;', session_user, pg_catalog.current_database()) \
+    WHERE pg_catalog.current_setting('row_security') OPERATOR(pg_catalog.<>) 'on' \
+    UNION ALL \
+    SELECT 'row security is not active on timedb.series for timedb_user', 'ALTER ROLE timedb_user NOSUPERUSER NOBYPASSRLS;' \
+    WHERE NOT pg_catalog.row_security_active('timedb.series') \
+    UNION ALL \
+    SELECT problem, remedy FROM timedb.isolation_problems() \
+    LIMIT 1";
+
+/// The checks, one after the other, each with its own remedy.
+pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeError> {
+    let failed = |error: Error| ServeError::CheckFailed(chain(&error));
+    client
+        .batch_execute(&format!("BEGIN READ ONLY; {PIN}"))
+        .await
+        .map_err(failed)?;
+    let row = client.query_typed_one(SESSION, &[]).await.map_err(failed)?;
+    let extension_version = match store::inspect(client).await.map_err(failed)? {
+        Store::Genuine { version } => version,
+        Store::Doubtful { problem, remedy } => {
+            return Err(ServeError::Doubtful { problem, remedy });
+        }
+        Store::Absent => return Err(ServeError::NoExtension(row.get(2))),
+    };
+    let session_user: String = row.get(1);
+    if !row.get::<_, bool>(3) {
+        return Err(ServeError::CheckFailed(
+            "the role timedb_user does not exist; SELECT * FROM timedb.isolation_problems() says what to do"
+                .to_owned(),
+        ));
+    }
+    if let Err(error) = client.batch_execute("SET LOCAL ROLE timedb_user").await {
+        return Err(match error.code() {
+            Some(code) if code.code() == "42501" => ServeError::NotAMember(session_user),
+            _ => failed(error),
+        });
+    }
+    let missing = client.query_typed(MISSING, &[]).await.map_err(failed)?;
+    if let Some(row) = missing.first() {
+        return Err(ServeError::OtherVersion {
+            missing: row.get(0),
+            extension_version,
+        });
+    }
+    let problem = client
+        .query_typed(PROBLEM, &[])
+        .await
+        .map_err(failed)?
+        .pop();
+    if let Some(row) = problem {
+        return Err(ServeError::Unbound {
+            problem: row.get(0),
+            remedy: row.get(1),
+        });
+    }
+    let auth_required = client
+        .query_typed_one("SELECT timedb.auth_required()", &[])
+        .await
+        .map_err(failed)?
+        .get(0);
+    client.batch_execute("ROLLBACK").await.map_err(failed)?;
+    Ok(DatabaseStatus {
+        extension_version,
+        server_version: row.get(0),
+        auth_required,
+        superuser: row.get::<_, bool>(4).then_some(session_user),
+        read_only: row.get(5),
+    })
+}

@@ -1,0 +1,70 @@
+//! A request's place among those of its tenant: it is there before a connection is asked for, and for as long as
+//! the request has one.
+
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio_postgres::Row;
+
+use super::{ApiKey, Database};
+use crate::server::{error::ApiError, share::Party};
+
+/// A place; it goes to the next one when it is dropped.
+pub(super) struct Seat {
+    party: Party,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Database {
+    /// Waits for a place, as long as for a connection.
+    ///
+    /// # Errors
+    /// 503 when the tenant's other requests do not end in time.
+    pub(super) async fn seat(&self, key: Option<&ApiKey>) -> Result<Seat, ApiError> {
+        let deadline = Instant::now() + self.acquire_timeout;
+        loop {
+            let party = self.parties.of(key);
+            let share = self.seats.of(party);
+            let Ok(Ok(permit)) = tokio::time::timeout_at(deadline, share.acquire_owned()).await
+            else {
+                return Err(full(party));
+            };
+            // Another request may have told meanwhile whose key it is.
+            if self.parties.of(key) == party {
+                return Ok(Seat {
+                    party,
+                    _permit: permit,
+                });
+            }
+        }
+    }
+
+    /// Takes note of whose key it is, as `authenticate` has answered, and goes over to the places of its tenant.
+    ///
+    /// # Errors
+    /// 503 when the tenant has all of its places taken.
+    pub(super) fn settle(
+        &self,
+        seat: &mut Seat,
+        key: Option<&ApiKey>,
+        authenticated: &[Row],
+    ) -> Result<(), ApiError> {
+        let tenant = authenticated.first().map(|row| row.try_get(0));
+        let (Party::Strangers, Some(Ok(tenant))) = (seat.party, tenant) else {
+            return Ok(());
+        };
+        let party = self.parties.learn(key, tenant);
+        let permit = self.seats.of(party).try_acquire_owned();
+        *seat = Seat {
+            party,
+            _permit: permit.map_err(|_| full(party))?,
+        };
+        Ok(())
+    }
+}
+
+fn full(party: Party) -> ApiError {
+    tracing::warn!(?party, "no place is free among the requests of a tenant");
+    ApiError::unavailable(match party {
+        Party::Strangers => "The server is busy; please try again.",
+        _ => "Too many of your requests are under way; please try again.",
+    })
+}

@@ -1,0 +1,251 @@
+//! One request, one transaction, one round trip: BEGIN, authenticate, the statement and COMMIT are all on
+//! their way before the first answer is awaited. The first transaction of a connection, and each one behind a
+//! pooler, takes another, to ask its session for a challenge.
+
+use futures_util::future::{join, join3, join4, try_join};
+use tokio_postgres::{Client, Error};
+
+use super::{
+    ApiKey, Database,
+    lease::Lease,
+    login::{self, Credential},
+};
+use crate::server::{error::ApiError, share::Party, sqlstate};
+
+/// Whether a transaction may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// `READ ONLY`: also a standby can do it.
+    Read,
+    /// An ordinary transaction.
+    Write,
+}
+
+impl Database {
+    /// Runs `statement` as the key's tenant. The statement must send what it sends when it is first polled,
+    /// before awaiting anything: that keeps the four messages in order and in one round trip.
+    pub(crate) async fn run<T>(
+        &self,
+        access: Access,
+        key: Option<&ApiKey>,
+        statement: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+    ) -> Result<T, ApiError> {
+        let outcome = self.transact(access, key, statement).await;
+        self.note_outcome(access, &outcome);
+        let result = outcome?;
+        self.note_use(key, access);
+        Ok(result)
+    }
+
+    /// [`Database::run`] without taking note of the key's use.
+    pub(super) async fn transact<T>(
+        &self,
+        access: Access,
+        key: Option<&ApiKey>,
+        statement: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+    ) -> Result<T, ApiError> {
+        let mut seat = self.seat(key).await?;
+        let mut lease = self.lease().await?;
+        let begin = match access {
+            Access::Read => &self.begin_read,
+            Access::Write => &self.begin_write,
+        };
+        lease.begin();
+        let (credential, is_begun) = self.open(&mut lease, key, begin).await?;
+        let client = lease.client();
+        // `join4` polls in this order, so the messages go out in this order.
+        let answers = join4(
+            begin_unless(is_begun, client, begin),
+            login::authenticate(client, &credential),
+            statement(client),
+            client.batch_execute("COMMIT"),
+        )
+        .await;
+        let (begun, authenticated, result, committed) = answers;
+        if let Ok(rows) = &authenticated {
+            // It is over: that the tenant has more under way already counts for the next one.
+            let _full = self.settle(&mut seat, key, rows);
+        }
+        conclude(
+            &mut lease,
+            key,
+            begun,
+            authenticated.map(drop),
+            Some(result),
+            committed,
+        )
+    }
+
+    /// How a transaction on this connection says who it is, and whether it had to begin for that already.
+    async fn open(
+        &self,
+        lease: &mut Lease,
+        key: Option<&ApiKey>,
+        begin: &str,
+    ) -> Result<(Credential, bool), ApiError> {
+        if let Some(credential) = lease.credential(key) {
+            return Ok((credential, false));
+        }
+        let client = lease.client();
+        let (begun, asked) = join(client.batch_execute(begin), login::ask(client)).await;
+        let rows = begun
+            .and(asked)
+            .map_err(|error| sqlstate::not_begun(&error))?;
+        let credential = lease
+            .answer(&rows, key)
+            .ok_or_else(|| ApiError::internal("a challenge is not as it has to be"))?;
+        Ok((credential, true))
+    }
+
+    /// Only asks whether the key is good: what a request costs that is refused for another reason.
+    pub(crate) async fn authenticate(&self, key: Option<&ApiKey>) -> Result<(), ApiError> {
+        self.run(Access::Read, key, async |_| Ok(())).await
+    }
+
+    /// Asks whether the database is there and keeps tenants apart, and says whether it takes writes.
+    pub(crate) async fn probe(&self) -> Result<Writing, ApiError> {
+        let mut lease = Self::lease_from(&self.probes).await?;
+        lease.begin();
+        match super::check::inspect(lease.client()).await {
+            Ok(found) => {
+                lease.settle();
+                Ok(match (self.writes_are_failing(), found.read_only) {
+                    (true, _) => Writing::Fails,
+                    (false, true) => Writing::IsElsewhere,
+                    (false, false) => Writing::Works,
+                })
+            }
+            Err(error) => {
+                tracing::error!(%error, "not ready");
+                Err(ApiError::unavailable(error.probe_text()))
+            }
+        }
+    }
+
+    /// Like [`Database::run`] for reads, with a statement whose answer is consumed piece by piece: `COMMIT` is
+    /// sent at once, but awaited only after `consume` is through.
+    pub(crate) async fn stream<S, T>(
+        &self,
+        key: Option<&ApiKey>,
+        statement: impl AsyncFnOnce(&Client) -> Result<S, Error>,
+        consume: impl AsyncFnOnce(S) -> Result<T, StreamFault>,
+    ) -> Result<T, StreamFault> {
+        if self.party(key) == Party::Strangers {
+            // A stranger's place is only for finding out whose key it is. Of many first requests of one tenant more
+            // can have one than the tenant has places, and those whose rows come in pieces would be refused for it.
+            self.authenticate(key).await?;
+        }
+        let mut seat = self.seat(key).await?;
+        let mut lease = self.lease().await?;
+        lease.begin();
+        let (credential, is_begun) = self.open(&mut lease, key, &self.begin_read).await?;
+        let client = lease.client();
+        // Answers arrive in order, and an unread one holds up all behind it: COMMIT can only finish when the
+        // rows have been read. So the two halves run side by side, and nothing waits for COMMIT alone.
+        let rows = async {
+            let (begun, authenticated, rows) = join3(
+                begin_unless(is_begun, client, &self.begin_read),
+                login::authenticate(client, &credential),
+                statement(client),
+            )
+            .await;
+            if let Ok(rows) = &authenticated {
+                self.settle(&mut seat, key, rows)?;
+            }
+            let result = match rows {
+                // Not worth reading: something before it has failed, and `conclude` says what.
+                Ok(_) if begun.is_err() || authenticated.is_err() => None,
+                Ok(rows) => match consume(rows).await {
+                    Ok(value) => Some(Ok(value)),
+                    Err(StreamFault::Database(error)) => Some(Err(error)),
+                    Err(fault) => return Err(fault),
+                },
+                Err(error) => Some(Err(error)),
+            };
+            Ok((begun, authenticated.map(drop), result))
+        };
+        let commit = async { Ok(client.batch_execute("COMMIT").await) };
+        let ((begun, authenticated, result), committed) = try_join(rows, commit).await?;
+        let value = conclude(&mut lease, key, begun, authenticated, result, committed)?;
+        self.note_use(key, Access::Read);
+        Ok(value)
+    }
+}
+
+/// Begins the transaction, if it has not been begun.
+async fn begin_unless(is_begun: bool, client: &Client, begin: &str) -> Result<(), Error> {
+    if is_begun {
+        return Ok(());
+    }
+    client.batch_execute(begin).await
+}
+
+/// What a database that answers does with writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writing {
+    Works,
+    /// It is there for reading: a standby, or read-only by default.
+    IsElsewhere,
+    /// The last one has failed, and an operator has to mend why.
+    Fails,
+}
+
+/// Why a streamed read ended early.
+#[derive(Debug)]
+pub(crate) enum StreamFault {
+    /// The database said no.
+    Database(Error),
+    /// An answer for the client, if it has had none yet.
+    Refused(ApiError),
+    /// Nobody is listening any more, or too slowly.
+    Abandoned,
+}
+
+impl From<ApiError> for StreamFault {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Error> for StreamFault {
+    fn from(error: Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Turns the four answers into one, and decides whether the connection may serve another request.
+fn conclude<T>(
+    lease: &mut Lease,
+    key: Option<&ApiKey>,
+    begun: Result<(), Error>,
+    authenticated: Result<(), Error>,
+    result: Option<Result<T, Error>>,
+    committed: Result<(), Error>,
+) -> Result<T, ApiError> {
+    if let Err(error) = begun {
+        // Whatever stops BEGIN, SET ROLE or the guard is the operator's to mend, never the client's mistake.
+        return Err(sqlstate::not_begun(&error));
+    }
+    if authenticated.as_ref().is_err_and(login::is_elsewhere) {
+        tracing::error!("a connection leads to another session than before; it is closed");
+        return Err(ApiError::unavailable(
+            "The connection to the database was lost; please try again.",
+        ));
+    }
+    // After an error of a statement COMMIT means ROLLBACK, and its success leaves nothing behind.
+    if committed.is_ok() {
+        lease.settle();
+    }
+    if let Err(error) = authenticated {
+        return Err(sqlstate::refused_key(&error, key.is_some()));
+    }
+    let value = result
+        .ok_or_else(|| ApiError::internal("a statement was given up for no reason"))?
+        .map_err(|error| sqlstate::to_api(&error, key.is_some()))?;
+    committed.map_err(|error| sqlstate::to_api(&error, key.is_some()))?;
+    if lease.commit_is_unconfirmed() {
+        tracing::warn!("a commit's wait for a synchronous standby was cancelled");
+        return Err(ApiError::timed_out());
+    }
+    Ok(value)
+}

@@ -1,0 +1,47 @@
+//! `GET /health`: the process answers. `GET /ready`: so does the database, and isolation holds in it; the answer says
+//! whether it takes writes, and how much that counts is the caller's to say.
+
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
+
+use super::json_response;
+use super::query::{self, values};
+use crate::server::{db::Writing, error::ApiError, router::AppState};
+
+pub(crate) async fn health(RawQuery(raw): RawQuery) -> Result<Response, ApiError> {
+    query::any(raw.as_deref()).map_err(|errors| ApiError::invalid(&errors))?;
+    Ok(json_response(r#"{"status":"ok"}"#))
+}
+
+pub(crate) async fn ready(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let mut for_writes = None;
+    query::each(
+        query.as_deref().unwrap_or_default(),
+        |name, value| match name {
+            "writes" => values::truth(value).map(|truth| for_writes = Some(truth)),
+            // Whatever else a probe says, so that no cache answers it.
+            _ => Ok(()),
+        },
+    )
+    .map_err(|errors| ApiError::invalid(&errors))?;
+    let writing = state.within(state.db.probe()).await?;
+    let writes = writing == Writing::Works;
+    let is_ready = match for_writes {
+        Some(true) => writes,
+        Some(false) => true,
+        None => writing != Writing::Fails,
+    };
+    if !is_ready {
+        return Err(ApiError::operators(
+            "The database takes no writes at the moment.",
+        ));
+    }
+    Ok(json_response(format!(
+        r#"{{"status":"ready","writes":{writes}}}"#
+    )))
+}

@@ -1,0 +1,38 @@
+//! `GET /`: what this is and where to go on.
+
+use axum::{extract::RawQuery, response::Response};
+use serde_json::json;
+
+use super::{json_response, query};
+use crate::server::{error::ApiError, headers::make_public};
+
+pub(crate) async fn root(RawQuery(raw): RawQuery) -> Result<Response, ApiError> {
+    query::any(raw.as_deref()).map_err(|errors| ApiError::invalid(&errors))?;
+    let about = json!({
+        "name": "TimeDB API",
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": "REST API for reading and writing time series that get revised.",
+        "endpoints": {
+            "read_values": "GET /values - Read time series values",
+            "upload_timeseries": "POST /upload - Upload time series data",
+            "create_series": "POST /series - Create a new time series",
+            "list_timeseries": "GET /list_timeseries - List the time series",
+            "find_series": "GET /series - Find time series by name and labels",
+            "count_series": "GET /series/count - Count the time series that would be found",
+            "label_names": "GET /series/labels - List the names of labels",
+            "label_values": "GET /series/labels/{label} - List the values of a label",
+            "describe_series": "GET /series/{series_id} - Describe a time series",
+            "update_series": "PATCH /series/{series_id} - Rename a time series, or change what it says of itself",
+            "update_records": "PUT /values - Update existing records",
+        },
+        "authentication": {
+            "method": "API Key",
+            "header": "X-API-Key",
+            "note": "Every endpoint with data asks for the key, unless the store was opened without authentication.",
+        },
+        "admin_note": "Schema, tenants and users are managed with the command line (timedb) or in SQL, not here.",
+    });
+    let mut response = json_response(about.to_string());
+    make_public(response.headers_mut());
+    Ok(response)
+}
