@@ -21,9 +21,9 @@ build: setup ## Build the extension and the binary
 run: setup ## Serve the API on 127.0.0.1:8000 with a private PostgreSQL, until Ctrl-C
 	@scripts/run.sh
 
-test: ## Run everything: format, lints, docs, all tests (T=cli: only tests/tests/cli.rs)
+test: ## Run everything: format, lints, docs, all tests (T=cli: one area, F=word: tests named so)
 	@scripts/setup.sh test
-	@scripts/test.sh $(if $(T),--test $(T))
+	@scripts/test.sh $(if $(T),--test $(T)) $(F)
 
 soak: ## Send random queries as one tenant for SOAK_SECONDS (300), and look for another's rows
 	@scripts/setup.sh soak

@@ -50,9 +50,8 @@ if use_assert_server; then
     cluster_sql postgres "BEGIN; CREATE EXTENSION timedb; SELECT count(*) FROM timedb.isolation_problems(); ROLLBACK" >/dev/null
     say "Attacking PostgreSQL $("$ASSERT_BIN/pg_config" --version | cut -d' ' -f2) with assertions"
     export TIMEDB_BIN TIMEDB_TEST_ADMIN_DSN=$CLUSTER_ADMIN_DSN TIMEDB_TEST_PG_BIN=$ASSERT_BIN
-    tests=()
-    for name in attacks seams streaming damage isolation; do tests+=(--test "$name"); done
-    cargo test -p timedb_tests --no-fail-fast "${tests[@]}" 9>&- || passed=0
+    cargo test -p timedb_tests --no-fail-fast --test isolation --test reading -- \
+        attacks:: seams:: tenants:: streaming:: damage:: 9>&- || passed=0
     "$TIMEDB_TEST_PYTHON" "$ROOT/tests/crashes.py" "$CLUSTER/server.log" || {
         passed=0
         keep_traces

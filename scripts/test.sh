@@ -3,7 +3,8 @@
 # tests, and the behaviour tests against a private PostgreSQL cluster that is gone afterwards.
 #
 #   scripts/test.sh                 everything
-#   scripts/test.sh --test cli      only behaviour tests: arguments of `cargo test -p timedb_tests`
+#   scripts/test.sh --test cli      only behaviour tests: arguments of `cargo test -p timedb_tests`,
+#                                   such as an area and a part of the names of tests
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -29,7 +30,7 @@ build_binary
 use_tree
 install_into_tree "$PACKAGE"
 use_python
-if (($# == 0)) || [[ " $* " == *" judges "* ]]; then use_judges; fi
+if [[ " $* " != *" --test "* || " $* " == *" upkeep "* ]]; then use_judges; fi
 
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP

@@ -3,14 +3,21 @@
 //!
 //! `make test` starts the private cluster and sets the variables that `config` reads.
 
+pub mod catalog;
 mod cluster;
 mod command;
 mod config;
 mod db;
 mod http;
+pub mod programs;
+pub mod proxy;
+pub mod random;
 mod recorder;
+pub mod rows;
 mod schema;
 mod sql;
+pub mod times;
+pub mod wire;
 
 pub use cluster::{ThrowawayCluster, as_server, crashes_in, fail_for};
 pub use command::{Output, Run, cli, pg_tool, psql, python, signal};
@@ -19,7 +26,7 @@ pub use db::{Db, Role, Tenant};
 pub use http::{Reply, Server};
 pub use recorder::{Recorded, Recorder};
 pub use schema::schema_problems;
-pub use sql::{authenticate, connect, count, login, refusal, tenant_of, upload};
+pub use sql::{authenticate, connect, count, login, refusal, run, tenant_of, upload};
 
 /// A key of the right form that is in no store: the one that docs/security.md shows.
 pub const UNKNOWN_KEY: &str = "tdb_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf1Yo7hP";

@@ -85,6 +85,17 @@ pub async fn upload(client: &Client, name: &str, values: &[f64]) -> Result<Uuid,
     Ok(row.get(0))
 }
 
+/// Runs statements that have to go through.
+///
+/// # Panics
+/// When one does not.
+pub async fn run(client: &Client, sql: &str) {
+    client
+        .batch_execute(sql)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+}
+
 /// The single number that a query returns.
 pub async fn count(client: &Client, query: &str, parameters: &[&(dyn ToSql + Sync)]) -> i64 {
     client

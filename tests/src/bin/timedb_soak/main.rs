@@ -3,10 +3,6 @@
 //!
 //! scripts/soak.sh starts it. SOAK_SECONDS (300) says for how long, SOAK_SEED (1) where to begin.
 
-#[path = "../../../tests/common/bouncer.rs"]
-mod bouncer;
-#[path = "../../../tests/common/programs.rs"]
-mod programs;
 mod smith;
 mod store;
 mod surface;

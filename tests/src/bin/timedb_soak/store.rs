@@ -1,10 +1,10 @@
 //! What is soaked: a cluster with two tenants, and a pool that logs its sessions in as tenant b.
 
+use timedb_tests::programs::bouncer::{self, Bouncer, Pool};
 use timedb_tests::{ThrowawayCluster, connect, upload};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::bouncer::{Bouncer, Pool};
 use crate::surface::{ROLE, surface};
 use crate::watch::Watch;
 
@@ -69,7 +69,7 @@ impl Store {
             own,
         };
         let socket = cluster.dsn(DATABASE);
-        let upstream = crate::bouncer::address(&socket);
+        let upstream = bouncer::address(&socket);
         let (host, port) = upstream.rsplit_once(':').expect("folder:port");
         let pool = Bouncer::start(&Pool {
             database: &socket,

@@ -1,0 +1,4 @@
+//! Who the caller is: keys, and what they make of whoever has them.
+
+mod authentication;
+mod keys;

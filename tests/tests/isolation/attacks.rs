@@ -1,0 +1,19 @@
+//! Attacks generated from the catalog: every relation and every function of schema `timedb`, whatever SQL
+//! can do to it, as tenant B, as somebody without a key and as administrators. Tenant A's data are
+//! canaries; none may come back, in rows, messages, plans or COPY, and nothing may change.
+
+mod becoming;
+mod canaries;
+mod controls;
+mod functions;
+mod known;
+mod owners;
+mod policies;
+mod recipes;
+mod relations;
+mod scripts;
+mod siege;
+mod store;
+mod transcript;
+mod watch;
+mod weakened;

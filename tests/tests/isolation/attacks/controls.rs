@@ -1,0 +1,144 @@
+//! The suite against itself: tenant A sees its own canaries in every way of `reads.sql`, and what a
+//! superuser breaks is found.
+
+use std::collections::BTreeSet;
+
+use super::scripts::{COLUMNS, OTHERS, READS, attacks};
+use super::siege::{Attacker, Siege, TENANTS};
+use super::store::{Relation, Store};
+
+/// The relations that tenants may read, by right of the catalog.
+async fn readable(store: &Store) -> Vec<Relation> {
+    let superuser = store.db.connect(timedb_tests::Role::Superuser).await;
+    let mut readable = Vec::new();
+    for relation in store.relations().await {
+        let query = "SELECT has_table_privilege('timedb_user', $1, 'SELECT')";
+        let row = superuser
+            .query_one(query, &[&relation.sql()])
+            .await
+            .unwrap();
+        if row.get(0) {
+            readable.push(relation);
+        }
+    }
+    assert!(readable.len() >= 4, "{readable:?}");
+    readable
+}
+
+/// The attacks that gave something away: `Attacker: attack of relation`.
+fn leaks(found: &[String]) -> BTreeSet<String> {
+    let leak = |line: &String| {
+        let line = line.strip_prefix("LEAK ")?;
+        Some(line.split(": [").next().unwrap_or(line).to_owned())
+    };
+    found.iter().filter_map(leak).collect()
+}
+
+#[tokio::test]
+async fn every_way_to_see_rows_shows_a_tenant_its_own() {
+    let store = Store::new().await;
+    let mut siege = Siege::new(&store, true).await;
+    let mut expected = BTreeSet::new();
+    for relation in readable(&store).await {
+        for attack in attacks(READS, &relation, None) {
+            siege.run(Attacker::TenantA, &attack).await;
+            expected.insert(format!("{:?}: {}", Attacker::TenantA, attack.name));
+        }
+    }
+    let (_, found) = siege.end().await;
+    let blind: Vec<_> = expected.difference(&leaks(&found)).cloned().collect();
+    assert_eq!(blind, Vec::<String>::new(), "these show nothing to anybody");
+}
+
+/// A store that a superuser has weakened by this statement.
+async fn weakened(statement: &str) -> Store {
+    let store = Store::new().await;
+    let superuser = store.db.connect(timedb_tests::Role::Superuser).await;
+    superuser.batch_execute(statement).await.unwrap();
+    store
+}
+
+#[tokio::test]
+async fn row_security_switched_off_is_found_as_leaks_and_as_differences() {
+    let store = weakened("ALTER TABLE timedb.series DISABLE ROW LEVEL SECURITY").await;
+    let mut siege = Siege::new(&store, false).await;
+    let readable = readable(&store).await;
+    let series = readable.iter().find(|relation| relation.name == "series");
+    let series = series.expect("tenants read series");
+    let name = series.columns.iter().find(|(name, _)| name == "name");
+    let probe = store.column_probe(series, name.unwrap()).await.unwrap();
+    let mut expected = BTreeSet::new();
+    for attack in attacks(READS, series, None) {
+        for attacker in &TENANTS[..3] {
+            siege.run(*attacker, &attack).await;
+            expected.insert(format!("{attacker:?}: {}", attack.name));
+        }
+    }
+    for mut attack in attacks(COLUMNS, series, name) {
+        attack.probes = vec![probe.clone()];
+        siege.run(Attacker::NoKey, &attack).await;
+    }
+    let (_, found) = siege.end().await;
+    let blind: Vec<_> = expected.difference(&leaks(&found)).cloned().collect();
+    assert_eq!(blind, Vec::<String>::new());
+    // A count and an error tell of a row without showing it.
+    for name in ["is in", "exists", "divided by zero"] {
+        let difference = format!("DIFFERENCE NoKey: {name} of series.name");
+        assert!(
+            found.iter().any(|line| line.starts_with(&difference)),
+            "{difference} is not found"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_view_that_reads_as_its_owner_and_a_missing_policy_are_found() {
+    for (statement, name) in [
+        (
+            "CREATE VIEW timedb.all_batches AS SELECT * FROM timedb.batches;
+             GRANT SELECT ON timedb.all_batches TO timedb_user",
+            "all_batches",
+        ),
+        (
+            "CREATE POLICY wide ON timedb.batches USING (true);
+             DROP POLICY batches_tenant_isolation ON timedb.batches",
+            "batches",
+        ),
+    ] {
+        let store = weakened(statement).await;
+        let mut siege = Siege::new(&store, false).await;
+        let readable = readable(&store).await;
+        let relation = readable.iter().find(|relation| relation.name == name);
+        for attack in attacks(READS, relation.expect("it is enumerated"), None) {
+            siege.run(Attacker::NoKey, &attack).await;
+        }
+        let (cases, found) = siege.end().await;
+        assert_eq!(leaks(&found).len(), cases, "{name}: {:#?}", leaks(&found));
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_changed_and_a_right_that_was_given_are_found() {
+    let store = weakened(
+        "GRANT SELECT, UPDATE, DELETE ON timedb.settings TO timedb_user;
+         INSERT INTO timedb.settings VALUES ('some', '1');
+         ALTER TABLE timedb.users OWNER TO timedb_session; GRANT CREATE ON SCHEMA timedb TO timedb_session",
+    )
+    .await;
+    let relations = store.relations().await;
+    for (name, attacker, successful) in [
+        ("settings", Attacker::NoKey, "delete of settings"),
+        ("users", Attacker::Session, "grant of users"),
+    ] {
+        let relation = relations.iter().find(|relation| relation.name == name);
+        let mut siege = Siege::new(&store, true).await;
+        for attack in attacks(OTHERS, relation.unwrap(), None) {
+            if attack.name == successful {
+                siege.run(attacker, &attack).await;
+            }
+        }
+        let (_, found) = siege.end().await;
+        let changes = found.iter().filter(|line| line.starts_with("CHANGE "));
+        assert_eq!(changes.count(), 1, "{successful}: {found:#?}");
+    }
+}

@@ -1,0 +1,215 @@
+//! The database under attack: tenant A, whose every value is a canary, and tenant B with data of the
+//! same shape. What A owns is read from the tables, so a new table's values are canaries too.
+
+use super::canaries::{DAY, NUMBER, Probe, WORD, canaries, probes};
+use aho_corasick::AhoCorasick;
+use timedb_tests::{Db, Role, Tenant};
+use tokio_postgres::Client;
+
+/// So many series that PostgreSQL keeps statistics of their names, and no more: a batch's list of them has to
+/// stay a word that text search takes.
+const SERIES: usize = 40;
+/// With these the number of points, and the one that nobody has, is found in no time of day.
+const MORE_POINTS: usize = 31;
+
+/// A database with tenants A and B, and a schema in which everybody may create.
+pub struct Store {
+    pub db: Db,
+    pub a: Tenant,
+    pub probes: Vec<Probe>,
+    canaries: Vec<Vec<u8>>,
+    finder: AhoCorasick,
+}
+
+/// A table or view of schema `timedb`.
+#[derive(Clone, Debug)]
+pub struct Relation {
+    pub name: String,
+    /// Names and types of its columns.
+    pub columns: Vec<(String, String)>,
+    pub is_view: bool,
+}
+
+impl Relation {
+    /// Its name in SQL.
+    pub fn sql(&self) -> String {
+        format!("timedb.\"{}\"", self.name)
+    }
+
+    /// Whether its rows say whose they are.
+    pub fn has_tenant(&self) -> bool {
+        self.columns.iter().any(|(name, _)| name == "tenant_id")
+    }
+}
+
+/// The uploads of one tenant. Values, days and texts come from the arguments.
+fn uploads(word: &str, number: f64, day: &str, series: usize) -> String {
+    format!(
+        r#"SELECT timedb.upload(
+               array_fill('{day} 00:00Z'::timestamptz, ARRAY[{series}]) ||
+                   ARRAY(SELECT '{day} 01:00Z'::timestamptz + i * interval '1 minute' FROM generate_series(1, {MORE_POINTS}) AS i),
+               ARRAY(SELECT {number} + i FROM generate_series(0, {series} + {MORE_POINTS} - 1) AS i),
+               name => array_fill('{word}-name'::text, ARRAY[{series}]),
+               labels => ARRAY(SELECT jsonb_build_object('{word}-label', '{word}-value-' || i)
+                               FROM generate_series(1, {series}) AS i),
+               unit => ARRAY['{word}-unit'], description => ARRAY['{word} description'],
+               series_index => ARRAY(SELECT generate_series(1, {series})) || array_fill(1, ARRAY[{MORE_POINTS}]),
+               known_time => '{day} 02:00Z', workflow_id => '{word}-workflow',
+               batch_start_time => '{day} 03:00Z', batch_finish_time => '{day} 04:00Z',
+               batch_params => '{{"{word}-key": "{word}-setting"}}');
+           SELECT timedb.upload('{{}}', '{{}}', '{{{word}-name}}', ARRAY['{{"{word}-label": "{word}-value-1"}}'::jsonb],
+               series_index => '{{}}', idempotency_key => '{word}-request');
+           SELECT timedb.create_series('{word}-empty')"#
+    )
+}
+
+impl Store {
+    /// Fills a fresh database.
+    pub async fn new() -> Self {
+        let db = Db::new().await;
+        let admin = db.connect(Role::Admin).await;
+        let create = "SELECT * FROM timedb.create_user(timedb.create_tenant($1), $2)";
+        let (name, email) = (format!("{WORD} tenant"), format!("{WORD}@{WORD}.example"));
+        let row = admin.query_one(create, &[&name, &email]).await.unwrap();
+        let a = Tenant {
+            tenant_id: row.get("tenant_id"),
+            user_id: row.get("user_id"),
+            email,
+            key: row.get("api_key"),
+        };
+        for (tenant, uploads) in [
+            (&a, uploads(WORD, NUMBER, DAY, SERIES)),
+            (
+                db.b(),
+                uploads("ostrich", 515_151.515_1, "2029-04-11", SERIES + 4),
+            ),
+        ] {
+            let client = db.begin(tenant).await;
+            client.batch_execute(&uploads).await.unwrap();
+            client.batch_execute("COMMIT").await.unwrap();
+        }
+        let superuser = db.connect(Role::Superuser).await;
+        // Uses are noted once a minute, and a siege may take longer: none is due before these days.
+        let used = "UPDATE timedb.key_usage SET last_used_at = CASE tenant_id WHEN $1 THEN timestamptz '2999-03-01Z'
+                    ELSE timestamptz '2999-07-01Z' END";
+        superuser.execute(used, &[&a.tenant_id]).await.unwrap();
+        let everybody = [
+            Role::User,
+            Role::Session,
+            Role::Nobody,
+            Role::Owner,
+            Role::Admin,
+        ];
+        let everybody = everybody.map(|role| db.role_name(role)).join(", ");
+        let lair = format!("CREATE SCHEMA lair; GRANT ALL ON SCHEMA lair TO {everybody}");
+        superuser.batch_execute(&lair).await.unwrap();
+        superuser.batch_execute("VACUUM ANALYZE").await.unwrap();
+        let canaries = canaries(&superuser, &a, db.b()).await;
+        let finder = AhoCorasick::new(&canaries).unwrap();
+        let probes = probes(&superuser, &a).await;
+        Self {
+            db,
+            a,
+            probes,
+            canaries,
+            finder,
+        }
+    }
+
+    /// The canaries in an answer, each once.
+    pub fn canaries_in(&self, answer: &[u8]) -> Vec<String> {
+        let mut found: Vec<_> = self
+            .finder
+            .find_overlapping_iter(answer)
+            .map(|found| {
+                String::from_utf8_lossy(&self.canaries[found.pattern().as_usize()]).into_owned()
+            })
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// The schema's tables and views.
+    pub async fn relations(&self) -> Vec<Relation> {
+        relations(&self.db.connect(Role::Superuser).await).await
+    }
+
+    /// A's values of a column and random ones; nothing where A has none or the type has too few values.
+    pub async fn column_probe(
+        &self,
+        relation: &Relation,
+        column: &(String, String),
+    ) -> Option<Probe> {
+        let (name, kind) = column;
+        let random = match kind.as_str() {
+            "uuid" => "gen_random_uuid()::text",
+            "text" | "jsonb" => "replace(v::text, 'kestrel', 'qxwvzjk')",
+            "bytea" => {
+                "('\\x' || left(repeat(encode(sha256(v), 'hex'), 1 + octet_length(v) / 32), 2 * octet_length(v)))"
+            }
+            "timestamp with time zone" => "(v + interval '777 days 5 hours')::text",
+            "bigint" | "integer" | "smallint" | "double precision" => {
+                "translate(v::text, '0123456789', '1212345678')"
+            }
+            _ => return None,
+        };
+        let client = if relation.is_view {
+            self.db.begin(&self.a).await
+        } else {
+            self.db.connect(Role::Superuser).await
+        };
+        let of_tenant = if relation.has_tenant() && !relation.is_view {
+            format!(
+                "AND tenant_id = '{}' AND \"{name}\" NOT IN
+                     (SELECT \"{name}\" FROM {} WHERE \"{name}\" IS NOT NULL AND tenant_id = '{}')",
+                self.a.tenant_id,
+                relation.sql(),
+                self.db.b().tenant_id
+            )
+        } else {
+            String::new()
+        };
+        let query = format!(
+            "SET TIME ZONE 'UTC'; SELECT v::text, {random} FROM
+                 (SELECT \"{name}\" AS v FROM {} WHERE \"{name}\" IS NOT NULL {of_tenant} ORDER BY 1 LIMIT 1) AS x",
+            relation.sql()
+        );
+        let messages = client.simple_query(&query).await;
+        let messages = messages.unwrap_or_else(|error| panic!("{query}: {error:?}"));
+        messages.into_iter().find_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => Some(Probe {
+                placeholder: "{PROBE}",
+                of_a: row.get(0)?.to_owned(),
+                random: row.get(1)?.to_owned(),
+            }),
+            _ => None,
+        })
+    }
+}
+
+/// The tables and views of the schema, whatever they are.
+pub async fn relations(superuser: &Client) -> Vec<Relation> {
+    let rows = superuser
+        .query(
+            "SELECT c.relname::text, c.relkind = 'v',
+                    array_agg(a.attname::text ORDER BY a.attnum),
+                    array_agg(format_type(a.atttypid, NULL) ORDER BY a.attnum)
+             FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+             WHERE c.relnamespace = 'timedb'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'f')
+             GROUP BY c.oid ORDER BY 1",
+            &[],
+        )
+        .await
+        .unwrap();
+    let relation = |row: &tokio_postgres::Row| Relation {
+        name: row.get(0),
+        is_view: row.get(1),
+        columns: row
+            .get::<_, Vec<String>>(2)
+            .into_iter()
+            .zip(row.get::<_, Vec<String>>(3))
+            .collect(),
+    };
+    rows.iter().map(relation).collect()
+}

@@ -1,0 +1,4 @@
+//! Connections that many share, of the server and behind PgBouncer: nobody meets what another left.
+
+mod pgbouncer;
+mod pool;

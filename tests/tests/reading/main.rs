@@ -1,0 +1,10 @@
+//! What is read: points, buckets and changes, as of whatever time, and the series that they belong to.
+
+mod as_of;
+mod buckets;
+mod changes;
+mod damage;
+mod edges;
+mod read;
+mod series;
+mod streaming;
