@@ -26,7 +26,9 @@ pub use db::{Db, Role, Tenant};
 pub use http::{Reply, Server};
 pub use recorder::{Recorded, Recorder};
 pub use schema::schema_problems;
-pub use sql::{authenticate, connect, count, login, refusal, run, tenant_of, upload};
+pub use sql::{
+    authenticate, connect, count, login, refusal, run, tenant_of, until_somebody_waits, upload,
+};
 
 /// A key of the right form that is in no store: the one that docs/security.md shows.
 pub const UNKNOWN_KEY: &str = "tdb_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf1Yo7hP";

@@ -1,5 +1,7 @@
 //! Connections and the few SQL phrases that many tests share.
 
+use std::time::{Duration, Instant};
+
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, NoTls};
 use uuid::Uuid;
@@ -103,6 +105,20 @@ pub async fn count(client: &Client, query: &str, parameters: &[&(dyn ToSql + Syn
         .await
         .unwrap_or_else(|error| panic!("{query}: {error:?}"))
         .get(0)
+}
+
+/// Waits until a backend of the observer's database waits for a lock.
+///
+/// # Panics
+/// When none does.
+pub async fn until_somebody_waits(observer: &Client) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let start = Instant::now();
+    while count(observer, waiting, &[]).await == 0 {
+        assert!(start.elapsed() < Duration::from_secs(10), "nobody waits");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// What a statement was refused with: SQLSTATE and message.

@@ -141,7 +141,7 @@ fn the_model_knows_the_days_on_which_clocks_change() {
     let at = |text: &str| text.parse::<Timestamp>().unwrap().as_microsecond();
     let ten_the_day_before = |tz| Cutoff::Day {
         ahead: 1,
-        time_of_day: 10 * 3_600_000_000,
+        time_of_day: 10 * crate::times::HOUR,
         tz: Some(tz),
     };
     for (tz, valid, cutoff) in [
@@ -192,7 +192,7 @@ fn the_model_knows_the_days_on_which_clocks_change() {
     }
     let skipped = Cutoff::Day {
         ahead: 0,
-        time_of_day: 2 * 3_600_000_000 + 1,
+        time_of_day: 2 * crate::times::HOUR + 1,
         tz: Some("Europe/Stockholm"),
     };
     let found = instant_of(skipped, None, at("2025-03-30T12:00:00Z"));

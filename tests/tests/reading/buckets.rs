@@ -9,16 +9,10 @@ mod last;
 mod last_random;
 mod streamed;
 
-use rand_pcg::Pcg64;
-use rand_pcg::rand_core::{Rng, SeedableRng};
+use timedb_tests::random::Random;
 use timedb_tests::run;
 use timedb_tests::times::Micros;
 use tokio_postgres::Client;
-
-const MINUTE: i64 = 60_000_000;
-const HOUR: i64 = 60 * MINUTE;
-/// 2025-01-01T00:00:00Z.
-const START: i64 = 1_735_689_600_000_000;
 
 /// valid_time, valid_time_end, value.
 type Point = (i64, Option<i64>, Option<f64>);
@@ -56,28 +50,8 @@ async fn texts(client: &Client, query: &str) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-struct Random(Pcg64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(Pcg64::seed_from_u64(seed))
-    }
-
-    fn below(&mut self, limit: u64) -> i64 {
-        (self.0.next_u64() % limit) as i64
-    }
-
-    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len() as u64) as usize]
-    }
-
-    fn chance(&mut self, percent: i64) -> bool {
-        self.below(100) < percent
-    }
-
-    /// A value, or now and then a null.
-    fn value(&mut self) -> Option<f64> {
-        let value = (self.below(200_000) as f64 - 100_000.0) / 100.0;
-        (!self.chance(10)).then_some(value)
-    }
+/// A value, or now and then a null.
+fn random_value(random: &mut Random) -> Option<f64> {
+    let value = (f64::from(random.below(200_000)) - 100_000.0) / 100.0;
+    (!random.chance(10)).then_some(value)
 }

@@ -12,14 +12,10 @@ mod units;
 mod writer;
 
 use timedb_tests::rows::{Filter, Mode, read};
-use timedb_tests::times::Micros;
+use timedb_tests::times::{HOUR, Micros, START};
 use timedb_tests::{Db, count, refusal, run, upload};
 use tokio_postgres::Client;
 use uuid::Uuid;
-
-const HOUR: i64 = 3_600_000_000;
-/// 2025-01-01T00:00:00Z.
-const START: i64 = 1_735_689_600_000_000;
 
 /// Uploads values for the hours from START on, known at START + `known` hours.
 async fn forecast(client: &Client, name: &str, known: i64, values: &[f64]) -> Uuid {

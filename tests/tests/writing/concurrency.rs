@@ -4,22 +4,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use timedb_tests::{Db, Role, Server, Tenant, authenticate, count, refusal, run, upload};
+use timedb_tests::{
+    Db, Role, Server, Tenant, authenticate, count, refusal, run, until_somebody_waits, upload,
+};
 use tokio_postgres::Client;
 use uuid::Uuid;
-
-/// Waits until a backend of the database waits for a lock.
-async fn until_somebody_waits(observer: &Client) {
-    for _ in 0..500 {
-        let waiting = "SELECT count(*) FROM pg_stat_activity
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        if count(observer, waiting, &[]).await > 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("nobody waits");
-}
 
 #[tokio::test]
 async fn two_uploads_that_create_the_same_series_both_succeed_with_one_series() {

@@ -11,14 +11,10 @@ mod repeated;
 mod targets;
 
 use serde_json::{Value, json};
-use timedb_tests::times::Micros;
+use timedb_tests::times::{HOUR, Micros, START};
 use timedb_tests::{Db, Tenant, count, upload};
 use tokio_postgres::{Client, Error};
 use uuid::Uuid;
-
-const HOUR: i64 = 3_600_000_000;
-/// 2025-01-01T00:00:00Z.
-const START: i64 = 1_735_689_600_000_000;
 
 /// A version as `read_versions` tells it.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,7 +11,7 @@ mod shapes;
 mod untrusted_bytes;
 
 use serde_json::Value;
-use timedb_tests::times::Micros;
+use timedb_tests::times::{Micros, START};
 use timedb_tests::{Db, Role, authenticate, count, refusal, upload};
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -169,7 +169,7 @@ async fn a_batch_records_who_wrote_what_and_when() {
     assert_eq!(row.get::<_, Option<Uuid>>("user_id"), Some(db.a().user_id));
     assert_eq!(row.get::<_, Option<&str>>("workflow_id"), Some("nightly"));
     assert_eq!(instant("known_time"), Some(1_735_668_000_000_000));
-    assert_eq!(instant("batch_start_time"), Some(1_735_689_600_000_000));
+    assert_eq!(instant("batch_start_time"), Some(START));
     assert_eq!(instant("batch_finish_time"), Some(1_735_689_900_000_000));
     assert_eq!(
         row.get::<_, Value>("batch_params"),

@@ -6,16 +6,13 @@ use std::fmt;
 
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
+pub use timedb_tests::times::{HOUR, START};
 use uuid::Uuid;
 
 /// Series of the data set.
 pub const SERIES: usize = 100;
 /// Hourly points of each series.
 pub const HOURS: usize = 10_000;
-/// 2025-01-01T00:00:00Z, in microseconds since 1970.
-pub const START: i64 = 1_735_689_600_000_000;
-/// An hour in microseconds.
-pub const HOUR: i64 = 3_600_000_000;
 
 const SEED: u64 = 20_250_101;
 

@@ -2,24 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use timedb_tests::{Role, count};
+use timedb_tests::{Role, count, until_somebody_waits};
 use tokio::net::TcpStream;
 
 use super::{lock_segments, start_with, unlock, with_one_series};
-
-/// Waits until the request waits in the database.
-async fn until_waiting(db: &timedb_tests::Db) {
-    let observer = db.connect(Role::Superuser).await;
-    let query = "SELECT count(*) FROM pg_stat_activity
-                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    for _ in 0..500 {
-        if count(&observer, query, &[]).await > 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the request never waited");
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_request_is_finished_before_the_server_stops() {
@@ -29,7 +15,7 @@ async fn a_running_request_is_finished_before_the_server_stops() {
         let address = server.url().trim_start_matches("http://").to_owned();
         let holder = lock_segments(&db).await;
         let stopping = async {
-            until_waiting(&db).await;
+            until_somebody_waits(&db.connect(Role::Superuser).await).await;
             server.signal(signal);
             // New clients are not let in any more.
             let start = Instant::now();
@@ -57,7 +43,7 @@ async fn a_request_that_does_not_end_is_broken_off_after_the_grace() {
     let holder = lock_segments(&db).await;
     let request = server.request(reqwest::Method::GET, "/values", Some(&db.a().key));
     let pending = tokio::spawn(request.send());
-    until_waiting(&db).await;
+    until_somebody_waits(&db.connect(Role::Superuser).await).await;
     server.signal("TERM");
     let status = server.wait(Duration::from_secs(6));
     assert_eq!(status.code(), Some(0), "{}", server.log());

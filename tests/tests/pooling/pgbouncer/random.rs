@@ -5,8 +5,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all, join4};
-use rand_pcg::Pcg64;
-use rand_pcg::rand_core::{Rng, SeedableRng};
+use timedb_tests::random::{Random, new_seed};
 use timedb_tests::{Role, Tenant, refusal, upload};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -23,7 +22,7 @@ struct Client<'a> {
     tenant: Option<&'a Tenant>,
     foreign: &'a str,
     link: Link,
-    random: Pcg64,
+    random: Random,
     /// For the message of a failure.
     story: String,
 }
@@ -32,10 +31,6 @@ struct Client<'a> {
 const ACTIONS: u64 = 12;
 
 impl Client<'_> {
-    fn chance(&mut self, of: u64) -> u64 {
-        self.random.next_u64() % of
-    }
-
     async fn reconnect(&mut self) {
         // PgBouncer may be busy with the sockets of others that have vanished.
         for _ in 0..50 {
@@ -72,10 +67,10 @@ impl Client<'_> {
     }
 
     async fn step(&mut self) {
-        let action = self.chance(ACTIONS);
+        let action = self.random.below(ACTIONS);
         self.story = format!("{}, action {action}", self.story);
-        let end = ["COMMIT", "ROLLBACK"][self.chance(2) as usize];
-        let wait = Duration::from_micros(self.chance(8_000));
+        let end = self.random.pick(&["COMMIT", "ROLLBACK"]);
+        let wait = Duration::from_micros(self.random.below(8_000));
         let Some(tenant) = self.tenant else {
             match action {
                 0 => {
@@ -101,7 +96,7 @@ impl Client<'_> {
             1 => {
                 self.enter(tenant).await;
                 let own = if self.foreign == "a" { "b" } else { "a" };
-                let name = format!("{own} {}", self.chance(5));
+                let name = format!("{own} {}", self.random.below(5));
                 let write = "SELECT points FROM timedb.upload('{2025-01-01Z}', '{1}', ARRAY[$1])";
                 let client = &self.link.client;
                 client
@@ -217,7 +212,7 @@ async fn interleave(seed: u64, settings: &[&str]) {
                 tenant,
                 foreign,
                 link: Link::open(&dsn).await,
-                random: Pcg64::seed_from_u64(seed.wrapping_mul(31).wrapping_add(number as u64)),
+                random: Random::new(seed.wrapping_mul(31).wrapping_add(number as u64)),
                 story: String::new(),
             };
             for step in 0..STEPS {
@@ -278,5 +273,5 @@ async fn a_random_interleaving_on_two_connections_shows_no_foreign_row_seed_4() 
 /// Another story in each run; its seed is in the message of a failure.
 #[tokio::test]
 async fn a_random_interleaving_shows_no_foreign_row_new_seed() {
-    interleave(Uuid::new_v4().as_u64_pair().0, &[NARROW, NO_RESET]).await;
+    interleave(new_seed(), &[NARROW, NO_RESET]).await;
 }

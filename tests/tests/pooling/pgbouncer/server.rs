@@ -4,9 +4,8 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use rand_pcg::Pcg64;
-use rand_pcg::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
+use timedb_tests::random::Random;
 use timedb_tests::wire::{Wire, request};
 use timedb_tests::{Reply, Role, Server, Tenant, UNKNOWN_KEY};
 
@@ -137,10 +136,10 @@ async fn crowd(seed: u64, settings: &[&str], connections: &str) {
         cast.into_iter()
             .enumerate()
             .map(async |(number, (tenant, own))| {
-                let mut random = Pcg64::seed_from_u64(seed * 31 + number as u64);
+                let mut random = Random::new(seed * 31 + number as u64);
                 for step in 0..40 {
                     let story = format!("seed {seed}, client {number}, request {step}");
-                    ask(server, tenant, own, random.next_u64() >> 8, &story).await;
+                    ask(server, tenant, own, random.number() >> 8, &story).await;
                 }
             }),
     )

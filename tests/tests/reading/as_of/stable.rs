@@ -1,34 +1,24 @@
 //! Answers as of a change_time are the same after any later write; answers as of a known_time, after any
 //! later write of what was known later.
 
-use rand_pcg::Pcg64;
-use rand_pcg::rand_core::{Rng, SeedableRng};
+use timedb_tests::random::{Random, new_seed};
 use timedb_tests::{Db, Server};
 use tokio_postgres::Client;
-use uuid::Uuid;
 
 use super::now;
 
 const NAMES: [&str; 3] = ["wind", "load", "price"];
 
-struct Random(Pcg64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0.next_u64() % limit
-    }
-
-    /// A known_time as text, `after` a day of January 2025 or whenever.
-    fn known(&mut self, after: u64) -> String {
-        let day = after + self.below(20 - after);
-        format!("2025-01-{:02}T{:02}:00:00Z", 1 + day, self.below(24))
-    }
+/// A known_time as text, `after` a day of January 2025 or whenever.
+fn known_time(random: &mut Random, after: u64) -> String {
+    let day = after + random.below(20 - after);
+    format!("2025-01-{:02}T{:02}:00:00Z", 1 + day, random.below(24))
 }
 
 /// Uploads a few points, known at some time after the given day.
 async fn write(client: &Client, random: &mut Random, after: u64) {
-    let points = [1, 5, 60][random.below(3) as usize];
-    let known = random.known(after);
+    let points = random.pick(&[1, 5, 60]);
+    let known = known_time(random, after);
     client
         .execute(
             "SELECT * FROM timedb.upload(
@@ -39,9 +29,9 @@ async fn write(client: &Client, random: &mut Random, after: u64) {
                  ARRAY[$4], known_time => $5::text::timestamptz)",
             &[
                 &points,
-                &(1 + random.below(7) as i32),
+                &(1 + random.below(7)),
                 &(random.below(1000) as f64),
-                &NAMES[random.below(3) as usize],
+                &random.pick(&NAMES),
                 &known,
             ],
         )
@@ -104,7 +94,7 @@ async fn history(seed: u64) {
     let server = Server::start(&db);
     let client = db.login(db.a()).await;
     let key = &db.a().key;
-    let mut random = Random(Pcg64::seed_from_u64(seed));
+    let mut random = Random::new(seed);
     let mut asked: Vec<Asked> = Vec::new();
     // What is known up to here is complete from some time on.
     let day = 8;
@@ -115,7 +105,7 @@ async fn history(seed: u64) {
             write(&client, &mut random, after).await;
         }
         let change = now(&client).await;
-        let as_of = random.known(0);
+        let as_of = known_time(&mut random, 0);
         let mut conditions = vec![
             vec![("as_of_change", change.clone())],
             vec![("as_of", as_of), ("as_of_change", change)],
@@ -164,5 +154,5 @@ async fn an_answer_as_of_a_moment_stays_the_same_seed_1() {
 /// Another history in each run; its seed is in the message of a failure.
 #[tokio::test]
 async fn an_answer_as_of_a_moment_stays_the_same_new_seed() {
-    history(Uuid::new_v4().as_u64_pair().0).await;
+    history(new_seed()).await;
 }

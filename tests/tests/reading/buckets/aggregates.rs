@@ -1,9 +1,11 @@
 //! Every aggregate against a naive computation in SQL, on random histories.
 
+use timedb_tests::random::Random;
+use timedb_tests::times::{HOUR, MINUTE, START};
 use timedb_tests::{Db, count, run};
 use tokio_postgres::Client;
 
-use super::{HOUR, MINUTE, Point, Random, START, put};
+use super::{Point, put, random_value};
 
 /// What a history does not say: buckets that are wrong, counted.
 fn differences(bucket: &str, unit: &str, zone: &str, filters: &str, range_end: &str) -> String {
@@ -54,7 +56,7 @@ fn differences(bucket: &str, unit: &str, zone: &str, filters: &str, range_end: &
 }
 
 /// A few uploads of three series, known in any order: forecasts, corrections, intervals, nulls.
-async fn history(client: &Client, random: &mut Random, days: u64) {
+async fn history(client: &Client, random: &mut Random, days: i64) {
     for _ in 0..8 {
         let name = random.pick(&["wind", "load", "price"]);
         let known = START + random.below(40) * HOUR;
@@ -66,9 +68,9 @@ async fn history(client: &Client, random: &mut Random, days: u64) {
         let points: Vec<Point> = (0..1 + random.below(300))
             .map(|_| {
                 time += step * (1 + random.below(2) * random.below(9));
-                let length = 1 + random.below(3 * step as u64);
+                let length = 1 + random.below(3 * step);
                 let end = (with_ends && random.chance(70)).then_some(time + length);
-                (time, end, random.value())
+                (time, end, random_value(random))
             })
             .collect();
         put(client, name, known, &points).await;

@@ -1,8 +1,9 @@
 //! Huge values, empty reads, limits, units, what no tenant and another tenant gets.
 
+use timedb_tests::times::{HOUR, START};
 use timedb_tests::{Db, Role, count, refusal, run};
 
-use super::{HOUR, START, generate, put, texts};
+use super::{generate, put, texts};
 
 #[tokio::test]
 async fn a_sum_that_is_too_large_is_an_error_where_it_is_asked_for() {

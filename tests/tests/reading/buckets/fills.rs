@@ -1,8 +1,9 @@
 //! What stands in buckets without values, and which buckets there are then.
 
+use timedb_tests::times::{HOUR, START};
 use timedb_tests::{Db, count, run};
 
-use super::{HOUR, START, put, texts};
+use super::{put, texts};
 
 #[tokio::test]
 async fn gaps_are_filled_as_asked() {

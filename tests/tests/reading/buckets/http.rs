@@ -1,9 +1,10 @@
 //! Buckets and last points over HTTP: rows, order, mistakes, agreement with SQL.
 
 use serde_json::{Value, json};
+use timedb_tests::times::{HOUR, START};
 use timedb_tests::{Db, Reply, Server, run};
 
-use super::{HOUR, START, put};
+use super::put;
 
 struct Api {
     db: Db,

@@ -1,8 +1,9 @@
 //! The last point of each series: which one it is, and that finding it does not read the series.
 
+use timedb_tests::times::{HOUR, START};
 use timedb_tests::{Db, Role, count, refusal, run};
 
-use super::{HOUR, START, generate, put, texts};
+use super::{generate, put, texts};
 
 #[tokio::test]
 async fn the_last_point_is_the_one_with_the_greatest_time_in_its_newest_version() {

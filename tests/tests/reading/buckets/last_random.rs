@@ -1,9 +1,11 @@
 //! Last points of random histories against flat reads.
 
+use timedb_tests::random::Random;
+use timedb_tests::times::{HOUR, START};
 use timedb_tests::{Db, count};
 use tokio_postgres::Client;
 
-use super::{HOUR, Point, Random, START, put};
+use super::{Point, put, random_value};
 
 /// Uploads of every shape: single points, long runs, far years, intervals, many versions of one point.
 async fn history(client: &Client, random: &mut Random) {
@@ -23,7 +25,7 @@ async fn history(client: &Client, random: &mut Random) {
                 time += step * random.below(2).max(random.below(2));
                 time += 1;
                 let end = random.chance(20).then_some(time + HOUR);
-                (time, end, random.value())
+                (time, end, random_value(random))
             })
             .collect();
         put(client, name, known, &points).await;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rand_pcg::Pcg64;
-use rand_pcg::rand_core::{Rng, SeedableRng};
+use timedb_tests::random::{Random, new_seed};
 use timedb_tests::{Db, Server, Tenant, run};
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -32,17 +31,9 @@ impl Drop for Writing {
     }
 }
 
-struct Random(Pcg64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0.next_u64() % limit
-    }
-}
-
 /// An upload of one to a few hundred points, in one to all series.
 async fn write(client: &Client, random: &mut Random) {
-    let points = [1, 1, 1, 5, 40, 300][random.below(6) as usize];
+    let points = random.pick(&[1, 1, 1, 5, 40, 300]);
     let series = 1 + random.below(NAMES.len() as u64) as i32;
     let first = random.below(NAMES.len() as u64) as i32;
     let ends = random.below(4) == 0;
@@ -97,9 +88,9 @@ async fn write_for_a_while(client: Client, mut random: Random) {
             }
             pause(&mut random, 30).await;
         }
-        let long = [20, 20, 20, 400][random.below(4) as usize];
+        let long = random.pick(&[20, 20, 20, 400]);
         pause(&mut random, long).await;
-        let end = ["COMMIT", "COMMIT", "COMMIT", "ROLLBACK"][random.below(4) as usize];
+        let end = random.pick(&["COMMIT", "COMMIT", "COMMIT", "ROLLBACK"]);
         run(&client, end).await;
         pause(&mut random, 20).await;
     }
@@ -107,12 +98,12 @@ async fn write_for_a_while(client: Client, mut random: Random) {
 
 /// Follows in SQL until the writers have ended and nothing is left.
 async fn follow(client: Client, asked: Asked, writing: Arc<AtomicUsize>, seed: u64) -> Vec<Change> {
-    let mut random = Random(Pcg64::seed_from_u64(seed));
+    let mut random = Random::new(seed);
     let (mut asked, mut all) = (asked, Vec::new());
     loop {
         let ended = writing.load(Ordering::SeqCst) == 0;
-        let size = [3, 50, 1000][random.below(3) as usize];
-        let most = 1 + random.below(size) as i32;
+        let size = random.pick(&[3, 50, 1000]);
+        let most = 1 + random.below(size);
         asked.max_points = Some(most);
         let some = changes(&client, &asked).await;
         assert!(some.len() <= most as usize);
@@ -175,7 +166,7 @@ async fn history(seed: u64) {
     }
     for (number, tenant) in tenants.into_iter().enumerate() {
         let client = db.login(tenant).await;
-        let random = Random(Pcg64::seed_from_u64(seed.wrapping_add(number as u64)));
+        let random = Random::new(seed.wrapping_add(number as u64));
         let at_work = Writing::start(&writing);
         writers.push(tokio::spawn(async move {
             write_for_a_while(client, random).await;
@@ -233,5 +224,5 @@ async fn readers_see_every_committed_version_once_and_in_order_seed_1() {
 /// Another history in each run; its seed is in the message of a failure.
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_see_every_committed_version_once_and_in_order_new_seed() {
-    history(Uuid::new_v4().as_u64_pair().0 >> 8).await;
+    history(new_seed()).await;
 }

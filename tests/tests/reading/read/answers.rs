@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use timedb_tests::rows::{Cutoff, Filter, Mode, Point, Written};
+use timedb_tests::times::HOUR;
 use uuid::Uuid;
 
 /// The parameters that say what the filter says.
@@ -74,8 +75,8 @@ fn instant(micros: i64) -> String {
 
 /// In one of the forms that clients write, depending on the length.
 fn length(micros: i64) -> String {
-    if micros % 3_600_000_000 == 0 {
-        return format!("{}h", micros / 3_600_000_000);
+    if micros % HOUR == 0 {
+        return format!("{}h", micros / HOUR);
     }
     let (sign, micros) = (if micros < 0 { "-" } else { "" }, micros.unsigned_abs());
     let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
@@ -86,7 +87,7 @@ fn length(micros: i64) -> String {
 }
 
 fn clock(micros: i64) -> String {
-    if micros == 24 * 3_600_000_000 {
+    if micros == 24 * HOUR {
         return "24:00".to_owned();
     }
     let seconds = micros / 1_000_000;

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use timedb_tests::rows::{Filter, MODES, Mode};
-use timedb_tests::times::Micros;
+use timedb_tests::times::{HOUR, Micros, START};
 use timedb_tests::{Db, count, refusal, run};
 use tokio_postgres::Client;
 
-use super::{HOUR, START, forecast, values};
+use super::{forecast, values};
 
 /// Three forecasts of one hour: known at 1 h, at 3 h, and the last one written known at 2 h. Their values are
 /// 10 times that; returns also when each was written.

@@ -1,10 +1,11 @@
 //! What the filters of a read mean: half-open ranges on both axes, names, labels, ids.
 
 use timedb_tests::rows::{Filter, MODES, Mode, read};
+use timedb_tests::times::{HOUR, START};
 use timedb_tests::{Db, count, refusal, run, upload};
 use uuid::Uuid;
 
-use super::{HOUR, START, forecast, values};
+use super::{forecast, values};
 
 fn hours(range: [Option<i64>; 4]) -> Filter {
     Filter {

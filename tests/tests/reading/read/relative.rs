@@ -1,10 +1,8 @@
 //! Relative reads with tables small enough to follow: which forecast counts for which hour.
 
-use timedb_tests::times::Micros;
+use timedb_tests::times::{HOUR, Micros, START};
 use timedb_tests::{Db, count, run};
 use tokio_postgres::Client;
-
-use super::{HOUR, START};
 
 /// Uploads one value for each of `hours` hours from `start` on, known at `known`.
 async fn forecast(client: &Client, start: &str, hours: i32, known: &str, value: f64) {

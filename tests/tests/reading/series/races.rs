@@ -1,27 +1,11 @@
 //! Renames and changes of units while others write: one order of things comes out, whatever it is.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use serde_json::json;
-use timedb_tests::{Db, Role, count, refusal, run, upload};
-use tokio_postgres::Client;
+use timedb_tests::{Db, Role, count, refusal, run, until_somebody_waits, upload};
 use uuid::Uuid;
 
 use super::{create, upload_in, values};
-
-/// Waits until a backend of the database waits for a lock.
-async fn until_somebody_waits(observer: &Client) {
-    for _ in 0..500 {
-        let waiting = "SELECT count(*) FROM pg_stat_activity
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        if count(observer, waiting, &[]).await > 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("nobody waits");
-}
 
 const RENAME: &str = "SELECT timedb.rename_series($1, $2)";
 

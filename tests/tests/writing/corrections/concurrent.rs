@@ -1,24 +1,9 @@
 //! Two sessions that correct one point: the later one waits, and builds on the earlier one.
 
-use std::time::Duration;
-
 use serde_json::json;
-use timedb_tests::{Db, Role, authenticate, count, refusal, upload};
-use tokio_postgres::Client;
+use timedb_tests::{Db, Role, authenticate, refusal, until_somebody_waits, upload};
 
 use super::{at, flat, update, updated, versions, wind};
-
-async fn until_somebody_waits(observer: &Client) {
-    for _ in 0..500 {
-        let waiting = "SELECT count(*) FROM pg_stat_activity
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        if count(observer, waiting, &[]).await > 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("nobody waits");
-}
 
 #[tokio::test]
 async fn the_later_correction_waits_and_builds_on_the_earlier_one() {

@@ -2,35 +2,18 @@
 
 use std::collections::HashSet;
 
-use rand_pcg::Pcg64;
-use rand_pcg::rand_core::{Rng, SeedableRng};
 use serde_json::{Map, Value, json};
 use timedb_tests::Db;
+use timedb_tests::random::{Random, new_seed};
 use timedb_tests::rows::model::Model;
 use timedb_tests::rows::{Filter, MODES, Point, Written, read};
-use timedb_tests::times::Micros;
+use timedb_tests::times::{HOUR, Micros, START};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::{HOUR, START, Version, updated, versions};
+use super::{Version, updated, versions};
 
 const NAMES: [&str; 2] = ["wind", "load"];
-
-struct Random(Pcg64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        (self.0.next_u64() % limit as u64) as usize
-    }
-
-    fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())].clone()
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-}
 
 /// A version with the series that it belongs to.
 #[derive(Clone, Debug)]
@@ -56,10 +39,10 @@ struct Story {
 impl Story {
     async fn upload(&mut self) {
         let name = self.random.pick(&NAMES);
-        let known = START + self.random.below(4) as i64 * HOUR;
+        let known = START + self.random.below(4) * HOUR;
         let mut points = HashSet::new();
         for _ in 0..1 + self.random.below(12) {
-            let valid = START + self.random.below(20) as i64 * HOUR;
+            let valid = START + self.random.below(20) * HOUR;
             let end = self.random.chance(25).then(|| valid + HOUR);
             points.insert((valid, end));
         }
@@ -279,14 +262,14 @@ impl Story {
             range: [
                 self.random
                     .chance(30)
-                    .then(|| START + self.random.below(20) as i64 * HOUR),
+                    .then(|| START + self.random.below(20) * HOUR),
                 None,
                 self.random
                     .chance(30)
-                    .then(|| START + self.random.below(4) as i64 * HOUR),
+                    .then(|| START + self.random.below(4) * HOUR),
                 self.random
                     .chance(30)
-                    .then(|| START + self.random.below(4) as i64 * HOUR),
+                    .then(|| START + self.random.below(4) * HOUR),
             ],
             ..Filter::default()
         };
@@ -320,7 +303,7 @@ async fn history(seed: u64) {
     let mut story = Story {
         client: db.login(db.a()).await,
         user: db.a().user_id,
-        random: Random(Pcg64::seed_from_u64(seed)),
+        random: Random::new(seed),
         stored: Vec::new(),
         names: Model::default(),
     };
@@ -349,5 +332,5 @@ async fn random_corrections_read_like_the_list_of_all_versions_seed_2() {
 /// Another history in each run; its seed is in the message of a failure.
 #[tokio::test]
 async fn random_corrections_read_like_the_list_of_all_versions_new_seed() {
-    history(Uuid::new_v4().as_u64_pair().0).await;
+    history(new_seed()).await;
 }

@@ -1,12 +1,12 @@
 //! Which version an update means.
 
 use serde_json::{Value, json};
-use timedb_tests::times::Micros;
+use timedb_tests::times::{HOUR, Micros, START};
 use timedb_tests::{Db, refusal};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::{HOUR, START, Version, at, update, updated, versions};
+use super::{Version, at, update, updated, versions};
 
 /// Uploads one value of `wind` at START, known `known` hours later; returns series and batch.
 async fn known(client: &Client, known: i64, end: Option<i64>, value: f64) -> (Uuid, Uuid) {

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use rand_pcg::Pcg64;
-use rand_pcg::rand_core::{Rng, SeedableRng};
 use timedb_tests::proxy::{Direction, Proxy};
+use timedb_tests::random::Random;
 use timedb_tests::{Db, Role, Server};
 
 use super::trouble::{Clients, Request, assert_current, assert_once, named, skipping, with_id};
@@ -14,8 +13,8 @@ use super::trouble::{Clients, Request, assert_current, assert_once, named, skipp
 const TIMES: usize = 10;
 
 /// Waits a while, never the same.
-async fn a_while(random: &mut Pcg64) {
-    let pause = 20 + random.next_u64() % 130;
+async fn a_while(random: &mut Random) {
+    let pause = 20 + random.below(130);
     tokio::time::sleep(Duration::from_millis(pause)).await;
 }
 
@@ -28,7 +27,7 @@ async fn while_killed(
     let mut server = Server::start(&db);
     let clients = Clients::new(&db, server.url());
     let killing = async {
-        let mut random = Pcg64::seed_from_u64(seed);
+        let mut random = Random::new(seed);
         for _ in 0..TIMES {
             a_while(&mut random).await;
             server.signal("KILL");
@@ -75,7 +74,7 @@ async fn while_terminated(
     let clients = Clients::new(&db, server.url());
     let superuser = db.connect(Role::Superuser).await;
     let terminating = async {
-        let mut random = Pcg64::seed_from_u64(seed);
+        let mut random = Random::new(seed);
         for _ in 0..3 * TIMES {
             a_while(&mut random).await;
             let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -113,15 +112,15 @@ async fn while_cut(
     let server = Server::start_with(&proxy.dsn(&db.dsn(Role::User)), &[], &[]);
     let clients = Clients::new(&db, server.url());
     let cutting = async {
-        let mut random = Pcg64::seed_from_u64(seed);
+        let mut random = Random::new(seed);
         for _ in 0..3 * TIMES {
             a_while(&mut random).await;
-            let direction = if random.next_u64().is_multiple_of(2) {
+            let direction = if random.below(2) == 0 {
                 Direction::ToDatabase
             } else {
                 Direction::FromDatabase
             };
-            proxy.cut_after(direction, (random.next_u64() % 16) as i64);
+            proxy.cut_after(direction, random.below(16));
         }
         proxy.cut_after(Direction::ToDatabase, 0);
     };

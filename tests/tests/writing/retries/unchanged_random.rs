@@ -3,33 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rand_pcg::Pcg64;
-use rand_pcg::rand_core::{Rng, SeedableRng};
 use timedb_tests::Db;
-use timedb_tests::times::Micros;
+use timedb_tests::random::Random;
+use timedb_tests::times::{HOUR, Micros, START};
 use tokio_postgres::Client;
 
-const HOUR: i64 = 3_600_000_000;
-/// 2025-01-01T00:00:00Z.
-const START: i64 = 1_735_689_600_000_000;
 const NAMES: [&str; 3] = ["wind", "load", "price"];
 
 /// A point: its series, valid_time and end.
 type Key = (&'static str, i64, Option<i64>);
 /// The bits of its value.
 type Value = Option<u64>;
-
-struct Random(Pcg64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0.next_u64() % limit
-    }
-
-    fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
 
 /// One upload; points in any order, some with a known_time of their own.
 #[derive(Debug)]
@@ -48,14 +32,13 @@ fn random_upload(random: &mut Random, known: i64, each_its_own: bool) -> Upload 
         points: Vec::new(),
     };
     for _ in 0..points {
-        let valid = START + random.below(places) as i64 * HOUR;
+        let valid = START + random.below(places) * HOUR;
         let end = random
             .chance(20)
-            .then(|| valid + (1 + random.below(2) as i64) * HOUR);
-        let key = (NAMES[random.below(3) as usize], valid, end);
-        let value = [Some(1.0), Some(1.0), Some(0.0), Some(-0.0), None][random.below(5) as usize];
-        let own =
-            (each_its_own && random.chance(70)).then(|| START + random.below(10) as i64 * HOUR);
+            .then(|| valid + (1 + random.below(2)) * HOUR);
+        let key = (random.pick(&NAMES), valid, end);
+        let value = random.pick(&[Some(1.0), Some(1.0), Some(0.0), Some(-0.0), None]);
+        let own = (each_its_own && random.chance(70)).then(|| START + random.below(10) * HOUR);
         if seen.insert((key, own.unwrap_or(known))) {
             upload.points.push((key, value, own));
         }
@@ -157,12 +140,12 @@ impl Model {
 async fn what_is_written_and_left_out_is_what_a_naive_list_says() {
     let mut skipped = 0;
     for seed in 0..4 {
-        let mut random = Random(Pcg64::seed_from_u64(seed));
+        let mut random = Random::new(seed);
         let db = Db::new().await;
         let client = db.login(db.a()).await;
         let mut model = Model::default();
         for number in 0..25 {
-            let known = START + random.below(10) as i64 * HOUR;
+            let known = START + random.below(10) * HOUR;
             let skip = random.chance(70);
             let each_its_own = random.chance(40);
             let sent = random_upload(&mut random, known, each_its_own);
@@ -194,13 +177,13 @@ async fn what_is_written_and_left_out_is_what_a_naive_list_says() {
 async fn flat_reads_are_the_same_with_and_without_it() {
     let mut skipped = 0;
     for seed in 100..104 {
-        let mut random = Random(Pcg64::seed_from_u64(seed));
+        let mut random = Random::new(seed);
         let db = Db::new().await;
         let (with, without) = (db.login(db.a()).await, db.login(db.b()).await);
         let mut known = START;
         for _ in 0..20 {
             // Also several at one instant.
-            known += random.below(3) as i64 * HOUR;
+            known += random.below(3) * HOUR;
             let sent = random_upload(&mut random, known, false);
             skipped += upload(&with, &sent, true).await.1;
             upload(&without, &sent, false).await;

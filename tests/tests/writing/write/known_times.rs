@@ -1,11 +1,7 @@
 //! Points of one batch that were each known at a time of their own.
 
-use timedb_tests::times::Micros;
+use timedb_tests::times::{HOUR, Micros, START};
 use timedb_tests::{Db, count, refusal};
-
-/// 2025-01-01T00:00:00Z.
-const START: i64 = 1_735_689_600_000_000;
-const HOUR: i64 = 3_600_000_000;
 
 /// What a query of one text column gives, in order.
 async fn texts(client: &tokio_postgres::Client, query: &str) -> Vec<String> {

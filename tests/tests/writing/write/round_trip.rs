@@ -1,11 +1,9 @@
 //! Values and instants come back to the last bit.
 
 use timedb_tests::Db;
-use timedb_tests::times::Micros;
+use timedb_tests::times::{HOUR, Micros, START};
 use uuid::Uuid;
 
-/// 2025-01-01T00:00:00Z.
-const START: i64 = 1_735_689_600_000_000;
 /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z.
 const EXTREMES: [i64; 2] = [-62_135_596_800_000_000, 253_402_300_799_999_999];
 
@@ -142,10 +140,8 @@ async fn instants_survive_to_the_microsecond() {
             EXTREMES[1] - 1,
             EXTREMES[1],
         ],
-        (0..5_000).map(|i| START + i * 3_600_000_000).collect(),
-        (0..5_000)
-            .map(|i| START + i * 3_600_000_000 + i % 7)
-            .collect(),
+        (0..5_000).map(|i| START + i * HOUR).collect(),
+        (0..5_000).map(|i| START + i * HOUR + i % 7).collect(),
         (0..5_000).map(|i: i64| START + i * i * i).collect(),
         (0..600)
             .map(|i| EXTREMES[0] + i * 525_000_000_000_000)

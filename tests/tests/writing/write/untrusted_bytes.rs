@@ -1,8 +1,8 @@
 //! Any SQL user can call the functions that take packed bytes: whatever the bytes, the answer is a
 //! result or an error of the caller's, never a crash, an internal error or endless memory.
 
-use rand_pcg::Pcg64;
-use rand_pcg::rand_core::{Rng, SeedableRng};
+use timedb_tests::random::Random;
+use timedb_tests::times::START;
 use timedb_tests::{Db, count};
 use tokio_postgres::Client;
 
@@ -23,7 +23,7 @@ fn three_points() -> Vec<u8> {
         }
     }
     out.extend([0_u32, 1, 0].iter().flat_map(|index| index.to_le_bytes()));
-    let start = 1_735_689_600_000_000_i64;
+    let start = START;
     out.extend(
         [start, start, start + 1]
             .iter()
@@ -50,7 +50,7 @@ pub fn one_point() -> Vec<u8> {
         text(field, &mut out);
     }
     out.extend(0_u32.to_le_bytes());
-    out.extend(1_735_689_600_000_000_i64.to_le_bytes());
+    out.extend(START.to_le_bytes());
     out.extend(2.5_f64.to_le_bytes());
     out
 }
@@ -164,23 +164,23 @@ async fn damaged_bytes_never_hurt_the_backend() {
     let client = db.login(db.a()).await;
     let upload = three_points();
     client.query_one(UPLOAD, &[&upload]).await.unwrap();
-    let mut random = Pcg64::seed_from_u64(7);
+    let mut random = Random::new(7);
     for (call, whole) in [(UPLOAD, &upload)] {
         for _ in 0..1_500 {
             let mut bytes = whole.clone();
-            for _ in 0..=random.next_u64() % 3 {
-                let at = (random.next_u64() % bytes.len() as u64) as usize;
-                bytes[at] = match random.next_u64() % 4 {
+            for _ in 0..=random.below(3) {
+                let at = random.below(bytes.len());
+                bytes[at] = match random.below(4) {
                     0 => 0xff,
-                    1 => bytes[at] ^ (1 << (random.next_u64() % 8)),
+                    1 => bytes[at] ^ (1 << random.below(8)),
                     2 => 0,
-                    _ => random.next_u64() as u8,
+                    _ => random.number() as u8,
                 };
             }
             send(&client, call, &bytes).await;
         }
         for length in 0..200 {
-            let bytes: Vec<u8> = (0..length).map(|_| random.next_u64() as u8).collect();
+            let bytes: Vec<u8> = (0..length).map(|_| random.number() as u8).collect();
             send(&client, call, &bytes).await;
         }
     }
