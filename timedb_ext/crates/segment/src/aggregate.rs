@@ -5,15 +5,17 @@
 mod bucket;
 mod fill;
 mod mean;
+mod range;
 #[cfg(test)]
 mod tests;
 
 use thiserror::Error;
 
 use crate::Merged;
-use bucket::{Held, Open, Points};
+use bucket::{HeldValue, Open, PointsInRange};
 use fill::Filler;
-pub use fill::{Buckets, Fill};
+pub use fill::{Buckets, Fill, SumOverflow};
+pub use range::Range;
 
 /// There are more buckets than the reader wants to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -21,29 +23,6 @@ pub use fill::{Buckets, Fill};
 pub struct TooManyBuckets {
     /// How many there may be of one series.
     pub max_buckets: usize,
-}
-
-/// A sum is beyond what a double holds, although no value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the sum of the bucket that starts at {bucket_start} us is out of the range of a double")]
-pub struct SumOverflow {
-    /// Where that bucket starts, in microseconds.
-    pub bucket_start: i64,
-}
-
-/// The half-open range of valid times, in microseconds, that is read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Range {
-    /// The least valid_time; None for no bound.
-    pub start: Option<i64>,
-    /// The valid_time that is too late; None for no bound.
-    pub end: Option<i64>,
-}
-
-impl Range {
-    fn is_empty(&self) -> bool {
-        matches!((self.start, self.end), (Some(start), Some(end)) if start >= end)
-    }
 }
 
 /// Folds the points of one series, pushed in ascending order, into buckets.
@@ -63,7 +42,7 @@ pub struct Aggregator<F> {
     left: usize,
     max_buckets: usize,
     open: Option<Open>,
-    held: Option<Held>,
+    held: Option<HeldValue>,
     filler: Filler,
 }
 
@@ -91,7 +70,7 @@ impl<F: FnMut(i64) -> (i64, i64)> Aggregator<F> {
     /// If that makes too many buckets; the aggregator is of no more use then.
     pub fn push(&mut self, merged: &Merged) -> Result<(), TooManyBuckets> {
         debug_assert!(merged.valid_time.is_sorted());
-        let mut rest = Points::within(merged, &self.range);
+        let mut rest = PointsInRange::within(merged, &self.range);
         while let Some(first) = rest.first_time() {
             self.advance(first)?;
             let Some(open) = &mut self.open else { break };

@@ -22,15 +22,15 @@ const PCO_64: u8 = 6;
 const PACK_UP_TO: usize = 256;
 
 /// Numbers as `a + unit * x`.
-struct Scaled {
+struct Scaling {
     a: i64,
     unit: u64,
     /// The greatest x.
     greatest: u64,
 }
 
-impl Scaled {
-    fn of(numbers: impl Iterator<Item = i64> + Clone) -> Scaled {
+impl Scaling {
+    fn of(numbers: impl Iterator<Item = i64> + Clone) -> Scaling {
         let (min, max) = numbers.clone().fold((i64::MAX, i64::MIN), |(min, max), x| {
             (min.min(x), max.max(x))
         });
@@ -42,7 +42,7 @@ impl Scaled {
             }
         }
         let unit = unit.max(1);
-        Scaled {
+        Scaling {
             a: min,
             unit,
             greatest: max.wrapping_sub(min) as u64 / unit,
@@ -103,9 +103,9 @@ pub(crate) fn encode(numbers: &[i64], base: i64, out: &mut Vec<u8>) -> u8 {
         return REGULAR;
     }
 
-    let plain = Scaled::of(numbers.iter().copied());
+    let plain = Scaling::of(numbers.iter().copied());
     let deltas = numbers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
-    let delta = Scaled::of(deltas.clone());
+    let delta = Scaling::of(deltas.clone());
     let plain_len = packed_len(numbers.len(), plain.width());
     // Two more bytes for what b takes: a close race goes to the faster form.
     let delta_len = packed_len(numbers.len() - 1, delta.width()) + 2;
@@ -133,7 +133,7 @@ pub(crate) fn encode(numbers: &[i64], base: i64, out: &mut Vec<u8>) -> u8 {
 }
 
 /// Appends pco's form in the narrowest type: its tables shrink with it.
-fn encode_pco(numbers: &[i64], scaled: &Scaled, out: &mut Vec<u8>) -> Option<u8> {
+fn encode_pco(numbers: &[i64], scaled: &Scaling, out: &mut Vec<u8>) -> Option<u8> {
     let numbers: Vec<u64> = numbers.iter().map(|&number| scaled.scale(number)).collect();
     let outlook = Outlook::of(&numbers, 2);
     fn narrow<T>(numbers: &[u64], narrow: impl Fn(u64) -> T) -> Vec<T> {

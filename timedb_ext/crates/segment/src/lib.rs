@@ -13,6 +13,7 @@ pub mod format;
 pub mod group;
 mod ints;
 mod merge;
+mod note;
 mod notes;
 mod nulls;
 mod pause;
@@ -24,7 +25,7 @@ pub use decode::{decode, decode_range};
 pub use encode::encode;
 pub use error::SegmentError;
 pub use merge::{Filter, Merged, Merger, Mode};
-pub use notes::{Note, Notes};
+pub use note::{Note, Notes};
 pub use pause::{at_pauses, pause};
 pub use points::{
     Bounds, Column, MAX_COUNT, MAX_POINTS, NO_END, Points, Segment, SegmentKey, Stamp,

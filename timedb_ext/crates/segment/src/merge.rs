@@ -5,15 +5,18 @@ mod filter;
 mod fold;
 mod output;
 mod rows;
+mod slice;
 #[cfg(test)]
 mod tests;
 
+use crate::Points;
 use crate::pause::pause;
-use crate::{Points, Stamp};
 
 pub use filter::Filter;
 pub use output::Merged;
 use output::{Output, Wanted};
+pub use slice::Mode;
+use slice::{Held, Slice};
 
 /// Fewer fresh points than this are not worth a merge of their own.
 const HOLD: usize = 1024;
@@ -23,66 +26,6 @@ const LONE_PART: usize = 4;
 
 /// From so many points held on, versions that can't be answered any more are thrown away.
 const COMPACT: usize = 1 << 18;
-
-/// Which versions of a point are answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Per (valid_time, valid_time_end) the greatest (known_time, change_time, value_id).
-    Flat,
-    /// Per (known_time, valid_time, valid_time_end) the greatest (change_time, value_id).
-    Overlapping,
-    /// All of them.
-    Versions,
-}
-
-/// Points that are held, of which those before `from` have left.
-struct Held {
-    points: Points,
-    from: usize,
-    /// Whether no valid_time stands twice.
-    strict: bool,
-    stamp: Option<Stamp>,
-}
-
-impl Held {
-    fn new(points: Points, from: usize) -> Held {
-        let strict = points.valid_time[from..]
-            .array_windows()
-            .all(|[a, b]| a < b);
-        Held {
-            strict,
-            stamp: points.constant_stamp(),
-            points,
-            from,
-        }
-    }
-}
-
-/// Some of the points that are held; not empty.
-#[derive(Clone, Copy)]
-struct Slice<'a> {
-    held: &'a Held,
-    from: usize,
-    to: usize,
-}
-
-impl<'a> Slice<'a> {
-    fn times(&self) -> &'a [i64] {
-        &self.held.points.valid_time[self.from..self.to]
-    }
-
-    fn ends(&self) -> Option<&'a [i64]> {
-        Some(&self.held.points.valid_time_end.as_ref()?[self.from..self.to])
-    }
-
-    fn first(&self) -> i64 {
-        self.held.points.valid_time[self.from]
-    }
-
-    fn last(&self) -> i64 {
-        self.held.points.valid_time[self.to - 1]
-    }
-}
 
 /// Merges the segments of one series, pushed by ascending least valid_time.
 pub struct Merger {

@@ -1,5 +1,4 @@
-//! What a version says beside its value: annotation, tags, metadata, who changed it. Owns their four
-//! columns, which most segments do not have.
+//! The four columns of what versions say beside their values, which most segments do not have.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -7,30 +6,7 @@ use std::rc::Rc;
 
 use crate::format::{ColumnId, Columns, Frame, Reader, put_varint, unknown_codec};
 use crate::ints::{self, Ints};
-use crate::{Column, SegmentError};
-
-/// What a version says beside its value. Most say nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Note {
-    /// A remark.
-    pub annotation: Option<String>,
-    /// Marks, in canonical order; empty if there is none.
-    pub tags: Vec<String>,
-    /// A JSON object.
-    pub metadata: Option<String>,
-    /// The user who corrected the point.
-    pub changed_by: Option<[u8; 16]>,
-}
-
-impl Note {
-    /// Whether it says nothing.
-    pub fn is_empty(&self) -> bool {
-        *self == Note::default()
-    }
-}
-
-/// The notes of points, None for a point without. Points that say the same share one.
-pub type Notes = Vec<Option<Rc<Note>>>;
+use crate::{Column, Note, Notes, SegmentError};
 
 /// The one codec of these columns: a dictionary, and for each point its place in it.
 const DICTIONARY: u8 = 0;

@@ -2,6 +2,7 @@
 //! the decimals that people expect. What units mean stands elsewhere.
 
 use crate::MAX_BYTES;
+use crate::describe::describe;
 use crate::error::UnitError;
 use crate::factor::{EXACT, Parts};
 use crate::parse::{Measure, Refusal, parse};
@@ -41,8 +42,8 @@ impl Conversion {
             return Err(UnitError::Incompatible {
                 from: shortened(from),
                 to: shortened(to),
-                from_quantity: source.dimension.describe(),
-                to_quantity: target.dimension.describe(),
+                from_quantity: describe(&source.dimension),
+                to_quantity: describe(&target.dimension),
             });
         }
         let parts = match source.factor.times(target.factor.inverse()) {

@@ -1,8 +1,6 @@
 //! What units measure: products of powers of base quantities, and their names. The base quantities
 //! are SI's, and those that must not be mistaken for one another. Knows no unit.
 
-use crate::table;
-
 /// What nothing else is made of. After these come the currencies, one each.
 #[derive(Clone, Copy)]
 pub(crate) enum Base {
@@ -29,7 +27,7 @@ pub(crate) enum Base {
 }
 
 /// How the base quantities are called where a dimension has no name.
-const NAMES: [&str; 14] = [
+pub(crate) const NAMES: [&str; 14] = [
     "length",
     "mass",
     "time",
@@ -46,7 +44,10 @@ const NAMES: [&str; 14] = [
     "CO2 equivalent",
 ];
 
-const BASES: usize = NAMES.len() + table::CURRENCIES;
+/// How many currencies there are; their table does not compile with another number of them.
+pub(crate) const CURRENCIES: usize = 37;
+
+const BASES: usize = NAMES.len() + CURRENCIES;
 
 /// The exponent of each base quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,43 +90,9 @@ impl Dimension {
         Some(self)
     }
 
-    /// What it is called: by name, as one quantity per another, or as a product of base quantities.
-    pub(crate) fn describe(&self) -> String {
-        if let Some(name) = self.name() {
-            return name.to_owned();
-        }
-        for below in [
-            TIME,
-            AREA,
-            LENGTH,
-            VOLUME,
-            MASS,
-            ENERGY,
-            POWER,
-            PEAK_POWER,
-            TEMPERATURE,
-        ] {
-            let above = self.times(&below.dimension, 1).filter(|d| *d != Self::NONE);
-            if let Some(above) = above.and_then(|dimension| dimension.name()) {
-                return format!("{above} per {}", below.name);
-            }
-        }
-        let bases = NAMES
-            .into_iter()
-            .chain(table::money().map(|unit| unit.symbol()));
-        let powers = bases.zip(self.0).filter(|(_, exponent)| *exponent != 0);
-        let powers = powers.map(|(base, exponent)| match exponent {
-            1 => base.to_owned(),
-            _ => format!("{base}^{exponent}"),
-        });
-        powers.collect::<Vec<_>>().join(" ")
-    }
-
-    fn name(&self) -> Option<&'static str> {
-        table::units()
-            .map(|unit| unit.quantity)
-            .find(|quantity| quantity.dimension == *self)
-            .map(|quantity| quantity.name)
+    /// The exponents of the base quantities, in the order of [`NAMES`] and of the currencies.
+    pub(crate) fn exponents(&self) -> [i8; BASES] {
+        self.0
     }
 }
 

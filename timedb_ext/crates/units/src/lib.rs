@@ -5,6 +5,7 @@
 
 mod conversion;
 mod cursor;
+mod describe;
 mod dimension;
 mod error;
 mod factor;
@@ -14,9 +15,7 @@ mod table;
 
 pub use conversion::Conversion;
 pub use error::UnitError;
-
-/// The longest unit that is looked at, in bytes without the white space around it.
-pub const MAX_BYTES: usize = 128;
+pub use parse::MAX_BYTES;
 
 /// One unit of the table, for documentation.
 #[derive(Debug, Clone, PartialEq, Eq)]

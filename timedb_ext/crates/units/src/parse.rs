@@ -1,11 +1,13 @@
 //! Reads a unit: products, quotients and powers of words. Owns the spelling of compounds and refuses
 //! what can be read in two ways; what a word means stands elsewhere.
 
-use crate::MAX_BYTES;
 use crate::cursor::Cursor;
 use crate::dimension::Dimension;
 use crate::factor::Factor;
 use crate::lookup::lookup;
+
+/// The longest unit that is looked at, in bytes without the white space around it.
+pub const MAX_BYTES: usize = 128;
 
 /// A unit that was understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,28 +1,28 @@
 //! The bucket that points are folded into, and the value that holds on beyond it. Owns what an
 //! aggregate is; neither which buckets there are nor how empty ones are filled.
 
-use super::Range;
 use super::fill::{Bucket, Values};
 use super::mean::Mean;
+use super::range::Range;
 use crate::{Merged, NO_END};
 
 /// Some of the points that were pushed.
 #[derive(Clone, Copy)]
-pub(super) struct Points<'a> {
+pub(super) struct PointsInRange<'a> {
     times: &'a [i64],
     values: &'a [f64],
     ends: Option<&'a [i64]>,
     nulls: Option<&'a [bool]>,
 }
 
-impl<'a> Points<'a> {
+impl<'a> PointsInRange<'a> {
     /// The points in a range.
-    pub(super) fn within(merged: &'a Merged, range: &Range) -> Points<'a> {
+    pub(super) fn within(merged: &'a Merged, range: &Range) -> PointsInRange<'a> {
         let times = &merged.valid_time;
         let before = |bound: i64| times.partition_point(|&t| t < bound);
         let to = range.end.map_or(times.len(), before);
         let from = range.start.map_or(0, before).min(to);
-        Points {
+        PointsInRange {
             times: &times[from..to],
             values: &merged.value[from..to],
             ends: merged.valid_time_end.as_ref().map(|ends| &ends[from..to]),
@@ -35,19 +35,19 @@ impl<'a> Points<'a> {
     }
 
     /// The points before an instant, which the first one is, and the others.
-    pub(super) fn split(self, end: i64) -> (Points<'a>, Points<'a>) {
+    pub(super) fn split(self, end: i64) -> (PointsInRange<'a>, PointsInRange<'a>) {
         let n = count_before(self.times, end);
         let (times, later_times) = self.times.split_at(n);
         let (values, later_values) = self.values.split_at(n);
         let (ends, later_ends) = self.ends.map(|ends| ends.split_at(n)).unzip();
         let (nulls, later_nulls) = self.nulls.map(|nulls| nulls.split_at(n)).unzip();
-        let here = Points {
+        let here = PointsInRange {
             times,
             values,
             ends,
             nulls,
         };
-        let later = Points {
+        let later = PointsInRange {
             times: later_times,
             values: later_values,
             ends: later_ends,
@@ -74,7 +74,7 @@ fn count_before(times: &[i64], end: i64) -> usize {
 
 /// A value that holds on until there is another one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Held {
+pub(super) struct HeldValue {
     value: f64,
     /// From where it has not been counted.
     from: i64,
@@ -82,7 +82,7 @@ pub(super) struct Held {
     until: i64,
 }
 
-impl Held {
+impl HeldValue {
     /// Leaves out the time before an instant.
     pub(super) fn skip_to(&mut self, from: i64) {
         self.from = self.from.max(from);
@@ -118,7 +118,7 @@ impl Open {
     }
 
     /// Adds points of this bucket.
-    pub(super) fn fold(&mut self, points: &Points<'_>, held: &mut Option<Held>) {
+    pub(super) fn fold(&mut self, points: &PointsInRange<'_>, held: &mut Option<HeldValue>) {
         let Some(nulls) = points.nulls else {
             self.add_values(points.values);
             match points.ends {
@@ -150,7 +150,7 @@ impl Open {
     }
 
     /// What [`Open::hold`] does, for points that are instants with values.
-    fn hold_instants(&mut self, points: &Points<'_>, held: &mut Option<Held>) {
+    fn hold_instants(&mut self, points: &PointsInRange<'_>, held: &mut Option<HeldValue>) {
         let (&[first, ..], &[.., last], &[.., value]) = (points.times, points.times, points.values)
         else {
             return;
@@ -161,14 +161,14 @@ impl Open {
         self.weighted
             .extend(terms.map(|(&value, length)| (value, length as f64)));
         self.covered = self.covered.saturating_add(first.abs_diff(last));
-        *held = Some(Held {
+        *held = Some(HeldValue {
             value,
             from: last,
             until: i64::MAX,
         });
     }
 
-    fn hold(&mut self, points: &Points<'_>, held: &mut Option<Held>) {
+    fn hold(&mut self, points: &PointsInRange<'_>, held: &mut Option<HeldValue>) {
         for (i, (&from, &value)) in points.times.iter().zip(points.values).enumerate() {
             self.cover(*held, from);
             let until = match points.ends.map_or(NO_END, |ends| ends[i]) {
@@ -176,12 +176,12 @@ impl Open {
                 end => end,
             };
             let null = points.nulls.is_some_and(|nulls| nulls[i]);
-            *held = (!null).then_some(Held { value, from, until });
+            *held = (!null).then_some(HeldValue { value, from, until });
         }
     }
 
     /// Counts what is held up to an instant in this bucket or at its end.
-    fn cover(&mut self, held: Option<Held>, to: i64) {
+    fn cover(&mut self, held: Option<HeldValue>, to: i64) {
         let Some(held) = held else { return };
         let to = to.min(held.until);
         if held.from < to {
@@ -193,7 +193,7 @@ impl Open {
     }
 
     /// The bucket, when what is held counts to its end, but not beyond `limit`.
-    pub(super) fn close(mut self, held: Option<Held>, limit: i64) -> Bucket {
+    pub(super) fn close(mut self, held: Option<HeldValue>, limit: i64) -> Bucket {
         self.cover(held, self.end.min(limit));
         let values = (self.count > 0).then(|| Values {
             avg: self.values.mean(self.count as f64),

@@ -1,7 +1,15 @@
 //! The columns that an aggregation answers with, and what stands in buckets without a value. Sees
 //! closed buckets only, in ascending order.
 
-use super::SumOverflow;
+use thiserror::Error;
+
+/// A sum is beyond what a double holds, although no value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the sum of the bucket that starts at {bucket_start} us is out of the range of a double")]
+pub struct SumOverflow {
+    /// Where that bucket starts, in microseconds.
+    pub bucket_start: i64,
+}
 
 /// What stands in buckets without a value. A time-weighted average is never filled: it is null where
 /// no value holds; and neither is a sum.

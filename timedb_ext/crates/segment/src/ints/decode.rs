@@ -23,9 +23,9 @@ enum Form<'a> {
     Packed(Packed<'a>),
     Deltas { b: i64, deltas: Packed<'a> },
     // Boxed: every column would be moved around with room for pco's tables.
-    Pco16(Box<Scaled<'a, u16>>),
-    Pco32(Box<Scaled<'a, u32>>),
-    Pco64(Box<Scaled<'a, u64>>),
+    Pco16(Box<ScaledPages<'a, u16>>),
+    Pco32(Box<ScaledPages<'a, u32>>),
+    Pco64(Box<ScaledPages<'a, u64>>),
 }
 
 struct Packed<'a> {
@@ -56,15 +56,15 @@ impl<'a> Packed<'a> {
 }
 
 /// Numbers `a + unit * x`.
-struct Scaled<'a, T: Number> {
+struct ScaledPages<'a, T: Number> {
     a: i64,
     unit: u64,
     pages: Pages<'a, T>,
 }
 
-impl<'a, T: Number + Default + Into<u64>> Scaled<'a, T> {
+impl<'a, T: Number + Default + Into<u64>> ScaledPages<'a, T> {
     fn open(mut reader: Reader<'a>, a: i64, n: usize) -> Result<Box<Self>, SegmentError> {
-        Ok(Box::new(Scaled {
+        Ok(Box::new(ScaledPages {
             a,
             unit: reader.varint()?,
             pages: Pages::open(reader, Modes::Classic, n)?,
@@ -128,7 +128,7 @@ impl<'a, T: Number + Default + Into<u64>> Scaled<'a, T> {
     }
 }
 
-impl<T: Number + Default + Into<u64> + Into<f64>> Scaled<'_, T> {
+impl<T: Number + Default + Into<u64> + Into<f64>> ScaledPages<'_, T> {
     /// The numbers divided by a power, or None if they don't come out exact as doubles.
     fn divide(&self, range: Range<usize>, power: f64) -> Option<Result<Vec<f64>, SegmentError>> {
         const EXACT: u64 = 1 << 52;
@@ -195,9 +195,9 @@ impl<'a> Ints<'a> {
                 b: reader.zigzag()?,
                 deltas: Packed::open(reader, n - 1)?,
             },
-            PCO_16 => Form::Pco16(Scaled::open(reader, a, n)?),
-            PCO_32 => Form::Pco32(Scaled::open(reader, a, n)?),
-            _ => Form::Pco64(Scaled::open(reader, a, n)?),
+            PCO_16 => Form::Pco16(ScaledPages::open(reader, a, n)?),
+            PCO_32 => Form::Pco32(ScaledPages::open(reader, a, n)?),
+            _ => Form::Pco64(ScaledPages::open(reader, a, n)?),
         };
         Ok(Ints { n, a, form })
     }

@@ -1,7 +1,7 @@
 //! The quick way to the newest versions: where segments overlap on the same grid of times, as
 //! forecast runs do, whole pieces of segments win or lose, and no point is touched.
 
-use super::Slice;
+use super::slice::Slice;
 use crate::Stamp;
 
 /// Disjoint pieces, in order, that hold the newest version of each point, if the slices of a

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::rows::Rows;
-use super::{Mode, Slice};
+use super::slice::{Mode, Slice};
 use crate::{Column, Notes, Points};
 
 /// Points of one series, in ascending order of (valid_time, valid_time_end, known_time,

@@ -1,7 +1,8 @@
 //! The general way to merge: sorted runs of references to points, merged pair by pair, each run
 //! losing the versions that are not answered.
 
-use super::{Mode, Slice, fold};
+use super::fold;
+use super::slice::{Mode, Slice};
 use crate::pause::pause;
 use crate::{Column, Points, Stamp};
 

@@ -36,13 +36,13 @@ fn points(versions: &[Version], constant: bool) -> Points {
 
 /// The batch and the note follow from the write, so that what comes out can be checked.
 fn batch(value_id: i64) -> [u8; 16] {
-    [version as u8; 16]
+    [value_id as u8; 16]
 }
 
 fn note(value_id: i64) -> Option<Rc<Note>> {
-    (version % 3 == 0).then(|| {
+    (value_id % 3 == 0).then(|| {
         Rc::new(Note {
-            annotation: Some(version.to_string()),
+            annotation: Some(value_id.to_string()),
             ..Note::default()
         })
     })

@@ -107,7 +107,7 @@ pub fn columns(n: usize) -> impl Strategy<Value = Points> {
                 nulls,
                 known_time,
                 change_time,
-                version,
+                value_id,
                 batch,
                 notes,
             };

@@ -1,7 +1,8 @@
 //! Currencies. Each is a dimension of its own: a rate of exchange is a time series, not a unit.
 
-use super::{Prefixes, Unit};
-use crate::dimension::{Dimension, Quantity};
+use super::prefixes::Prefixes;
+use super::unit::Unit;
+use crate::dimension::{CURRENCIES, Dimension, Quantity};
 use crate::factor::{Factor, of};
 
 /// Lists the currencies: ISO 4217 code, other symbols, names.
@@ -10,9 +11,6 @@ macro_rules! currencies {
         // The codes are upper case.
         #[allow(clippy::upper_case_acronyms)]
         enum Currency { $($code),* }
-
-        /// How many currencies there are.
-        pub(crate) const CURRENCIES: usize = [$(stringify!($code)),*].len();
 
         pub(super) static UNITS: [Unit; CURRENCIES] = [$(Unit {
             symbols: &[stringify!($code), $($symbol),*],

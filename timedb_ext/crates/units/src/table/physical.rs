@@ -2,7 +2,8 @@
 //! international one (foot, acre, table BTU), the US gallon, the thermochemical calorie, the Julian
 //! year; docs/units.md says so.
 
-use super::{Prefixes, Unit};
+use super::prefixes::Prefixes;
+use super::unit::Unit;
 use crate::dimension::*;
 use crate::factor::{of, pi};
 

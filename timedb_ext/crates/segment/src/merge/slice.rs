@@ -1,0 +1,63 @@
+//! The points that a merge holds, and parts of them.
+
+use crate::{Points, Stamp};
+
+/// Which versions of a point are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Per (valid_time, valid_time_end) the greatest (known_time, change_time, value_id).
+    Flat,
+    /// Per (known_time, valid_time, valid_time_end) the greatest (change_time, value_id).
+    Overlapping,
+    /// All of them.
+    Versions,
+}
+
+/// Points that are held, of which those before `from` have left.
+pub(super) struct Held {
+    pub(super) points: Points,
+    pub(super) from: usize,
+    /// Whether no valid_time stands twice.
+    pub(super) strict: bool,
+    pub(super) stamp: Option<Stamp>,
+}
+
+impl Held {
+    pub(super) fn new(points: Points, from: usize) -> Held {
+        let strict = points.valid_time[from..]
+            .array_windows()
+            .all(|[a, b]| a < b);
+        Held {
+            strict,
+            stamp: points.constant_stamp(),
+            points,
+            from,
+        }
+    }
+}
+
+/// Some of the points that are held; not empty.
+#[derive(Clone, Copy)]
+pub(super) struct Slice<'a> {
+    pub(super) held: &'a Held,
+    pub(super) from: usize,
+    pub(super) to: usize,
+}
+
+impl<'a> Slice<'a> {
+    pub(super) fn times(&self) -> &'a [i64] {
+        &self.held.points.valid_time[self.from..self.to]
+    }
+
+    pub(super) fn ends(&self) -> Option<&'a [i64]> {
+        Some(&self.held.points.valid_time_end.as_ref()?[self.from..self.to])
+    }
+
+    pub(super) fn first(&self) -> i64 {
+        self.held.points.valid_time[self.from]
+    }
+
+    pub(super) fn last(&self) -> i64 {
+        self.held.points.valid_time[self.to - 1]
+    }
+}
