@@ -22,7 +22,7 @@ if (($# == 0)); then
     "$ROOT/scripts/lint.sh"
     "$ROOT/scripts/doc.sh"
     say "Testing the crates that need no server"
-    cargo test --quiet -p timedb_segment -p timedb_units -p timedb_calendar -p timedb_key -p timedb_rules -p timedb_http
+    cargo test --quiet -p timedb_segment -p timedb_units -p timedb_calendar -p timedb_key -p timedb_rules -p timedb_wire -p timedb_http
 fi
 
 build_extension

@@ -1,0 +1,116 @@
+//! A chunk of a read: points grouped by series, and what their rows say. `versions` has what only versions say, `buckets`
+//! the aggregates that stand in the place of values.
+
+mod buckets;
+mod encode;
+mod series;
+mod versions;
+
+pub use buckets::{
+    Aggregate, AggregateColumn, AggregateValue, BucketColumn, BucketRun, encode_buckets,
+};
+pub use encode::{Run, VersionSource, encode_points};
+pub use series::{Series, SeriesRun};
+pub use versions::{Note, Versions};
+
+use crate::bytes::Input;
+use crate::column::{Bits, Column};
+use crate::{
+    HAS_BUCKETS, HAS_END, HAS_KNOWN, HAS_NOTES, HAS_NULLS, HAS_VERSIONS, Malformed, NO_END,
+};
+
+/// A chunk whose columns stay where they stand in its bytes, each as long as there are points.
+#[derive(Debug, Clone)]
+pub struct Chunk<'a> {
+    /// The series in the order of their runs.
+    pub series: Vec<SeriesRun<'a>>,
+    /// How many points or buckets there are.
+    pub points: usize,
+    /// The instant that each value is about, or the start of its interval or bucket.
+    pub valid_time: Column<'a, i64>,
+    /// The end of each interval or bucket, [`NO_END`] for a point without.
+    pub valid_time_end: Option<Column<'a, i64>>,
+    /// What the points are.
+    pub values: Values<'a>,
+    /// When each value was known.
+    pub known_time: Option<Column<'a, i64>>,
+    /// What only versions say.
+    pub versions: Option<Versions<'a>>,
+}
+
+/// What stands behind the times.
+#[derive(Debug, Clone)]
+pub enum Values<'a> {
+    /// The values of points.
+    Points {
+        /// 0.0 where null.
+        value: Column<'a, f64>,
+        /// Which values are null.
+        nulls: Option<Bits<'a>>,
+    },
+    /// The aggregates of buckets.
+    Buckets(Vec<AggregateColumn<'a>>),
+}
+
+impl<'a> Chunk<'a> {
+    /// Lays the columns over the bytes, checking every length.
+    ///
+    /// # Errors
+    /// For bytes that are no chunk.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let (flags, mut input) = Input::open(bytes)?;
+        let has = |flag| flags & flag != 0;
+        let known_flags = match has(HAS_BUCKETS) {
+            true => HAS_END | HAS_BUCKETS,
+            false => HAS_END | HAS_NULLS | HAS_KNOWN | HAS_VERSIONS | HAS_NOTES,
+        };
+        if flags & !known_flags != 0 || (has(HAS_NOTES) && !has(HAS_VERSIONS)) {
+            return Err(Malformed::Flags);
+        }
+        let (n_series, points) = (input.length()?, input.length()?);
+        let series = series::take(&mut input, n_series, points)?;
+        let valid_time = input.column(points)?;
+        let valid_time_end = input.optional(has(HAS_END), points)?;
+        let values = match has(HAS_BUCKETS) {
+            true => Values::Buckets(buckets::take(&mut input, points)?),
+            false => Values::Points {
+                value: input.column(points)?,
+                nulls: input.nulls(has(HAS_NULLS), points)?,
+            },
+        };
+        let known_time = input.optional(has(HAS_KNOWN), points)?;
+        let versions = match has(HAS_VERSIONS) {
+            true => Some(Versions::take(&mut input, points, has(HAS_NOTES))?),
+            false => None,
+        };
+        input.finish()?;
+        Ok(Self {
+            series,
+            points,
+            valid_time,
+            valid_time_end,
+            values,
+            known_time,
+            versions,
+        })
+    }
+
+    /// The end of an interval or bucket, if the point is one.
+    #[inline]
+    pub fn end(&self, index: usize) -> Option<i64> {
+        let end = self.valid_time_end?.at(index);
+        (end != NO_END).then_some(end)
+    }
+
+    /// The value of a point; `None` for a null, and of a bucket.
+    #[inline]
+    pub fn value(&self, index: usize) -> Option<f64> {
+        match &self.values {
+            Values::Points { value, nulls } => {
+                let null = nulls.is_some_and(|nulls| nulls.at(index));
+                (!null).then(|| value.at(index))
+            }
+            Values::Buckets(_) => None,
+        }
+    }
+}
