@@ -92,8 +92,8 @@ $$;
 GRANT USAGE ON SCHEMA timedb TO PUBLIC;
 
 -- Policies and functions call these in the name of the two function owners.
-GRANT EXECUTE ON FUNCTION timedb.current_tenant() TO timedb_keeper;
-GRANT EXECUTE ON FUNCTION timedb._uuid7(), timedb.whoami(), timedb.check_key(text) TO timedb_keeper;
+GRANT EXECUTE ON FUNCTION timedb.current_tenant TO timedb_keeper;
+GRANT EXECUTE ON FUNCTION timedb._uuid7, timedb.whoami, timedb.check_key TO timedb_keeper;
 
 -- Administration and authentication.
 GRANT SELECT, INSERT ON timedb.tenants TO timedb_keeper;

@@ -13,7 +13,7 @@ AS $$
            _record_event.details
     FROM timedb.whoami() w
 $$;
-COMMENT ON FUNCTION timedb._record_event(uuid, text, uuid, uuid, jsonb) IS 'Adds a row to timedb.audit_events. Private.';
+COMMENT ON FUNCTION timedb._record_event IS 'Adds a row to timedb.audit_events. Private.';
 
 -- Definer (timedb_keeper): sees the events of every tenant.
 CREATE FUNCTION timedb.list_events(tenant_id uuid DEFAULT NULL, since timestamptz DEFAULT NULL, max_events integer DEFAULT 1000)
@@ -30,5 +30,5 @@ AS $$
     ORDER BY e.event_id DESC
     LIMIT list_events.max_events
 $$;
-COMMENT ON FUNCTION timedb.list_events(uuid, timestamptz, integer) IS
+COMMENT ON FUNCTION timedb.list_events IS
     'What was done to tenants, users and keys, newest first: in one tenant, or in all when tenant_id is NULL.';

@@ -4,20 +4,20 @@
 CREATE FUNCTION timedb.current_tenant() RETURNS uuid
     LANGUAGE c STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'current_tenant_wrapper';
-COMMENT ON FUNCTION timedb.current_tenant() IS 'The authenticated tenant, or NULL.';
+COMMENT ON FUNCTION timedb.current_tenant IS 'The authenticated tenant, or NULL.';
 
 CREATE FUNCTION timedb.whoami()
     RETURNS TABLE (tenant_id uuid, user_id uuid, key_id uuid, access text)
     LANGUAGE c STABLE PARALLEL SAFE ROWS 1
     AS 'MODULE_PATHNAME', 'whoami_wrapper';
-COMMENT ON FUNCTION timedb.whoami() IS
+COMMENT ON FUNCTION timedb.whoami IS
     'The authenticated tenant, user and key, and whether the key may write. One row; NULLs when nobody is authenticated.';
 
 -- Asked by views and functions in SQL, once a statement: without a tenant they find nothing to warn over.
 CREATE FUNCTION timedb._is_anybody() RETURNS boolean
     LANGUAGE c STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', '_is_anybody_wrapper';
-COMMENT ON FUNCTION timedb._is_anybody() IS 'Whether anybody is authenticated; warns if not. Private.';
+COMMENT ON FUNCTION timedb._is_anybody IS 'Whether anybody is authenticated; warns if not. Private.';
 
 -- Definer (timedb_keeper): looks a key up before there is a tenant. It only reads, so it works in
 -- READ ONLY transactions and on a standby.
@@ -25,7 +25,7 @@ CREATE FUNCTION timedb.authenticate(key text) RETURNS uuid
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'authenticate_wrapper';
-COMMENT ON FUNCTION timedb.authenticate(text) IS
+COMMENT ON FUNCTION timedb.authenticate IS
     'Makes the key''s tenant the current one until the transaction ends, and returns it. NULL is accepted only where authentication is not required.';
 
 -- Definer (timedb_keeper), as authenticate. A login outlives the transaction and leaks through a
@@ -34,14 +34,14 @@ CREATE FUNCTION timedb.login(key text) RETURNS uuid
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'login_wrapper';
-COMMENT ON FUNCTION timedb.login(text) IS
+COMMENT ON FUNCTION timedb.login IS
     'Makes the key''s tenant the current one for the session, until timedb.logout() or DISCARD ALL. A key revoked later keeps its session. Not for pooled connections.';
 
 -- Lives in the backend's memory; works in READ ONLY transactions and on a standby.
 CREATE FUNCTION timedb.challenge() RETURNS bytea
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'challenge_wrapper';
-COMMENT ON FUNCTION timedb.challenge() IS
+COMMENT ON FUNCTION timedb.challenge IS
     'Random bytes for proofs of a key in this session (docs/security.md, "Proofs"); those for an earlier challenge are not accepted any more.';
 
 -- Definer (timedb_keeper), as authenticate.
@@ -49,7 +49,7 @@ CREATE FUNCTION timedb.authenticate_proof(proof bytea) RETURNS uuid
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'authenticate_proof_wrapper';
-COMMENT ON FUNCTION timedb.authenticate_proof(bytea) IS
+COMMENT ON FUNCTION timedb.authenticate_proof IS
     'As timedb.authenticate(), with a proof of the key in answer to timedb.challenge(), which nobody who reads it can use again. Keeps statement parameters out of PostgreSQL''s log until the transaction ends.';
 
 -- Definer (timedb_keeper), as login.
@@ -57,16 +57,16 @@ CREATE FUNCTION timedb.login_proof(proof bytea) RETURNS uuid
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'login_proof_wrapper';
-COMMENT ON FUNCTION timedb.login_proof(bytea) IS
+COMMENT ON FUNCTION timedb.login_proof IS
     'As timedb.login(), with a proof of the key in answer to timedb.challenge(), which nobody who reads it can use again.';
 
 CREATE FUNCTION timedb.logout() RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'logout_wrapper';
-COMMENT ON FUNCTION timedb.logout() IS 'Ends what timedb.login() began.';
+COMMENT ON FUNCTION timedb.logout IS 'Ends what timedb.login() began.';
 
 CREATE FUNCTION timedb.hide_parameters() RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'hide_parameters_wrapper';
-COMMENT ON FUNCTION timedb.hide_parameters() IS
+COMMENT ON FUNCTION timedb.hide_parameters IS
     'Keeps statement parameters, such as a key, out of the server''s log until the transaction ends, also out of what pgaudit, auto_explain and debug_print_plan write there.';

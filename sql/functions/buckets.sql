@@ -39,7 +39,7 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'timedb_read_buckets';
 
-COMMENT ON FUNCTION timedb.read_buckets(interval, text, text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, text, text[]) IS
+COMMENT ON FUNCTION timedb.read_buckets IS
 'Aggregates of the values that timedb.read_flat() gives with the same filters, in buckets of time: months, days (7 are weeks from Monday) or a time that divides a day, by the clock of the time zone tz. Nulls count nowhere. A value holds to the next one for time_weighted_avg. fill says what stands in empty buckets of the range: none (they are left out), null, last or linear. aggregates names the ones to compute; NULL means all. Series by series, ascending.';
 
 CREATE FUNCTION timedb._read_buckets_packed(
@@ -64,5 +64,5 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_buckets_packed_wrapper';
 
-COMMENT ON FUNCTION timedb._read_buckets_packed(interval, text, text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, text, text[]) IS
+COMMENT ON FUNCTION timedb._read_buckets_packed IS
 'timedb.read_buckets() for the HTTP server: chunks of packed columns (layout: timedb_ext/src/read/pack.rs). Call it in the SELECT list.';

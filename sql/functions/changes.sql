@@ -31,7 +31,7 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'timedb_read_changes';
 
-COMMENT ON FUNCTION timedb.read_changes(timestamptz, text, uuid[], text, jsonb, integer) IS
+COMMENT ON FUNCTION timedb.read_changes IS
 'The versions that writes have left, by (change_time, write, series_id, valid_time, valid_time_end), up to the change_time up to which all writes have ended. since: only what was written after it. cursor, of a row or of changes_cursor(): only what stands behind it. Neither: from the beginning. max_points is 1 to 100000. After the last row ask with its cursor; when there is no row, ask later with the cursor that you have.';
 
 CREATE FUNCTION timedb.changes_cursor(since timestamptz DEFAULT NULL)
@@ -40,7 +40,7 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'changes_cursor_wrapper';
 
-COMMENT ON FUNCTION timedb.changes_cursor(timestamptz) IS
+COMMENT ON FUNCTION timedb.changes_cursor IS
 'A cursor to begin with: behind everything written up to since, or else up to the change_time up to which all writes have ended. NULL without a tenant.';
 
 CREATE FUNCTION timedb._read_changes_packed(
@@ -55,5 +55,5 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_changes_packed_wrapper';
 
-COMMENT ON FUNCTION timedb._read_changes_packed(timestamptz, text, uuid[], text, jsonb, integer) IS
+COMMENT ON FUNCTION timedb._read_changes_packed IS
 'timedb.read_changes() for the HTTP server: one row with all changes as a chunk of packed columns (layout: timedb_ext/src/read/pack.rs), where they end, and whether there may be more behind that already.';

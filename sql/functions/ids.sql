@@ -2,4 +2,4 @@
 CREATE FUNCTION timedb._uuid7() RETURNS uuid
     LANGUAGE c VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', '_uuid7_wrapper';
-COMMENT ON FUNCTION timedb._uuid7() IS 'Makes an id. Private.';
+COMMENT ON FUNCTION timedb._uuid7 IS 'Makes an id. Private.';

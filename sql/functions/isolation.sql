@@ -4,7 +4,7 @@ CREATE FUNCTION timedb._functions_as_made() RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$ SELECT '{}'::text[] $$;
-COMMENT ON FUNCTION timedb._functions_as_made() IS 'What timedb.isolation_problems() compares functions with. Private.';
+COMMENT ON FUNCTION timedb._functions_as_made IS 'What timedb.isolation_problems() compares functions with. Private.';
 
 -- Whether what isolation rests on is as the extension made it. It looks at catalogs only, which everybody
 -- may read, so it works for any role and whatever row_security is set to.
@@ -218,5 +218,5 @@ AS $$
          LATERAL (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END) AS g (name)
     WHERE n.nspname = 'timedb' AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
 $$;
-COMMENT ON FUNCTION timedb.isolation_problems() IS
+COMMENT ON FUNCTION timedb.isolation_problems IS
     'What keeps row security from holding tenants apart: no row when all is well, else each problem with its remedy. The HTTP server refuses to start while there is one.';

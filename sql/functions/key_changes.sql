@@ -16,7 +16,7 @@ BEGIN
     RETURN found_key;
 END
 $$;
-COMMENT ON FUNCTION timedb._find_key(uuid) IS 'Finds a key by its id. Private.';
+COMMENT ON FUNCTION timedb._find_key IS 'Finds a key by its id. Private.';
 
 CREATE FUNCTION timedb.revoke_key(key_id uuid) RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -35,7 +35,7 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION timedb.revoke_key(uuid) IS
+COMMENT ON FUNCTION timedb.revoke_key IS
     'Ends one key from the next statement on. False when it was revoked before.';
 
 -- The new key is what the old one was: name, access, and a life as long as the old one was given. An
@@ -80,7 +80,7 @@ BEGIN
     RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION timedb.rotate_key(uuid, interval) IS
+COMMENT ON FUNCTION timedb.rotate_key IS
     'Makes a successor of a key, with its name, access and length of life, and returns it, the only time it is shown. Both keys work until the overlap ends; an overlap of 0 ends the old one at once.';
 
 -- The user's row is locked, so that of two calls at once the later one revokes the earlier one's key.
@@ -106,5 +106,5 @@ BEGIN
     RETURN api_key;
 END
 $$;
-COMMENT ON FUNCTION timedb.regenerate_key(text, uuid) IS
+COMMENT ON FUNCTION timedb.regenerate_key IS
     'Gives a user a new API key and revokes every older one at once. The key is shown this once. tenant_id is needed when the email stands in several tenants.';

@@ -7,26 +7,26 @@
 CREATE FUNCTION timedb._generate_key() RETURNS text
     LANGUAGE c VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', '_generate_key_wrapper';
-COMMENT ON FUNCTION timedb._generate_key() IS 'Makes a key. Private.';
+COMMENT ON FUNCTION timedb._generate_key IS 'Makes a key. Private.';
 
 -- Needs no table: also what is no key of this store can be looked at.
 CREATE FUNCTION timedb.check_key(key text) RETURNS TABLE (format text, problem text)
     LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 1
     AS 'MODULE_PATHNAME', 'check_key_wrapper';
-COMMENT ON FUNCTION timedb.check_key(text) IS
+COMMENT ON FUNCTION timedb.check_key IS
     'Whether a text can be an API key, by its form and checksum alone: its format (timedb or legacy), or the problem. Whether the key is valid, only timedb.authenticate() tells.';
 
 -- Takes a key that exists already, and returns what keeps it from being one, or NULL.
 CREATE FUNCTION timedb._bring_key(key text) RETURNS text
     LANGUAGE c VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', '_bring_key_wrapper';
-COMMENT ON FUNCTION timedb._bring_key(text) IS 'Takes a key to be stored. Private.';
+COMMENT ON FUNCTION timedb._bring_key IS 'Takes a key to be stored. Private.';
 
 -- What the store keeps of the key that was generated or brought last; tells it once.
 CREATE FUNCTION timedb._take_key() RETURNS TABLE (key_hash bytea, key_prefix text, legacy boolean)
     LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1
     AS 'MODULE_PATHNAME', '_take_key_wrapper';
-COMMENT ON FUNCTION timedb._take_key() IS 'What is kept of a new key. Private.';
+COMMENT ON FUNCTION timedb._take_key IS 'What is kept of a new key. Private.';
 
 -- Names are for people: trimmed, and nothing that a terminal would obey.
 CREATE FUNCTION timedb._key_name(name text) RETURNS text
@@ -43,7 +43,7 @@ BEGIN
     RETURN _key_name.name;
 END
 $$;
-COMMENT ON FUNCTION timedb._key_name(text) IS 'Checks and trims the name of a key. Private.';
+COMMENT ON FUNCTION timedb._key_name IS 'Checks and trims the name of a key. Private.';
 
 -- Stores what is kept of the new key, notes the event and returns the key's id; NULL when the store has the
 -- key already. The caller has locked the user's row.
@@ -70,7 +70,7 @@ BEGIN
     RETURN id;
 END
 $$;
-COMMENT ON FUNCTION timedb._store_key(uuid, uuid, text, text, timestamptz, timestamptz, text, jsonb) IS
+COMMENT ON FUNCTION timedb._store_key IS
     'Stores the hash of a key of a user. Private.';
 
 -- What create_key() and import_key() have in common: finds the user, locks its row, and checks what
@@ -120,7 +120,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION timedb._holder_of_new_key(text, uuid, text, text, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION timedb._holder_of_new_key IS
     'Checks what a new key is to be, and finds its user. Private.';
 
 -- Definer (timedb_keeper): sees users and keys of every tenant.
@@ -143,7 +143,7 @@ BEGIN
     RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION timedb.create_key(text, text, text, timestamptz, timestamptz, uuid) IS
+COMMENT ON FUNCTION timedb.create_key IS
     'Gives a user one more API key: read_write or read_only, valid from not_before until expires_at (NULL: from now, for ever). The key is shown this once. tenant_id is needed when the email stands in several tenants.';
 
 -- Definer (timedb_keeper), as create_key. Errors never quote the key.
@@ -173,7 +173,7 @@ BEGIN
     RETURN id;
 END
 $$;
-COMMENT ON FUNCTION timedb.import_key(text, text, text, text, timestamptz, timestamptz, uuid) IS
+COMMENT ON FUNCTION timedb.import_key IS
     'Gives a user a key that exists already, in the format of timedb or of the Python project (43 URL-safe characters, flagged legacy), and returns its id.';
 
 CREATE FUNCTION timedb.list_keys(email text DEFAULT NULL, tenant_id uuid DEFAULT NULL, include_dead boolean DEFAULT false)
@@ -199,5 +199,5 @@ AS $$
       AND (list_keys.include_dead OR s.status NOT IN ('revoked', 'expired'))
     ORDER BY k.created_at DESC, k.key_id DESC
 $$;
-COMMENT ON FUNCTION timedb.list_keys(text, uuid, boolean) IS
+COMMENT ON FUNCTION timedb.list_keys IS
     'Keys, newest first: of one user, one tenant or all; with include_dead also revoked and expired ones. status is active, pending (not_before is to come), inactive (the user is deactivated), expired or revoked. last_used_at is true to the minute.';

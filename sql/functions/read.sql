@@ -28,7 +28,7 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_packed_wrapper';
 
-COMMENT ON FUNCTION timedb._read_packed(text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, interval, interval, timestamptz, integer, time, text, text) IS
+COMMENT ON FUNCTION timedb._read_packed IS
 'A read for the HTTP server: chunks of packed columns (layout: timedb_ext/src/read/pack.rs), series ascending by id. Call it in the SELECT list.';
 
 CREATE FUNCTION timedb._read_chunks(
@@ -56,7 +56,7 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_chunks_wrapper';
 
-COMMENT ON FUNCTION timedb._read_chunks(text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, interval, interval, timestamptz, integer, time, text, text) IS
+COMMENT ON FUNCTION timedb._read_chunks IS
 'A read as chunks of one series each, packed, for the streaming scan behind timedb._read_rows().';
 
 -- A read as rows. The planner replaces a call in FROM by a scan that unpacks the chunks of
@@ -102,7 +102,7 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 10000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'timedb_read_rows';
 
-COMMENT ON FUNCTION timedb._read_rows(text, uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, interval, interval, timestamptz, integer, time, text, text) IS
+COMMENT ON FUNCTION timedb._read_rows IS
 'A read as rows of all columns, for the read functions and timedb.values.';
 
 CREATE FUNCTION timedb.read_flat(
@@ -137,7 +137,7 @@ BEGIN ATOMIC
     ) AS r;
 END;
 
-COMMENT ON FUNCTION timedb.read_flat(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, text) IS
+COMMENT ON FUNCTION timedb.read_flat IS
 'The newest version of each point: per (series, valid_time, valid_time_end) the one with the greatest (known_time, change_time). Ranges include their start and exclude their end; NULL leaves a side open. labels keeps the series that have all of the given labels. as_of counts only what was known by then, as_of_change only what was written by then. min_lead and max_lead bound valid_time - known_time. unit converts values. Series by series, ascending by valid_time within each.';
 
 CREATE FUNCTION timedb.read_overlapping(
@@ -176,7 +176,7 @@ BEGIN ATOMIC
     ) AS r;
 END;
 
-COMMENT ON FUNCTION timedb.read_overlapping(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, text) IS
+COMMENT ON FUNCTION timedb.read_overlapping IS
 'The newest version of each point for each known_time: per (series, known_time, valid_time, valid_time_end) the one with the greatest change_time. lead_time is valid_time - known_time. Ranges include their start and exclude their end; NULL leaves a side open. labels keeps the series that have all of the given labels. as_of counts only what was known by then, as_of_change only what was written by then. min_lead and max_lead bound valid_time - known_time. unit converts values. Series by series, ascending by valid_time within each.';
 
 CREATE FUNCTION timedb.read_versions(
@@ -221,7 +221,7 @@ BEGIN ATOMIC
     ) AS r;
 END;
 
-COMMENT ON FUNCTION timedb.read_versions(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval, text) IS
+COMMENT ON FUNCTION timedb.read_versions IS
 'Every version of every point, with who wrote it and what it says. changed_by is the user who corrected the point, or else who uploaded its batch. value_id tells versions of one point apart. Ranges include their start and exclude their end; NULL leaves a side open. labels keeps the series that have all of the given labels. as_of counts only what was known by then, as_of_change only what was written by then. min_lead and max_lead bound valid_time - known_time. unit converts values. Series by series, ascending by valid_time within each.';
 
 CREATE FUNCTION timedb.read_relative(
@@ -262,7 +262,7 @@ BEGIN ATOMIC
     ) AS r;
 END;
 
-COMMENT ON FUNCTION timedb.read_relative(uuid[], text, jsonb, timestamptz, timestamptz, interval, interval, timestamptz, integer, time, text, timestamptz, timestamptz, text) IS
+COMMENT ON FUNCTION timedb.read_relative IS
 'Of each point the newest version that was known by the cut-off of its window. Either windows of window_length from start_window (or start_valid) on, in both directions, with the cut-off issue_offset after the start of each; or days in the time zone tz (UTC), with the cut-off at time_of_day days_ahead days earlier. Ranges include their start and exclude their end; NULL leaves a side open. as_of counts only what was known by then, as_of_change only what was written by then. unit converts values. Series by series, ascending by valid_time within each.';
 
 CREATE FUNCTION timedb.read_last(
@@ -292,7 +292,7 @@ BEGIN ATOMIC
     ) AS r;
 END;
 
-COMMENT ON FUNCTION timedb.read_last(uuid[], text, jsonb, timestamptz, timestamptz, timestamptz, text) IS
+COMMENT ON FUNCTION timedb.read_last IS
 'Of each series the last of the points that timedb.read_flat() gives: the one with the greatest (valid_time, valid_time_end), in its newest version. A null is a point. end_valid leaves out what is valid from then on; as_of counts only what was known by then, as_of_change only what was written by then. unit converts values. A series without points has no row. Ascending by series_id; as quick for a long series as for a short one.';
 
 -- All current values of the tenant. Conditions on columns of the series reach the scan of

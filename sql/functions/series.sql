@@ -10,7 +10,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'create_series_wrapper';
 
-COMMENT ON FUNCTION timedb.create_series(text, text, jsonb, text) IS
+COMMENT ON FUNCTION timedb.create_series IS
 'Finds or creates the series with this name and these labels; created tells which. A unit other than the stored one is an error (23505); a new series without unit is dimensionless.';
 
 -- What is told of one series. Runs as timedb_definer, because tenants may not read timedb.segments.
@@ -35,7 +35,7 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'describe_series_wrapper';
 
-COMMENT ON FUNCTION timedb.describe_series(uuid) IS
+COMMENT ON FUNCTION timedb.describe_series IS
 'What the series is, how many versions of points it has in how many segments and bytes, and from when to when: the least and the greatest valid_time and known_time, and the last change_time. An unknown series is an error (42704).';
 
 -- Changing what identifies a series. Runs as timedb_definer, as all that writes.
@@ -45,7 +45,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'rename_series_wrapper';
 
-COMMENT ON FUNCTION timedb.rename_series(uuid, text, jsonb) IS
+COMMENT ON FUNCTION timedb.rename_series IS
 'Gives a series another name or other labels (all of them; NULL leaves what is) and keeps its id and its points. Returns whether that changes anything. Another series that has both already is an error (23505).';
 
 -- Changing what does not identify it. Runs as timedb_definer, as all that writes.
@@ -55,5 +55,5 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'update_series_wrapper';
 
-COMMENT ON FUNCTION timedb.update_series(uuid, text, text) IS
+COMMENT ON FUNCTION timedb.update_series IS
 'Gives a series another description (an empty one is none) or another unit; NULL leaves what is. Returns whether that changes anything. The unit of a series that has points stays (55000): reads and uploads convert.';

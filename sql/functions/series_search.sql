@@ -20,7 +20,7 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'find_series_wrapper';
 
-COMMENT ON FUNCTION timedb.find_series(text, text, jsonb, text, integer, uuid) IS
+COMMENT ON FUNCTION timedb.find_series IS
 'The series with this name, with names that begin with prefix, with all of these labels, and with the text search somewhere in name or description in upper or lower case. At most max_series of them, in the order of (name, series_id); the next page begins after the last series of the one before.';
 
 CREATE FUNCTION timedb.count_series(
@@ -33,7 +33,7 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'count_series_wrapper';
 
-COMMENT ON FUNCTION timedb.count_series(text, text, jsonb, text) IS
+COMMENT ON FUNCTION timedb.count_series IS
 'How many series timedb.find_series() finds with the same arguments.';
 
 CREATE FUNCTION timedb.label_names() RETURNS TABLE (label text, series bigint)
@@ -42,7 +42,7 @@ BEGIN ATOMIC
     SELECT l.label, pg_catalog.count(*) FROM timedb.series_labels AS l WHERE timedb._is_anybody() GROUP BY l.label ORDER BY l.label;
 END;
 
-COMMENT ON FUNCTION timedb.label_names() IS 'The names of labels, and how many series have each.';
+COMMENT ON FUNCTION timedb.label_names IS 'The names of labels, and how many series have each.';
 
 -- Jumps from one value to the next in the index, so that a page costs what it holds. The index has the
 -- first 64 characters of values; where several begin alike, they are sorted out at the end.
@@ -104,5 +104,5 @@ BEGIN ATOMIC
     LIMIT label_values.max_values;
 END;
 
-COMMENT ON FUNCTION timedb.label_values(text, text, integer, text) IS
+COMMENT ON FUNCTION timedb.label_values IS
 'The values of a label that begin with prefix, and how many series have each. At most max_values of them, in order; the next page begins after the last value of the one before.';

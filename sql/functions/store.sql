@@ -3,13 +3,13 @@
 CREATE FUNCTION timedb.version() RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'version_wrapper';
-COMMENT ON FUNCTION timedb.version() IS 'The version of the loaded library.';
+COMMENT ON FUNCTION timedb.version IS 'The version of the loaded library.';
 
 -- What finds its work done by an earlier transaction calls this: locks of rows do the same by themselves.
 CREATE FUNCTION timedb._commit_as_writer() RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', '_commit_as_writer_wrapper';
-COMMENT ON FUNCTION timedb._commit_as_writer() IS
+COMMENT ON FUNCTION timedb._commit_as_writer IS
     'Has this transaction''s commit wait as if it had written: until the log is flushed and synchronous standbys have it. Private.';
 
 -- Definer (timedb_definer): callers have no right on timedb.settings. No row means required, so
@@ -22,7 +22,7 @@ AS $$
         SELECT FROM timedb.settings s WHERE s.name = 'auth_required' AND s.value = 'false'::pg_catalog.jsonb
     )
 $$;
-COMMENT ON FUNCTION timedb.auth_required() IS 'Whether an API key is required. False in an open store, where no key means the zero UUID''s tenant.';
+COMMENT ON FUNCTION timedb.auth_required IS 'Whether an API key is required. False in an open store, where no key means the zero UUID''s tenant.';
 
 -- Definer (timedb_keeper). An open store's writes belong to the zero tenant, which then exists.
 CREATE FUNCTION timedb.set_auth_required(required boolean) RETURNS void
@@ -52,5 +52,5 @@ BEGIN
         USING DETAIL = 'Whoever reaches the server without a key reads and writes the data of tenant 00000000-0000-0000-0000-000000000000.';
 END
 $$;
-COMMENT ON FUNCTION timedb.set_auth_required(boolean) IS
+COMMENT ON FUNCTION timedb.set_auth_required IS
     'Opens the store (false): no key then means the zero UUID''s tenant; or closes it again (true).';

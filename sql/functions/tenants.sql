@@ -26,5 +26,5 @@ BEGIN
     RETURN id;
 END
 $$;
-COMMENT ON FUNCTION timedb.create_tenant(text, uuid, boolean) IS
+COMMENT ON FUNCTION timedb.create_tenant IS
     'Creates a tenant and returns its id. Without tenant_id a new id is made; with if_not_exists an existing tenant is left as it is.';

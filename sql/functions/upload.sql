@@ -25,7 +25,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'upload_arrays_wrapper';
 
-COMMENT ON FUNCTION timedb.upload(timestamptz[], double precision[], text[], jsonb[], text[], text[], uuid[], integer[], timestamptz[], timestamptz, text, timestamptz, timestamptz, jsonb, uuid, text, boolean, timestamptz[]) IS
+COMMENT ON FUNCTION timedb.upload IS
 'Stores points as one batch, all or none. valid_time and value have one element a point. name (or series_id) has one element for all points, one a point, or, with series_index (counted from 1, one a point), one a series; labels and description go with name, unit with either: it is the unit of the values, which are converted to that of a series that exists. Series that do not exist are created. known_time defaults to now; known_times, one element a point, says when each value was known, null where known_time does. With a batch_id or an idempotency_key of the caller the same call can be made again: it writes nothing then and gives the same answer (replayed). skip_unchanged leaves out the points whose value is what a flat read as of its known_time gives already.';
 
 -- The same for clients that send packed columns: a tenth of the time of arrays.
@@ -45,5 +45,5 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'upload_packed_wrapper';
 
-COMMENT ON FUNCTION timedb._upload_packed(bytea, timestamptz, text, timestamptz, timestamptz, jsonb, uuid, text, boolean) IS
+COMMENT ON FUNCTION timedb._upload_packed IS
 'timedb.upload() for the HTTP server: the points as packed columns.';

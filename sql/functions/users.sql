@@ -7,7 +7,7 @@ CREATE FUNCTION timedb._normal_email(email text) RETURNS text
 AS $$
     SELECT pg_catalog.lower(pg_catalog.btrim(_normal_email.email, E' \t\r\n'))
 $$;
-COMMENT ON FUNCTION timedb._normal_email(text) IS 'An email trimmed and in lower case. Private.';
+COMMENT ON FUNCTION timedb._normal_email IS 'An email trimmed and in lower case. Private.';
 
 -- Finds the one user that an administrator means, and locks its row until the transaction ends.
 CREATE FUNCTION timedb._find_user(email text, INOUT tenant_id uuid, OUT user_id uuid)
@@ -40,7 +40,7 @@ BEGIN
     tenant_id := candidate.tenant_id;
 END
 $$;
-COMMENT ON FUNCTION timedb._find_user(text, uuid) IS 'Finds a user by email, in one tenant or in all. Private.';
+COMMENT ON FUNCTION timedb._find_user IS 'Finds a user by email, in one tenant or in all. Private.';
 
 -- IN and OUT parameters share names, hence INOUT: the columns are user_id, tenant_id, email, api_key.
 CREATE FUNCTION timedb.create_user(OUT user_id uuid, INOUT tenant_id uuid, INOUT email text, OUT api_key text)
@@ -77,7 +77,7 @@ BEGIN
         NULL, NULL, 'key_created');
 END
 $$;
-COMMENT ON FUNCTION timedb.create_user(uuid, text) IS
+COMMENT ON FUNCTION timedb.create_user IS
     'Creates a user of a tenant and returns it with its API key. The key is shown this once: only its hash is stored.';
 
 CREATE FUNCTION timedb.list_users(tenant_id uuid DEFAULT NULL, include_inactive boolean DEFAULT true)
@@ -91,7 +91,7 @@ AS $$
       AND (u.active OR list_users.include_inactive)
     ORDER BY u.created_at DESC, u.user_id DESC
 $$;
-COMMENT ON FUNCTION timedb.list_users(uuid, boolean) IS
+COMMENT ON FUNCTION timedb.list_users IS
     'Users, newest first: of one tenant, or of all when tenant_id is NULL.';
 
 CREATE FUNCTION timedb._set_user_active(email text, tenant_id uuid, active boolean) RETURNS uuid
@@ -111,7 +111,7 @@ BEGIN
     RETURN holder.user_id;
 END
 $$;
-COMMENT ON FUNCTION timedb._set_user_active(text, uuid, boolean) IS 'Activates or deactivates a user. Private.';
+COMMENT ON FUNCTION timedb._set_user_active IS 'Activates or deactivates a user. Private.';
 
 CREATE FUNCTION timedb.activate_user(email text, tenant_id uuid DEFAULT NULL) RETURNS uuid
     LANGUAGE sql VOLATILE SECURITY DEFINER
@@ -119,7 +119,7 @@ CREATE FUNCTION timedb.activate_user(email text, tenant_id uuid DEFAULT NULL) RE
 AS $$
     SELECT timedb._set_user_active(activate_user.email, activate_user.tenant_id, true)
 $$;
-COMMENT ON FUNCTION timedb.activate_user(text, uuid) IS
+COMMENT ON FUNCTION timedb.activate_user IS
     'Lets a deactivated user''s keys work again and returns the user''s id. tenant_id is needed when the email stands in several tenants.';
 
 CREATE FUNCTION timedb.deactivate_user(email text, tenant_id uuid DEFAULT NULL) RETURNS uuid
@@ -128,5 +128,5 @@ CREATE FUNCTION timedb.deactivate_user(email text, tenant_id uuid DEFAULT NULL) 
 AS $$
     SELECT timedb._set_user_active(deactivate_user.email, deactivate_user.tenant_id, false)
 $$;
-COMMENT ON FUNCTION timedb.deactivate_user(text, uuid) IS
+COMMENT ON FUNCTION timedb.deactivate_user IS
     'Refuses every key of a user from the next statement on and returns the user''s id. tenant_id is needed when the email stands in several tenants.';

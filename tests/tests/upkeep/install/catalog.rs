@@ -124,6 +124,18 @@ async fn there_are_no_foreign_keys_triggers_or_sequences_and_every_table_is_dump
 }
 
 #[tokio::test]
+async fn no_function_is_overloaded() {
+    let db = Db::new().await;
+    let client = db.connect(Role::Superuser).await;
+    none(
+        &client,
+        "SELECT proname::text FROM pg_proc WHERE pronamespace = 'timedb'::regnamespace
+         GROUP BY proname HAVING count(*) > 1",
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn functions_are_closed_to_the_public_and_privileged_ones_are_bounded() {
     let db = Db::new().await;
     let client = db.connect(Role::Superuser).await;
