@@ -72,7 +72,7 @@ impl Recorder {
             .await;
         let password = config.get_password().expect("the URI has a password");
         recorder.give_password(password).await;
-        let start = recorder.answer("").await;
+        let start = recorder.answer().await;
         assert_eq!(start.code, None, "{}", start.text());
         recorder
     }
@@ -107,15 +107,44 @@ impl Recorder {
     /// Sends a string of statements and returns all that comes back. A COPY from the client is given
     /// `copied`.
     pub async fn tell(&mut self, statements: &str, copied: &str) -> Recorded {
-        self.send(|buffer| frontend::query(statements, buffer))
-            .await;
-        self.answer(copied).await
+        self.tell_all([(statements, copied)])
+            .await
+            .pop()
+            .expect("an answer each")
     }
 
-    async fn answer(&mut self, copied: &str) -> Recorded {
+    /// Sends several strings of statements, each with what its COPY is given, without waiting in between, and returns
+    /// all that comes back to each.
+    pub async fn tell_all<'a>(
+        &mut self,
+        statements: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Vec<Recorded> {
+        let mut told = 0;
+        let mut messages = BytesMut::new();
+        for (statements, copied) in statements {
+            frontend::query(statements, &mut messages).expect("a message");
+            // Where no COPY waits for it, the server passes over it.
+            let data = frontend::CopyData::new(copied.as_bytes()).expect("a message");
+            data.write(&mut messages);
+            frontend::copy_done(&mut messages);
+            told += 1;
+        }
+        self.send(|buffer| {
+            *buffer = messages;
+            Ok(())
+        })
+        .await;
+        let mut answers = Vec::new();
+        for _ in 0..told {
+            answers.push(self.answer().await);
+        }
+        answers
+    }
+
+    async fn answer(&mut self) -> Recorded {
         let mut recorded = Recorded::default();
         loop {
-            let part = self.part(copied).await;
+            let part = self.part().await;
             let end = part.bytes.first() == Some(&b'Z');
             recorded.extend(part);
             if end {
@@ -125,17 +154,8 @@ impl Recorder {
     }
 
     /// One message.
-    async fn part(&mut self, copied: &str) -> Recorded {
+    async fn part(&mut self) -> Recorded {
         let (kind, body) = self.message().await;
-        if kind == b'G' {
-            let data = copied.as_bytes().to_vec();
-            self.send(|buffer| {
-                frontend::CopyData::new(&data[..])?.write(buffer);
-                frontend::copy_done(buffer);
-                Ok(())
-            })
-            .await;
-        }
         let mut recorded = Recorded {
             rows: usize::from(matches!(kind, b'D' | b'd')),
             ..Recorded::default()

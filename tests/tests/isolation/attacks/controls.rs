@@ -3,13 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use timedb_tests::{Db, Recorder, Role};
+
 use super::scripts::{COLUMNS, OTHERS, READS, attacks};
 use super::siege::{Attacker, Siege, TENANTS};
 use super::store::{Relation, Store};
 
 /// The relations that tenants may read, by right of the catalog.
 async fn readable(store: &Store) -> Vec<Relation> {
-    let superuser = store.db.connect(timedb_tests::Role::Superuser).await;
+    let superuser = store.db.connect(Role::Superuser).await;
     let mut readable = Vec::new();
     for relation in store.relations().await {
         let query = "SELECT has_table_privilege('timedb_user', $1, 'SELECT')";
@@ -50,10 +52,54 @@ async fn every_way_to_see_rows_shows_a_tenant_its_own() {
     assert_eq!(blind, Vec::<String>::new(), "these show nothing to anybody");
 }
 
+#[tokio::test]
+async fn each_of_many_answers_belongs_to_its_statement() {
+    let db = Db::new().await;
+    let mut recorder = Recorder::connect(&db.dsn(Role::User)).await;
+    let told = recorder
+        .tell_all([
+            ("BEGIN", ""),
+            ("CREATE TEMP TABLE t (x text); SELECT 'one'", ""),
+            ("COPY t FROM STDIN", "two\n"),
+            ("", "three\n"),
+            ("COPY t TO STDOUT", "four\n"),
+            ("COPY nothing FROM STDIN", "five\n"),
+            ("SELECT 'six'", ""),
+            ("ROLLBACK", ""),
+            ("SELECT 'seven'; SELECT 'eight'", "nine\n"),
+        ])
+        .await;
+    let aborted = Some("25P02");
+    let missing = Some("42P01");
+    let expected: [(&[&str], Option<&str>); 9] = [
+        (&[], None),
+        (&["one"], None),
+        (&[], None),
+        (&[], None),
+        (&["two"], None),
+        (&[], missing),
+        (&[], aborted),
+        (&[], None),
+        (&["seven", "eight"], None),
+    ];
+    assert_eq!(told.len(), expected.len());
+    let words = [
+        "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+    ];
+    for (told, (said, code)) in told.iter().zip(expected) {
+        assert_eq!(told.code.as_deref(), code, "{}", told.text());
+        for word in words {
+            let heard = told.text().contains(word);
+            assert_eq!(heard, said.contains(&word), "{word}: {}", told.text());
+        }
+        assert_eq!(told.rows, said.len(), "{}", told.text());
+    }
+}
+
 /// A store that a superuser has weakened by this statement.
 async fn weakened(statement: &str) -> Store {
     let store = Store::new().await;
-    let superuser = store.db.connect(timedb_tests::Role::Superuser).await;
+    let superuser = store.db.connect(Role::Superuser).await;
     superuser.batch_execute(statement).await.unwrap();
     store
 }

@@ -96,6 +96,25 @@ pub struct Siege<'a> {
     found: Vec<String>,
 }
 
+/// Prints how many cases ran in sieges that have ended, and fails if anything was found or too little was tried.
+pub fn hold(ended: impl IntoIterator<Item = (usize, Vec<String>)>, what: &str, at_least: usize) {
+    let (cases, found): (Vec<usize>, Vec<_>) = ended.into_iter().unzip();
+    let (cases, found) = (cases.iter().sum::<usize>(), found.concat());
+    // Not with println, which the test harness keeps to itself.
+    drop(writeln!(
+        std::io::stderr(),
+        "attacks: {what}: {cases} cases, {} leaks",
+        found.len()
+    ));
+    assert!(
+        found.is_empty(),
+        "{} of {cases} cases; the first ones:\n{}",
+        found.len(),
+        found[..found.len().min(12)].join("\n\n")
+    );
+    assert!(cases >= at_least, "{cases} cases, {at_least} were expected");
+}
+
 /// After so many cases the tables are looked at.
 const CASES_BETWEEN_LOOKS: usize = 40;
 
@@ -148,9 +167,12 @@ impl<'a> Siege<'a> {
             };
             attack.script.iter().map(fill).collect()
         };
-        let of_a = self
-            .play(attacker, &script(|probe| &probe.of_a), attack)
-            .await;
+        let mut scripts = vec![script(|probe| &probe.of_a)];
+        if attack.compared && !typed.is_empty() {
+            scripts.push(script(|probe| &probe.random));
+        }
+        let mut answers = self.play(attacker, &scripts, attack).await.into_iter();
+        let of_a = answers.next().expect("an answer each");
         let heard = without_typed(&of_a.bytes, &typed, |probe| &probe.of_a);
         let canaries = self.store.canaries_in(&heard);
         if !canaries.is_empty() {
@@ -159,10 +181,7 @@ impl<'a> Siege<'a> {
                 String::from_utf8_lossy(&heard[..heard.len().min(1500)])
             ));
         }
-        if attack.compared && !typed.is_empty() {
-            let random = self
-                .play(attacker, &script(|probe| &probe.random), attack)
-                .await;
+        if let Some(random) = answers.next() {
             let heard = without_cursors(&without_ids(&heard));
             let heard_of_nobody = without_typed(&random.bytes, &typed, |probe| &probe.random);
             let heard_of_nobody = without_cursors(&without_ids(&heard_of_nobody));
@@ -193,25 +212,28 @@ impl<'a> Siege<'a> {
         (self.cases, self.found)
     }
 
-    /// Ends, prints how many cases ran, and fails if anything was found or too little was tried.
+    /// Ends and holds.
     pub async fn hold(self, what: &str, at_least: usize) {
-        let (cases, found) = self.end().await;
-        // Not with println, which the test harness keeps to itself.
-        drop(writeln!(
-            std::io::stderr(),
-            "attacks: {what}: {cases} cases, {} leaks",
-            found.len()
-        ));
-        assert!(
-            found.is_empty(),
-            "{} of {cases} cases; the first ones:\n{}",
-            found.len(),
-            found[..found.len().min(12)].join("\n\n")
-        );
-        assert!(cases >= at_least, "{cases} cases, {at_least} were expected");
+        hold([self.end().await], what, at_least);
     }
 
-    async fn play(&mut self, attacker: Attacker, script: &[String], attack: &Attack) -> Recorded {
+    /// Runs scripts one after the other, each in a transaction and a session that is as new.
+    async fn play(
+        &mut self,
+        attacker: Attacker,
+        scripts: &[Vec<String>],
+        attack: &Attack,
+    ) -> Vec<Recorded> {
+        let uses_lair = |script: &&Vec<String>| script.iter().any(|line| line.contains("lair."));
+        if scripts.len() > 1 && scripts.iter().any(|script| uses_lair(&script)) {
+            // It is cleared after each of them.
+            let mut answers = Vec::new();
+            for script in scripts {
+                let script = std::slice::from_ref(script);
+                answers.extend(Box::pin(self.play(attacker, script, attack)).await);
+            }
+            return answers;
+        }
         let store = self.store;
         let recorder = match self.recorders.entry(attacker) {
             Entry::Occupied(connected) => connected.into_mut(),
@@ -236,22 +258,36 @@ impl<'a> Siege<'a> {
             }
             _ => vec!["BEGIN".to_owned()],
         };
-        for line in ["ROLLBACK", "RESET SESSION AUTHORIZATION", "DISCARD ALL"] {
-            recorder.tell(line, "").await;
+        // All at once: waiting for each answer takes longer than most of them.
+        let mut lines = Vec::new();
+        for script in scripts {
+            let fresh = ["ROLLBACK", "RESET SESSION AUTHORIZATION", "DISCARD ALL"].into_iter();
+            lines.extend(fresh.map(|line| (line, "")));
+            lines.extend(beginning.iter().map(|line| (line.as_str(), "")));
+            lines.extend(script.iter().map(|line| (line.as_str(), "\n")));
+            lines.push((ending, ""));
         }
-        for line in &beginning {
-            let begun = recorder.tell(line, "").await;
-            assert_eq!(begun.code, None, "{line}: {}", begun.text());
+        let mut told = recorder.tell_all(lines).await.into_iter();
+        let mut answers = Vec::new();
+        for script in scripts {
+            let mut next = || told.next().expect("an answer each");
+            // What was left of another attack may be nothing, which is a warning.
+            (0..3).for_each(|_| drop(next()));
+            for line in &beginning {
+                let begun = next();
+                assert_eq!(begun.code, None, "{line}: {}", begun.text());
+            }
+            let mut recorded = Recorded::default();
+            for _ in script {
+                recorded.extend(next());
+            }
+            next();
+            answers.push(recorded);
         }
-        let mut recorded = Recorded::default();
-        for line in script {
-            recorded.extend(recorder.tell(line, "\n").await);
-        }
-        recorder.tell(ending, "").await;
-        if script.iter().any(|line| line.contains("lair.")) {
+        if scripts.iter().any(|script| uses_lair(&script)) {
             self.clear_lair().await;
         }
-        recorded
+        answers
     }
 
     /// Drops what an attack left in the one schema that it may create in.

@@ -7,7 +7,7 @@ use super::store::relations;
 
 /// A line a table with a hash of its rows (but not of this tenant's), and one of the catalog.
 pub async fn fingerprint(superuser: &Client, without: Option<Uuid>) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut queries = vec![CATALOG.to_owned()];
     for relation in relations(superuser).await {
         if relation.is_view {
             continue;
@@ -22,9 +22,11 @@ pub async fn fingerprint(superuser: &Client, without: Option<Uuid>) -> Vec<Strin
             relation.name,
             relation.sql()
         );
-        lines.push(superuser.query_one(&query, &[]).await.unwrap().get(0));
+        queries.push(query);
     }
-    lines.push(superuser.query_one(CATALOG, &[]).await.unwrap().get(0));
+    let rows = superuser.query(&queries.join(" UNION ALL "), &[]).await;
+    let mut lines: Vec<String> = rows.unwrap().iter().map(|row| row.get(0)).collect();
+    lines.sort();
     lines
 }
 
