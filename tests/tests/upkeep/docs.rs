@@ -5,7 +5,7 @@
 mod block;
 mod session;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use block::{Block, Kind, blocks};
@@ -30,6 +30,7 @@ fn documents() -> Vec<String> {
     for known in [
         "README.md",
         "docs/sql_api.md",
+        "docs/administration.md",
         "docs/http_api.md",
         "docs/cli.md",
     ] {
@@ -166,14 +167,43 @@ fn links_lead_somewhere() {
             };
             let full = Config::get().root.join(&file);
             let anchored = anchor.is_empty()
-                || std::fs::read_to_string(&full)
-                    .is_ok_and(|text| block::anchors(&text).contains(&anchor.to_owned()));
+                || std::fs::read_to_string(&full).is_ok_and(|text| {
+                    block::headings(&text)
+                        .iter()
+                        .any(|(_, found)| found == anchor)
+                });
             if !full.exists() || !anchored {
                 broken.push(format!("{document}: {target}"));
             }
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn contents_lists_are_complete_and_in_page_order() {
+    for document in documents() {
+        if Path::new(&document).parent() != Some(Path::new("docs")) {
+            continue;
+        }
+        let text = read(&document);
+        let before = text.split_once("\n## ").map_or("", |(before, _)| before);
+        let listed: Vec<&str> = before
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("- [")?.split_once("](#"))
+            .filter_map(|(_, anchor)| anchor.strip_suffix(')'))
+            .collect();
+        let mut headings = block::headings(&text);
+        headings.retain(|(level, _)| (2..=3).contains(level));
+        let headings: Vec<&str> = headings.iter().map(|(_, anchor)| &**anchor).collect();
+        assert_eq!(listed, headings, "{document}: contents, headings");
+        let distinct: HashSet<&&str> = headings.iter().collect();
+        assert_eq!(
+            distinct.len(),
+            headings.len(),
+            "{document}: a heading twice"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,11 +219,11 @@ async fn sql_reference_names_every_function_and_argument() {
         .await
         .expect("the functions are listed");
     assert!(functions.len() > 15, "{} functions", functions.len());
-    let text = read("docs/sql_api.md");
+    let text = read("docs/sql_api.md") + &read("docs/administration.md");
     for function in functions {
         let (name, arguments): (String, Vec<String>) = (function.get(0), function.get(1));
         let section = section(&text, &format!("### {name}("))
-            .unwrap_or_else(|| panic!("docs/sql_api.md has no section on {name}"));
+            .unwrap_or_else(|| panic!("neither reference has a section on {name}"));
         for argument in arguments {
             assert!(
                 section.contains(&argument),

@@ -53,7 +53,7 @@ pub fn blocks(name: &str, document: &str) -> Vec<Block> {
             "bash" => Some(Language::Bash),
             "sql" => Some(Language::Sql),
             "python" => Some(Language::Python),
-            "text" | "json" | "rust" | "toml" | "nginx" => None,
+            "text" | "json" | "rust" | "toml" | "nginx" | "mermaid" => None,
             other => panic!("{name}:{}: a block of {other:?}", number + 1),
         };
         let kind = match (comment, language) {
@@ -112,18 +112,24 @@ fn line_matches(pattern: &str, line: &str) -> bool {
     })
 }
 
-/// The names by which the headings of a document can be linked to.
-pub fn anchors(document: &str) -> Vec<String> {
-    let headings = document.lines().filter(|line| line.starts_with('#'));
-    headings
-        .map(|line| {
-            let title = line.trim_start_matches('#').trim().to_lowercase();
-            let kept = title
-                .chars()
-                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
-        })
-        .collect()
+/// The level of each heading of a document, and the name by which it can be linked to.
+pub fn headings(document: &str) -> Vec<(usize, String)> {
+    let mut in_block = false;
+    let mut found = Vec::new();
+    for line in document.lines() {
+        in_block ^= line.starts_with("```");
+        let level = line.chars().take_while(|&c| c == '#').count();
+        if in_block || level == 0 {
+            continue;
+        }
+        let title = line[level..].trim().to_lowercase();
+        let kept = title
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        let anchor = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
+        found.push((level, anchor));
+    }
+    found
 }
 
 #[cfg(test)]
@@ -136,6 +142,16 @@ mod tests {
         assert!(difference("a", " a").is_some());
         assert!(difference("a\nb", "a").is_some());
         assert!(difference("a ... c", "a b d").is_some());
+    }
+
+    #[test]
+    fn comments_in_blocks_are_no_headings() {
+        let found = headings("# A page\n```bash\n# not this\n```\n## read_flat(name, `unit`)\n");
+        let expected = [(1, "a-page"), (2, "read_flatname-unit")];
+        assert_eq!(
+            found,
+            expected.map(|(level, anchor)| (level, anchor.to_owned()))
+        );
     }
 
     #[test]
