@@ -1,12 +1,33 @@
-//! Instants as text and back: the formats that clients send, the one that they get. Microseconds since
-//! 1970-01-01T00:00:00Z, years 1 to 9999, naive means UTC. `number` has those that come as numbers.
+//! Instants as text and back: the formats that clients send, which speedate reads, and the one that they get.
+//! Microseconds since 1970-01-01T00:00:00Z, years 1 to 9999, naive means UTC. `number` has those that come as numbers.
 
 mod number;
 
 use std::fmt;
 
+use speedate::{
+    Date, DateTime, MicrosecondsPrecisionOverflowBehavior, ParseError, Time, TimeConfig,
+};
+use strum::EnumMessage;
+
 pub(crate) use number::{TimeUnit, from_number, is_number};
 
+/// As long as a date is.
+const DATE: usize = 10;
+/// As long as a date with the shortest time of day is.
+const SHORTEST_TIME: usize = 16;
+const MIDNIGHT: Time = Time {
+    hour: 0,
+    minute: 0,
+    second: 0,
+    microsecond: 0,
+    tz_offset: None,
+};
+/// More than six digits of a second are cut, not rounded.
+const CUT: TimeConfig = TimeConfig {
+    microseconds_precision_overflow_behavior: MicrosecondsPrecisionOverflowBehavior::Truncate,
+    unix_timestamp_offset: None,
+};
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 /// 0001-01-01T00:00:00Z.
@@ -24,7 +45,6 @@ impl fmt::Display for Malformed {
     }
 }
 
-const TOO_SHORT: Malformed = Malformed("input is too short");
 const EXTRA: Malformed = Malformed("unexpected extra characters at the end of the input");
 const RANGE: Malformed = Malformed("years 1 to 9999 are accepted");
 const INFINITE: Malformed = Malformed("infinity is not accepted");
@@ -54,7 +74,22 @@ pub(crate) fn parse_in_query(text: &str) -> Result<i64, Malformed> {
 }
 
 fn read(text: &str, space_is_plus: bool) -> Result<i64, Malformed> {
-    calendar(text.as_bytes(), space_is_plus).map_err(|malformed| {
+    let space = match space_is_plus {
+        true => memchr::memchr(
+            b' ',
+            text.as_bytes().get(SHORTEST_TIME..).unwrap_or_default(),
+        ),
+        false => None,
+    };
+    let found = match space {
+        None => calendar(text.as_bytes()),
+        Some(at) => {
+            let mut bytes = text.as_bytes().to_vec();
+            bytes[SHORTEST_TIME + at] = b'+';
+            calendar(&bytes)
+        }
+    };
+    found.map_err(|malformed| {
         if is_number(text) {
             DIGITS
         } else if names_infinity(text) {
@@ -81,140 +116,81 @@ fn in_range(micros: i64) -> Result<i64, Malformed> {
 }
 
 /// `YYYY-MM-DD`, optionally followed by a separator, a time of day and an offset.
-fn calendar(bytes: &[u8], space_is_plus: bool) -> Result<i64, Malformed> {
-    if bytes.len() < 10 {
-        return Err(TOO_SHORT);
-    }
-    let year = number(&bytes[..4]).ok_or(Malformed("invalid character in year"))?;
-    let month = number(&bytes[5..7]).ok_or(Malformed("invalid character in month"))?;
-    let day = number(&bytes[8..10]).ok_or(Malformed("invalid character in day"))?;
-    if bytes[4] != b'-' || bytes[7] != b'-' {
-        return Err(Malformed("invalid date separator, expected `-`"));
-    }
-    if year == 0 {
+fn calendar(bytes: &[u8]) -> Result<i64, Malformed> {
+    let (rest, hours) = match bytes {
+        // An offset of whole hours, as PostgreSQL writes it.
+        [
+            rest @ ..,
+            sign @ (b'+' | b'-'),
+            tens @ b'0'..=b'9',
+            ones @ b'0'..=b'9',
+        ] if rest.len() >= SHORTEST_TIME => {
+            let hours = i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
+            (rest, Some(if *sign == b'-' { -hours } else { hours }))
+        }
+        _ => (bytes, None),
+    };
+    let found = match rest.len() {
+        0..=DATE => Date::parse_bytes_rfc3339(rest).map(|date| DateTime {
+            date,
+            time: MIDNIGHT,
+        }),
+        _ => DateTime::parse_bytes_rfc3339_with_config(rest, &CUT),
+    };
+    let found = found.map_err(|error| malformed(&error, bytes))?;
+    if found.date.year == 0 {
         return Err(RANGE);
     }
-    if !(1..=12).contains(&month) {
-        return Err(Malformed("month value is outside expected range of 1-12"));
-    }
-    if day == 0 || day > days_in_month(year, month) {
-        return Err(Malformed("day value is outside expected range"));
-    }
-    let midnight = days_from_civil(year, month, day) * MICROS_PER_DAY;
-    let rest = match bytes.get(10) {
-        None => return Ok(midnight),
-        Some(b'T' | b't' | b' ' | b'_') => &bytes[11..],
-        Some(_) if bytes[10..].iter().all(u8::is_ascii_digit) => return Err(EXTRA),
-        Some(_) => {
-            return Err(Malformed(
-                "invalid datetime separator, expected `T`, `t`, `_` or space",
-            ));
-        }
+    let seconds = found.timestamp_tz();
+    let seconds = match (hours, found.time.tz_offset) {
+        // U+2212 is no sign of an offset.
+        (None, _) if bytes.is_ascii() => seconds,
+        (Some(hours @ -23..=23), None) => seconds - hours * 3600,
+        (Some(_), None) => return Err(ZONE),
+        _ => return Err(EXTRA),
     };
-    let (time_of_day, rest) = clock(rest)?;
-    in_range(midnight + time_of_day - offset(rest, space_is_plus)?)
+    in_range(seconds * MICROS_PER_SECOND + i64::from(found.time.microsecond))
 }
 
 /// Reads a time of day, in microseconds since midnight.
 pub(crate) fn time_of_day(text: &str) -> Result<i64, Malformed> {
-    match clock(text.trim().as_bytes())? {
-        (micros, []) => Ok(micros),
-        _ => Err(EXTRA),
-    }
-}
-
-/// `HH:MM[:SS[.fraction]]`; gives the microseconds since midnight and what follows.
-fn clock(bytes: &[u8]) -> Result<(i64, &[u8]), Malformed> {
-    if bytes.len() < 5 {
-        return Err(TOO_SHORT);
-    }
-    let hour = number(&bytes[..2]).ok_or(Malformed("invalid character in hour"))?;
-    let minute = number(&bytes[3..5]).ok_or(Malformed("invalid character in minute"))?;
-    if bytes[2] != b':' {
-        return Err(Malformed("invalid time separator, expected `:`"));
-    }
-    if hour > 23 {
-        return Err(Malformed("hour value is outside expected range of 0-23"));
-    }
-    if minute > 59 {
-        return Err(Malformed("minute value is outside expected range of 0-59"));
-    }
-    let mut micros = (hour * 3600 + minute * 60) * MICROS_PER_SECOND;
-    let mut rest = &bytes[5..];
-    if let [b':', after @ ..] = rest {
-        let second = after
-            .get(..2)
-            .and_then(number)
-            .ok_or(Malformed("invalid character in second"))?;
-        if second > 59 {
-            return Err(Malformed("second value is outside expected range of 0-59"));
+    let bytes = text.trim().as_bytes();
+    match Time::parse_bytes_with_config(bytes, &CUT) {
+        Ok(time) if time.tz_offset.is_none() => {
+            Ok(i64::from(time.total_seconds()) * MICROS_PER_SECOND + i64::from(time.microsecond))
         }
-        micros += second * MICROS_PER_SECOND;
-        rest = &after[2..];
-        if let [b'.' | b',', after @ ..] = rest {
-            let digits = after.iter().take_while(|b| b.is_ascii_digit()).count();
-            if digits == 0 {
-                return Err(Malformed("second fraction value is missing"));
-            }
-            // More than six digits are cut, not rounded.
-            let mut unit = MICROS_PER_SECOND / 10;
-            for digit in &after[..digits.min(6)] {
-                micros += i64::from(digit - b'0') * unit;
-                unit /= 10;
-            }
-            rest = &after[digits..];
+        Ok(_) => Err(EXTRA),
+        Err(error) => match malformed(&error, bytes) {
+            ZONE => Err(EXTRA),
+            other => Err(other),
+        },
+    }
+}
+
+/// What speedate finds wrong with a text, in the words of this API.
+fn malformed(error: &ParseError, bytes: &[u8]) -> Malformed {
+    let digits = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
+    match error {
+        ParseError::InvalidCharTzSign | ParseError::ExtraCharacters => EXTRA,
+        ParseError::InvalidCharTzHour
+        | ParseError::InvalidCharTzMinute
+        | ParseError::OutOfRangeTzMinute
+        | ParseError::OutOfRangeTz => match bytes.is_ascii() {
+            true => ZONE,
+            false => EXTRA,
+        },
+        ParseError::InvalidCharDateTimeSep if digits(&bytes[DATE..]) => EXTRA,
+        // Digits are looked at before what stands between them.
+        ParseError::InvalidCharDateSep if !digits(&bytes[5..7]) => {
+            Malformed("invalid character in month")
         }
+        ParseError::InvalidCharDateSep if !digits(&bytes[8..10]) => {
+            Malformed("invalid character in day")
+        }
+        ParseError::SecondFractionMissing => Malformed("second fraction value is missing"),
+        // Those are pydantic's words, which come from there.
+        other => Malformed(other.get_documentation().unwrap_or("it is malformed")),
     }
-    Ok((micros, rest))
-}
-
-/// `Z`, `+HH`, `+HHMM`, `+HH:MM` or nothing, in microseconds east of UTC.
-fn offset(bytes: &[u8], space_is_plus: bool) -> Result<i64, Malformed> {
-    let (sign, digits) = match bytes {
-        [] | [b'Z' | b'z'] => return Ok(0),
-        [b'+', rest @ ..] => (1, rest),
-        [b'-', rest @ ..] => (-1, rest),
-        [b' ', rest @ ..] if space_is_plus => (1, rest),
-        _ => return Err(EXTRA),
-    };
-    let (hours, minutes) = match digits {
-        [_, _] => (digits, &b"00"[..]),
-        [_, _, _, _] => digits.split_at(2),
-        [_, _, b':', _, _] => (&digits[..2], &digits[3..]),
-        _ => return Err(ZONE),
-    };
-    let (hours, minutes) = number(hours).zip(number(minutes)).ok_or(ZONE)?;
-    if hours > 23 || minutes > 59 {
-        return Err(ZONE);
-    }
-    Ok(sign * (hours * 3600 + minutes * 60) * MICROS_PER_SECOND)
-}
-
-fn number(digits: &[u8]) -> Option<i64> {
-    digits.iter().try_fold(0, |sum, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        (digit < 10).then(|| sum * 10 + i64::from(digit))
-    })
-}
-
-fn days_in_month(year: i64, month: i64) -> i64 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days since 1970-01-01 of a date in the Gregorian calendar (Hinnant's algorithm: years begin in March).
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let month_from_march = (month + 9) % 12;
-    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }
 
 /// The date of a number of days since 1970-01-01.
@@ -422,6 +398,53 @@ mod tests {
         }
         assert_eq!(parse("infinity"), Err(INFINITE));
         assert_eq!(parse("-Infinity"), Err(INFINITE));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_text_is_told() {
+        for (text, told) in [
+            ("2025-1-1", "input is too short"),
+            ("2025-01-01T12", "input is too short"),
+            ("soon and not later", "invalid character in year"),
+            ("20250101T000000Z", "invalid character in day"),
+            ("2025/01/01", "invalid date separator, expected `-`"),
+            (
+                "2025-13-01",
+                "month value is outside expected range of 1-12",
+            ),
+            ("2025-02-29", "day value is outside expected range"),
+            (
+                "2025-01-01x12:00",
+                "invalid datetime separator, expected `T`, `t`, `_` or space",
+            ),
+            (
+                "2025-01-01T24:00",
+                "hour value is outside expected range of 0-23",
+            ),
+            ("2025-01-01T00:00:00.Z", "second fraction value is missing"),
+            ("2025-01-01T00:00+24", "invalid timezone offset"),
+            ("2025-01-01T00:00+2", "invalid timezone offset"),
+            (
+                "2025-01-01T00:00Z+02",
+                "unexpected extra characters at the end of the input",
+            ),
+            (
+                "2025-01-01T00:00\u{2212}02:00",
+                "unexpected extra characters at the end of the input",
+            ),
+            (
+                "2025-01-0112",
+                "unexpected extra characters at the end of the input",
+            ),
+        ] {
+            assert_eq!(parse(text).unwrap_err().to_string(), told, "{text}");
+        }
+        let of_day = |text| time_of_day(text).map_err(|malformed| malformed.to_string());
+        assert_eq!(of_day(" 12:00:00.5 "), Ok(43_200_500_000));
+        let extra = "unexpected extra characters at the end of the input";
+        for text in ["12:00Z", "12:00+02:00", "12:00+"] {
+            assert_eq!(of_day(text), Err(extra.to_owned()), "{text}");
+        }
     }
 
     #[test]
