@@ -10,7 +10,6 @@ mod fields;
 mod pieces;
 mod receive;
 mod scalar;
-mod scan;
 mod series;
 mod slow;
 mod unknown;

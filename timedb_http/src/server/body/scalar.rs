@@ -14,19 +14,12 @@ use crate::server::instant::{self, Malformed, TimeUnit};
 pub(crate) enum Scalar<'a> {
     Null,
     Bool(bool),
-    Number(Number<'a>),
+    /// As it stands: a float may have lost some of its digits.
+    Number(&'a str),
     Text(Cow<'a, str>),
     Composite,
     /// A string with half a surrogate pair: JSON by its grammar, but no text.
     Unreadable,
-}
-
-/// A number with its digits, of which a float may have lost some.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Number<'a> {
-    pub text: &'a str,
-    /// Infinite where it is beyond every float.
-    pub value: f64,
 }
 
 /// What is wrong with a value, in pydantic's words; where it stands is the reader's to add.
@@ -108,10 +101,7 @@ impl<'a> Scalar<'a> {
             Some(b't') => Self::Bool(true),
             Some(b'f') => Self::Bool(false),
             Some(b'[' | b'{') => Self::Composite,
-            _ => Self::Number(Number {
-                text,
-                value: text.parse().unwrap_or(f64::INFINITY),
-            }),
+            _ => Self::Number(text),
         }
     }
 
@@ -119,7 +109,8 @@ impl<'a> Scalar<'a> {
     pub(crate) fn number(&self) -> Result<Option<f64>, Problem> {
         let number = match self {
             Self::Null => return Ok(None),
-            Self::Number(number) => number.value,
+            // Infinite where it is beyond every float.
+            Self::Number(text) => text.parse().unwrap_or(f64::INFINITY),
             Self::Text(text) => text.trim().parse().map_err(|_| {
                 Problem::new(
                     "float_parsing",
@@ -141,8 +132,8 @@ impl<'a> Scalar<'a> {
     pub(crate) fn instant(&self, unit: Option<TimeUnit>) -> Result<i64, Problem> {
         match (self, unit) {
             (Self::Text(text), _) => instant::parse(text).map_err(Problem::instant),
-            (Self::Number(number), Some(unit)) => instant::from_number(number.text, unit)
-                .unwrap_or_else(|| instant::parse(number.text))
+            (Self::Number(text), Some(unit)) => instant::from_number(text, unit)
+                .unwrap_or_else(|| instant::parse(text))
                 .map_err(Problem::instant),
             (Self::Number(_), None) => Err(Problem::new(
                 "datetime_type",
