@@ -18,23 +18,44 @@ use_postgres
 use_state
 take_lock test
 
+parts=() part_start=$SECONDS
+# took PART: notes how long it took, from the end of the part before it.
+took() {
+    local seconds=$((SECONDS - part_start))
+    parts+=("$(printf '%3d:%02d  %s' $((seconds / 60)) $((seconds % 60)) "$1")")
+    part_start=$SECONDS
+}
+tell_times() {
+    if ((${#parts[@]})); then
+        took "the rest"
+        say "How long it took, $((SECONDS / 60)) minutes and $((SECONDS % 60)) seconds in all"
+        printf '    %s\n' "${parts[@]}"
+    fi
+}
+trap tell_times EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
 if (($# == 0)); then
     "$ROOT/scripts/lint.sh"
+    took "format and lints"
     "$ROOT/scripts/doc.sh"
+    took "documentation"
     say "Testing the crates that need no server"
     cargo test --quiet -p timedb_segment -p timedb_units -p timedb_calendar -p timedb_key -p timedb_rules -p timedb_wire -p timedb_http
+    took "crates that need no server"
 fi
 
 build_extension
+took "building the extension"
 build_binary
+took "building the binary"
 use_tree
 install_into_tree "$PACKAGE"
 use_python
 if [[ " $* " != *" --test "* || " $* " == *" upkeep "* ]]; then use_judges; fi
 
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-trap 'cluster_remove test' EXIT
+trap 'cluster_remove test; tell_times' EXIT
 cluster_remove test
 # A library that let Rust's backtraces into its errors would do so here.
 export RUST_BACKTRACE=1
@@ -46,6 +67,8 @@ export TIMEDB_TEST_ADMIN_DSN=$CLUSTER_ADMIN_DSN
 export TIMEDB_TEST_PG_BIN=$TREE_BIN
 export TIMEDB_TEST_ROOT=$ROOT
 export RUST_BACKTRACE=0
+# They wait, for servers and locks and timeouts, more than they reckon.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 2))}
 say "Running the behaviour tests"
 leaked_keys=$ROOT/tests/leaked_keys.py
 crashes=$ROOT/tests/crashes.py
@@ -53,9 +76,22 @@ crashes=$ROOT/tests/crashes.py
 psql=("$TREE_BIN/psql" "$(cluster_dsn postgres postgres)")
 "$TIMEDB_TEST_PYTHON" "$leaked_keys" watch "$CLUSTER" "${psql[@]}" 9>&- &
 watcher=$!
-trap 'kill "$watcher"; cluster_remove test' EXIT
+trap 'kill "$watcher"; cluster_remove test; tell_times' EXIT
+took "starting the cluster"
 passed=1
-cargo test -p timedb_tests --no-fail-fast "$@" || passed=0
+if (($# == 0)); then
+    cargo test --quiet -p timedb_tests --no-run
+    took "building the tests"
+    cargo test -p timedb_tests --lib --bins || passed=0
+    for area in tests/tests/*/main.rs; do
+        area=$(basename "${area%/main.rs}")
+        cargo test -p timedb_tests --test "$area" || passed=0
+        took "area $area"
+    done
+else
+    cargo test -p timedb_tests --no-fail-fast "$@" || passed=0
+    took "tests"
+fi
 # Also when only a few tests ran, and when some failed: a crash is often what they failed for.
 say "Looking for crashes in the log"
 "$TIMEDB_TEST_PYTHON" "$crashes" "$CLUSTER/server.log" || passed=0
