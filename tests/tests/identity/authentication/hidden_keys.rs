@@ -1,10 +1,11 @@
 //! Keys stay out of everything that others may read: the database's log at its most talkative,
 //! pg_stat_activity, the server's own log.
 
-use super::copied_into_psql;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use timedb_tests::{Db, Role, Server, ThrowawayCluster, psql, run};
+
+use super::copied_into_psql;
 
 const TALKATIVE: [&str; 6] = [
     "log_statement = all",

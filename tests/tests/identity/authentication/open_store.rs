@@ -1,9 +1,10 @@
 //! The store without authentication: no key means the zero UUID's tenant, and nobody else's.
 
-use super::{administer, whoami};
 use timedb_tests::{Db, Role, authenticate, count, refusal, run, tenant_of, upload};
 use tokio_postgres::Client;
 use uuid::Uuid;
+
+use super::{administer, whoami};
 
 async fn set_auth_required(db: &Db, role: Role, required: bool) {
     administer(

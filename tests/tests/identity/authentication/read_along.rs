@@ -1,11 +1,12 @@
 //! Keys stay out of what other extensions write into PostgreSQL's log: pgaudit with parameters, auto_explain with
 //! whole plans, PostgreSQL's own print of its trees; as text, as bytes in hexadecimal, and as lists of numbers.
 
-use super::copied_into_psql;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use timedb_tests::{Server, ThrowawayCluster, cli, connect, refusal, run};
 use tokio_postgres::Client;
+
+use super::copied_into_psql;
 
 const EVERYTHING: [&str; 19] = [
     "shared_preload_libraries = 'pgaudit, auto_explain'",

@@ -1,9 +1,10 @@
 //! Every way to become tenant A without a key of tenant A, each tried on a fresh session, in which
 //! the library is not loaded yet. All of them end as nobody, or as the tenant of the key in hand.
 
-use super::{NOBODY, whoami};
 use timedb_tests::{Db, Role, authenticate, count, refusal, run, upload};
 use tokio_postgres::Client;
+
+use super::{NOBODY, whoami};
 
 /// A database in which tenant A has a series, a batch and values.
 pub async fn with_secret() -> Db {

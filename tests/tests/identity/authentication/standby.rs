@@ -8,8 +8,9 @@ mod server;
 use timedb_tests::{authenticate, connect, count, refusal, run, upload};
 use tokio_postgres::Client;
 
-use super::{NOBODY, whoami};
 use pair::Pair;
+
+use super::{NOBODY, whoami};
 
 /// Statements that only read, and how many rows the tenant with two values gets.
 const READS: &[(&str, i64)] = &[

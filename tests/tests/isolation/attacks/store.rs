@@ -1,10 +1,11 @@
 //! The database under attack: tenant A, whose every value is a canary, and tenant B with data of the
 //! same shape. What A owns is read from the tables, so a new table's values are canaries too.
 
-use super::canaries::{DAY, NUMBER, Probe, WORD, canaries, probes};
 use aho_corasick::AhoCorasick;
 use timedb_tests::{Db, Role, Tenant};
 use tokio_postgres::Client;
+
+use super::canaries::{DAY, NUMBER, Probe, WORD, canaries, probes};
 
 /// So many series that PostgreSQL keeps statistics of their names, and no more: a batch's list of them has to
 /// stay a word that text search takes.

@@ -1,8 +1,9 @@
 //! Reads that are given up before their end leave nothing behind, however many there are.
 
-use super::store::{backend, fill, rows};
 use timedb_tests::Db;
 use tokio_postgres::Client;
+
+use super::store::{backend, fill, rows};
 
 /// Memory of a session's process that is its own, in bytes.
 fn private_memory(process: i32) -> u64 {

@@ -1,9 +1,10 @@
 //! Between two fetches of a read its caller does whatever SQL offers: the read gives the same rows, or ends with an
 //! error, and the session lives on.
 
-use super::store::{READS, backend, fill, rows, session};
 use timedb_tests::{Db, authenticate, refusal};
 use tokio_postgres::Client;
+
+use super::store::{READS, backend, fill, rows, session};
 
 /// What is done between any two fetches: it names all that the session has, and what it might have.
 async fn meddle(client: &Client, round: usize) {

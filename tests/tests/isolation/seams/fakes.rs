@@ -1,7 +1,8 @@
 //! Objects of others under the library's names, in a database where the library is loaded and its extension is not.
 
-use super::store::{backend, rows};
 use timedb_tests::{Db, Role};
+
+use super::store::{backend, rows};
 
 /// The arguments of a read as the extension declares them.
 const ARGUMENTS: &str = "mode text, series_id uuid[], name text, labels jsonb, start_valid timestamptz,

@@ -1,7 +1,8 @@
 //! The locks that tell who is writing are seen in pg_locks, and cannot be taken, released or waited for by SQL.
 
-use super::store::{fill, rows};
 use timedb_tests::{Db, refusal, upload};
+
+use super::store::{fill, rows};
 
 const OURS: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid > 2 AND pid = pg_backend_pid()";
 

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::store::{READS, backend, fill, rows};
 use timedb_tests::{Db, Role, login};
 use tokio_postgres::Client;
+
+use super::store::{READS, backend, fill, rows};
 
 /// What a column becomes. Most conversions do not exist, so that the values are made up.
 const OTHERS: &[(&str, &str)] = &[

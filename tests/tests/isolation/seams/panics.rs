@@ -1,7 +1,8 @@
 //! What a client learns of a panic: one fixed sentence, and the session lives on.
 
-use super::store::{backend, rows};
 use timedb_tests::{Db, Role};
+
+use super::store::{backend, rows};
 
 #[tokio::test]
 async fn a_panic_is_one_fixed_sentence_for_the_client() {
