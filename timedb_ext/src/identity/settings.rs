@@ -6,11 +6,10 @@
 
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::options::{self, Span};
-use pgrx::pg_sys;
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, pg_sys};
 use std::cell::Cell;
-use std::ffi::{CStr, c_char, c_int, c_void};
-use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const TENANT: &CStr = c"timedb.tenant_id";
 const USER: &CStr = c"timedb.user_id";
@@ -21,11 +20,14 @@ const ACCESS: &CStr = c"timedb.access";
 /// names before.
 static DEFINING: AtomicBool = AtomicBool::new(false);
 
-// Where PostgreSQL keeps the texts. The parsed values below are what counts.
-static TENANT_TEXT: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
-static USER_TEXT: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
-static KEY_TEXT: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
-static ACCESS_TEXT: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+type Text = GucSetting<Option<CString>>;
+
+// Where PostgreSQL keeps the texts. The parsed values below are what counts. The empty text is also what RESET and
+// DISCARD ALL go back to.
+static TENANT_TEXT: Text = Text::new(Some(c""));
+static USER_TEXT: Text = Text::new(Some(c""));
+static KEY_TEXT: Text = Text::new(Some(c""));
+static ACCESS_TEXT: Text = Text::new(Some(c""));
 
 thread_local! {
     // Parsed by the assign hooks, so that policies pay nanoseconds for the tenant.
@@ -133,34 +135,33 @@ pub fn set(who: Identity, span: Span) -> Result<()> {
 /// Defines the variables; called once, when the library is loaded.
 pub fn define() {
     DEFINING.store(true, Ordering::Relaxed);
-    let uuid = check_uuid as CheckHook;
     define_one(
         TENANT,
         c"The authenticated tenant.",
         &TENANT_TEXT,
-        uuid,
-        assign_tenant,
+        Some(check_uuid),
+        Some(assign_tenant),
     );
     define_one(
         USER,
         c"The authenticated user.",
         &USER_TEXT,
-        uuid,
-        assign_user,
+        Some(check_uuid),
+        Some(assign_user),
     );
     define_one(
         KEY,
         c"The key that authenticated.",
         &KEY_TEXT,
-        uuid,
-        assign_key,
+        Some(check_uuid),
+        Some(assign_key),
     );
     define_one(
         ACCESS,
         c"What the key allows.",
         &ACCESS_TEXT,
-        check_access,
-        assign_access,
+        Some(check_access),
+        Some(assign_access),
     );
     DEFINING.store(false, Ordering::Relaxed);
     // A misspelt timedb.* setting is an error from now on.
@@ -168,34 +169,24 @@ pub fn define() {
     unsafe { pg_sys::MarkGUCPrefixReserved(c"timedb".as_ptr()) };
 }
 
-type CheckHook = unsafe extern "C-unwind" fn(
-    *mut *mut c_char,
-    *mut *mut c_void,
-    pg_sys::GucSource::Type,
-) -> bool;
-type AssignHook = unsafe extern "C-unwind" fn(*const c_char, *mut c_void);
-
 fn define_one(
     name: &'static CStr,
     description: &'static CStr,
-    text: &'static AtomicPtr<c_char>,
-    check: CheckHook,
-    assign: AssignHook,
+    text: &'static Text,
+    check: pg_sys::GucStringCheckHook,
+    assign: pg_sys::GucStringAssignHook,
 ) {
-    let flags = pg_sys::GUC_NO_SHOW_ALL | pg_sys::GUC_NOT_IN_SAMPLE | pg_sys::GUC_DISALLOW_IN_FILE;
-    // SAFETY: names, descriptions and the place of the text live for ever. The empty boot value is
-    // also what RESET and DISCARD ALL go back to.
+    // SAFETY: the hooks below do not panic.
     unsafe {
-        pg_sys::DefineCustomStringVariable(
-            name.as_ptr(),
-            description.as_ptr(),
-            c"Set by timedb.authenticate() and timedb.login().".as_ptr(),
-            text.as_ptr(),
-            c"".as_ptr(),
-            pg_sys::GucContext::PGC_SUSET,
-            flags as c_int,
-            Some(check),
-            Some(assign),
+        GucRegistry::define_string_guc_with_hooks(
+            name,
+            description,
+            c"Set by timedb.authenticate() and timedb.login().",
+            text,
+            GucContext::Suset,
+            GucFlags::NO_SHOW_ALL | GucFlags::DISALLOW_IN_FILE,
+            check,
+            assign,
             None,
         );
     }
