@@ -6,8 +6,7 @@
 mod server;
 
 pub use server::{
-    config::ServerConfig,
-    cors::{CorsOrigin, NoOrigin},
+    config::{CorsOrigin, NoOrigin, ServerConfig},
     db,
     db::check::{DatabaseStatus, check_database},
     instant,

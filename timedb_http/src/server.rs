@@ -1,21 +1,29 @@
 //! The HTTP server: formats in, columns to the database, and back. It holds no rule about tenants or time; those live
-//! in the extension, reached by one pipelined transaction a request.
+//! in the extension, reached by one pipelined transaction a request. Each room uses only those below it:
+//!
+//! - `listen`, `router`, `layers`, `routes`: from a socket to a route
+//! - `guard`, `body`, `rows`: what every route goes through
+//! - `state`, `db`, `share`, `sqlstate`: what requests share
+//! - `refusal`, `answer`, `head`, `error` and the small ones: values and texts
 
+mod answer;
 mod body;
 pub mod config;
-pub mod cors;
 pub mod db;
 mod duration;
 mod error;
 mod guard;
-mod headers;
+mod head;
 pub mod instant;
 mod json;
+mod key;
+mod layers;
 pub mod listen;
+mod refusal;
 mod router;
 mod routes;
 mod rows;
 pub mod serve_error;
 mod share;
 mod sqlstate;
-mod telemetry;
+mod state;

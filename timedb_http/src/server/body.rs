@@ -1,25 +1,26 @@
-//! Request bodies: JSON straight into columns, packed for the extension. A fast reader takes what is right;
+//! Request bodies: as they come in, and JSON straight into columns, packed for the extension. A fast reader takes what is right;
 //! whatever it refuses is read again by a slow one, which accepts the same and says what is wrong and where.
 
-mod change;
 mod columns;
 mod corrections;
 mod declared;
 mod fast;
 mod fields;
+mod kept;
+mod new_series;
 mod pieces;
 mod receive;
 mod scalar;
-mod series;
+mod series_change;
 mod slow;
 mod unknown;
 mod upload;
 
-pub(crate) use change::read_change;
-pub(crate) use corrections::{Refused, read_corrections};
-pub(crate) use receive::{IDEMPOTENCY_KEY, Received, idempotency_key, key_and_body, read_body};
+pub(crate) use corrections::read_corrections;
+pub(crate) use new_series::{NewSeries, read_new_series};
+pub(crate) use receive::{Received, leave_unread, receive};
 pub(crate) use scalar::Problem;
-pub(crate) use series::read_series;
+pub(crate) use series_change::{SeriesChange, read_series_change};
 pub(crate) use upload::{Upload, read_upload};
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! What the server can be told, and what it does where nothing is said. Flags and the environment are the command
 //! line's.
 
+mod origin;
+
 use std::time::Duration;
 
-use crate::server::cors::CorsOrigin;
+pub use origin::{CorsOrigin, NoOrigin};
 
 /// Everything the server can be told; [`ServerConfig::new`] gives the defaults.
 #[derive(Clone, Debug)]

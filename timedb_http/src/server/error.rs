@@ -1,48 +1,15 @@
 //! Every answer that is not a success, as `{"detail": ...}`: a sentence, or for 422 a list in pydantic's form.
 //! Nothing here ever holds SQL text.
 
+mod field;
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::server::listen::Refusal;
-
-/// One entry of a 422, in pydantic's form.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct FieldError {
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-    pub loc: Vec<Value>,
-    pub msg: String,
-    pub input: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ctx: Option<Value>,
-}
-
-impl FieldError {
-    pub(crate) fn new(
-        kind: &'static str,
-        loc: Vec<Value>,
-        msg: impl Into<String>,
-        input: Value,
-    ) -> Self {
-        Self {
-            kind,
-            loc,
-            msg: msg.into(),
-            input,
-            ctx: None,
-        }
-    }
-
-    pub(crate) fn with_ctx(mut self, ctx: Value) -> Self {
-        self.ctx = Some(ctx);
-        self
-    }
-}
+pub(crate) use field::{FieldError, RefusedField};
 
 /// In so many seconds what passes by itself may be over.
 const PASSING_RETRY_S: u16 = 1;
@@ -63,18 +30,8 @@ pub(crate) struct ApiError {
     stops_all: bool,
 }
 
-/// A field of a series that the database refuses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RefusedField {
-    /// `name`, `labels` or `unit`.
-    pub name: &'static str,
-    /// Which series of an upload it is of, counted from 0.
-    pub series: usize,
-    pub sentence: String,
-}
-
 impl ApiError {
-    fn new(status: StatusCode, detail: impl Into<Value>) -> Self {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<Value>) -> Self {
         Self {
             status,
             detail: detail.into(),
@@ -119,12 +76,6 @@ impl ApiError {
 
     pub(crate) fn method_not_allowed() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
-    }
-
-    /// For a head that was not let in.
-    pub(crate) fn refused_head(refusal: Refusal) -> Self {
-        let (status, detail) = refusal.answer();
-        Self::new(status, detail)
     }
 
     pub(crate) fn body_too_slow() -> Self {
@@ -244,6 +195,11 @@ impl ApiError {
         }
     }
 
+    /// Whether it is about the request: that is for nobody to know who has not shown a good key.
+    pub(crate) fn is_about_the_request(&self) -> bool {
+        self.status.is_client_error() && self.status != StatusCode::UNAUTHORIZED
+    }
+
     /// Whether every request like this one will fail, until an operator has mended the cause.
     pub(crate) fn stops_all(&self) -> bool {
         self.stops_all
@@ -277,6 +233,12 @@ impl ApiError {
     #[cfg(test)]
     pub(crate) fn detail(&self) -> &Value {
         &self.detail
+    }
+}
+
+impl From<Vec<FieldError>> for ApiError {
+    fn from(errors: Vec<FieldError>) -> Self {
+        Self::invalid(&errors)
     }
 }
 

@@ -1,120 +1,111 @@
-//! The key of a request, out of its headers. Whether it is good, the database says.
+//! The guard of the API: there is no way to a route but over it, and for everybody's only by name. A route with data has
+//! two parts. Its plan sees a request and no database, and says what the request asks for or what is wrong with it; its
+//! answer gets the plan and a caller. What is wrong, the guard tells those alone whose key is good.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use std::future::Future;
 
-use crate::server::{db::ApiKey, error::ApiError};
+use axum::{
+    Router,
+    extract::{Request, State},
+    handler::Handler,
+    response::Response,
+    routing::{MethodFilter, get, on},
+};
 
-/// Where it stands, unless it comes as `Authorization: Bearer`.
-pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+use crate::server::{
+    answer::work_on,
+    body::{Received, leave_unread, receive},
+    error::ApiError,
+    head::Head,
+    state::{AppState, Caller},
+};
 
-/// The key of a request, from `X-API-Key` and `Authorization: Bearer`. Empty is as good as absent.
-///
-/// # Errors
-/// 401 for what can't be a key, and for two that differ: whoever stands between may have looked at the other one.
-pub(crate) fn api_key(headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
-    let own = headers.get_all(API_KEY).iter().map(HeaderValue::as_bytes);
-    let authorizations = headers.get_all(header::AUTHORIZATION);
-    let bearers = authorizations.iter().filter_map(bearer);
-    let mut given = own.chain(bearers).filter(|text| !text.is_empty());
-    let Some(first) = given.next() else {
-        return Ok(None);
-    };
-    let mut schemes = authorizations.iter();
-    let scheme = schemes.next();
-    if given.any(|other| other != first) || schemes.any(|other| Some(other) != scheme) {
-        return Err(ApiError::two_keys());
-    }
-    key(first).map(Some)
-}
+/// What a request asks for, or what is wrong with it.
+pub(crate) type Plan<P> = Result<P, ApiError>;
 
-fn bearer(value: &HeaderValue) -> Option<&[u8]> {
-    let (scheme, token) = value.as_bytes().split_at_checked(7)?;
-    scheme
-        .eq_ignore_ascii_case(b"Bearer ")
-        .then(|| token.trim_ascii())
-}
+/// The routes of the API.
+pub(crate) struct Api(Router<AppState>);
 
-fn key(bytes: &[u8]) -> Result<ApiKey, ApiError> {
-    std::str::from_utf8(bytes)
-        .ok()
-        .and_then(ApiKey::parse)
-        .ok_or_else(|| ApiError::unauthenticated(true))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(*name, value.parse().unwrap());
-        }
-        headers
+impl Api {
+    pub(crate) fn new() -> Self {
+        Self(Router::new())
     }
 
-    fn found(pairs: &[(&'static str, &str)]) -> Option<String> {
-        let key = api_key(&headers(pairs)).unwrap();
-        key.map(|key| key.expose().to_owned())
+    /// A route without data, for whomever asks.
+    pub(crate) fn public<H: Handler<T, AppState>, T: 'static>(
+        self,
+        path: &str,
+        handler: H,
+    ) -> Self {
+        Self(self.0.route(path, get(handler)))
     }
 
-    const K: &str = "tdb_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf1Yo7hP";
-    const LEGACY: &str = "Zm9vYmFyX2Zvb2Jhci1mb29iYXJfZm9vYmFyX2Zvb2J";
-
-    #[test]
-    fn a_key_comes_in_either_header() {
-        assert_eq!(found(&[("x-api-key", K)]).as_deref(), Some(K));
-        let bearer = |value: &str| found(&[("authorization", value)]);
-        assert_eq!(bearer(&format!("Bearer {K}")).as_deref(), Some(K));
-        assert_eq!(bearer(&format!("bearer  {K}")).as_deref(), Some(K));
-        assert_eq!(bearer("Basic abc"), None);
-        assert_eq!(bearer("Bearer "), None);
-        let same = format!("Bearer {K}");
-        let both = [("x-api-key", K), ("authorization", &*same)];
-        assert_eq!(found(&both).as_deref(), Some(K));
-        // Another scheme is somebody else's matter.
-        let beside = [("x-api-key", K), ("authorization", "Basic abc")];
-        assert_eq!(found(&beside).as_deref(), Some(K));
-        assert_eq!(
-            found(&[("x-api-key", K), ("x-api-key", K)]).as_deref(),
-            Some(K)
-        );
-        assert_eq!(found(&[("x-api-key", "")]), None);
-        assert_eq!(found(&[]), None);
+    /// A route that reads.
+    pub(crate) fn get<P, F>(
+        self,
+        path: &str,
+        plan: fn(&Head) -> Plan<P>,
+        answer: fn(Caller, P) -> F,
+    ) -> Self
+    where
+        P: Send + 'static,
+        F: Future<Output = Result<Response, ApiError>> + Send + 'static,
+    {
+        let handler = move |State(state): State<AppState>, request: Request| async move {
+            let (head, key) = Head::new(request.into_parts().0);
+            let mut caller = Caller::new(state.clone(), key?);
+            let work = async {
+                match plan(&head) {
+                    Ok(plan) => answer(caller, plan).await,
+                    Err(wrong) => Err(caller.refuse(wrong).await),
+                }
+            };
+            state.within(work).await
+        };
+        Self(self.0.route(path, get(handler)))
     }
 
-    #[test]
-    fn two_keys_are_none_whichever_is_good() {
-        let (good, other) = (format!("Bearer {K}"), format!("Bearer {LEGACY}"));
-        for pairs in [
-            vec![("x-api-key", K), ("x-api-key", LEGACY)],
-            vec![("x-api-key", K), ("authorization", &*other)],
-            vec![("x-api-key", LEGACY), ("authorization", &*good)],
-            vec![("x-api-key", K), ("authorization", "Bearer x")],
-            vec![("authorization", &*good), ("authorization", &*other)],
-            vec![("authorization", &*good), ("authorization", "Basic abc")],
-        ] {
-            let error = api_key(&headers(&pairs)).unwrap_err();
-            assert_eq!(error.status(), 401, "{pairs:?}");
-            let told = error.detail().as_str().unwrap_or_default();
-            assert!(
-                told.starts_with("Two different API keys"),
-                "{pairs:?}: {told}"
-            );
-        }
+    /// A route whose requests have a body.
+    pub(crate) fn with_body<P, F>(
+        self,
+        method: MethodFilter,
+        path: &str,
+        plan: fn(&Head, &Received) -> Plan<P>,
+        answer: fn(Caller, P) -> F,
+    ) -> Self
+    where
+        P: Send + 'static,
+        F: Future<Output = Result<Response, ApiError>> + Send + 'static,
+    {
+        let handler = move |State(state): State<AppState>, request: Request| async move {
+            let (parts, body) = request.into_parts();
+            let (head, key) = Head::new(parts);
+            let key = match key {
+                Ok(key) => key,
+                Err(refused) => {
+                    leave_unread(&head.headers, body);
+                    return Err(refused);
+                }
+            };
+            let mut caller = Caller::new(state.clone(), key);
+            let memory = &state.body_memory;
+            let received = receive(&mut caller, memory, &head.headers, body).await?;
+            let work = async {
+                let size = received.len();
+                let read = move || (plan(&head, &received), received);
+                // What the body takes of the memory goes back when the request is over.
+                let (plan, _received) = work_on(size, read).await?;
+                match plan {
+                    Ok(plan) => answer(caller, plan).await,
+                    Err(wrong) => Err(caller.refuse(wrong).await),
+                }
+            };
+            state.within(work).await
+        };
+        Self(self.0.route(path, on(method, handler)))
     }
 
-    #[test]
-    fn what_cannot_be_a_key_is_a_wrong_key() {
-        for pairs in [
-            vec![("x-api-key", &*"k".repeat(600))],
-            vec![("x-api-key", "k")],
-            vec![("x-api-key", "ключ")],
-            vec![("authorization", "Bearer k")],
-        ] {
-            let error = api_key(&headers(&pairs)).unwrap_err();
-            assert_eq!(error.status(), 401, "{pairs:?}");
-            assert_eq!(error.detail(), "Invalid or inactive API key.");
-        }
+    pub(crate) fn into_router(self) -> Router<AppState> {
+        self.0
     }
 }

@@ -2,7 +2,6 @@
 
 mod gate;
 mod patience;
-mod refusal;
 mod stream;
 
 use std::{convert::Infallible, future::Future, pin::pin, time::Duration};
@@ -21,15 +20,9 @@ use tokio::{
 };
 
 use patience::{Answer, Limits, Patience, Work};
-pub(crate) use refusal::Refusal;
 use stream::ClientStream;
 
-use crate::server::{
-    config::ServerConfig,
-    db::check::DatabaseStatus,
-    router::{self, AppState},
-    serve_error::ServeError,
-};
+use crate::server::{config::ServerConfig, db::check::DatabaseStatus, router, state::AppState};
 
 /// How long to wait after an error of `accept`, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -38,17 +31,14 @@ const CANCEL_PAUSE: Duration = Duration::from_millis(300);
 
 /// Serves a database that [`check_database`](crate::check_database) has found to keep tenants apart, until
 /// `shutdown` resolves; running requests get `shutdown_grace` to end.
-///
-/// # Errors
-/// When the listener has no address.
 pub async fn serve(
     listener: TcpListener,
     config: ServerConfig,
     status: &DatabaseStatus,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), ServeError> {
+) {
     tracing::info!(
-        address = %listener.local_addr()?,
+        address = listener.local_addr().ok().map(tracing::field::display),
         extension = status.extension_version,
         postgres = status.server_version,
         auth_required = status.auth_required,
@@ -102,8 +92,7 @@ pub async fn serve(
         connections.shutdown().await;
         tokio::time::sleep(CANCEL_PAUSE).await;
     }
-    state.db.close();
-    Ok(())
+    state.close();
 }
 
 /// Without TCP_NODELAY a small answer waits for the client's acknowledgement, some 40 ms.

@@ -1,15 +1,23 @@
-//! Answers: packed chunks of columns to JSON rows, in memory and in order while they are few, streamed
+//! Answers with rows: packed chunks of columns to a format's text, in memory and in order while they are few, streamed
 //! when they are many.
 
 mod changes;
 mod chunk;
+mod format;
+mod json_rows;
+mod list;
+mod mode;
 mod ordered;
-mod writer;
 
 pub(crate) use changes::write_changes;
 pub(crate) use chunk::Chunk;
+pub(crate) use format::{Format, RowFormat};
+pub(crate) use list::JsonList;
+pub(crate) use mode::Mode;
 pub(crate) use ordered::write_ordered;
-pub(crate) use writer::{Fragment, Mode, Writer};
+
+/// The formats, each in a file of its own; the first one is for clients that name none.
+pub(crate) static FORMATS: [Format; 1] = [json_rows::JSON];
 
 /// Up to this many rows an answer is collected and sorted by time; beyond it, it streams by series.
 pub(crate) const ROW_ORDER_LIMIT: usize = 250_000;

@@ -1,6 +1,4 @@
-//! Why the server does not serve, as a sentence for the operator. Finding it out is `db::check`'s and the listener's.
-
-use std::io;
+//! Why the server does not serve, as a sentence for the operator. Finding it out is `db::check`'s.
 
 /// Why the server can't start or go on, as a sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -53,9 +51,6 @@ pub enum ServeError {
         /// What repairs it: a statement, or a sentence.
         remedy: String,
     },
-    /// The listener failed.
-    #[error("the listener failed: {0}")]
-    Listener(#[from] io::Error),
 }
 
 impl ServeError {
@@ -70,7 +65,7 @@ impl ServeError {
             }
             Self::NotAMember(_) => "The server may not act as timedb_user.",
             Self::Unbound { .. } => "Row security does not bind the server.",
-            Self::CheckFailed(_) | Self::Listener(_) => "The database could not be checked.",
+            Self::CheckFailed(_) => "The database could not be checked.",
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use crate::server::db::ApiKey;
+use crate::server::key::ApiKey;
 
 /// From this many entries on, keys and shares that are not in use are forgotten.
 const FORGET_FROM: usize = 4096;

@@ -1,13 +1,15 @@
 //! The one table from the database's SQLSTATEs to HTTP. A client's mistake keeps timedb's sentence; what
 //! PostgreSQL says goes to the log, and the client gets a sentence of ours, or learns only that it happened.
 
+mod fault;
+
 use serde_json::json;
 use tokio_postgres::{Error, error::DbError};
 
-use crate::server::{
-    db::chain,
-    error::{ApiError, FieldError, RefusedField},
-};
+pub(crate) use fault::{chain, not_connected};
+use fault::{fault, not_as_made};
+
+use crate::server::error::{ApiError, FieldError, RefusedField};
 
 /// What the error of a statement means to the client.
 pub(crate) fn to_api(error: &Error, with_key: bool) -> ApiError {
@@ -123,120 +125,6 @@ pub(crate) fn not_begun(error: &Error) -> ApiError {
     }
 }
 
-fn not_as_made(error: &Error) -> ApiError {
-    tracing::error!(error = %chain(error), "the database is not as the extension made it");
-    ApiError::operators(OPERATORS)
-}
-
-/// What it means that a connection cannot be opened: logged here, once.
-pub(crate) fn not_connected(error: &Error) -> ApiError {
-    const UNREACHABLE: &str = "The database is not reachable.";
-    tracing::error!(error = %chain(error), "cannot connect to the database");
-    match error.as_db_error().map(|answer| answer.code().code()) {
-        // Slots get free by themselves, though there should be more of them.
-        Some("53300") => ApiError::unavailable(UNREACHABLE),
-        // 42501: the server's role may not connect.
-        Some(code) if code == "42501" || trouble(code) == Trouble::Operators => {
-            ApiError::operators(UNREACHABLE)
-        }
-        _ => ApiError::unavailable(UNREACHABLE),
-    }
-}
-
-const PASSING: &str = "The database can't serve this now; please try again.";
-const OPERATORS: &str =
-    "The database can't serve this until its operator has mended it; please try again later.";
-
-/// What is behind an error that no client can have caused.
-#[derive(Debug, PartialEq, Eq)]
-enum Trouble {
-    /// A limit of time, or somebody who ended the statement.
-    TimedOut,
-    /// A standby, or a database that was made read-only.
-    ReadOnly,
-    /// It may be gone at the next attempt.
-    Passing,
-    /// It stays until somebody mends it.
-    Operators,
-    /// The program or the data is at fault: no attempt will go better.
-    Defect,
-}
-
-/// What PostgreSQL's own error is about, by its code; docs/http_api.md has the same table.
-fn trouble(code: &str) -> Trouble {
-    match (code, &code[..2]) {
-        ("57014", _) => Trouble::TimedOut,
-        ("25006", _) => Trouble::ReadOnly,
-        // Connections, transactions in each other's way, locks, a server that starts or stops.
-        (
-            "25P03" | "25P04" | "40001" | "40P01" | "55006" | "55P03" | "57P01" | "57P02" | "57P03"
-            | "57P05" | "72000",
-            _,
-        )
-        | (_, "08") => Trouble::Passing,
-        // 28 and 3D the server's own login; 53 disk, memory and connections; 54 transaction ids that run out; 58
-        // files; F0 the configuration; 55000 a database that is closed; 57P04 one that was dropped.
-        ("55000" | "57P04", _) | (_, "28" | "3D" | "53" | "54" | "58" | "F0") => Trouble::Operators,
-        _ => Trouble::Defect,
-    }
-}
-
-/// An error that no client can have caused: logged here, once, and told without its text.
-pub(crate) fn fault(error: &Error) -> ApiError {
-    let Some(answer) = error.as_db_error() else {
-        if error.is_closed()
-            || std::error::Error::source(error).is_some_and(|e| e.is::<std::io::Error>())
-        {
-            tracing::error!(error = %chain(error), "the connection to the database was lost");
-            return ApiError::unavailable(
-                "The connection to the database was lost; please try again.",
-            );
-        }
-        tracing::error!(error = %chain(error), "the database's answer can't be read");
-        return ApiError::internal_quiet();
-    };
-    let code = answer.code().code();
-    let message = answer.message();
-    match trouble(code) {
-        Trouble::TimedOut => {
-            tracing::warn!(code, "a statement ran into its time limit");
-            ApiError::timed_out()
-        }
-        Trouble::ReadOnly => {
-            tracing::warn!(code, message, "the database is read-only");
-            ApiError::unavailable("The database is read-only at the moment.")
-        }
-        Trouble::Passing => {
-            tracing::warn!(code, message, "the database can't serve now");
-            ApiError::unavailable(PASSING)
-        }
-        Trouble::Operators => {
-            tracing::error!(
-                code,
-                message,
-                hint = answer.hint(),
-                "the database needs its operator"
-            );
-            let error = ApiError::operators(OPERATORS);
-            match code {
-                // Memory, and limits of the configuration such as temp_file_limit.
-                "53200" | "53400" => error.of_this_request(),
-                _ => error,
-            }
-        }
-        Trouble::Defect => {
-            tracing::error!(
-                code,
-                message,
-                detail = answer.detail(),
-                place = answer.where_(),
-                "a statement failed"
-            );
-            ApiError::internal_quiet()
-        }
-    }
-}
-
 /// The database's message, and its hint when there is one.
 fn sentence(answer: &DbError) -> String {
     match answer.hint() {
@@ -248,40 +136,6 @@ fn sentence(answer: &DbError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_class_has_its_trouble() {
-        for (code, expected) in [
-            ("53100", Trouble::Operators),
-            ("53200", Trouble::Operators),
-            ("53300", Trouble::Operators),
-            ("53400", Trouble::Operators),
-            ("54000", Trouble::Operators),
-            ("55000", Trouble::Operators),
-            ("57P04", Trouble::Operators),
-            ("58000", Trouble::Operators),
-            ("58030", Trouble::Operators),
-            ("58P01", Trouble::Operators),
-            ("F0000", Trouble::Operators),
-            ("08006", Trouble::Passing),
-            ("40001", Trouble::Passing),
-            ("40P01", Trouble::Passing),
-            ("55006", Trouble::Passing),
-            ("55P03", Trouble::Passing),
-            ("57P01", Trouble::Passing),
-            ("57P03", Trouble::Passing),
-            ("25006", Trouble::ReadOnly),
-            ("57014", Trouble::TimedOut),
-            ("0A000", Trouble::Defect),
-            ("42601", Trouble::Defect),
-            ("P0001", Trouble::Defect),
-            ("XX000", Trouble::Defect),
-            ("XX001", Trouble::Defect),
-            ("XX002", Trouble::Defect),
-        ] {
-            assert_eq!(trouble(code), expected, "{code}");
-        }
-    }
 
     #[test]
     fn a_refused_field_is_found_in_the_detail() {

@@ -240,6 +240,54 @@ async fn authentication_comes_before_validation() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_is_told_in_one_order_on_every_route_with_a_body_and_the_key_comes_first() {
+    let api = Api::start().await;
+    let key = api.db.a().key.as_str();
+    let series = "/series/00000000-0000-0000-0000-000000000001";
+    let routes = [
+        (reqwest::Method::POST, "/upload"),
+        (reqwest::Method::PUT, "/values"),
+        (reqwest::Method::POST, "/series"),
+        (reqwest::Method::PATCH, series),
+    ];
+    for (method, path) in routes {
+        for (key, query, content_type, status, told) in [
+            (None, "?colour=red", "text/plain", 401, MISSING),
+            (Some(UNKNOWN_KEY), "?colour=red", "text/plain", 401, INVALID),
+            (None, "", "text/plain", 401, MISSING),
+            (None, "", "application/json", 401, MISSING),
+            // The query, then the content type, then the body.
+            (
+                Some(key),
+                "?colour=red",
+                "text/plain",
+                422,
+                r#"["query","colour"]"#,
+            ),
+            (
+                Some(key),
+                "?colour=red",
+                "application/json",
+                422,
+                r#"["query","colour"]"#,
+            ),
+            (Some(key), "", "text/plain", 415, "not text/plain"),
+            (Some(key), "", "application/json", 422, r#"["body""#),
+        ] {
+            let request = api
+                .server
+                .request(method.clone(), &format!("{path}{query}"), key)
+                .header("Content-Type", content_type)
+                .body("{]");
+            let reply = clean(api.server.send(request).await);
+            let case = format!("{method} {path}{query} {content_type}: {reply:?}");
+            assert_eq!(reply.status, status, "{case}");
+            assert!(reply.text.contains(told), "{case}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_key_says_whose_rows_are_read_and_written() {
     let api = Api::start().await;
     for (tenant, value) in [(api.db.a(), 1.5), (api.db.b(), 2.5)] {

@@ -174,9 +174,7 @@ pub async fn serve(arguments: &ApiArgs, environment: &Environment) -> Result<(),
     let status =
         status.map_err(|error| Failure::new(format!("Cannot serve database {place}: {error}")))?;
     announce(address, &place, &status);
-    timedb_http::serve(listener, config, &status, stop.requested())
-        .await
-        .map_err(|error| Failure::new(error.to_string()))?;
+    timedb_http::serve(listener, config, &status, stop.requested()).await;
     terminal::complain("Stopped");
     Ok(())
 }

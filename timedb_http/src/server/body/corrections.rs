@@ -5,12 +5,13 @@ use serde_json::{Value, json, value::RawValue};
 use uuid::Uuid;
 
 use super::{
-    fields::{Errors, Members, echo, echo_body, kept_object, read_object},
+    fields::{Errors, Members, echo, echo_body, read_object},
+    kept::kept_object,
     scalar::{Problem, Scalar},
     unknown,
 };
 use crate::server::{
-    error::FieldError,
+    error::{ApiError, FieldError},
     instant::{Formatter, Precision, TimeUnit},
     json::write_str,
 };
@@ -34,18 +35,30 @@ const LONGEST_ECHO: usize = 100;
 
 /// Why a body of corrections is refused.
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub(crate) enum CorrectionsRefused {
     /// 422: it can't be read.
     Invalid(Vec<FieldError>),
     /// 400, with the sentence that clients know: a text that should be a UUID.
     NoUuid(String),
 }
 
+impl From<CorrectionsRefused> for ApiError {
+    fn from(refused: CorrectionsRefused) -> Self {
+        match refused {
+            CorrectionsRefused::Invalid(errors) => errors.into(),
+            CorrectionsRefused::NoUuid(sentence) => Self::bad_request(sentence),
+        }
+    }
+}
+
 /// Reads corrections and returns them as a JSON array, or says what is wrong with them. `in_query` is what their
 /// query says that numbers count.
-pub(crate) fn read_corrections(body: &[u8], in_query: Option<TimeUnit>) -> Result<String, Refused> {
-    let members = read_object(body).map_err(Refused::Invalid)?;
-    let unit = Errors::time_unit(&members, in_query).map_err(Refused::Invalid)?;
+pub(crate) fn read_corrections(
+    body: &[u8],
+    in_query: Option<TimeUnit>,
+) -> Result<String, CorrectionsRefused> {
+    let members = read_object(body).map_err(CorrectionsRefused::Invalid)?;
+    let unit = Errors::time_unit(&members, in_query).map_err(CorrectionsRefused::Invalid)?;
     let mut reader = Reader {
         unit,
         errors: Errors::default(),
@@ -59,10 +72,10 @@ pub(crate) fn read_corrections(body: &[u8], in_query: Option<TimeUnit>) -> Resul
     }
     unknown::refuse(&members, &FIELDS, &[], &mut reader.errors);
     if !reader.errors.is_empty() {
-        return Err(Refused::Invalid(reader.errors.into_list()));
+        return Err(CorrectionsRefused::Invalid(reader.errors.into_list()));
     }
     match reader.no_uuid {
-        Some(sentence) => Err(Refused::NoUuid(sentence)),
+        Some(sentence) => Err(CorrectionsRefused::NoUuid(sentence)),
         // What was written is JSON, and JSON that came in as UTF-8.
         None => Ok(String::from_utf8_lossy(&reader.out).into_owned()),
     }

@@ -4,10 +4,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    change::{SeriesChange, read_change},
     fast,
     fields::{Errors, read_object},
-    read_series, slow,
+    read_new_series,
+    series_change::{SeriesChange, read_series_change},
+    slow,
     upload::Upload,
 };
 use crate::server::{error::FieldError, instant::TimeUnit};
@@ -123,7 +124,7 @@ fn a_handle_stands_for_what_the_upload_says() {
 
 #[test]
 fn a_change_tells_null_from_absent_where_that_matters() {
-    let change = |body: &str| read_change(body.as_bytes()).unwrap();
+    let change = |body: &str| read_series_change(body.as_bytes()).unwrap();
     assert_eq!(change("{}"), SeriesChange::default());
     let bare = r#"{"name":null,"labels":null,"unit":null,"series_id":7}"#;
     assert_eq!(change(bare), SeriesChange::default());
@@ -140,7 +141,10 @@ fn a_change_tells_null_from_absent_where_that_matters() {
         (r#"{"description":{}}"#, "string_type"),
         ("", "missing"),
     ] {
-        assert_eq!(read_change(body.as_bytes()).unwrap_err()[0].kind, kind);
+        assert_eq!(
+            read_series_change(body.as_bytes()).unwrap_err()[0].kind,
+            kind
+        );
     }
 }
 
@@ -353,7 +357,7 @@ fn an_error_list_ends() {
 
 #[test]
 fn a_series_needs_a_name() {
-    let series = read_series(br#"{"name":"t","labels":{"a": "b"},"unit":null}"#).unwrap();
+    let series = read_new_series(br#"{"name":"t","labels":{"a": "b"},"unit":null}"#).unwrap();
     assert_eq!(series.name, "t");
     assert_eq!(series.labels.as_deref(), Some(r#"{"a": "b"}"#));
     assert_eq!(series.unit, None);
@@ -362,7 +366,7 @@ fn a_series_needs_a_name() {
         (r#"{"name":null}"#, "string_type"),
         (r#"{"name":"t","labels":"x"}"#, "dict_type"),
     ] {
-        assert_eq!(read_series(body.as_bytes()).unwrap_err()[0].kind, kind);
+        assert_eq!(read_new_series(body.as_bytes()).unwrap_err()[0].kind, kind);
     }
 }
 

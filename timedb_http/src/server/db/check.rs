@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, Error};
 
-use super::{PIN, chain, store, store::Store};
-use crate::server::{config::ServerConfig, serve_error::ServeError};
+use super::{
+    connect::{PIN, connect},
+    store::{self, Store},
+};
+use crate::server::{config::ServerConfig, serve_error::ServeError, sqlstate::chain};
 
 /// What the server found in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +39,7 @@ pub async fn check_database(config: &ServerConfig) -> Result<DatabaseStatus, Ser
         database.connect_timeout(config.acquire_timeout);
     }
     let work = async {
-        let (client, _task) = super::connect(&database)
+        let (client, _task) = connect(&database)
             .await
             .map_err(|error| ServeError::Unreachable(chain(&error)))?;
         inspect(&client).await

@@ -1,5 +1,4 @@
-//! Which keys are in use: the database is told, in transactions of their own, so that no request waits
-//! for it and a request that only reads stays one that only reads.
+//! Which keys are in use, as far as the database has to be told: once a minute for each.
 
 use std::{
     collections::HashMap,
@@ -7,17 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Access, ApiKey, Database};
-
 /// A key's last use is true to this.
 const PRECISION: Duration = Duration::from_secs(60);
 /// From this many keys on, those whose time has run out are forgotten.
 const FORGET_FROM: usize = 1024;
-
-/// Noting a use must not keep a connection from the requests for longer.
-const LIMIT: Duration = Duration::from_secs(5);
-
-const REPORT: &str = "SELECT timedb.report_key_use()";
 
 /// When this server last reported which key; keys stand here as their hashes.
 #[derive(Default)]
@@ -33,7 +25,7 @@ struct Reported {
 
 impl KeyUse {
     /// Whether a use at `now` is to be reported; it counts as reported then.
-    fn is_due(&self, key: [u8; 32], now: Instant) -> bool {
+    pub(super) fn is_due(&self, key: [u8; 32], now: Instant) -> bool {
         let is_recent = |at: &Instant| now.saturating_duration_since(*at) < PRECISION;
         let mut guard = self
             .reported
@@ -49,26 +41,6 @@ impl KeyUse {
         }
         reported.at.insert(key, now);
         true
-    }
-}
-
-impl Database {
-    /// Takes note of a request that the key was good for. One that wrote has noted it in passing.
-    pub(super) fn note_use(&self, key: Option<&ApiKey>, access: Access) {
-        let Some(key) = key else { return };
-        if !self.key_use.is_due(key.fingerprint(), Instant::now()) || access == Access::Write {
-            return;
-        }
-        let (database, key) = (self.clone(), key.clone());
-        tokio::spawn(async move {
-            let report =
-                async |client: &tokio_postgres::Client| client.query_typed(REPORT, &[]).await;
-            let report = database.transact(Access::Write, Some(&key), report);
-            // A failure is in the log; the next use after a minute is another chance.
-            if tokio::time::timeout(LIMIT, report).await.is_err() {
-                tracing::warn!("the use of a key could not be noted in time");
-            }
-        });
     }
 }
 

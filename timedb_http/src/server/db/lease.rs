@@ -8,11 +8,11 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Row};
 
 use super::{
-    ApiKey,
     cancel::cancel,
     connect::{Connector, Unconfirmed},
     login::{Credential, Login},
 };
+use crate::server::key::ApiKey;
 
 /// How long a cancel request may take before the socket is simply closed: longer than PgBouncer lets one wait
 /// (its `cancel_wait_timeout`, 10 seconds).

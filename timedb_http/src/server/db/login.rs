@@ -7,7 +7,7 @@ use timedb_key::proof::Challenge;
 use tokio_postgres::{Client, Error, Row, types::Type};
 use uuid::Uuid;
 
-use super::ApiKey;
+use crate::server::key::ApiKey;
 
 /// The setting that holds the mark.
 const MARK: &str = "timedb_http.connection";

@@ -4,8 +4,8 @@
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use tokio_postgres::Row;
 
-use super::{ApiKey, Database};
-use crate::server::{error::ApiError, share::Party};
+use super::database::Database;
+use crate::server::{error::ApiError, key::ApiKey, share::Party};
 
 /// A place; it goes to the next one when it is dropped.
 pub(super) struct Seat {
@@ -37,27 +37,20 @@ impl Database {
         }
     }
 
-    /// Takes note of whose key it is, as `authenticate` has answered, and goes over to the places of its tenant.
-    ///
-    /// # Errors
-    /// 503 when the tenant has all of its places taken.
-    pub(super) fn settle(
-        &self,
-        seat: &mut Seat,
-        key: Option<&ApiKey>,
-        authenticated: &[Row],
-    ) -> Result<(), ApiError> {
+    /// Takes note of whose key it is, as `authenticate` has answered, and goes over to the places of its tenant if one is
+    /// free there. The request is as good as over: where none is, it keeps the one that it has.
+    pub(super) fn change_seat(&self, seat: &mut Seat, key: Option<&ApiKey>, authenticated: &[Row]) {
         let tenant = authenticated.first().map(|row| row.try_get(0));
         let (Party::Strangers, Some(Ok(tenant))) = (seat.party, tenant) else {
-            return Ok(());
+            return;
         };
         let party = self.parties.learn(key, tenant);
-        let permit = self.seats.of(party).try_acquire_owned();
-        *seat = Seat {
-            party,
-            _permit: permit.map_err(|_| full(party))?,
-        };
-        Ok(())
+        if let Ok(permit) = self.seats.of(party).try_acquire_owned() {
+            *seat = Seat {
+                party,
+                _permit: permit,
+            };
+        }
     }
 }
 

@@ -2,19 +2,26 @@
 //! their way before the first answer is awaited. The first transaction of a connection, and each one behind a
 //! pooler, takes another, to ask its session for a challenge.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::{join, join3, join4, try_join};
 use tokio_postgres::{Client, Error};
 
 use super::{
-    ApiKey, Database,
+    check,
+    database::Database,
     lease::Lease,
     login::{self, Credential},
 };
-use crate::server::{error::ApiError, share::Party, sqlstate};
+use crate::server::{error::ApiError, key::ApiKey, share::Party, sqlstate};
+
+/// Noting a key's use must not keep a connection from the requests for longer.
+const REPORT_LIMIT: Duration = Duration::from_secs(5);
+const REPORT: &str = "SELECT timedb.report_key_use()";
 
 /// Whether a transaction may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// `READ ONLY`: also a standby can do it.
     Read,
     /// An ordinary transaction.
@@ -31,14 +38,16 @@ impl Database {
         statement: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, ApiError> {
         let outcome = self.transact(access, key, statement).await;
-        self.note_outcome(access, &outcome);
+        if access == Access::Write {
+            self.writes.note(&outcome, Instant::now());
+        }
         let result = outcome?;
         self.note_use(key, access);
         Ok(result)
     }
 
     /// [`Database::run`] without taking note of the key's use.
-    pub(super) async fn transact<T>(
+    async fn transact<T>(
         &self,
         access: Access,
         key: Option<&ApiKey>,
@@ -63,8 +72,7 @@ impl Database {
         .await;
         let (begun, authenticated, result, committed) = answers;
         if let Ok(rows) = &authenticated {
-            // It is over: that the tenant has more under way already counts for the next one.
-            let _full = self.settle(&mut seat, key, rows);
+            self.change_seat(&mut seat, key, rows);
         }
         conclude(
             &mut lease,
@@ -106,14 +114,16 @@ impl Database {
     pub(crate) async fn probe(&self) -> Result<Writing, ApiError> {
         let mut lease = Self::lease_from(&self.probes).await?;
         lease.begin();
-        match super::check::inspect(lease.client()).await {
+        match check::inspect(lease.client()).await {
             Ok(found) => {
                 lease.settle();
-                Ok(match (self.writes_are_failing(), found.read_only) {
-                    (true, _) => Writing::Fails,
-                    (false, true) => Writing::IsElsewhere,
-                    (false, false) => Writing::Works,
-                })
+                Ok(
+                    match (self.writes.are_failing(Instant::now()), found.read_only) {
+                        (true, _) => Writing::Fails,
+                        (false, true) => Writing::IsElsewhere,
+                        (false, false) => Writing::Works,
+                    },
+                )
             }
             Err(error) => {
                 tracing::error!(%error, "not ready");
@@ -131,11 +141,10 @@ impl Database {
         consume: impl AsyncFnOnce(S) -> Result<T, StreamFault>,
     ) -> Result<T, StreamFault> {
         if self.party(key) == Party::Strangers {
-            // A stranger's place is only for finding out whose key it is. Of many first requests of one tenant more
-            // can have one than the tenant has places, and those whose rows come in pieces would be refused for it.
+            // A stranger's place is only for finding out whose key it is; rows that come in pieces hold theirs for long.
             self.authenticate(key).await?;
         }
-        let mut seat = self.seat(key).await?;
+        let _seat = self.seat(key).await?;
         let mut lease = self.lease().await?;
         lease.begin();
         let (credential, is_begun) = self.open(&mut lease, key, &self.begin_read).await?;
@@ -149,9 +158,6 @@ impl Database {
                 statement(client),
             )
             .await;
-            if let Ok(rows) = &authenticated {
-                self.settle(&mut seat, key, rows)?;
-            }
             let result = match rows {
                 // Not worth reading: something before it has failed, and `conclude` says what.
                 Ok(_) if begun.is_err() || authenticated.is_err() => None,
@@ -169,6 +175,24 @@ impl Database {
         let value = conclude(&mut lease, key, begun, authenticated, result, committed)?;
         self.note_use(key, Access::Read);
         Ok(value)
+    }
+
+    /// Tells the database, once a minute for each key, of a request that the key was good for: in a transaction of its
+    /// own, so that no request waits for it and one that only reads stays one. One that wrote has noted it in passing.
+    fn note_use(&self, key: Option<&ApiKey>, access: Access) {
+        let Some(key) = key else { return };
+        if !self.key_use.is_due(key.fingerprint(), Instant::now()) || access == Access::Write {
+            return;
+        }
+        let (database, key) = (self.clone(), key.clone());
+        tokio::spawn(async move {
+            let report = async |client: &Client| client.query_typed(REPORT, &[]).await;
+            let report = database.transact(Access::Write, Some(&key), report);
+            // A failure is in the log; the next use after a minute is another chance.
+            if tokio::time::timeout(REPORT_LIMIT, report).await.is_err() {
+                tracing::warn!("the use of a key could not be noted in time");
+            }
+        });
     }
 }
 

@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Access, Database};
 use crate::server::error::{ApiError, OPERATORS_RETRY_S};
 
 /// A failure is remembered for as long as clients are told to wait: where nobody sends writes any more because of
@@ -20,7 +19,8 @@ pub(super) struct Writes {
 }
 
 impl Writes {
-    fn note<T>(&self, outcome: &Result<T, ApiError>, now: Instant) {
+    /// Takes note of what has become of a write.
+    pub(super) fn note<T>(&self, outcome: &Result<T, ApiError>, now: Instant) {
         let failed = match outcome {
             Ok(_) => None,
             Err(error) if error.stops_all() => Some(now),
@@ -30,7 +30,8 @@ impl Writes {
         *self.lock() = failed;
     }
 
-    fn are_failing(&self, now: Instant) -> bool {
+    /// Whether the last writes have failed, and not through their clients.
+    pub(super) fn are_failing(&self, now: Instant) -> bool {
         self.lock()
             .is_some_and(|failed| now.saturating_duration_since(failed) < MEMORY)
     }
@@ -39,20 +40,6 @@ impl Writes {
         self.failed
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-impl Database {
-    /// Takes note of what has become of a request.
-    pub(super) fn note_outcome<T>(&self, access: Access, outcome: &Result<T, ApiError>) {
-        if access == Access::Write {
-            self.writes.note(outcome, Instant::now());
-        }
-    }
-
-    /// Whether the last writes have failed, and not through their clients.
-    pub(super) fn writes_are_failing(&self) -> bool {
-        self.writes.are_failing(Instant::now())
     }
 }
 

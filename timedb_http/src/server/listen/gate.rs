@@ -6,7 +6,7 @@ use axum::http::Uri;
 use httparse::{EMPTY_HEADER, Request, Status};
 use memchr::memmem;
 
-use super::Refusal;
+use crate::server::refusal::Refusal;
 
 /// The largest head.
 const MAX_HEAD: usize = 128 << 10;

@@ -96,10 +96,10 @@ impl Patience {
 
 /// The requests of a connection that are being answered.
 #[derive(Clone, Default)]
-pub(super) struct Work(Arc<Parts>);
+pub(super) struct Work(Arc<WorkParts>);
 
 #[derive(Default)]
-struct Parts {
+struct WorkParts {
     under_way: AtomicUsize,
     /// Who waits for the next request.
     reader: AtomicWaker,

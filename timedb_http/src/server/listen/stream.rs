@@ -16,10 +16,10 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 
 use super::{
-    Refusal,
     gate::{Gate, Step},
     patience::{Patience, Silence},
 };
+use crate::server::refusal::Refusal;
 
 /// Read from the socket at a time.
 const PIECE: usize = 16 << 10;

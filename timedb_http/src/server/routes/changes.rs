@@ -1,23 +1,18 @@
 //! `GET /changes`: what writes have left since a change_time or behind a cursor, and the cursor to go on with.
 
-use axum::{
-    extract::{RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
+use axum::response::Response;
 use tokio_postgres::{Client, Row, types::Type};
 use uuid::Uuid;
 
-use super::{
-    BLOCKING_FROM_BYTES, json_response,
-    query::{self, values},
-};
+use super::query::{each, time_unit, values};
 use crate::server::{
-    db::{Access, PgInstant},
+    answer,
+    db::PgInstant,
     error::{ApiError, FieldError},
-    guard::api_key,
-    router::AppState,
-    rows::write_changes,
+    guard::Plan,
+    head::Head,
+    rows::{FORMATS, write_changes},
+    state::Caller,
 };
 
 const READ: &str = "SELECT cursor, more, packed FROM timedb._read_changes_packed(\
@@ -25,7 +20,7 @@ const READ: &str = "SELECT cursor, more, packed FROM timedb._read_changes_packed
 
 /// What is asked for, as the database's function takes it.
 #[derive(Debug, Default, PartialEq)]
-struct Changes {
+pub(crate) struct ChangesQuery {
     since: Option<PgInstant>,
     cursor: Option<String>,
     series_id: Option<Vec<Uuid>>,
@@ -35,19 +30,11 @@ struct Changes {
     max_points: Option<i32>,
 }
 
-pub(crate) async fn read_changes(
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, ApiError> {
-    let key = api_key(&headers)?;
-    let asked = match parse(raw.as_deref().unwrap_or_default()) {
-        Ok(asked) => asked,
-        Err(errors) => {
-            state.within(state.db.authenticate(key.as_ref())).await?;
-            return Err(ApiError::invalid(&errors));
-        }
-    };
+pub(crate) fn plan(head: &Head) -> Plan<ChangesQuery> {
+    Ok(parse(head.query())?)
+}
+
+pub(crate) async fn read(caller: Caller, asked: ChangesQuery) -> Result<Response, ApiError> {
     let read = async |client: &Client| {
         let parameters = [
             (&asked.since as _, Type::TIMESTAMPTZ),
@@ -59,35 +46,24 @@ pub(crate) async fn read_changes(
         ];
         client.query_typed(READ, &parameters).await
     };
-    let work = async {
-        let rows = state.db.run(Access::Read, key.as_ref(), read).await?;
-        let row = rows.into_iter().next();
-        render(row.ok_or_else(|| ApiError::internal("_read_changes_packed returned no row"))?).await
-    };
-    state.within(work).await
-}
-
-/// Renders the answer, a long one beside the workers that serve everybody else.
-async fn render(row: Row) -> Result<Response, ApiError> {
-    let write = |row: &Row| write_changes(row.get(2), row.get(0), row.get(1));
-    let rendered = if row.get::<_, &[u8]>(2).len() < BLOCKING_FROM_BYTES / 8 {
-        write(&row)
-    } else {
-        tokio::task::spawn_blocking(move || write(&row))
-            .await
-            .map_err(|_| ApiError::internal("rendering changes panicked"))?
-    };
+    let row = caller.read(read).await?.into_iter().next();
+    let row = row.ok_or_else(|| ApiError::internal("_read_changes_packed returned no row"))?;
+    let format = &FORMATS[0];
+    let write = move |row: &Row| write_changes(row.get(2), (row.get(0), row.get(1)), format);
+    // A row is about eight times as long as what it is packed in.
+    let size = 8 * row.get::<_, &[u8]>(2).len();
+    let rendered = answer::work_on(size, move || write(&row)).await?;
     rendered
-        .map(json_response)
+        .map(|body| answer::of_type(format.content_type, body))
         .map_err(|damaged| ApiError::internal(&damaged.to_string()))
 }
 
 /// Reads a raw query string, or says what is wrong with it: a parameter that is mistyped and ignored would
 /// return everything.
-fn parse(raw: &str) -> Result<Changes, Vec<FieldError>> {
-    let mut asked = Changes::default();
-    let unit = query::time_unit(raw);
-    query::each(raw, |name, value| match name {
+fn parse(raw: &str) -> Result<ChangesQuery, Vec<FieldError>> {
+    let mut asked = ChangesQuery::default();
+    let unit = time_unit(raw);
+    each(raw, |name, value| match name {
         "since" => values::instant(value, unit, &mut asked.since),
         "time_unit" => values::time_unit(value),
         "cursor" => values::text(value, &mut asked.cursor),
@@ -114,7 +90,7 @@ mod tests {
             "since=2025-01-01T00:00:00Z&cursor=AQ-_&series_id=00000000-0000-0000-0000-000000000001\
              &name=a+b&labels=%7B%22a%22:%22b%22%7D&max_points=7",
         );
-        let expected = Changes {
+        let expected = ChangesQuery {
             since: Some(PgInstant(1_735_689_600_000_000)),
             cursor: Some("AQ-_".to_owned()),
             series_id: Some(vec![Uuid::from_u128(1)]),
@@ -123,7 +99,7 @@ mod tests {
             max_points: Some(7),
         };
         assert_eq!(asked, Ok(expected));
-        assert_eq!(parse(""), Ok(Changes::default()));
+        assert_eq!(parse(""), Ok(ChangesQuery::default()));
     }
 
     #[test]

@@ -1,95 +1,57 @@
 //! `PUT /values`: corrections of points, all or none.
 
-use axum::{
-    body::Body,
-    extract::{RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, Row, types::Type};
 use uuid::Uuid;
 
-use super::{BLOCKING_FROM_BYTES, json_response, query};
+use super::query::parse_for_body;
 use crate::server::{
-    body::{Received, idempotency_key, key_and_body, read_body},
-    body::{Refused, read_corrections},
-    db::Access,
+    answer,
+    body::{Received, read_corrections},
     error::ApiError,
-    instant::TimeUnit,
-    router::AppState,
+    guard::Plan,
+    head::Head,
+    state::Caller,
 };
 
 const UPDATE: &str =
     "SELECT timedb.update_values($1::pg_catalog.text::pg_catalog.jsonb, $2)::pg_catalog.text";
 
-pub(crate) async fn update_values(
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    RawQuery(raw): RawQuery,
-    body: Body,
-) -> Result<Response, ApiError> {
-    let (key, body) = key_and_body(&headers, body)?;
-    let key = key.as_ref();
-    let body = read_body(&state, key, &headers, body).await?;
-    let work = async {
-        let unit = match query::parse_for_body(raw.as_deref()) {
-            Ok(unit) => unit,
-            Err(errors) => return Err(body.invalid(&state.db, key, &errors).await),
-        };
-        if let Some(content_type) = body.not_json() {
-            let answer = ApiError::not_json(content_type);
-            return Err(body.refuse(&state.db, key, answer).await);
-        }
-        let updates = match parse(&body, unit).await? {
-            Ok(updates) => updates,
-            Err(Refused::Invalid(errors)) => {
-                return Err(body.invalid(&state.db, key, &errors).await);
-            }
-            Err(Refused::NoUuid(sentence)) => {
-                let answer = ApiError::bad_request(sentence);
-                return Err(body.refuse(&state.db, key, answer).await);
-            }
-        };
-        let request = match idempotency_key(&headers) {
-            Ok(request) => request,
-            Err(answer) => return Err(body.refuse(&state.db, key, answer).await),
-        };
-        let write = async |client: &Client| {
-            let parameters = [(&updates as _, Type::TEXT), (&request as _, Type::TEXT)];
-            client.query_typed(UPDATE, &parameters).await
-        };
-        let rows = state.db.run(Access::Write, key, write).await?;
-        render(&rows)
-    };
-    state.within(work).await
+/// Corrections as JSON, and the client's name for the request.
+type NamedCorrections = (String, Option<String>);
+
+pub(crate) fn plan(head: &Head, body: &Received) -> Plan<NamedCorrections> {
+    let unit = parse_for_body(head.query())?;
+    let corrections = read_corrections(body.json()?, unit)?;
+    Ok((corrections, head.idempotency_key()?))
 }
 
-/// Parses a body, a large one beside the workers that serve everybody else.
-async fn parse(
-    body: &Received,
-    unit: Option<TimeUnit>,
-) -> Result<Result<String, Refused>, ApiError> {
-    if body.bytes.len() < BLOCKING_FROM_BYTES {
-        return Ok(read_corrections(&body.bytes, unit));
-    }
-    let bytes = body.bytes.clone();
-    tokio::task::spawn_blocking(move || read_corrections(&bytes, unit))
-        .await
-        .map_err(|_| ApiError::internal("parsing a body panicked"))
+pub(crate) async fn update(
+    caller: Caller,
+    (corrections, idempotency_key): NamedCorrections,
+) -> Result<Response, ApiError> {
+    let write = async |client: &Client| {
+        let parameters = [
+            (&corrections as _, Type::TEXT),
+            (&idempotency_key as _, Type::TEXT),
+        ];
+        client.query_typed(UPDATE, &parameters).await
+    };
+    render(&caller.write(write).await?)
 }
 
 /// What the database answers, in the order that clients know.
 #[derive(Serialize, Deserialize)]
 struct Corrected<'a> {
     #[serde(borrow)]
-    updated: Vec<Entry<'a>>,
+    updated: Vec<CorrectedPoint<'a>>,
     #[serde(borrow)]
-    skipped_no_ops: Vec<Entry<'a>>,
+    skipped_no_ops: Vec<CorrectedPoint<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Entry<'a> {
+struct CorrectedPoint<'a> {
     batch_id: Uuid,
     tenant_id: Uuid,
     valid_time: &'a str,
@@ -110,5 +72,5 @@ fn render(rows: &[Row]) -> Result<Response, ApiError> {
     };
     let corrected: Corrected<'_> = serde_json::from_str(row.get(0)).map_err(malformed)?;
     let answer = serde_json::to_vec(&corrected).map_err(malformed)?;
-    Ok(json_response(answer))
+    Ok(answer::json(answer))
 }

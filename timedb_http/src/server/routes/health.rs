@@ -6,30 +6,28 @@ use axum::{
     response::Response,
 };
 
-use super::json_response;
-use super::query::{self, values};
-use crate::server::{db::Writing, error::ApiError, router::AppState};
+use super::query::{any, each, values};
+use crate::server::{answer, db::Writing, error::ApiError, state::AppState};
 
 pub(crate) async fn health(RawQuery(raw): RawQuery) -> Result<Response, ApiError> {
-    query::any(raw.as_deref()).map_err(|errors| ApiError::invalid(&errors))?;
-    Ok(json_response(r#"{"status":"ok"}"#))
+    any(raw.as_deref().unwrap_or_default())?;
+    Ok(answer::json(r#"{"status":"ok"}"#))
 }
 
 pub(crate) async fn ready(
     State(state): State<AppState>,
-    RawQuery(query): RawQuery,
+    RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
     let mut for_writes = None;
-    query::each(
-        query.as_deref().unwrap_or_default(),
+    each(
+        raw.as_deref().unwrap_or_default(),
         |name, value| match name {
             "writes" => values::truth(value).map(|truth| for_writes = Some(truth)),
             // Whatever else a probe says, so that no cache answers it.
             _ => Ok(()),
         },
-    )
-    .map_err(|errors| ApiError::invalid(&errors))?;
-    let writing = state.within(state.db.probe()).await?;
+    )?;
+    let writing = state.probe().await?;
     let writes = writing == Writing::Works;
     let is_ready = match for_writes {
         Some(true) => writes,
@@ -41,7 +39,7 @@ pub(crate) async fn ready(
             "The database takes no writes at the moment.",
         ));
     }
-    Ok(json_response(format!(
+    Ok(answer::json(format!(
         r#"{{"status":"ready","writes":{writes}}}"#
     )))
 }

@@ -1,32 +1,22 @@
 //! `GET /list_timeseries`: the tenant's series by id, ordered by name.
 
-use axum::{
-    extract::{RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
+use axum::response::Response;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use super::{invalid, json_response, query};
-use crate::server::{db::Access, error::ApiError, guard::api_key, json, router::AppState};
+use super::query::none;
+use crate::server::{answer, error::ApiError, guard::Plan, head::Head, json, state::Caller};
 
 const LIST: &str = "SELECT series_id, name, description, unit, labels::pg_catalog.text \
                     FROM timedb.series ORDER BY name, series_id";
 
-pub(crate) async fn list_timeseries(
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, ApiError> {
-    let key = api_key(&headers)?;
-    if let Err(errors) = query::none(raw.as_deref()) {
-        return Err(invalid(&state, key.as_ref(), &errors).await);
-    }
+pub(crate) fn plan(head: &Head) -> Plan<()> {
+    Ok(none(head.query())?)
+}
+
+pub(crate) async fn list(caller: Caller, (): ()) -> Result<Response, ApiError> {
     let list = async |client: &Client| client.query_typed(LIST, &[]).await;
-    let work = state.db.run(Access::Read, key.as_ref(), list);
-    let rows = state.within(work).await?;
-    Ok(json_response(render(&rows)))
+    Ok(answer::json(render(&caller.read(list).await?)))
 }
 
 fn render(rows: &[Row]) -> Vec<u8> {

@@ -1,13 +1,17 @@
 //! `GET /`: what this is and where to go on.
 
-use axum::{extract::RawQuery, response::Response};
+use axum::{
+    extract::RawQuery,
+    http::{HeaderValue, header},
+    response::Response,
+};
 use serde_json::json;
 
-use super::{json_response, query};
-use crate::server::{error::ApiError, headers::make_public};
+use super::query::any;
+use crate::server::{answer, error::ApiError};
 
 pub(crate) async fn root(RawQuery(raw): RawQuery) -> Result<Response, ApiError> {
-    query::any(raw.as_deref()).map_err(|errors| ApiError::invalid(&errors))?;
+    any(raw.as_deref().unwrap_or_default())?;
     let about = json!({
         "name": "TimeDB API",
         "version": env!("CARGO_PKG_VERSION"),
@@ -32,7 +36,11 @@ pub(crate) async fn root(RawQuery(raw): RawQuery) -> Result<Response, ApiError> 
         },
         "admin_note": "Schema, tenants and users are managed with the command line (timedb) or in SQL, not here.",
     });
-    let mut response = json_response(about.to_string());
-    make_public(response.headers_mut());
+    let mut response = answer::json(about.to_string());
+    // The same for everybody: caches may keep it, for five minutes.
+    let minutes = HeaderValue::from_static("public, max-age=300");
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, minutes);
     Ok(response)
 }

@@ -13,14 +13,14 @@ use futures_util::{TryStreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{Client, Row, RowStream};
 
-use super::query::Read;
+use super::query::ReadQuery;
 use crate::server::{
     config::ServerConfig,
-    db::{ApiKey, StreamFault},
+    db::StreamFault,
     error::ApiError,
     instant::Precision,
-    router::AppState,
-    rows::{Chunk, Fragment, ROW_ORDER_LIMIT, Writer},
+    rows::{Chunk, Format, ROW_ORDER_LIMIT, RowFormat},
+    state::Caller,
 };
 
 /// Pieces that wait between the database and a slow client; with them a stream's memory is bounded.
@@ -31,33 +31,33 @@ const ROWS_PER_PIECE: usize = 2048;
 /// How an answer begins.
 pub(super) enum First {
     /// All of it, unrendered.
-    Rows(Vec<Packed>),
+    Rows(Vec<PackedRow>),
     /// A stream, whose pieces come through the channel.
     Stream,
 }
 
 /// A piece of a stream.
-pub(super) enum Piece {
+pub(super) enum StreamPiece {
     Data(Bytes),
     /// Nothing is missing.
     End,
 }
 
 /// One packed chunk in the row that brought it.
-pub(super) struct Packed(Row);
+pub(super) struct PackedRow(Row);
 
-impl AsRef<[u8]> for Packed {
+impl AsRef<[u8]> for PackedRow {
     fn as_ref(&self) -> &[u8] {
         self.0.get(0)
     }
 }
 
 /// A body from the pieces; a channel that closes before `End` is an error, which breaks the connection.
-pub(super) fn body(pieces: mpsc::Receiver<Piece>) -> Body {
+pub(super) fn body(pieces: mpsc::Receiver<StreamPiece>) -> Body {
     Body::from_stream(stream::try_unfold(pieces, |mut pieces| async move {
         match pieces.recv().await {
-            Some(Piece::Data(data)) => Ok(Some((data, pieces))),
-            Some(Piece::End) => Ok(None),
+            Some(StreamPiece::Data(data)) => Ok(Some((data, pieces))),
+            Some(StreamPiece::End) => Ok(None),
             None => Err(io::Error::other("the read failed halfway")),
         }
     }))
@@ -65,40 +65,38 @@ pub(super) fn body(pieces: mpsc::Receiver<Piece>) -> Body {
 
 /// Reads, and answers through `head` and `pieces`; gives up as soon as nobody holds their other ends.
 pub(super) async fn produce(
-    state: AppState,
-    key: Option<ApiKey>,
-    read: Read,
+    caller: Caller,
+    asked: ReadQuery,
+    format: &'static Format,
     head: oneshot::Sender<Result<First, ApiError>>,
-    pieces: mpsc::Sender<Piece>,
+    pieces: mpsc::Sender<StreamPiece>,
 ) {
     let watch = pieces.clone();
     tokio::select! {
         biased;
         () = watch.closed() => {}
-        () = answer(&state, key.as_ref(), &read, head, pieces) => {}
+        () = answer(&caller, &asked, format, head, pieces) => {}
     }
 }
 
 async fn answer(
-    state: &AppState,
-    key: Option<&ApiKey>,
-    read: &Read,
+    caller: &Caller,
+    asked: &ReadQuery,
+    format: &Format,
     head: oneshot::Sender<Result<First, ApiError>>,
-    pieces: mpsc::Sender<Piece>,
+    pieces: mpsc::Sender<StreamPiece>,
 ) {
-    let mut output = Output {
+    let mut output = StreamedAnswer {
         head: Some(head),
         pieces,
-        pace: Pace::of(&state.config),
+        pace: Pace::of(caller.config()),
         // Whether a row that is still to come has a fraction of a second nobody knows yet.
-        writer: Writer::new(read.mode, Precision::Microseconds),
-        rows: 0,
+        rows: (format.rows)(asked.mode, Precision::Microseconds),
+        piece: Vec::new(),
     };
-    let result = state
-        .db
+    let result = caller
         .stream(
-            key,
-            async |client| send(client, read).await,
+            async |client| send(client, asked).await,
             async |rows| consume(rows, &mut output).await,
         )
         .await;
@@ -106,9 +104,9 @@ async fn answer(
     match (result, output.head.take()) {
         (Ok(Some(rows)), Some(head)) => drop(head.send(Ok(First::Rows(rows)))),
         (Ok(_), _) => {
-            let end = format!("],\"count\":{}}}", output.rows);
-            if output.send(end.into_bytes()).await.is_ok() {
-                let _gone = output.pieces.send(Piece::End).await;
+            output.rows.close(None, &mut output.piece);
+            if output.send().await.is_ok() {
+                let _gone = output.pieces.send(StreamPiece::End).await;
             }
         }
         (Err(StreamFault::Refused(error)), Some(head)) => drop(head.send(Err(error))),
@@ -116,19 +114,22 @@ async fn answer(
     }
 }
 
-async fn send(client: &Client, read: &Read) -> Result<RowStream, tokio_postgres::Error> {
-    let mode = read.mode.name();
-    let (statement, parameters) = read.statement(&mode);
+async fn send(client: &Client, asked: &ReadQuery) -> Result<RowStream, tokio_postgres::Error> {
+    let mode = asked.mode.name();
+    let (statement, parameters) = asked.statement(&mode);
     client.query_typed_raw(statement, parameters).await
 }
 
 /// Takes the chunks: all of them when they are few, else one by one into the stream.
-async fn consume(rows: RowStream, output: &mut Output) -> Result<Option<Vec<Packed>>, StreamFault> {
+async fn consume(
+    rows: RowStream,
+    output: &mut StreamedAnswer,
+) -> Result<Option<Vec<PackedRow>>, StreamFault> {
     let mut rows = pin!(rows);
     let mut collected = Vec::new();
     let mut points = 0;
     while let Some(row) = rows.try_next().await? {
-        let packed = Packed(row);
+        let packed = PackedRow(row);
         points += parse(&packed)?.points;
         collected.push(packed);
         if points > ROW_ORDER_LIMIT {
@@ -137,7 +138,7 @@ async fn consume(rows: RowStream, output: &mut Output) -> Result<Option<Vec<Pack
                 output.chunk(&parse(&packed)?).await?;
             }
             while let Some(row) = rows.try_next().await? {
-                output.chunk(&parse(&Packed(row))?).await?;
+                output.chunk(&parse(&PackedRow(row))?).await?;
             }
             return Ok(None);
         }
@@ -145,57 +146,56 @@ async fn consume(rows: RowStream, output: &mut Output) -> Result<Option<Vec<Pack
     Ok(Some(collected))
 }
 
-fn parse(packed: &Packed) -> Result<Chunk<'_>, StreamFault> {
+fn parse(packed: &PackedRow) -> Result<Chunk<'_>, StreamFault> {
     Chunk::parse(packed.as_ref()).map_err(|damaged| ApiError::internal(&damaged.to_string()).into())
 }
 
 /// The way to the client.
-struct Output {
+struct StreamedAnswer {
     head: Option<oneshot::Sender<Result<First, ApiError>>>,
-    pieces: mpsc::Sender<Piece>,
+    pieces: mpsc::Sender<StreamPiece>,
     pace: Pace,
-    writer: Writer,
-    rows: usize,
+    rows: Box<dyn RowFormat>,
+    /// What has not been sent yet.
+    piece: Vec<u8>,
 }
 
-impl Output {
+impl StreamedAnswer {
     fn open(&mut self) -> Result<(), StreamFault> {
         self.pace.started = Instant::now();
+        self.rows.open(None, &mut self.piece);
         let head = self.head.take().ok_or(StreamFault::Abandoned)?;
         head.send(Ok(First::Stream))
             .map_err(|_| StreamFault::Abandoned)
     }
 
     async fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), StreamFault> {
-        let mut out = Vec::new();
         let mut index = 0;
         for series in &chunk.series {
-            let fragment = Fragment::new(series);
+            let shared = self.rows.shared(series);
             for _ in 0..series.points {
-                if out.is_empty() {
-                    out.reserve(ROWS_PER_PIECE * fragment.row_length());
+                if index % ROWS_PER_PIECE == 0 {
+                    self.piece.reserve(ROWS_PER_PIECE * shared.row_length());
                 }
-                let separator: &[u8] = if self.rows == 0 { b"{\"data\":[" } else { b"," };
-                out.extend_from_slice(separator);
-                self.writer.row(chunk, index, &fragment, &mut out);
-                self.rows += 1;
+                self.rows.row(chunk, index, &shared, &mut self.piece);
                 index += 1;
                 if index % ROWS_PER_PIECE == 0 {
-                    self.send(std::mem::take(&mut out)).await?;
+                    self.send().await?;
                 }
             }
         }
-        if out.is_empty() {
+        if self.piece.is_empty() {
             return Ok(());
         }
-        self.send(out).await
+        self.send().await
     }
 
-    async fn send(&mut self, piece: Vec<u8>) -> Result<(), StreamFault> {
+    async fn send(&mut self) -> Result<(), StreamFault> {
         let left = self.pace.left();
+        let piece = std::mem::take(&mut self.piece);
         self.pace.sent += piece.len();
         self.pieces
-            .send_timeout(Piece::Data(piece.into()), left)
+            .send_timeout(StreamPiece::Data(piece.into()), left)
             .await
             .map_err(|_| StreamFault::Abandoned)
     }

@@ -1,23 +1,22 @@
 //! `POST /upload`: rows of JSON become one batch, or nothing at all.
 
 use axum::{
-    body::Body,
-    extract::{RawQuery, State},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue},
     response::Response,
 };
 use serde_json::{Map, Value, json};
 use tokio_postgres::{Client, Row, types::Type};
 use uuid::Uuid;
 
-use super::{BLOCKING_FROM_BYTES, json_response, query};
+use super::query::parse_for_body;
 use crate::server::{
-    body::{Received, idempotency_key, key_and_body, read_body},
-    body::{Upload, read_upload},
-    db::{Access, PgInstant},
-    error::{ApiError, FieldError},
-    instant::TimeUnit,
-    router::AppState,
+    answer,
+    body::{Received, Upload, read_upload},
+    db::PgInstant,
+    error::ApiError,
+    guard::Plan,
+    head::Head,
+    state::Caller,
 };
 
 const UPLOAD: &str = "SELECT batch_id, series_ids, points, skipped, replayed FROM timedb._upload_packed(\
@@ -25,78 +24,48 @@ const UPLOAD: &str = "SELECT batch_id, series_ids, points, skipped, replayed FRO
 /// Says that the same request was carried out before, and that this is what it was answered.
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-pub(crate) async fn upload(
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    RawQuery(raw): RawQuery,
-    body: Body,
-) -> Result<Response, ApiError> {
-    let (key, body) = key_and_body(&headers, body)?;
-    let key = key.as_ref();
-    let body = read_body(&state, key, &headers, body).await?;
-    let work = async {
-        let unit = match query::parse_for_body(raw.as_deref()) {
-            Ok(unit) => unit,
-            Err(errors) => return Err(body.invalid(&state.db, key, &errors).await),
-        };
-        if let Some(content_type) = body.not_json() {
-            let answer = ApiError::not_json(content_type);
-            return Err(body.refuse(&state.db, key, answer).await);
-        }
-        let upload = match parse(&body, unit).await? {
-            Ok(upload) => upload,
-            Err(errors) => return Err(body.invalid(&state.db, key, &errors).await),
-        };
-        // With a key its tenant counts, whatever the body says.
-        if key.is_none()
-            && let Some(tenant_id) = foreign_tenant(&upload)
-        {
-            let answer = ApiError::forbidden(format!(
-                "Cannot upload for tenant_id {tenant_id}. Without an API key there is only tenant_id {}.",
-                Uuid::nil()
-            ));
-            return Err(body.refuse(&state.db, key, answer).await);
-        }
-        let idempotency_key = match idempotency_key(&headers) {
-            Ok(name) => name,
-            Err(malformed) => return Err(body.refuse(&state.db, key, malformed).await),
-        };
-        let known_time = upload.known_time.map(PgInstant);
-        let start = PgInstant(upload.batch_start_time);
-        let finish = upload.batch_finish_time.map(PgInstant);
-        let write = async |client: &Client| {
-            let parameters = [
-                (&upload.packed as _, Type::BYTEA),
-                (&known_time as _, Type::TIMESTAMPTZ),
-                (&upload.workflow_id as _, Type::TEXT),
-                (&start as _, Type::TIMESTAMPTZ),
-                (&finish as _, Type::TIMESTAMPTZ),
-                (&upload.batch_params as _, Type::TEXT),
-                (&upload.batch_id as _, Type::UUID),
-                (&idempotency_key as _, Type::TEXT),
-                (&upload.skip_unchanged as _, Type::BOOL),
-            ];
-            client.query_typed(UPLOAD, &parameters).await
-        };
-        let rows = state.db.run(Access::Write, key, write).await;
-        let rows = rows.map_err(|error| error.place_field(|field| upload.place_of(field)))?;
-        render(&rows, upload.value_keys, upload.skip_unchanged)
-    };
-    state.within(work).await
+/// An upload, and the client's name for the request.
+type NamedUpload = (Upload, Option<String>);
+
+pub(crate) fn plan(head: &Head, body: &Received) -> Plan<NamedUpload> {
+    let unit = parse_for_body(head.query())?;
+    let upload = read_upload(body.json()?, unit)?;
+    // With a key its tenant counts, whatever the body says.
+    if !head.has_key()
+        && let Some(tenant_id) = foreign_tenant(&upload)
+    {
+        return Err(ApiError::forbidden(format!(
+            "Cannot upload for tenant_id {tenant_id}. Without an API key there is only tenant_id {}.",
+            Uuid::nil()
+        )));
+    }
+    Ok((upload, head.idempotency_key()?))
 }
 
-/// Parses a body, a large one beside the workers that serve everybody else.
-async fn parse(
-    body: &Received,
-    unit: Option<TimeUnit>,
-) -> Result<Result<Upload, Vec<FieldError>>, ApiError> {
-    if body.bytes.len() < BLOCKING_FROM_BYTES {
-        return Ok(read_upload(&body.bytes, unit));
-    }
-    let bytes = body.bytes.clone();
-    tokio::task::spawn_blocking(move || read_upload(&bytes, unit))
-        .await
-        .map_err(|_| ApiError::internal("parsing a body panicked"))
+pub(crate) async fn upload(
+    caller: Caller,
+    (upload, idempotency_key): NamedUpload,
+) -> Result<Response, ApiError> {
+    let known_time = upload.known_time.map(PgInstant);
+    let start = PgInstant(upload.batch_start_time);
+    let finish = upload.batch_finish_time.map(PgInstant);
+    let write = async |client: &Client| {
+        let parameters = [
+            (&upload.packed as _, Type::BYTEA),
+            (&known_time as _, Type::TIMESTAMPTZ),
+            (&upload.workflow_id as _, Type::TEXT),
+            (&start as _, Type::TIMESTAMPTZ),
+            (&finish as _, Type::TIMESTAMPTZ),
+            (&upload.batch_params as _, Type::TEXT),
+            (&upload.batch_id as _, Type::UUID),
+            (&idempotency_key as _, Type::TEXT),
+            (&upload.skip_unchanged as _, Type::BOOL),
+        ];
+        client.query_typed(UPLOAD, &parameters).await
+    };
+    let rows = caller.write(write).await;
+    let rows = rows.map_err(|error| error.place_field(|field| upload.place_of(field)))?;
+    render(&rows, upload.value_keys, upload.skip_unchanged)
 }
 
 fn foreign_tenant(upload: &Upload) -> Option<&str> {
@@ -132,7 +101,7 @@ fn render(
         answer["points"] = json!(row.get::<_, i64>(2));
         answer["skipped_unchanged"] = json!(row.get::<_, i64>(3));
     }
-    let mut response = json_response(answer.to_string());
+    let mut response = answer::json(answer.to_string());
     if row.get(4) {
         let replayed = HeaderValue::from_static("true");
         response.headers_mut().insert(REPLAYED, replayed);

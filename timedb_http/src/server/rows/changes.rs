@@ -2,40 +2,29 @@
 
 use super::{
     chunk::{Chunk, DamagedChunk},
-    writer::{Fragment, Mode, Writer},
+    format::{Format, Onward},
+    mode::Mode,
 };
-use crate::server::json;
 
-/// Writes `{"count":N,"data":[...],"cursor":"...","more":...}` from a chunk of versions.
+/// Writes the rows of a chunk of versions, with the cursor behind them.
 pub(crate) fn write_changes(
     packed: &[u8],
-    cursor: &str,
-    more: bool,
+    onward: (&str, bool),
+    format: &Format,
 ) -> Result<Vec<u8>, DamagedChunk> {
     let chunk = Chunk::parse(packed)?;
     let mut out = Vec::with_capacity(256 + 400 * chunk.points);
-    out.extend_from_slice(b"{\"count\":");
-    out.extend_from_slice(itoa::Buffer::new().format(chunk.points).as_bytes());
-    out.extend_from_slice(b",\"data\":[");
-    let mut writer = Writer::new(Mode::Versions, chunk.precision());
+    let mut rows = (format.rows)(Mode::Versions, chunk.precision());
+    rows.open(Some(chunk.points), &mut out);
     let mut index = 0;
     for series in &chunk.series {
-        let fragment = Fragment::new(series);
+        let shared = rows.shared(series);
         for _ in 0..series.points {
-            if index > 0 {
-                out.push(b',');
-            }
-            writer.row(&chunk, index, &fragment, &mut out);
+            rows.row(&chunk, index, &shared, &mut out);
             index += 1;
         }
     }
-    out.extend_from_slice(b"],\"cursor\":");
-    json::write_str(cursor, &mut out);
-    let end: &[u8] = if more {
-        b",\"more\":true}"
-    } else {
-        b",\"more\":false}"
-    };
-    out.extend_from_slice(end);
+    let (cursor, more) = onward;
+    rows.close(Some(Onward { cursor, more }), &mut out);
     Ok(out)
 }

@@ -3,23 +3,25 @@
 
 use super::{
     chunk::{Chunk, DamagedChunk},
-    writer::{Fragment, Mode, Writer},
+    format::Format,
+    mode::Mode,
 };
 use crate::server::instant::Precision;
 
-/// A row's place in its chunk, with what it is sorted by.
-struct Place {
+/// Where a row stands in which chunk, with what it is sorted by.
+struct SortedRow {
     known_time: i64,
     valid_time: i64,
     chunk: u32,
-    fragment: u32,
+    series: u32,
     index: u32,
 }
 
-/// Writes `{"count":N,"data":[...]}` from the chunks of a whole answer.
+/// Writes the rows of all chunks of an answer.
 pub(crate) fn write_ordered<B: AsRef<[u8]>>(
     packed: &[B],
     mode: Mode,
+    format: &Format,
 ) -> Result<Vec<u8>, DamagedChunk> {
     let chunks = packed
         .iter()
@@ -31,16 +33,17 @@ pub(crate) fn write_ordered<B: AsRef<[u8]>>(
             precision.and(|| chunk.precision())
         });
     let total = chunks.iter().map(|chunk| chunk.points).sum();
-    let mut fragments = Vec::new();
-    let mut places = Vec::with_capacity(total);
+    let mut rows = (format.rows)(mode, precision);
+    let mut shared = Vec::new();
+    let mut order = Vec::with_capacity(total);
     let mut length = 32;
     for (chunk_number, chunk) in chunks.iter().enumerate() {
         let mut index = 0;
         for series in &chunk.series {
-            let fragment = Fragment::new(series);
-            length += series.points * fragment.row_length();
+            let of_series = rows.shared(series);
+            length += series.points * of_series.row_length();
             for _ in 0..series.points {
-                places.push(Place {
+                order.push(SortedRow {
                     known_time: match (mode, chunk.known_time) {
                         (Mode::Overlapping, Some(known_time)) => known_time.at(index as usize),
                         _ => 0,
@@ -50,31 +53,25 @@ pub(crate) fn write_ordered<B: AsRef<[u8]>>(
                         _ => chunk.valid_time.at(index as usize),
                     },
                     chunk: chunk_number as u32,
-                    fragment: fragments.len() as u32,
+                    series: shared.len() as u32,
                     index,
                 });
                 index += 1;
             }
-            fragments.push(fragment);
+            shared.push(of_series);
         }
     }
     // Points come by series, then time: a stable sort keeps series in order within an instant, and it is
     // quick because each series' run is sorted already.
-    places.sort_by_key(|place| (place.known_time, place.valid_time));
+    order.sort_by_key(|row| (row.known_time, row.valid_time));
 
     let mut out = Vec::with_capacity(length);
-    out.extend_from_slice(b"{\"count\":");
-    out.extend_from_slice(itoa::Buffer::new().format(total).as_bytes());
-    out.extend_from_slice(b",\"data\":[");
-    let mut writer = Writer::new(mode, precision);
-    for (at, place) in places.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        let fragment = &fragments[place.fragment as usize];
-        let chunk = &chunks[place.chunk as usize];
-        writer.row(chunk, place.index as usize, fragment, &mut out);
+    rows.open(Some(total), &mut out);
+    for row in &order {
+        let chunk = &chunks[row.chunk as usize];
+        let of_series = &shared[row.series as usize];
+        rows.row(chunk, row.index as usize, of_series, &mut out);
     }
-    out.extend_from_slice(b"]}");
+    rows.close(None, &mut out);
     Ok(out)
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Chunk, Mode, chunk::DamagedChunk, write_ordered};
+use super::{Chunk, FORMATS, Mode, chunk::DamagedChunk, write_ordered};
 
 /// One point of a test, in every column.
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ pub(super) fn pack(series: &[(u128, &str, &str, Vec<Point>)], flags: u8) -> Vec<
 }
 
 fn json(packed: &[Vec<u8>], mode: Mode) -> String {
-    String::from_utf8(write_ordered(packed, mode).unwrap()).unwrap()
+    String::from_utf8(write_ordered(packed, mode, &FORMATS[0]).unwrap()).unwrap()
 }
 
 const NEW_YEAR: i64 = 1_735_689_600_000_000;

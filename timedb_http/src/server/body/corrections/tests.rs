@@ -4,18 +4,18 @@ use super::*;
 
 const ID: &str = "00000000-0000-0000-0000-000000000001";
 
-fn read_corrections(body: &[u8]) -> Result<String, Refused> {
+fn read_corrections(body: &[u8]) -> Result<String, CorrectionsRefused> {
     super::read_corrections(body, TimeUnit::named("s"))
 }
 
-fn one(fields: &str) -> Result<String, Refused> {
+fn one(fields: &str) -> Result<String, CorrectionsRefused> {
     let body = format!(r#"{{"updates":[{{"series_id":"{ID}","valid_time":0{fields}}}]}}"#);
     read_corrections(body.as_bytes())
 }
 
 fn error(body: &str) -> Value {
     match read_corrections(body.as_bytes()) {
-        Err(Refused::Invalid(errors)) => json!(errors)[0].clone(),
+        Err(CorrectionsRefused::Invalid(errors)) => json!(errors)[0].clone(),
         other => panic!("{body}: {other:?}"),
     }
 }
@@ -125,7 +125,7 @@ fn what_is_wrong_is_named() {
 fn a_text_that_is_no_uuid_is_told_in_the_sentence_that_clients_know() {
     for (name, text) in [("batch_id", "x"), ("tenant_id", "7")] {
         match one(&format!(r#","{name}":"{text}""#)) {
-            Err(Refused::NoUuid(sentence)) => assert_eq!(
+            Err(CorrectionsRefused::NoUuid(sentence)) => assert_eq!(
                 sentence,
                 format!("Invalid UUID format: updates[0].{name} is \"{text}\"")
             ),
@@ -135,6 +135,6 @@ fn a_text_that_is_no_uuid_is_told_in_the_sentence_that_clients_know() {
     // What can't be read at all comes first.
     assert!(matches!(
         one(r#","batch_id":"x","value":[]"#),
-        Err(Refused::Invalid(_))
+        Err(CorrectionsRefused::Invalid(_))
     ));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Read, wrong};
+use super::parameters::wrong;
 use crate::server::{body::Problem, duration::Interval, error::FieldError, rows::Mode};
 
 const AGGREGATES: [&str; 8] = [
@@ -35,8 +35,13 @@ pub(super) struct BucketParameters {
 }
 
 impl BucketParameters {
-    /// The buckets of a read, or what is wrong with the parameter that does not go with the others.
-    pub(super) fn for_read(mut self, read: &Read) -> Result<Option<Buckets>, Vec<FieldError>> {
+    /// The buckets of a read of this mode, or what is wrong with the parameter that does not go with the others;
+    /// `windows` are those that never do, and whether they are given.
+    pub(super) fn go_with(
+        mut self,
+        mode: Mode,
+        windows: &[(&str, bool)],
+    ) -> Result<Option<Buckets>, Vec<FieldError>> {
         let refuse = |name: &str, reason: &str| {
             let problem = Problem::new("value_error", reason);
             Err(vec![wrong(&["query", name], Value::Null, problem)])
@@ -49,18 +54,11 @@ impl BucketParameters {
             };
             return refuse(given, "Give bucket with it");
         };
-        let others = [
-            ("window_length", read.window_length.is_some()),
-            ("issue_offset", read.issue_offset.is_some()),
-            ("start_window", read.start_window.is_some()),
-            ("days_ahead", read.days_ahead.is_some()),
-            ("time_of_day", read.time_of_day.is_some()),
-        ];
-        let other = others.iter().find(|(_, given)| *given);
+        let other = windows.iter().find(|(_, given)| *given);
         if let Some((name, _)) = other {
             return refuse(name, "It does not go with bucket");
         }
-        if read.mode != Mode::Flat {
+        if mode != Mode::Flat {
             return refuse(
                 "bucket",
                 "Buckets are of flat values: mode must be flat, and all_versions false",
@@ -115,7 +113,7 @@ fn choice(value: &str, choices: &[&'static str]) -> Result<&'static str, Problem
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::parse;
+    use super::super::read::parse;
 
     fn error(query: &str) -> Value {
         json!(parse(query).unwrap_err())[0].clone()

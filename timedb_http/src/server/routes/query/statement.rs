@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::{ToSql, Type};
 
-use super::Read;
+use super::read::ReadQuery;
 
 const READ: &str = "SELECT timedb._read_packed($1, $2, $3, $4::pg_catalog.text::pg_catalog.jsonb, \
                     $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
@@ -14,7 +14,7 @@ const READ_BUCKETS: &str = "SELECT timedb._read_buckets_packed($1, $2, $3, $4, $
 /// A parameter of a statement.
 pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
-impl Read {
+impl ReadQuery {
     /// The statement, which answers with a set of packed chunks, and its parameters. `mode` is the name of
     /// the read's mode.
     pub(crate) fn statement<'a>(

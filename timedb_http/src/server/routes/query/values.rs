@@ -37,7 +37,7 @@ pub(crate) fn instant(
     Ok(())
 }
 
-/// What the numbers of a request count; [`super::time_unit`] reads it before the other parameters.
+/// What the numbers of a request count; `parameters::time_unit` reads it before the other parameters.
 pub(crate) fn time_unit(value: &str) -> Result<(), Problem> {
     TimeUnit::named(value)
         .map(drop)

@@ -1,32 +1,24 @@
 //! `GET /series/{series_id}`: what a series is and how much of it there is. `PATCH`: another name, other
 //! labels, another description or unit.
 
-use axum::{
-    body::Body,
-    extract::{RawQuery, State},
-    http::{HeaderMap, Uri},
-    response::Response,
-};
+use axum::response::Response;
 use futures_util::future::join3;
 use tokio_postgres::{Client, Row, types::Type};
 use uuid::Uuid;
 
 use super::{
-    super::{
-        invalid, json_response,
-        query::{self, escapes, wrong},
-    },
-    labels::last_part,
-    search::{CREATED_AT, write_instant, write_series},
+    super::query::{escapes, none, wrong},
+    row::{CREATED_AT, write_instant, write_series},
 };
 use crate::server::{
-    body::{Problem, read_change},
-    body::{key_and_body, read_body},
-    db::{Access, PgInstant},
+    answer,
+    body::{Problem, Received, SeriesChange, read_series_change},
+    db::PgInstant,
     error::{ApiError, FieldError},
-    guard::api_key,
+    guard::Plan,
+    head::Head,
     instant::{Formatter, Precision},
-    router::AppState,
+    state::Caller,
 };
 
 const DESCRIBE: &str = "SELECT series_id, name, unit, description, labels::pg_catalog.text, created_at, \
@@ -43,79 +35,59 @@ const TIMES: [(usize, &str); 5] = [
 const RENAME: &str = "SELECT timedb.rename_series($1, $2, $3::pg_catalog.text::pg_catalog.jsonb)";
 const UPDATE: &str = "SELECT timedb.update_series($1, $2, $3)";
 
-pub(crate) async fn describe_series(
-    State(state): State<AppState>,
-    uri: Uri,
-    headers: HeaderMap,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, ApiError> {
-    let key = api_key(&headers)?;
-    let id = match series_id(&uri, raw.as_deref()) {
-        Ok(id) => id,
-        Err(errors) => return Err(invalid(&state, key.as_ref(), &errors).await),
-    };
-    let describe = async |client: &Client| client.query_typed(DESCRIBE, &[(&id, Type::UUID)]).await;
-    let work = state.db.run(Access::Read, key.as_ref(), describe);
-    render(&state.within(work).await?)
+pub(crate) fn plan(head: &Head) -> Plan<Uuid> {
+    Ok(series_id(head)?)
 }
 
-pub(crate) async fn change_series(
-    State(state): State<AppState>,
-    uri: Uri,
-    headers: HeaderMap,
-    RawQuery(raw): RawQuery,
-    body: Body,
+pub(crate) async fn describe(caller: Caller, id: Uuid) -> Result<Response, ApiError> {
+    let describe = async |client: &Client| client.query_typed(DESCRIBE, &[(&id, Type::UUID)]).await;
+    render(&caller.read(describe).await?)
+}
+
+pub(crate) fn plan_change(head: &Head, body: &Received) -> Plan<(Uuid, SeriesChange)> {
+    let id = series_id(head)?;
+    Ok((id, read_series_change(body.json()?)?))
+}
+
+pub(crate) async fn change(
+    caller: Caller,
+    (id, change): (Uuid, SeriesChange),
 ) -> Result<Response, ApiError> {
-    let (key, body) = key_and_body(&headers, body)?;
-    let key = key.as_ref();
-    let body = read_body(&state, key, &headers, body).await?;
-    let work = async {
-        if let Some(content_type) = body.not_json() {
-            let answer = ApiError::not_json(content_type);
-            return Err(body.refuse(&state.db, key, answer).await);
-        }
-        let read = series_id(&uri, raw.as_deref());
-        let (id, change) = match read.and_then(|id| Ok((id, read_change(&body.bytes)?))) {
-            Ok(read) => read,
-            Err(errors) => return Err(body.invalid(&state.db, key, &errors).await),
-        };
-        // All are sent at once; after one that fails the others are not carried out.
-        let write = async |client: &Client| {
-            let (name, labels) = (
-                (&change.name as _, Type::TEXT),
-                (&change.labels as _, Type::TEXT),
-            );
-            let rename = [(&id as _, Type::UUID), name, labels];
-            let (text, unit) = (
-                (&change.description as _, Type::TEXT),
-                (&change.unit as _, Type::TEXT),
-            );
-            let update = [(&id as _, Type::UUID), text, unit];
-            // In this order: a change of the unit waits for uploads, and should hold no series then.
-            let (updated, renamed, described) = join3(
-                client.query_typed(UPDATE, &update),
-                client.query_typed(RENAME, &rename),
-                client.query_typed(DESCRIBE, &[(&id, Type::UUID)]),
-            )
-            .await;
-            updated?;
-            renamed?;
-            described
-        };
-        state.db.run(Access::Write, key, write).await
+    // All are sent at once; after one that fails the others are not carried out.
+    let write = async |client: &Client| {
+        let (name, labels) = (
+            (&change.name as _, Type::TEXT),
+            (&change.labels as _, Type::TEXT),
+        );
+        let rename = [(&id as _, Type::UUID), name, labels];
+        let (text, unit) = (
+            (&change.description as _, Type::TEXT),
+            (&change.unit as _, Type::TEXT),
+        );
+        let update = [(&id as _, Type::UUID), text, unit];
+        // In this order: a change of the unit waits for uploads, and should hold no series then.
+        let (updated, renamed, described) = join3(
+            client.query_typed(UPDATE, &update),
+            client.query_typed(RENAME, &rename),
+            client.query_typed(DESCRIBE, &[(&id, Type::UUID)]),
+        )
+        .await;
+        updated?;
+        renamed?;
+        described
     };
-    render(&state.within(work).await?)
+    render(&caller.write(write).await?)
 }
 
 /// The series that the path names; there is nothing to ask for beside it.
-fn series_id(uri: &Uri, query: Option<&str>) -> Result<Uuid, Vec<FieldError>> {
-    let raw = last_part(uri);
+fn series_id(head: &Head) -> Result<Uuid, Vec<FieldError>> {
+    let raw = head.last_part();
     // Whatever is wrong with its escapes, it is no id.
     let id = escapes::of_path(raw)
         .ok()
         .and_then(|text| Uuid::try_parse(&text).ok())
         .ok_or_else(|| wrong(&["path", "series_id"], raw, Problem::uuid()));
-    match (id, query::none(query)) {
+    match (id, none(head.query())) {
         (Ok(id), Ok(())) => Ok(id),
         (id, rest) => {
             let errors = id.err().into_iter();
@@ -146,7 +118,7 @@ fn render(rows: &[Row]) -> Result<Response, ApiError> {
         write_instant(row.get(column), &mut formatter, &mut out);
     }
     out.push(b'}');
-    Ok(json_response(out))
+    Ok(answer::json(out))
 }
 
 fn write_name(name: &str, out: &mut Vec<u8>) {

@@ -1,38 +1,35 @@
 //! `GET /series`: series by name, prefix, labels and words, page by page. `GET /series/count`: how many.
 
-use axum::{
-    extract::{RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
+use axum::response::Response;
 use serde_json::json;
 use tokio_postgres::{Client, Row, types::Type};
 use uuid::Uuid;
 
-use super::super::{
-    invalid, json_response,
-    query::{each, values},
+use super::{
+    super::query::{each, values},
+    row::{CREATED_AT, write_series},
 };
 use crate::server::{
-    db::{Access, PgInstant},
+    answer,
+    db::PgInstant,
     error::{ApiError, FieldError},
-    guard::api_key,
+    guard::Plan,
+    head::Head,
     instant::{Formatter, Precision},
     json,
-    router::AppState,
+    rows::JsonList,
+    state::Caller,
 };
 
 const FIND: &str = "SELECT series_id, name, unit, description, labels::pg_catalog.text, created_at \
                     FROM timedb.find_series($1, $2, $3::pg_catalog.text::pg_catalog.jsonb, $4, $5, $6)";
 const COUNT: &str = "SELECT timedb.count_series($1, $2, $3::pg_catalog.text::pg_catalog.jsonb, $4)";
-/// Where such a row has its only time.
-pub(super) const CREATED_AT: usize = 5;
 /// Series on a page unless asked otherwise.
 const PAGE: usize = 1000;
 
 /// What is looked for.
 #[derive(Debug, Default, PartialEq)]
-struct Search {
+pub(crate) struct Search {
     name: Option<String>,
     prefix: Option<String>,
     /// JSON of an object.
@@ -42,7 +39,7 @@ struct Search {
 
 /// Which page of it.
 #[derive(Debug, PartialEq)]
-struct Page {
+pub(crate) struct Page {
     limit: usize,
     after: Option<Uuid>,
 }
@@ -66,16 +63,14 @@ fn parse(query: &str, in_pages: bool) -> Result<(Search, Page), Vec<FieldError>>
     Ok((search, page))
 }
 
-pub(crate) async fn find_series(
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    RawQuery(raw): RawQuery,
+pub(crate) fn plan(head: &Head) -> Plan<(Search, Page)> {
+    Ok(parse(head.query(), true)?)
+}
+
+pub(crate) async fn find(
+    caller: Caller,
+    (search, page): (Search, Page),
 ) -> Result<Response, ApiError> {
-    let key = api_key(&headers)?;
-    let (search, page) = match parse(raw.as_deref().unwrap_or_default(), true) {
-        Ok(read) => read,
-        Err(errors) => return Err(invalid(&state, key.as_ref(), &errors).await),
-    };
     // One more tells whether there is another page.
     let most = i32::try_from(page.limit + 1).unwrap_or(i32::MAX);
     let find = async |client: &Client| {
@@ -89,21 +84,15 @@ pub(crate) async fn find_series(
         ];
         client.query_typed(FIND, &parameters).await
     };
-    let work = state.db.run(Access::Read, key.as_ref(), find);
-    let rows = state.within(work).await?;
-    Ok(json_response(render(&rows, page.limit)))
+    let rows = caller.read(find).await?;
+    Ok(answer::json(render(&rows, page.limit)))
 }
 
-pub(crate) async fn count_series(
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, ApiError> {
-    let key = api_key(&headers)?;
-    let (search, _) = match parse(raw.as_deref().unwrap_or_default(), false) {
-        Ok(read) => read,
-        Err(errors) => return Err(invalid(&state, key.as_ref(), &errors).await),
-    };
+pub(crate) fn plan_count(head: &Head) -> Plan<Search> {
+    Ok(parse(head.query(), false)?.0)
+}
+
+pub(crate) async fn count(caller: Caller, search: Search) -> Result<Response, ApiError> {
     let count = async |client: &Client| {
         let parameters = [
             (&search.name as _, Type::TEXT),
@@ -113,70 +102,33 @@ pub(crate) async fn count_series(
         ];
         client.query_typed_one(COUNT, &parameters).await
     };
-    let work = state.db.run(Access::Read, key.as_ref(), count);
-    let row = state.within(work).await?;
+    let row = caller.read(count).await?;
     let answer = json!({ "count": row.get::<_, i64>(0) });
-    Ok(json_response(answer.to_string()))
+    Ok(answer::json(answer.to_string()))
 }
 
 /// The first `limit` rows; a row beyond them means that there is another page.
 fn render(rows: &[Row], limit: usize) -> Vec<u8> {
     let shown = rows.get(..limit).unwrap_or(rows);
     let mut out = Vec::with_capacity(64 + shown.len() * 224);
-    out.extend_from_slice(b"{\"count\":");
-    out.extend_from_slice(itoa::Buffer::new().format(shown.len()).as_bytes());
-    out.extend_from_slice(b",\"data\":[");
+    let mut list = JsonList::default();
+    list.open(Some(shown.len()), &mut out);
     let created = shown.iter().filter_map(|row| row.get(CREATED_AT));
     let mut formatter = Formatter::new(Precision::of(created.map(|PgInstant(micros)| micros)));
-    for (at, row) in shown.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
+    for row in shown {
+        list.next(&mut out);
         out.push(b'{');
         write_series(row, &mut formatter, &mut out);
         out.push(b'}');
     }
-    out.extend_from_slice(b"],\"next\":");
+    list.end_of_data(&mut out);
+    list.member("next", &mut out);
     match shown.last().filter(|_| rows.len() > shown.len()) {
         Some(last) => json::write_str(&last.get::<_, Uuid>(0).to_string(), &mut out),
         None => out.extend_from_slice(b"null"),
     }
     out.push(b'}');
     out
-}
-
-/// The members of a series, from a row that begins with id, name, unit, description, labels and creation.
-pub(super) fn write_series(row: &Row, formatter: &mut Formatter, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"\"series_id\":");
-    json::write_str(&row.get::<_, Uuid>(0).to_string(), out);
-    out.extend_from_slice(b",\"name\":");
-    json::write_str(row.get(1), out);
-    out.extend_from_slice(b",\"unit\":");
-    json::write_str(row.get(2), out);
-    out.extend_from_slice(b",\"description\":");
-    match row.get::<_, Option<&str>>(3) {
-        Some(text) => json::write_str(text, out),
-        None => out.extend_from_slice(b"null"),
-    }
-    out.extend_from_slice(b",\"labels\":");
-    json::write_compact(row.get(4), out);
-    out.extend_from_slice(b",\"created_at\":");
-    write_instant(row.get(CREATED_AT), formatter, out);
-}
-
-/// An instant, or null.
-pub(super) fn write_instant(
-    instant: Option<PgInstant>,
-    formatter: &mut Formatter,
-    out: &mut Vec<u8>,
-) {
-    let Some(PgInstant(micros)) = instant else {
-        out.extend_from_slice(b"null");
-        return;
-    };
-    out.push(b'"');
-    formatter.write(micros, out);
-    out.push(b'"');
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 use axum::http::StatusCode;
 
+use crate::server::error::ApiError;
+
 /// Why a head is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -19,7 +21,7 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Malformed,
         Self::BareNewline,
         Self::TooLarge,
@@ -36,7 +38,7 @@ impl Refusal {
     pub(crate) const METHOD: &str = "REFUSED";
 
     /// That request.
-    pub(super) fn request(self) -> String {
+    pub(crate) fn request(self) -> String {
         let place = Self::ALL.iter().position(|one| *one == self);
         format!(
             "{} /{} HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n",
@@ -52,9 +54,9 @@ impl Refusal {
         found.copied().unwrap_or(Self::Malformed)
     }
 
-    /// The status, and the sentence for the client.
-    pub(crate) fn answer(self) -> (StatusCode, &'static str) {
-        match self {
+    /// What the client gets.
+    pub(crate) fn answer(self) -> ApiError {
+        let (status, sentence) = match self {
             Self::Malformed => (
                 StatusCode::BAD_REQUEST,
                 "The request is not well-formed HTTP/1.1.",
@@ -96,6 +98,7 @@ impl Refusal {
                 StatusCode::NOT_IMPLEMENTED,
                 "The only transfer coding is chunked: send Transfer-Encoding: chunked alone.",
             ),
-        }
+        };
+        ApiError::new(status, sentence)
     }
 }

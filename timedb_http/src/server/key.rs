@@ -28,7 +28,7 @@ impl ApiKey {
     }
 
     /// What the database gets instead of the key.
-    pub(super) fn prove(&self, challenge: &Challenge, count: u64) -> Vec<u8> {
+    pub(crate) fn prove(&self, challenge: &Challenge, count: u64) -> Vec<u8> {
         proof::prove(&self.text, &self.fingerprint, challenge, count)
     }
 

@@ -22,7 +22,7 @@ pub(crate) struct NewSeries {
 }
 
 /// Reads a series to create, or says what is wrong with it.
-pub(crate) fn read_series(body: &[u8]) -> Result<NewSeries, Vec<FieldError>> {
+pub(crate) fn read_new_series(body: &[u8]) -> Result<NewSeries, Vec<FieldError>> {
     let members = read_object(body)?;
     let mut errors = Errors::default();
     let name = errors.optional(&members, "name", Scalar::text);

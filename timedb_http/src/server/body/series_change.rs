@@ -38,7 +38,7 @@ pub(crate) struct SeriesChange {
 
 /// Reads a change, or says what is wrong with it. A description that is null is taken away; of the other
 /// fields null leaves what is, so that what `GET` answered can be sent back.
-pub(crate) fn read_change(body: &[u8]) -> Result<SeriesChange, Vec<FieldError>> {
+pub(crate) fn read_series_change(body: &[u8]) -> Result<SeriesChange, Vec<FieldError>> {
     let members = read_object(body)?;
     let mut errors = Errors::default();
     let name = errors.optional(&members, "name", Scalar::text);

@@ -3,7 +3,7 @@
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderValue, header},
     middleware::Next,
     response::Response,
 };
@@ -23,10 +23,4 @@ pub(crate) async fn mark(request: Request, next: Next) -> Response {
         headers.append(header::VARY, KEYS);
     }
     response
-}
-
-/// Lets caches keep an answer that is the same for everybody, for five minutes.
-pub(crate) fn make_public(headers: &mut HeaderMap) {
-    let minutes = HeaderValue::from_static("public, max-age=300");
-    headers.insert(header::CACHE_CONTROL, minutes);
 }

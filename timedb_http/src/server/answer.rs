@@ -1,0 +1,40 @@
+//! Answers that are successes, and the work that makes large ones.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, header},
+    response::Response,
+};
+
+use crate::server::error::ApiError;
+
+/// A body this large is parsed or rendered beside the workers that serve everybody else.
+const BESIDE_FROM_BYTES: usize = 256 << 10;
+
+/// 200 with a body of this type.
+pub(crate) fn of_type(content_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    let content_type = HeaderValue::from_static(content_type);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
+/// 200 with a body that is JSON already.
+pub(crate) fn json(body: impl Into<Body>) -> Response {
+    of_type("application/json", body)
+}
+
+/// Does the work that so many bytes of a body make: here, or beside the workers when they are many.
+pub(crate) async fn work_on<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    if bytes < BESIDE_FROM_BYTES {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| ApiError::internal("parsing or rendering a body panicked"))
+}

@@ -1,0 +1,221 @@
+//! What a request says beside its body: its URL, its key, its name. Whether the key is good, the database says.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
+use serde_json::json;
+
+use crate::server::{
+    error::{ApiError, FieldError},
+    key::ApiKey,
+};
+
+/// Where it stands, unless it comes as `Authorization: Bearer`.
+pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const LONGEST_IDEMPOTENCY_KEY: usize = 255;
+
+/// A request without its body.
+pub(crate) struct Head {
+    pub headers: HeaderMap,
+    uri: Uri,
+    has_key: bool,
+}
+
+impl Head {
+    /// The head, and the key that it brings.
+    pub(crate) fn new(parts: Parts) -> (Self, Result<Option<ApiKey>, ApiError>) {
+        let key = api_key(&parts.headers);
+        let head = Self {
+            headers: parts.headers,
+            uri: parts.uri,
+            has_key: !matches!(key, Ok(None)),
+        };
+        (head, key)
+    }
+
+    /// The query, as it came.
+    pub(crate) fn query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
+    /// The last part of the path, as it came.
+    pub(crate) fn last_part(&self) -> &str {
+        self.uri.path().rsplit('/').next().unwrap_or_default()
+    }
+
+    pub(crate) fn has_key(&self) -> bool {
+        self.has_key
+    }
+
+    /// The client's name for a request that it may send again, to the letter.
+    ///
+    /// # Errors
+    /// 422 for what can't be one, and for two of them.
+    pub(crate) fn idempotency_key(&self) -> Result<Option<String>, ApiError> {
+        idempotency_key(&self.headers)
+    }
+}
+
+/// The key of a request, from `X-API-Key` and `Authorization: Bearer`. Empty is as good as absent.
+///
+/// # Errors
+/// 401 for what can't be a key, and for two that differ: whoever stands between may have looked at the other one.
+fn api_key(headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
+    let own = headers.get_all(API_KEY).iter().map(HeaderValue::as_bytes);
+    let authorizations = headers.get_all(header::AUTHORIZATION);
+    let bearers = authorizations.iter().filter_map(bearer);
+    let mut given = own.chain(bearers).filter(|text| !text.is_empty());
+    let Some(first) = given.next() else {
+        return Ok(None);
+    };
+    let mut schemes = authorizations.iter();
+    let scheme = schemes.next();
+    if given.any(|other| other != first) || schemes.any(|other| Some(other) != scheme) {
+        return Err(ApiError::two_keys());
+    }
+    key(first).map(Some)
+}
+
+fn bearer(value: &HeaderValue) -> Option<&[u8]> {
+    let (scheme, token) = value.as_bytes().split_at_checked(7)?;
+    scheme
+        .eq_ignore_ascii_case(b"Bearer ")
+        .then(|| token.trim_ascii())
+}
+
+fn key(bytes: &[u8]) -> Result<ApiKey, ApiError> {
+    std::str::from_utf8(bytes)
+        .ok()
+        .and_then(ApiKey::parse)
+        .ok_or_else(|| ApiError::unauthenticated(true))
+}
+
+/// The client's name for a request that it may send again, to the letter: `Idempotency-Key`, 1 to 255
+/// printable characters of ASCII.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = given.next() else {
+        return Ok(None);
+    };
+    let printable = value
+        .as_bytes()
+        .iter()
+        .all(|byte| matches!(byte, b' '..=b'~'));
+    if printable && (1..=LONGEST_IDEMPOTENCY_KEY).contains(&value.len()) && given.next().is_none() {
+        return Ok(value.to_str().ok().map(str::to_owned));
+    }
+    let all = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let input: Vec<_> = all.map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
+    Err(ApiError::invalid(&[FieldError::new(
+        "string_pattern_mismatch",
+        vec![json!("header"), json!("Idempotency-Key")],
+        format!(
+            "Input should be given once, with 1 to {LONGEST_IDEMPOTENCY_KEY} printable ASCII characters"
+        ),
+        json!(input.join(", ")),
+    )]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn found(pairs: &[(&'static str, &str)]) -> Option<String> {
+        let key = api_key(&headers(pairs)).unwrap();
+        key.map(|key| key.expose().to_owned())
+    }
+
+    const K: &str = "tdb_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf1Yo7hP";
+    const LEGACY: &str = "Zm9vYmFyX2Zvb2Jhci1mb29iYXJfZm9vYmFyX2Zvb2J";
+
+    #[test]
+    fn a_key_comes_in_either_header() {
+        assert_eq!(found(&[("x-api-key", K)]).as_deref(), Some(K));
+        let bearer = |value: &str| found(&[("authorization", value)]);
+        assert_eq!(bearer(&format!("Bearer {K}")).as_deref(), Some(K));
+        assert_eq!(bearer(&format!("bearer  {K}")).as_deref(), Some(K));
+        assert_eq!(bearer("Basic abc"), None);
+        assert_eq!(bearer("Bearer "), None);
+        let same = format!("Bearer {K}");
+        let both = [("x-api-key", K), ("authorization", &*same)];
+        assert_eq!(found(&both).as_deref(), Some(K));
+        // Another scheme is somebody else's matter.
+        let beside = [("x-api-key", K), ("authorization", "Basic abc")];
+        assert_eq!(found(&beside).as_deref(), Some(K));
+        assert_eq!(
+            found(&[("x-api-key", K), ("x-api-key", K)]).as_deref(),
+            Some(K)
+        );
+        assert_eq!(found(&[("x-api-key", "")]), None);
+        assert_eq!(found(&[]), None);
+    }
+
+    #[test]
+    fn two_keys_are_none_whichever_is_good() {
+        let (good, other) = (format!("Bearer {K}"), format!("Bearer {LEGACY}"));
+        for pairs in [
+            vec![("x-api-key", K), ("x-api-key", LEGACY)],
+            vec![("x-api-key", K), ("authorization", &*other)],
+            vec![("x-api-key", LEGACY), ("authorization", &*good)],
+            vec![("x-api-key", K), ("authorization", "Bearer x")],
+            vec![("authorization", &*good), ("authorization", &*other)],
+            vec![("authorization", &*good), ("authorization", "Basic abc")],
+        ] {
+            let error = api_key(&headers(&pairs)).unwrap_err();
+            assert_eq!(error.status(), 401, "{pairs:?}");
+            let told = error.detail().as_str().unwrap_or_default();
+            assert!(
+                told.starts_with("Two different API keys"),
+                "{pairs:?}: {told}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_key_is_a_wrong_key() {
+        for pairs in [
+            vec![("x-api-key", &*"k".repeat(600))],
+            vec![("x-api-key", "k")],
+            vec![("x-api-key", "ключ")],
+            vec![("authorization", "Bearer k")],
+        ] {
+            let error = api_key(&headers(&pairs)).unwrap_err();
+            assert_eq!(error.status(), 401, "{pairs:?}");
+            assert_eq!(error.detail(), "Invalid or inactive API key.");
+        }
+    }
+
+    #[test]
+    fn a_request_has_one_printable_name_or_none() {
+        let name = |values: &[&str]| {
+            let mut given = HeaderMap::new();
+            for value in values {
+                let value = axum::http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+                given.append("idempotency-key", value);
+            }
+            idempotency_key(&given).map_err(|error| error.status())
+        };
+        let (longest, longer) = ("k".repeat(255), "k".repeat(256));
+        assert_eq!(name(&[]), Ok(None));
+        for good in ["k", "7f0c5f0e-6c1f-4c39", "a b", "\"quoted\"", &longest] {
+            assert_eq!(name(&[good]), Ok(Some(good.to_owned())));
+        }
+        for bad in [
+            &[""] as &[&str],
+            &[&longer],
+            &["ключ"],
+            &["a\tb"],
+            &["a", "a"],
+        ] {
+            assert_eq!(name(bad), Err(422), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What a format of rows has to do. It is handed columns of points, and does not know where they come from, nor whether
+//! the answer is collected or streams.
+
+use super::chunk::{Chunk, ChunkSeries};
+use super::mode::Mode;
+use crate::server::instant::Precision;
+
+/// A format that answers come in.
+pub(crate) struct Format {
+    pub content_type: &'static str,
+    /// Begins an answer.
+    pub rows: fn(Mode, Precision) -> Box<dyn RowFormat>,
+}
+
+/// Writes one answer, row by row.
+pub(crate) trait RowFormat: Send {
+    /// What comes before the first row; how many there are, where that is known.
+    fn open(&mut self, count: Option<usize>, out: &mut Vec<u8>);
+
+    /// One point of a chunk, with what [`Shared`] has of its series.
+    fn row(&mut self, chunk: &Chunk<'_>, index: usize, series: &Shared, out: &mut Vec<u8>);
+
+    /// What the rows of a series have in common, rendered once.
+    fn shared(&self, series: &ChunkSeries<'_>) -> Shared;
+
+    /// What comes after the last row; where the next page begins, where there are pages.
+    fn close(&mut self, onward: Option<Onward<'_>>, out: &mut Vec<u8>);
+}
+
+/// What the rows of a series have in common, as the format writes it.
+pub(crate) struct Shared {
+    /// From the end of the times to what stands for the values.
+    pub before: Vec<u8>,
+    /// From there to the end of what the series says.
+    pub after: Vec<u8>,
+}
+
+impl Shared {
+    /// About how long a row of this series is.
+    pub(crate) fn row_length(&self) -> usize {
+        self.before.len() + self.after.len() + 64
+    }
+}
+
+/// Where a reader of the change feed goes on.
+pub(crate) struct Onward<'a> {
+    pub cursor: &'a str,
+    pub more: bool,
+}

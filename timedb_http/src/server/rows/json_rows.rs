@@ -1,0 +1,169 @@
+//! Rows as compact JSON: `{"count":N,"data":[...]}`, or with the count at the end where it was not known. What a series'
+//! rows share is rendered once; the previous instant is kept, since in time order neighbours often share it.
+
+use uuid::Uuid;
+
+use super::{
+    chunk::{Aggregate, Chunk, ChunkSeries, Value, Versions},
+    format::{Format, Onward, RowFormat, Shared},
+    list::JsonList,
+    mode::Mode,
+};
+use crate::server::{
+    instant::{Formatter, Precision},
+    json,
+};
+
+pub(super) const JSON: Format = Format {
+    content_type: "application/json",
+    rows: |mode, precision| Box::new(JsonRows::new(mode, precision)),
+};
+
+struct JsonRows {
+    list: JsonList,
+    mode: Mode,
+    formatter: Formatter,
+    last: i64,
+    last_text: Vec<u8>,
+    numbers: zmij::Buffer,
+}
+
+impl JsonRows {
+    fn new(mode: Mode, precision: Precision) -> Self {
+        Self {
+            list: JsonList::default(),
+            mode,
+            formatter: Formatter::new(precision),
+            last: i64::MIN,
+            last_text: Vec::with_capacity(32),
+            numbers: zmij::Buffer::new(),
+        }
+    }
+
+    fn aggregates(&mut self, aggregates: &[Aggregate<'_>], index: usize, out: &mut Vec<u8>) {
+        for aggregate in aggregates {
+            out.extend_from_slice(aggregate.member);
+            match aggregate.at(index) {
+                Value::Count(count) => {
+                    out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+                }
+                Value::Number(number) => self.number(number, out),
+            }
+        }
+    }
+
+    fn number(&mut self, number: Option<f64>, out: &mut Vec<u8>) {
+        match number {
+            Some(number) if number.is_finite() => {
+                out.extend_from_slice(self.numbers.format_finite(number).as_bytes());
+            }
+            // JSON has no other numbers, and the store accepts none.
+            _ => out.extend_from_slice(b"null"),
+        }
+    }
+
+    fn valid_time(&mut self, micros: i64, out: &mut Vec<u8>) {
+        if micros != self.last || self.last_text.is_empty() {
+            self.last = micros;
+            self.last_text.clear();
+            self.formatter.write(micros, &mut self.last_text);
+        }
+        out.extend_from_slice(&self.last_text);
+    }
+}
+
+impl RowFormat for JsonRows {
+    fn open(&mut self, count: Option<usize>, out: &mut Vec<u8>) {
+        self.list.open(count, out);
+    }
+
+    fn row(&mut self, chunk: &Chunk<'_>, index: usize, series: &Shared, out: &mut Vec<u8>) {
+        self.list.next(out);
+        out.push(b'{');
+        if let Some(known_time) = chunk.known_time {
+            out.extend_from_slice(b"\"known_time\":\"");
+            self.formatter.write(known_time.at(index), out);
+            out.extend_from_slice(b"\",");
+        }
+        if let Some(versions) = &chunk.versions {
+            out.extend_from_slice(b"\"change_time\":\"");
+            self.formatter.write(versions.change_time.at(index), out);
+            out.extend_from_slice(b"\",");
+        }
+        out.extend_from_slice(b"\"valid_time\":\"");
+        self.valid_time(chunk.valid_time.at(index), out);
+        if let Some(end) = chunk.valid_time_end(index) {
+            out.extend_from_slice(b"\",\"valid_time_end\":\"");
+            self.formatter.write(end, out);
+        }
+        out.extend_from_slice(&series.before);
+        match &chunk.aggregates {
+            None => {
+                out.extend_from_slice(b",\"value\":");
+                self.number(chunk.value(index), out);
+            }
+            Some(aggregates) => self.aggregates(aggregates, index, out),
+        }
+        out.extend_from_slice(&series.after);
+        if let (Mode::Overlapping, Some(known_time)) = (self.mode, chunk.known_time) {
+            let lead = chunk
+                .valid_time
+                .at(index)
+                .wrapping_sub(known_time.at(index));
+            out.extend_from_slice(b",\"lead_time\":");
+            out.extend_from_slice(self.numbers.format_finite(lead as f64 / 1e6).as_bytes());
+        }
+        if let Some(versions) = &chunk.versions {
+            write_version(versions, index, out);
+        }
+        out.push(b'}');
+    }
+
+    fn shared(&self, series: &ChunkSeries<'_>) -> Shared {
+        let mut before = Vec::with_capacity(64);
+        before.extend_from_slice(b"\",\"series_id\":\"");
+        let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
+        before.extend_from_slice(series.id.hyphenated().encode_lower(&mut id).as_bytes());
+        before.push(b'"');
+        let mut after = Vec::with_capacity(64);
+        after.extend_from_slice(b",\"name\":");
+        json::write_str(series.name, &mut after);
+        after.extend_from_slice(b",\"unit\":");
+        json::write_str(series.unit, &mut after);
+        after.extend_from_slice(b",\"labels\":");
+        json::write_compact(series.labels, &mut after);
+        Shared { before, after }
+    }
+
+    fn close(&mut self, onward: Option<Onward<'_>>, out: &mut Vec<u8>) {
+        self.list.end_of_data(out);
+        if let Some(Onward { cursor, more }) = onward {
+            self.list.member("cursor", out);
+            json::write_str(cursor, out);
+            self.list.member("more", out);
+            out.extend_from_slice(if more { b"true" } else { b"false" });
+        }
+        out.push(b'}');
+    }
+}
+
+/// Who wrote a version in which batch, and what it says.
+fn write_version(versions: &Versions<'_>, index: usize, out: &mut Vec<u8>) {
+    let id = |id: Uuid, out: &mut Vec<u8>| {
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        out.push(b'"');
+        out.extend_from_slice(id.hyphenated().encode_lower(&mut text).as_bytes());
+        out.push(b'"');
+    };
+    out.extend_from_slice(b",\"batch_id\":");
+    id(versions.batch(index), out);
+    out.extend_from_slice(b",\"value_id\":");
+    let value_id = versions.value_id.at(index);
+    out.extend_from_slice(itoa::Buffer::new().format(value_id).as_bytes());
+    out.extend_from_slice(b",\"changed_by\":");
+    match versions.changed_by(index) {
+        Some(user) => id(user, out),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(versions.note(index));
+}

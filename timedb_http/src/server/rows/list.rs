@@ -1,0 +1,48 @@
+//! The frame of every list in JSON: `{"count":N,"data":[...]}`, with what more there is to say behind it.
+
+/// A list that is being written.
+#[derive(Default)]
+pub(crate) struct JsonList {
+    /// Rows that have begun.
+    rows: usize,
+    /// The count stands in front of the rows.
+    is_counted: bool,
+}
+
+impl JsonList {
+    /// The beginning of a list of so many rows, if that is known.
+    pub(crate) fn open(&mut self, count: Option<usize>, out: &mut Vec<u8>) {
+        out.push(b'{');
+        if let Some(count) = count {
+            self.is_counted = true;
+            out.extend_from_slice(b"\"count\":");
+            out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"data\":[");
+    }
+
+    /// What stands in front of the next row.
+    pub(crate) fn next(&mut self, out: &mut Vec<u8>) {
+        if self.rows > 0 {
+            out.push(b',');
+        }
+        self.rows += 1;
+    }
+
+    /// What stands behind the last one.
+    pub(crate) fn end_of_data(&self, out: &mut Vec<u8>) {
+        out.push(b']');
+        if !self.is_counted {
+            self.member("count", out);
+            out.extend_from_slice(itoa::Buffer::new().format(self.rows).as_bytes());
+        }
+    }
+
+    /// The name of a member behind the rows; the closing brace is the caller's.
+    pub(crate) fn member(&self, name: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+    }
+}
