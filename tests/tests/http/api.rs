@@ -9,6 +9,7 @@ mod mistakes_in_text;
 mod open_store;
 mod pandas;
 mod reads;
+mod reworded;
 mod roles;
 mod routes;
 mod times;

@@ -5,9 +5,7 @@ use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::random;
 use std::cell::Cell;
 use timedb_key::proof::{Challenge, Claim};
-
-/// By this detail a program knows that it has to ask for a challenge again (timedb_http, `db/login.rs`).
-const OTHER_CHALLENGE: &str = "The proof answers another challenge than this session's last one.";
+use timedb_wire::refused::Token;
 
 thread_local! {
     // What was asked last, and the greatest count that has answered it. Not undone by a rollback, so that no
@@ -29,7 +27,7 @@ pub fn ask() -> Result<Challenge> {
 /// Takes an answer, if it is one, and for the last time.
 ///
 /// # Errors
-/// 55000 with the detail that programs know.
+/// 55000 with a token by which programs know that they have to ask for a challenge again.
 pub fn take(claim: &Claim) -> Result<()> {
     match ASKED.get() {
         Some((challenge, last)) if challenge == claim.challenge && last < claim.count => {
@@ -40,7 +38,8 @@ pub fn take(claim: &Claim) -> Result<()> {
             SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
             "the proof is not for this session, or was used before",
         )
-        .detail(OTHER_CHALLENGE)
+        .token(Token::OtherChallenge)
+        .detail("The proof answers another challenge than this session's last one.")
         .hint(
             "Ask timedb.challenge() in the same transaction, and make a proof with the next count.",
         )),

@@ -7,13 +7,14 @@ use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
 use pgrx::{PgLogLevel, PgSqlErrorCode, function_name};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use timedb_wire::refused::ROUTINE;
 
 pub use timedb_rules::{Error, Result, SqlState, uuid_text};
 
 fn raise(error: Error) -> ! {
     let (state, message, detail, hint) = error.into_parts();
     let code = PgSqlErrorCode::from(state.packed());
-    let mut report = ErrorReport::new(code, message, function_name!());
+    let mut report = ErrorReport::new(code, message, ROUTINE);
     if let Some(detail) = detail {
         report = report.set_detail(detail);
     }

@@ -8,6 +8,7 @@ use crate::pg::spi::{Arg, Statement};
 use crate::pg::time;
 use crate::series::uuid7;
 use pgrx::pg_sys;
+use timedb_wire::refused::{RequestName, Token};
 
 /// Longest idempotency key, in bytes: it stands in an index.
 const MAX_KEY_BYTES: usize = 255;
@@ -178,31 +179,39 @@ impl Retry {
     }
 }
 
-/// Both names begin what the HTTP server reads in an error of SQLSTATE 22000.
-fn name_of_key(key: &str) -> String {
-    format!("idempotency key \"{key}\"")
+fn name_of_key(key: &str) -> RequestName {
+    RequestName::IdempotencyKey(key.to_owned())
 }
 
-fn name_of_batch(batch_id: &[u8; 16]) -> String {
-    format!("batch_id \"{}\"", uuid_text(batch_id))
+fn name_of_batch(batch_id: &[u8; 16]) -> RequestName {
+    RequestName::BatchId(uuid_text(batch_id))
 }
 
-fn try_lock(tenant: &[u8; 16], request: &[u8], name: impl FnOnce() -> String) -> Result<()> {
+/// As people are told it.
+fn spelled(name: &RequestName) -> String {
+    match name {
+        RequestName::IdempotencyKey(key) => format!("idempotency key \"{key}\""),
+        RequestName::BatchId(id) => format!("batch_id \"{id}\""),
+    }
+}
+
+fn try_lock(tenant: &[u8; 16], request: &[u8], name: impl FnOnce() -> RequestName) -> Result<()> {
     if locks::try_request(tenant, request) {
         return Ok(());
     }
     Err(Error::new(
         SqlState::OBJECT_IN_USE,
-        format!("the request with {} is being carried out", name()),
+        format!("the request with {} is being carried out", spelled(&name())),
     )
     .hint("Send it again when it has ended."))
 }
 
-fn used_otherwise(name: String) -> Error {
+fn used_otherwise(name: RequestName) -> Error {
     Error::new(
         SqlState::DATA_EXCEPTION,
-        format!("{name} was used for a different request"),
+        format!("{} was used for a different request", spelled(&name)),
     )
+    .token(Token::IdempotencyMismatch(name))
     .hint("Send a request again as it was, and another one under another name.")
 }
 

@@ -1,5 +1,7 @@
 //! The library's one error type: a SQLSTATE, a message, and what to do about it.
 
+use timedb_wire::refused::{SeriesField, Token};
+
 /// A SQLSTATE, under the name that PostgreSQL's manual gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SqlState([u8; 5]);
@@ -71,6 +73,7 @@ impl SqlState {
 pub struct Error {
     state: SqlState,
     message: String,
+    token: Option<Token>,
     detail: Option<String>,
     hint: Option<String>,
 }
@@ -84,31 +87,36 @@ impl Error {
         Self {
             state,
             message: message.into(),
+            token: None,
             detail: None,
             hint: None,
         }
     }
 
-    /// Adds the DETAIL line: a full sentence with the facts.
+    /// Adds a DETAIL: full sentences with the facts, for people.
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// Says which field of a series is refused, in the one form of DETAIL that the HTTP server reads.
-    pub fn field(self, name: &str) -> Self {
-        self.detail(format!("Field {name}."))
+    /// Says to programs what its SQLSTATE does not.
+    pub fn token(mut self, token: Token) -> Self {
+        self.token = Some(token);
+        self
     }
 
-    /// Says of which series of a list the field that is refused is.
+    /// Says which field of a series is refused.
+    pub fn field(self, field: SeriesField) -> Self {
+        self.token(Token::RefusedField {
+            field,
+            series: None,
+        })
+    }
+
+    /// Says of which series of a list the field that is refused is, counted from 0.
     pub fn of_series(mut self, place: usize) -> Self {
-        if let Some(field) = self
-            .detail
-            .as_deref()
-            .and_then(|detail| detail.strip_suffix('.'))
-            && field.starts_with("Field ")
-        {
-            self.detail = Some(format!("{field} of series {}, counted from 1.", place + 1));
+        if let Some(Token::RefusedField { series, .. }) = &mut self.token {
+            *series = Some(place);
         }
         self
     }
@@ -167,7 +175,11 @@ impl Error {
 
     /// What it is made of: SQLSTATE, message, DETAIL and HINT.
     pub fn into_parts(self) -> (SqlState, String, Option<String>, Option<String>) {
-        (self.state, self.message, self.detail, self.hint)
+        let detail = match (self.token, self.detail) {
+            (Some(token), Some(detail)) => Some(format!("{token}\n{detail}")),
+            (token, detail) => token.map(|token| token.to_string()).or(detail),
+        };
+        (self.state, self.message, detail, self.hint)
     }
 }
 

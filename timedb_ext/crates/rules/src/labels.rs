@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::text;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use timedb_wire::refused::SeriesField;
 
 /// Longest name of a series, in bytes: it stands in an index, whose entries hold 2.7 kB.
 pub const MAX_NAME_BYTES: usize = 1024;
@@ -84,9 +85,10 @@ impl Labels {
     pub fn check(&self) -> Result<()> {
         for (label, value) in self.pairs() {
             let what = format!("the value of label \"{label}\"");
-            text::check_name(label, "the name of a label").map_err(|e| e.field("labels"))?;
+            text::check_name(label, "the name of a label")
+                .map_err(|e| e.field(SeriesField::Labels))?;
             if !value.is_empty() {
-                text::check_name(value, &what).map_err(|e| e.field("labels"))?;
+                text::check_name(value, &what).map_err(|e| e.field(SeriesField::Labels))?;
             }
         }
         Ok(())
@@ -158,7 +160,9 @@ pub fn value_head(value: &str) -> &str {
 /// 22023 when it is empty, too long or holds a NUL.
 pub fn check_name(name: &str) -> Result<()> {
     if name.is_empty() {
-        return Err(Error::invalid("the name of a series must not be empty").field("name"));
+        return Err(
+            Error::invalid("the name of a series must not be empty").field(SeriesField::Name)
+        );
     }
     if name.len() > MAX_NAME_BYTES {
         return Err(Error::invalid(format!(
@@ -176,7 +180,7 @@ pub fn check_name(name: &str) -> Result<()> {
 /// As [`check_name`]; 22023 also for a name that cannot be seen, or does more than be seen.
 pub fn check_new_name(name: &str) -> Result<()> {
     check_name(name)?;
-    text::check_name(name, "the name of a series").map_err(|e| e.field("name"))
+    text::check_name(name, "the name of a series").map_err(|e| e.field(SeriesField::Name))
 }
 
 /// Checks a unit that values come in, or are asked for.
@@ -186,7 +190,7 @@ pub fn check_new_name(name: &str) -> Result<()> {
 pub fn check_unit(unit: &str) -> Result<()> {
     if unit.trim().is_empty() {
         return Err(Error::invalid("a unit must not be blank")
-            .field("unit")
+            .field(SeriesField::Unit)
             .hint("A mere number is dimensionless."));
     }
     check_length(unit, "a unit", MAX_UNIT_BYTES)?;
@@ -199,7 +203,7 @@ pub fn check_unit(unit: &str) -> Result<()> {
 /// As [`check_unit`]; 22023 also as for a name.
 pub fn check_new_unit(unit: &str) -> Result<()> {
     check_unit(unit)?;
-    text::check_name(unit, "the unit of a series").map_err(|e| e.field("unit"))
+    text::check_name(unit, "the unit of a series").map_err(|e| e.field(SeriesField::Unit))
 }
 
 /// Checks a text that is looked for in names and descriptions.

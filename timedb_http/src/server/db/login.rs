@@ -18,9 +18,6 @@ const WITH_PROOF: &str = "SELECT timedb.authenticate_proof($1)";
 /// As with a proof, the parameters that come next are nothing for a log.
 const WITHOUT_KEY: &str = "SELECT timedb.authenticate(NULL), timedb.hide_parameters()";
 
-/// The DETAIL by which the extension says that it asked something else (timedb_ext, `identity/challenge.rs`).
-const OTHER_CHALLENGE: &str = "The proof answers another challenge than this session's last one.";
-
 /// What a connection knows of its session.
 #[derive(Debug)]
 pub(super) struct Login {
@@ -96,11 +93,4 @@ pub(super) async fn authenticate(
                 .await
         }
     }
-}
-
-/// Whether the session is another one than the one that asked.
-pub(super) fn is_elsewhere(error: &Error) -> bool {
-    error
-        .as_db_error()
-        .is_some_and(|answer| answer.detail() == Some(OTHER_CHALLENGE))
 }

@@ -250,7 +250,10 @@ fn conclude<T>(
         // Whatever stops BEGIN, SET ROLE or the guard is the operator's to mend, never the client's mistake.
         return Err(sqlstate::not_begun(&error));
     }
-    if authenticated.as_ref().is_err_and(login::is_elsewhere) {
+    if authenticated
+        .as_ref()
+        .is_err_and(sqlstate::is_of_another_challenge)
+    {
         tracing::error!("a connection leads to another session than before; it is closed");
         return Err(ApiError::unavailable(
             "The connection to the database was lost; please try again.",
