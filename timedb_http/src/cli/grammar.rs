@@ -1,30 +1,27 @@
 //! The command line's grammar: commands, flags, help texts and what clap says about a mistake.
 //! What a command does is in `commands/`; where its DSN comes from is in `config.rs`.
 
+mod api;
+mod common;
 mod keys;
+mod tables;
+mod users;
 
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cli::commands::api::ApiArgs;
-use crate::cli::config::{Dsn, may_be_a_rest, redact};
+use crate::cli::config::{may_be_a_rest, redact};
 use crate::cli::terminal;
 
+pub use api::ApiArgs;
+use common::{Common, EXIT_CODES};
 pub use keys::{CheckKey, CreateKey, Keys, ListKeys, RevokeKey, RotateKey};
+pub use tables::{Create, CreateTables, Delete, DeleteTables};
+pub use users::{CreateUser, ListUsers, OneUser, Users};
 
 const ABOUT: &str = "A multi-tenant store for time series that get revised, in PostgreSQL";
-
-const EXIT_CODES: &str = "\
-Database: --dsn, else TIMEDB_DSN, else DATABASE_URL, else the same names in a file .env
-          (postgres://user:password@host:port/database or key=value pairs). Other users of
-          this machine can see a command's arguments, so a password is safer in the
-          environment or in .env.
-
-Exit codes: 0 done, or answered no to a question
-            1 failed; the reason is on stderr as `ERROR: ...`
-            2 wrong usage, no DSN, or a question that nobody is there to answer (pass -y)";
 
 /// `timedb`: a multi-tenant store for time series in PostgreSQL.
 #[derive(Debug, Parser)]
@@ -57,111 +54,6 @@ pub enum Command {
     /// Serve the HTTP API
     #[command(after_help = EXIT_CODES)]
     Api(ApiArgs),
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Create {
-    /// Create timedb's tables and functions (CREATE EXTENSION timedb)
-    #[command(after_help = EXIT_CODES)]
-    Tables(CreateTables),
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Delete {
-    /// Delete timedb's tables and functions with all data of every tenant
-    #[command(after_help = EXIT_CODES)]
-    Tables(DeleteTables),
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Users {
-    /// Create a user and print the API key, once
-    #[command(after_help = EXIT_CODES)]
-    Create(CreateUser),
-    /// List users, newest first
-    #[command(after_help = EXIT_CODES)]
-    List(ListUsers),
-    /// Give a deactivated user access again
-    #[command(after_help = EXIT_CODES)]
-    Activate(OneUser),
-    /// Refuse a user's keys from the next request on
-    #[command(after_help = EXIT_CODES)]
-    Deactivate(OneUser),
-    /// Replace all keys of a user by a new one and print it, once
-    #[command(after_help = EXIT_CODES)]
-    RegenerateKey(OneUser),
-}
-
-/// What every command that works on the database takes.
-#[derive(Debug, Args)]
-pub struct Common {
-    /// The database [default: TIMEDB_DSN, DATABASE_URL or .env]
-    #[arg(short, long, value_name = "DSN")]
-    pub dsn: Option<Dsn>,
-    /// Print the result as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Answer every question with yes
-    #[arg(short = 'y', long = "yes")]
-    pub yes: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct CreateTables {
-    #[command(flatten)]
-    pub common: Common,
-    /// Require an API key for every request
-    #[arg(long, overrides_with = "no_users")]
-    pub with_users: bool,
-    /// One tenant and no keys, for a new store (the default); an existing store keeps its users
-    #[arg(long, overrides_with = "with_users")]
-    pub no_users: bool,
-    /// Print the SQL and execute nothing
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct DeleteTables {
-    #[command(flatten)]
-    pub common: Common,
-}
-
-#[derive(Debug, Args)]
-pub struct CreateUser {
-    #[command(flatten)]
-    pub common: Common,
-    /// The user's tenant (a UUID), created if there is none [default: a new tenant]
-    #[arg(short, long, value_name = "UUID")]
-    pub tenant_id: Option<String>,
-    /// The user's email address
-    #[arg(short, long)]
-    pub email: String,
-}
-
-#[derive(Debug, Args)]
-pub struct ListUsers {
-    #[command(flatten)]
-    pub common: Common,
-    /// Only the users of this tenant
-    #[arg(short, long, value_name = "UUID")]
-    pub tenant_id: Option<String>,
-    /// Deactivated users too
-    #[arg(long)]
-    pub include_inactive: bool,
-}
-
-/// Arguments of the commands that act on one user.
-#[derive(Debug, Args)]
-pub struct OneUser {
-    #[command(flatten)]
-    pub common: Common,
-    /// The user's email address
-    #[arg(short, long)]
-    pub email: String,
-    /// The user's tenant; needed when several tenants have a user with this email address
-    #[arg(short, long, value_name = "UUID")]
-    pub tenant_id: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -47,9 +47,11 @@ impl Session {
     }
 
     /// [`Session::begin`], with schema `timedb` known to be the extension's: only so may it be called.
-    pub async fn enter(&mut self) -> Result<Transaction<'_>, Trouble> {
+    pub async fn enter(&mut self) -> Result<Transaction<'_>, SessionTrouble> {
         let transaction = self.begin().await?;
-        installed(&transaction).await?.ok_or(Trouble::NotSetUp)?;
+        installed(&transaction)
+            .await?
+            .ok_or(SessionTrouble::NotSetUp)?;
         Ok(transaction)
     }
 
@@ -58,7 +60,7 @@ impl Session {
         &mut self,
         sql: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
-    ) -> Result<Vec<Row>, Trouble> {
+    ) -> Result<Vec<Row>, SessionTrouble> {
         let transaction = self.enter().await?;
         let rows = transaction.query_typed(sql, parameters).await?;
         transaction.commit().await?;
@@ -70,7 +72,7 @@ impl Session {
         &mut self,
         sql: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
-    ) -> Result<Row, Trouble> {
+    ) -> Result<Row, SessionTrouble> {
         let transaction = self.enter().await?;
         let row = transaction.query_typed_one(sql, parameters).await?;
         transaction.commit().await?;
@@ -87,16 +89,16 @@ impl Session {
     }
 
     /// Says what to do about what stopped a command.
-    pub async fn explain(&self, trouble: Trouble) -> Failure {
+    pub async fn explain(&self, trouble: SessionTrouble) -> Failure {
         let place = &self.place;
         let error = match trouble {
-            Trouble::Database(error) => error,
-            Trouble::NotSetUp => {
+            SessionTrouble::Database(error) => error,
+            SessionTrouble::NotSetUp => {
                 return Failure::new(format!(
                     "timedb is not set up in database {place}. Run: timedb create tables --with-users"
                 ));
             }
-            Trouble::Doubtful { problem, remedy } => {
+            SessionTrouble::Doubtful { problem, remedy } => {
                 return Failure::new(format!(
                     "Nothing was called in database {place}: {problem}, so what stands there might not be \
                      timedb's. Remedy, after a look at it: {remedy}"
@@ -137,17 +139,17 @@ impl Session {
 /// The version of timedb in this database, if it has one.
 ///
 /// # Errors
-/// [`Trouble::Doubtful`] when something could stand in for it.
-pub async fn installed(client: &impl GenericClient) -> Result<Option<String>, Trouble> {
+/// [`SessionTrouble::Doubtful`] when something could stand in for it.
+pub async fn installed(client: &impl GenericClient) -> Result<Option<String>, SessionTrouble> {
     match store::inspect(client).await? {
         Store::Absent => Ok(None),
         Store::Genuine { version } => Ok(Some(version)),
-        Store::Doubtful { problem, remedy } => Err(Trouble::Doubtful { problem, remedy }),
+        Store::Doubtful { problem, remedy } => Err(SessionTrouble::Doubtful { problem, remedy }),
     }
 }
 
 /// What stops a command at the database.
-pub enum Trouble {
+pub enum SessionTrouble {
     /// The database says no.
     Database(Error),
     /// There is no timedb.
@@ -156,7 +158,7 @@ pub enum Trouble {
     Doubtful { problem: String, remedy: String },
 }
 
-impl Trouble {
+impl SessionTrouble {
     /// The SQLSTATE, if it was the database that said no.
     pub fn code(&self) -> Option<&SqlState> {
         match self {
@@ -166,7 +168,7 @@ impl Trouble {
     }
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for SessionTrouble {
     fn from(error: Error) -> Self {
         Self::Database(error)
     }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::{iso, moment, tenant_id};
+use super::shown::{iso, moment, tenant_id};
 use crate::cli::config::Environment;
 use crate::cli::failure::Failure;
 use crate::cli::grammar::Events;

@@ -9,7 +9,7 @@ use tokio_postgres::error::SqlState;
 use crate::cli::config::{self, Environment};
 use crate::cli::failure::{Failure, brief};
 use crate::cli::grammar::{CreateTables, DeleteTables};
-use crate::cli::session::{Session, Trouble, installed};
+use crate::cli::session::{Session, SessionTrouble, installed};
 use crate::cli::terminal::{self, Output, print_json};
 
 /// A running server holds locks on the tables; waiting for it for ever would look like a hang.
@@ -87,13 +87,15 @@ fn print_plan(arguments: &CreateTables) -> Result<(), Failure> {
     Ok(out.send()?)
 }
 
-async fn install(session: &mut Session, with_users: bool) -> Result<Created, Trouble> {
+async fn install(session: &mut Session, with_users: bool) -> Result<Created, SessionTrouble> {
     let transaction = session.begin().await?;
     transaction.batch_execute(LOCK_TIMEOUT).await?;
     let created = installed(&transaction).await?.is_none();
     if created {
         transaction.batch_execute(CREATE).await?;
-        installed(&transaction).await?.ok_or(Trouble::NotSetUp)?;
+        installed(&transaction)
+            .await?
+            .ok_or(SessionTrouble::NotSetUp)?;
     }
     let auth_required: bool = transaction
         .query_typed_one("SELECT timedb.auth_required()", &[])
@@ -116,8 +118,8 @@ async fn install(session: &mut Session, with_users: bool) -> Result<Created, Tro
 }
 
 /// Says who has to run what when the extension can't be created.
-async fn explain_create(session: &Session, trouble: Trouble, with_users: bool) -> Failure {
-    let Trouble::Database(error) = trouble else {
+async fn explain_create(session: &Session, trouble: SessionTrouble, with_users: bool) -> Failure {
+    let SessionTrouble::Database(error) = trouble else {
         return session.explain(trouble).await;
     };
     // Without the extension's files the server says FEATURE_NOT_SUPPORTED or UNDEFINED_FILE.

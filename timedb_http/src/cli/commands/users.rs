@@ -9,11 +9,11 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::{show_key, tenant_id};
+use super::shown::{show_key, tenant_id};
 use crate::cli::config::Environment;
 use crate::cli::failure::Failure;
 use crate::cli::grammar::{CreateUser, OneUser};
-use crate::cli::session::{Session, Trouble};
+use crate::cli::session::{Session, SessionTrouble};
 use crate::cli::terminal::{self, Output, print_json};
 
 #[derive(Serialize)]
@@ -32,7 +32,7 @@ struct Switched<'a> {
 }
 
 #[derive(Serialize)]
-struct NewKey<'a> {
+struct ReplacingKey<'a> {
     email: &'a str,
     api_key: String,
 }
@@ -74,7 +74,7 @@ async fn insert(
     session: &mut Session,
     tenant: Option<Uuid>,
     email: &str,
-) -> Result<NewUser, Trouble> {
+) -> Result<NewUser, SessionTrouble> {
     let transaction = session.enter().await?;
     let tenant: Uuid = transaction
         .query_typed_one(
@@ -141,7 +141,7 @@ pub async fn regenerate_key(arguments: &OneUser, environment: &Environment) -> R
     .await?;
     let api_key: String = row.get(0);
     let printed = if arguments.common.json {
-        print_json(&NewKey { email, api_key })
+        print_json(&ReplacingKey { email, api_key })
     } else {
         let mut out = Output::new();
         out.card("API key regenerated!", &[("Email", email)]);

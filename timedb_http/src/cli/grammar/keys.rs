@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Common, EXIT_CODES};
+use super::common::{Common, EXIT_CODES};
 
 #[derive(Debug, Subcommand)]
 pub enum Keys {

@@ -5,8 +5,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::{explain, open};
-use crate::cli::commands::{iso, moment, tenant_id};
+use super::calls::{explain, open};
+use crate::cli::commands::shown::{iso, moment, tenant_id};
 use crate::cli::config::Environment;
 use crate::cli::failure::Failure;
 use crate::cli::grammar::ListKeys;

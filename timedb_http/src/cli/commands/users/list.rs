@@ -5,11 +5,11 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use crate::cli::commands::{iso, moment, tenant_id};
+use crate::cli::commands::shown::{iso, moment, tenant_id};
 use crate::cli::config::Environment;
 use crate::cli::failure::Failure;
 use crate::cli::grammar::ListUsers;
-use crate::cli::session::{Session, Trouble};
+use crate::cli::session::{Session, SessionTrouble};
 use crate::cli::terminal::{self, Output, print_json, unless_gone};
 
 #[derive(Serialize)]
@@ -61,7 +61,7 @@ pub(super) async fn fetch(
     session: &mut Session,
     tenant: Option<Uuid>,
     include_inactive: bool,
-) -> Result<Vec<User>, Trouble> {
+) -> Result<Vec<User>, SessionTrouble> {
     let rows = session
         .ask(
             &format!(

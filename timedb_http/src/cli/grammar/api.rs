@@ -1,0 +1,207 @@
+//! The flags of `timedb api`, and the `ServerConfig` that they make.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+use clap::Args;
+use timedb_http::{CorsOrigin, ServerConfig};
+use tokio_postgres::Config;
+
+use crate::cli::config::Dsn;
+use crate::cli::failure::Failure;
+
+/// Flags of `timedb api`; those without a default here take the server's.
+#[derive(Debug, Args)]
+pub struct ApiArgs {
+    /// The database [default: TIMEDB_DSN, DATABASE_URL or .env]
+    #[arg(short, long, value_name = "DSN")]
+    pub dsn: Option<Dsn>,
+    /// The address to listen on
+    #[arg(long, env = "TIMEDB_HOST", default_value = "127.0.0.1")]
+    pub host: String,
+    /// The port to listen on; 0 takes a free one, which the line `Listening on` names
+    #[arg(long, env = "TIMEDB_PORT", default_value_t = 8000)]
+    pub port: u16,
+    /// Connections to the database, at most
+    #[arg(long, env = "TIMEDB_POOL_SIZE", value_name = "N", default_value_t = default_pool_size(),
+        value_parser = positive::<NonZeroU32>)]
+    pool_size: NonZeroU32,
+    /// Connections that one tenant may hold at a time [default: half of them]
+    #[arg(long, env = "TIMEDB_TENANT_CONNECTIONS", value_name = "N",
+        value_parser = positive::<NonZeroU32>)]
+    tenant_connections: Option<NonZeroU32>,
+    /// How long a request waits for a connection (then 503)
+    #[arg(long, env = "TIMEDB_ACQUIRE_TIMEOUT", value_name = "SECONDS",
+        default_value_t = seconds(|config| config.acquire_timeout), value_parser = positive::<NonZeroU64>)]
+    acquire_timeout: NonZeroU64,
+    /// How long a request may take once its body is there (then 504)
+    #[arg(long, env = "TIMEDB_REQUEST_TIMEOUT", value_name = "SECONDS",
+        default_value_t = seconds(|config| config.request_timeout), value_parser = positive::<NonZeroU64>)]
+    request_timeout: NonZeroU64,
+    /// How long a statement may take [default: a little less than the request timeout]
+    #[arg(long, env = "TIMEDB_STATEMENT_TIMEOUT", value_name = "SECONDS",
+        value_parser = positive::<NonZeroU64>)]
+    statement_timeout: Option<NonZeroU64>,
+    /// How long a connection may be idle before the next request on it
+    #[arg(long, env = "TIMEDB_IDLE_TIMEOUT", value_name = "SECONDS",
+        default_value_t = seconds(|config| config.idle_timeout))]
+    idle_timeout: NonZeroU64,
+    /// How long a client may take to send the head of a request, from its first byte on
+    #[arg(long, env = "TIMEDB_HEADER_READ_TIMEOUT", value_name = "SECONDS",
+        default_value_t = seconds(|config| config.header_read_timeout), value_parser = positive::<NonZeroU64>)]
+    header_read_timeout: NonZeroU64,
+    /// How long running requests may go on after the signal to stop
+    #[arg(long, env = "TIMEDB_SHUTDOWN_GRACE", value_name = "SECONDS",
+        default_value_t = seconds(|config| config.shutdown_grace), value_parser = positive::<NonZeroU64>)]
+    shutdown_grace: NonZeroU64,
+    /// The largest request body
+    #[arg(long, env = "TIMEDB_MAX_BODY_BYTES", value_name = "BYTES",
+        default_value_t = defaults().max_body_bytes)]
+    max_body_bytes: usize,
+    /// The memory for the bodies of all requests together (then 503), of which a tenant has half
+    #[arg(long, env = "TIMEDB_BODY_MEMORY", value_name = "BYTES",
+        default_value_t = defaults().body_memory)]
+    body_memory: usize,
+    /// How long a client may take nothing of its answer
+    #[arg(long, env = "TIMEDB_WRITE_TIMEOUT", value_name = "SECONDS",
+        default_value_t = seconds(|config| config.write_timeout), value_parser = positive::<NonZeroU64>)]
+    write_timeout: NonZeroU64,
+    /// What a client has to take of a large answer on the whole; 0 is no limit
+    #[arg(long, env = "TIMEDB_STREAM_MIN_RATE", value_name = "BYTES PER SECOND",
+        default_value_t = defaults().stream_min_rate)]
+    stream_min_rate: usize,
+    /// How long a large answer may take
+    #[arg(long, env = "TIMEDB_STREAM_TIMEOUT", value_name = "SECONDS",
+        default_value_t = seconds(|config| config.stream_timeout), value_parser = positive::<NonZeroU64>)]
+    stream_timeout: NonZeroU64,
+    /// An origin whose pages may use the API from a browser, such as `https://app.example`, or `*`; may be given
+    /// several times [default: none]
+    #[arg(
+        long = "cors-origin",
+        env = "TIMEDB_CORS_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    cors_origins: Vec<CorsOrigin>,
+    /// What is logged on stderr, such as `warn` or `timedb_http=debug`
+    #[arg(
+        long,
+        env = "TIMEDB_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    pub log: String,
+}
+
+fn defaults() -> ServerConfig {
+    ServerConfig::new(Config::new())
+}
+
+fn default_pool_size() -> NonZeroU32 {
+    let size = u32::try_from(defaults().pool_size).ok();
+    size.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+}
+
+fn seconds(pick: impl Fn(ServerConfig) -> Duration) -> NonZeroU64 {
+    NonZeroU64::new(pick(defaults()).as_secs()).unwrap_or(NonZeroU64::MIN)
+}
+
+/// A number of things, or of seconds, of which there must be some.
+fn positive<T: From<NonZeroU32>>(text: &str) -> Result<T, String> {
+    let number: Result<NonZeroU32, _> = text.trim().parse();
+    let number = number.map_err(|_| format!("give a whole number from 1 to {}", u32::MAX))?;
+    Ok(number.into())
+}
+
+impl ApiArgs {
+    /// What the server is told.
+    ///
+    /// # Errors
+    /// A usage error for settings that do not go together.
+    pub fn server_config(&self, database: Config) -> Result<ServerConfig, Failure> {
+        let duration = |seconds: NonZeroU64| Duration::from_secs(seconds.get());
+        let request_timeout = duration(self.request_timeout);
+        let pool_size = usize::try_from(self.pool_size.get());
+        let mut config = ServerConfig::new(database);
+        config.pool_size = pool_size.map_err(|error| Failure::usage(error.to_string()))?;
+        config.tenant_connections = self
+            .tenant_connections
+            .map(|most| usize::try_from(most.get()).unwrap_or(usize::MAX));
+        config.acquire_timeout = duration(self.acquire_timeout);
+        config.request_timeout = request_timeout;
+        config.statement_timeout = match self.statement_timeout {
+            Some(limit) => duration(limit),
+            // The database's own error tells more than a cut connection, so it should come first.
+            None => request_timeout - (request_timeout / 12).min(Duration::from_secs(5)),
+        };
+        config.idle_timeout = duration(self.idle_timeout);
+        config.header_read_timeout = duration(self.header_read_timeout);
+        config.shutdown_grace = duration(self.shutdown_grace);
+        config.max_body_bytes = self.max_body_bytes;
+        if self.body_memory < self.max_body_bytes {
+            return Err(Failure::usage(format!(
+                "--body-memory is {}, which is less than the largest body: give at least {} \
+                 (--max-body-bytes)",
+                self.body_memory, self.max_body_bytes
+            )));
+        }
+        config.body_memory = self.body_memory;
+        config.write_timeout = duration(self.write_timeout);
+        config.stream_min_rate = self.stream_min_rate;
+        config.stream_timeout = duration(self.stream_timeout);
+        config.cors_origins.clone_from(&self.cors_origins);
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        api: ApiArgs,
+    }
+
+    fn config(line: &[&str]) -> ServerConfig {
+        let flags = Flags::parse_from([&["api"], line].concat());
+        flags.api.server_config(Config::new()).unwrap()
+    }
+
+    #[test]
+    fn without_flags_the_server_has_its_own_defaults() {
+        assert_eq!(
+            format!("{:?}", config(&[])),
+            format!("{:?}", ServerConfig::new(Config::new()))
+        );
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_is_refused_with_those_that_can() {
+        for line in [
+            ["--pool-size", "0"],
+            ["--pool-size", "many"],
+            ["--request-timeout", "1.5"],
+            ["--write-timeout", "0"],
+            ["--tenant-connections", "99999999999"],
+        ] {
+            let error = Flags::try_parse_from([&["api"][..], &line].concat()).err();
+            let text = error.unwrap().to_string();
+            assert!(
+                text.contains("a whole number from 1 to 4294967295"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn statement_timeout_follows_the_request_timeout_unless_given() {
+        let short = config(&["--request-timeout", "6"]);
+        assert_eq!(short.statement_timeout, Duration::from_millis(5500));
+        let own = config(&["--request-timeout", "6", "--statement-timeout", "2"]);
+        assert_eq!(own.statement_timeout, Duration::from_secs(2));
+    }
+}
