@@ -14,6 +14,7 @@ mod key_use;
 mod keys;
 mod names;
 mod read;
+mod request;
 mod rows;
 pub mod scan;
 mod series;

@@ -1,7 +1,8 @@
 //! Reads of buckets: as rows, and packed for the HTTP server.
 
 use super::SQL_CHUNK_POINTS;
-use super::arguments::{ReadArguments, check_declaration, interval, zone};
+use super::arguments::Arguments;
+use super::request::{request, zone};
 use super::rows::series_columns;
 use crate::pg::error::{Error, Result, entry};
 use crate::pg::spi::Home;
@@ -9,87 +10,41 @@ use crate::pg::time;
 use crate::pg::tuplestore::Tuplestore;
 use crate::read::pack::pack_buckets;
 use crate::read::{Aggregate, BucketCursor, BucketRequest, Fill, Piece};
-use pgrx::fcinfo::pg_getarg;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 use timedb_calendar::Bucket;
 use timedb_rules::limits::{MAX_AGGREGATES, too_many};
+use timedb_wire::reads::{Argument, BUCKETS};
 
 /// Buckets of a chunk that goes to a client as it is: each may have a column for each aggregate.
 const WIRE_CHUNK_BUCKETS: usize = 16_384;
 
-/// The types of the arguments of `read_buckets` and `_read_buckets_packed`.
-const BUCKET_ARGUMENTS: [Oid; 16] = [
-    pg_sys::INTERVALOID,
-    pg_sys::TEXTOID,
-    pg_sys::TEXTOID,
-    pg_sys::UUIDARRAYOID,
-    pg_sys::TEXTOID,
-    pg_sys::JSONBOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::INTERVALOID,
-    pg_sys::INTERVALOID,
-    pg_sys::TEXTOID,
-    pg_sys::TEXTARRAYOID,
-];
-
-/// What a function that answers buckets was called with.
-struct BucketArguments {
-    bucket: Option<pg_sys::Interval>,
-    tz: Option<String>,
-    fill: Option<String>,
-    read: ReadArguments,
-    aggregates: Result<Vec<Aggregate>>,
-}
-
-impl BucketArguments {
-    /// Takes the arguments of a call of `read_buckets` or `_read_buckets_packed`.
-    ///
-    /// # Errors
-    /// XX000 when the function is declared with other arguments.
-    ///
-    /// # Safety
-    /// The call is one under way, of a function that is declared with these arguments.
-    unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Result<Self> {
-        // SAFETY: the declarations promise the types.
-        unsafe {
-            check_declaration(fcinfo, &BUCKET_ARGUMENTS)?;
-            Ok(Self {
-                bucket: interval(fcinfo, 0),
-                tz: pg_getarg(fcinfo, 1),
-                fill: pg_getarg(fcinfo, 2),
-                read: ReadArguments::of_flat(fcinfo, 3),
-                aggregates: chosen(pg_getarg(fcinfo, 15)),
-            })
-        }
-    }
-
-    /// Starts the read, with pieces of at most `piece_buckets` buckets.
-    ///
-    /// # Errors
-    /// 22023 for an argument that is none of the choices; as [`ReadCursor::open`].
-    fn open(self, piece_buckets: usize, home: Home) -> Result<BucketCursor> {
-        let bucket = self
-            .bucket
-            .ok_or_else(|| Error::invalid("bucket must not be null"))?;
-        let bucket = Bucket::new(bucket.month, bucket.day, bucket.time)
-            .map_err(|e| Error::invalid(e.to_string()))?;
-        let zone = zone(self.tz.as_deref())?;
-        let fill = fill(self.fill.as_deref())?;
-        let what = BucketRequest {
-            read: self.read.request()?,
-            bucket,
-            zone,
-            fill,
-            aggregates: self.aggregates?,
-        };
-        BucketCursor::open(what, piece_buckets, home)
-    }
+/// Starts a read of buckets, with pieces of at most `piece_buckets` of them.
+///
+/// # Errors
+/// XX000 when the function is declared with other arguments, 22023 for an argument that is none of the choices; as
+/// [`ReadCursor::open`](crate::read::ReadCursor::open).
+///
+/// # Safety
+/// The call is one under way, of a function that answers buckets.
+unsafe fn open(fcinfo: pg_sys::FunctionCallInfo, piece_buckets: usize) -> Result<BucketCursor> {
+    // SAFETY: the caller's promise.
+    let (arguments, home) = unsafe { (Arguments::of(fcinfo, &BUCKETS)?, Home::of_query(fcinfo)?) };
+    let bucket = arguments
+        .length(Argument::Bucket)
+        .ok_or_else(|| Error::invalid("bucket must not be null"))?;
+    let bucket = Bucket::new(bucket.month, bucket.day, bucket.time)
+        .map_err(|e| Error::invalid(e.to_string()))?;
+    let zone = zone(&arguments)?;
+    let fill = fill(arguments.text(Argument::Fill).as_deref())?;
+    let what = BucketRequest {
+        read: request(&arguments)?,
+        bucket,
+        zone,
+        fill,
+        aggregates: chosen(arguments.texts(Argument::Aggregates))?,
+    };
+    BucketCursor::open(what, piece_buckets, home)
 }
 
 fn fill(name: Option<&str>) -> Result<Fill> {
@@ -140,9 +95,8 @@ fn chosen(names: Option<Array<&str>>) -> Result<Vec<Aggregate>> {
 #[pg_extern(sql = false)]
 fn read_buckets_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u8>> {
     let mut read = entry(|| {
-        // SAFETY: the call is under way, and declared with the arguments of such a read.
-        let (arguments, home) = unsafe { (BucketArguments::of(fcinfo)?, Home::of_query(fcinfo)?) };
-        arguments.open(WIRE_CHUNK_BUCKETS, home)
+        // SAFETY: the call is under way, and one of such a read.
+        unsafe { open(fcinfo, WIRE_CHUNK_BUCKETS) }
     });
     SetOfIterator::new(std::iter::from_fn(move || {
         entry(|| {
@@ -188,8 +142,7 @@ pub unsafe extern "C-unwind" fn timedb_read_buckets(fcinfo: pg_sys::FunctionCall
         // SAFETY: the declaration promises the types of the arguments; those of the rows are checked.
         unsafe {
             let mut store = Tuplestore::open(fcinfo, &BUCKET_COLUMNS)?;
-            let home = Home::of_query(fcinfo)?;
-            let mut read = BucketArguments::of(fcinfo)?.open(SQL_CHUNK_POINTS, home)?;
+            let mut read = open(fcinfo, SQL_CHUNK_POINTS)?;
             while let Some(piece) = read.next_piece()? {
                 store.with_scratch(|store| {
                     put_buckets(&read, &piece, store);

@@ -1,7 +1,7 @@
 //! The change feed as PostgreSQL calls it: rows for SQL, packed columns for the HTTP server, and cursors to
 //! begin with.
 
-use super::arguments::{check_declaration, series_filter};
+use super::arguments::Arguments;
 use super::rows::series_columns;
 use super::scan::{ROW_COLUMNS, point_column};
 use crate::identity::nobody;
@@ -13,11 +13,10 @@ use crate::pg::tuplestore::Tuplestore;
 use crate::read::changes::{self, FeedAnswer, FeedRequest, runs};
 use crate::read::moment;
 use crate::read::pack::{pack_chunk, parse_chunk};
-use crate::series::SeriesFilter;
-use pgrx::fcinfo::pg_getarg;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 use timedb_rules::Position;
+use timedb_wire::reads::{Argument, CHANGES};
 
 /// The columns of `read_changes`, each as the column of `_read_rows` that it is; the first is the cursor.
 const COLUMNS: [Option<usize>; 16] = [
@@ -47,63 +46,32 @@ const MOST_BATCHES: usize = 100_000;
 /// Points of a chunk, whose columns are allocated at once.
 const CHUNK_POINTS: usize = 4_096;
 
-/// The types of the arguments of both functions.
-const ARGUMENTS: [Oid; 6] = [
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TEXTOID,
-    pg_sys::UUIDARRAYOID,
-    pg_sys::TEXTOID,
-    pg_sys::JSONBOID,
-    pg_sys::INT4OID,
-];
-
-/// The arguments of both functions, in the order of their SQL declarations.
-struct Arguments {
-    since: Option<i64>,
-    cursor: Option<String>,
-    series: Result<SeriesFilter>,
-    max_points: Option<i32>,
-}
-
-impl Arguments {
-    /// # Safety
-    /// The call is one under way, of a function that is declared with these arguments.
-    unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Result<Self> {
-        // SAFETY: the declarations promise the types.
-        unsafe {
-            check_declaration(fcinfo, &ARGUMENTS)?;
-            Ok(Self {
-                since: pg_getarg(fcinfo, 0),
-                cursor: pg_getarg(fcinfo, 1),
-                series: series_filter(fcinfo, 2),
-                max_points: pg_getarg(fcinfo, 5),
-            })
-        }
+/// What these arguments ask for.
+fn request(arguments: &Arguments, tenant: &[u8; 16], max_batches: usize) -> Result<FeedRequest> {
+    let max_points = arguments
+        .integer(Argument::MaxPoints)
+        .unwrap_or(DEFAULT_POINTS);
+    if !(1..=MOST_POINTS).contains(&max_points) {
+        return Err(Error::invalid(format!(
+            "max_points must lie between 1 and {MOST_POINTS}, not {max_points}"
+        )));
     }
-
-    fn request(self, tenant: &[u8; 16], max_batches: usize) -> Result<FeedRequest> {
-        let max_points = self.max_points.unwrap_or(DEFAULT_POINTS);
-        if !(1..=MOST_POINTS).contains(&max_points) {
-            return Err(Error::invalid(format!(
-                "max_points must lie between 1 and {MOST_POINTS}, not {max_points}"
-            )));
+    let since = arguments.instant(Argument::Since);
+    let start = match (since, arguments.text(Argument::Cursor)) {
+        (Some(_), Some(_)) => {
+            return Err(Error::invalid("since and cursor do not go together")
+                .hint("Begin with since, and go on with the cursor of the last change."));
         }
-        let start = match (self.since, &self.cursor) {
-            (Some(_), Some(_)) => {
-                return Err(Error::invalid("since and cursor do not go together")
-                    .hint("Begin with since, and go on with the cursor of the last change."));
-            }
-            (Some(since), None) => since_position(since)?,
-            (None, Some(cursor)) => Position::parse(cursor, tenant)?,
-            (None, None) => Position::BEGINNING,
-        };
-        Ok(FeedRequest {
-            start,
-            series: self.series?,
-            max_points: max_points as usize,
-            max_batches,
-        })
-    }
+        (Some(since), None) => since_position(since)?,
+        (None, Some(cursor)) => Position::parse(&cursor, tenant)?,
+        (None, None) => Position::BEGINNING,
+    };
+    Ok(FeedRequest {
+        start,
+        series: arguments.series()?,
+        max_points: max_points as usize,
+        max_batches,
+    })
 }
 
 fn since_position(since: i64) -> Result<Position> {
@@ -126,11 +94,15 @@ pub extern "C" fn pg_finfo_timedb_read_changes() -> &'static pg_sys::Pg_finfo_re
 pub unsafe extern "C-unwind" fn timedb_read_changes(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
     entry(|| {
         // SAFETY: the declaration promises the types of the arguments; those of the rows are checked.
-        let (mut store, arguments) =
-            unsafe { (Tuplestore::open(fcinfo, &types())?, Arguments::of(fcinfo)?) };
+        let (mut store, arguments) = unsafe {
+            (
+                Tuplestore::open(fcinfo, &types())?,
+                Arguments::of(fcinfo, &CHANGES)?,
+            )
+        };
         match settings::tenant() {
             Some(tenant) => {
-                let answer = changes::read(tenant, &arguments.request(&tenant, usize::MAX)?)?;
+                let answer = changes::read(tenant, &request(&arguments, &tenant, usize::MAX)?)?;
                 put_rows(answer, &tenant, &mut store)?;
             }
             None => {
@@ -195,8 +167,8 @@ fn read_changes_packed(
     };
     let run = || {
         // SAFETY: the call is under way, and declared with these arguments.
-        let arguments = unsafe { Arguments::of(fcinfo) }?;
-        let answer = changes::read(tenant, &arguments.request(&tenant, MOST_BATCHES)?)?;
+        let arguments = unsafe { Arguments::of(fcinfo, &CHANGES) }?;
+        let answer = changes::read(tenant, &request(&arguments, &tenant, MOST_BATCHES)?)?;
         let mut writers = answer.writers;
         let runs = runs(&answer.changes, &answer.series)?;
         connected(|| writers.look_up(&runs))?;

@@ -4,7 +4,8 @@
 //! directly: a row costs one `tuplestore_putvalues`, several times less than converting each column.
 
 use super::SQL_CHUNK_POINTS;
-use super::arguments::ReadArguments;
+use super::arguments::Arguments;
+use super::request::open;
 use super::rows::series_columns;
 use super::scan::{COLUMNS, ROW_COLUMNS, point_column};
 use crate::pg::error::{Result, entry};
@@ -15,6 +16,7 @@ use crate::read::pack::parse_chunk;
 use pgrx::datum::{JsonB, Uuid};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
+use timedb_wire::reads::READ;
 
 /// Points of a chunk that goes to a client as it is.
 const WIRE_CHUNK_POINTS: usize = 65_536;
@@ -24,8 +26,8 @@ const WIRE_CHUNK_POINTS: usize = 65_536;
 fn read_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u8>> {
     let mut read = entry(|| {
         // SAFETY: the call is under way, and declared with the arguments of such a read.
-        let (arguments, home) = unsafe { (ReadArguments::of(fcinfo)?, Home::of_query(fcinfo)?) };
-        arguments.open(WIRE_CHUNK_POINTS, true, home)
+        let (arguments, home) = unsafe { (Arguments::of(fcinfo, &READ)?, Home::of_query(fcinfo)?) };
+        open(&arguments, WIRE_CHUNK_POINTS, true, home)
     });
     SetOfIterator::new(std::iter::from_fn(move || {
         entry(|| Ok(read.next_chunk()?.map(|chunk| chunk.packed)))
@@ -49,8 +51,8 @@ fn read_chunks(
 > {
     let mut read = entry(|| {
         // SAFETY: the call is under way, and declared with the arguments of such a read.
-        let (arguments, home) = unsafe { (ReadArguments::of(fcinfo)?, Home::of_query(fcinfo)?) };
-        arguments.open(SQL_CHUNK_POINTS, false, home)
+        let (arguments, home) = unsafe { (Arguments::of(fcinfo, &READ)?, Home::of_query(fcinfo)?) };
+        open(&arguments, SQL_CHUNK_POINTS, false, home)
     });
     TableIterator::new(std::iter::from_fn(move || {
         entry(|| {
@@ -87,7 +89,8 @@ pub unsafe extern "C-unwind" fn timedb_read_rows(fcinfo: pg_sys::FunctionCallInf
         unsafe {
             let mut store = Tuplestore::open(fcinfo, &ROW_COLUMNS)?;
             let home = Home::of_query(fcinfo)?;
-            let mut read = ReadArguments::of(fcinfo)?.open(SQL_CHUNK_POINTS, false, home)?;
+            let arguments = Arguments::of(fcinfo, &READ)?;
+            let mut read = open(&arguments, SQL_CHUNK_POINTS, false, home)?;
             while let Some(chunk) = read.next_chunk()? {
                 store.with_scratch(|store| put_rows(&chunk, store))?;
                 pgrx::check_for_interrupts!();

@@ -1,5 +1,5 @@
 //! Packed columns: how points travel between backend and client as one `bytea`, instead of rows. Owns the bytes, and
-//! what else both sides must agree on (`json`, `refused`); knows neither PostgreSQL nor segments.
+//! what else both sides must agree on (`json`, `reads`, `refused`); knows neither PostgreSQL nor segments.
 //!
 //! All integers are little-endian, instants are Unix microseconds, `str` is a u32 length and UTF-8.
 //!
@@ -31,6 +31,7 @@ mod chunk;
 mod column;
 mod error;
 pub mod json;
+pub mod reads;
 pub mod refused;
 mod upload;
 

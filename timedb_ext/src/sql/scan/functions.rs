@@ -3,10 +3,11 @@
 
 use super::declared::{CHUNK_COLUMNS, ROW_COLUMNS};
 use crate::pg::spi::has_columns;
-use crate::sql::arguments::READ_ARGUMENTS;
+use crate::sql::arguments::types;
 use pgrx::pg_catalog::pg_proc::PgProc;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
+use timedb_wire::reads::READ;
 
 /// A function in the library, as its declaration has to be.
 pub struct Symbol {
@@ -62,7 +63,7 @@ impl Symbol {
                 && function
                     .probin()
                     .is_some_and(|library| LIBRARIES.contains(&library.as_str()))
-                && function.proargtypes() == READ_ARGUMENTS
+                && function.proargtypes() == types(&READ)
         })
     }
 }
@@ -73,16 +74,14 @@ impl Symbol {
 /// Called in a transaction.
 pub unsafe fn chunks_beside(rows_function: Oid) -> Option<Oid> {
     let cache = pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32;
+    let types = types(&READ);
     // SAFETY: the keys are of the types of the cache's columns.
     let function = unsafe {
         pg_sys::GetSysCacheOid(
             cache,
             pg_sys::Anum_pg_proc_oid as i16,
             Datum::from(CHUNKS_FUNCTION.as_ptr()),
-            Datum::from(pg_sys::buildoidvector(
-                READ_ARGUMENTS.as_ptr(),
-                READ_ARGUMENTS.len() as i32,
-            )),
+            Datum::from(pg_sys::buildoidvector(types.as_ptr(), types.len() as i32)),
             Datum::from(pg_sys::get_func_namespace(rows_function)),
             Datum::null(),
         )

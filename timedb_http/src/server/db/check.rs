@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, Error};
+use timedb_wire::reads::{Function, READ_BUCKETS_PACKED, READ_CHANGES_PACKED, READ_PACKED};
+use tokio_postgres::{Client, Error, types::Type};
 
 use super::{
     connect::{PIN, connect},
@@ -62,24 +63,30 @@ const SESSION: &str = "\
                    WHERE rolsuper AND pg_catalog.pg_has_role(session_user, oid, 'MEMBER')), \
            pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') OPERATOR(pg_catalog.=) 'on'";
 
-/// What requests call and the extension does not have: its scripts are of another version than this server.
-const MISSING: &str = "\
-    SELECT f FROM pg_catalog.unnest(ARRAY[ \
-        'timedb.challenge()', 'timedb.authenticate_proof(bytea)', 'timedb.authenticate(text)', \
-        'timedb.hide_parameters()', 'timedb.report_key_use()', \
-        'timedb.auth_required()', 'timedb.isolation_problems()', \
-        'timedb._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb,uuid,text,boolean)', \
-        'timedb._read_packed(text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,timestamptz,timestamptz,\
-                             timestamptz,interval,interval,interval,interval,timestamptz,integer,time,text,text)', \
-        'timedb._read_buckets_packed(interval,text,text,uuid[],text,jsonb,timestamptz,timestamptz,timestamptz,\
-                             timestamptz,timestamptz,timestamptz,interval,interval,text,text[])', \
-        'timedb._read_changes_packed(timestamptz,text,uuid[],text,jsonb,integer)', \
-        'timedb.update_values(jsonb,text)', \
-        'timedb.create_series(text,text,jsonb,text)', 'timedb.find_series(text,text,jsonb,text,integer,uuid)', \
-        'timedb.count_series(text,text,jsonb,text)', 'timedb.label_names()', \
-        'timedb.label_values(text,text,integer,text)', 'timedb.describe_series(uuid)', \
-        'timedb.rename_series(uuid,text,jsonb)', 'timedb.update_series(uuid,text,text)' \
-    ]) AS f WHERE pg_catalog.to_regprocedure(f) IS NULL";
+/// What requests call, beside the functions that read.
+const CALLED: [&str; 17] = [
+    "timedb.challenge()",
+    "timedb.authenticate_proof(bytea)",
+    "timedb.authenticate(text)",
+    "timedb.hide_parameters()",
+    "timedb.report_key_use()",
+    "timedb.auth_required()",
+    "timedb.isolation_problems()",
+    "timedb._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb,uuid,text,boolean)",
+    "timedb.update_values(jsonb,text)",
+    "timedb.create_series(text,text,jsonb,text)",
+    "timedb.find_series(text,text,jsonb,text,integer,uuid)",
+    "timedb.count_series(text,text,jsonb,text)",
+    "timedb.label_names()",
+    "timedb.label_values(text,text,integer,text)",
+    "timedb.describe_series(uuid)",
+    "timedb.rename_series(uuid,text,jsonb)",
+    "timedb.update_series(uuid,text,text)",
+];
+
+/// Which of these the extension does not have: its scripts are of another version than this server.
+const MISSING: &str =
+    "SELECT f FROM pg_catalog.unnest($1) AS f WHERE pg_catalog.to_regprocedure(f) IS NULL";
 
 /// Why tenants would not be kept apart, asked as timedb_user: a problem of the session, or one that the
 /// extension finds. A superuser's `row_security = off` would go unnoticed; anybody else's is an error in
@@ -123,7 +130,15 @@ pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeErro
             _ => failed(error),
         });
     }
-    let missing = client.query_typed(MISSING, &[]).await.map_err(failed)?;
+    let read = [READ_PACKED, READ_BUCKETS_PACKED, READ_CHANGES_PACKED].map(Function::signature);
+    let called: Vec<&str> = CALLED
+        .into_iter()
+        .chain(read.iter().map(String::as_str))
+        .collect();
+    let missing = client
+        .query_typed(MISSING, &[(&called, Type::TEXT_ARRAY)])
+        .await
+        .map_err(failed)?;
     if let Some(row) = missing.first() {
         return Err(ServeError::OtherVersion {
             missing: row.get(0),

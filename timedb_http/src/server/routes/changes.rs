@@ -1,13 +1,17 @@
 //! `GET /changes`: what writes have left since a change_time or behind a cursor, and the cursor to go on with.
 
-use axum::response::Response;
-use tokio_postgres::{Client, Row, types::Type};
-use uuid::Uuid;
+use std::sync::LazyLock;
 
-use super::query::{each, time_unit, values};
+use axum::response::Response;
+use timedb_wire::reads;
+use tokio_postgres::{Client, Row};
+
+use super::query::{
+    arguments::{Arguments, call},
+    each, time_unit,
+};
 use crate::server::{
     answer,
-    db::PgInstant,
     error::{ApiError, FieldError},
     guard::Plan,
     head::Head,
@@ -15,36 +19,19 @@ use crate::server::{
     state::Caller,
 };
 
-const READ: &str = "SELECT cursor, more, packed FROM timedb._read_changes_packed(\
-                    $1, $2, $3, $4, $5::pg_catalog.text::pg_catalog.jsonb, $6)";
+static READ: LazyLock<String> = LazyLock::new(|| {
+    let changes = call(reads::READ_CHANGES_PACKED);
+    format!("SELECT cursor, more, packed FROM {changes}")
+});
 
-/// What is asked for, as the database's function takes it.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct ChangesQuery {
-    since: Option<PgInstant>,
-    cursor: Option<String>,
-    series_id: Option<Vec<Uuid>>,
-    name: Option<String>,
-    /// JSON of an object.
-    labels: Option<String>,
-    max_points: Option<i32>,
-}
-
-pub(crate) fn plan(head: &Head) -> Plan<ChangesQuery> {
+pub(crate) fn plan(head: &Head) -> Plan<Arguments> {
     Ok(parse(head.query())?)
 }
 
-pub(crate) async fn read(caller: Caller, asked: ChangesQuery) -> Result<Response, ApiError> {
+pub(crate) async fn read(caller: Caller, asked: Arguments) -> Result<Response, ApiError> {
     let read = async |client: &Client| {
-        let parameters = [
-            (&asked.since as _, Type::TIMESTAMPTZ),
-            (&asked.cursor as _, Type::TEXT),
-            (&asked.series_id as _, Type::UUID_ARRAY),
-            (&asked.name as _, Type::TEXT),
-            (&asked.labels as _, Type::TEXT),
-            (&asked.max_points as _, Type::INT4),
-        ];
-        client.query_typed(READ, &parameters).await
+        let parameters = asked.of(reads::READ_CHANGES_PACKED);
+        client.query_typed(&READ, &parameters).await
     };
     let row = caller.read(read).await?.into_iter().next();
     let row = row.ok_or_else(|| ApiError::internal("_read_changes_packed returned no row"))?;
@@ -60,20 +47,11 @@ pub(crate) async fn read(caller: Caller, asked: ChangesQuery) -> Result<Response
 
 /// Reads a raw query string, or says what is wrong with it: a parameter that is mistyped and ignored would
 /// return everything.
-fn parse(raw: &str) -> Result<ChangesQuery, Vec<FieldError>> {
-    let mut asked = ChangesQuery::default();
+fn parse(raw: &str) -> Result<Arguments, Vec<FieldError>> {
+    let mut asked = Arguments::default();
     let unit = time_unit(raw);
-    each(raw, |name, value| match name {
-        "since" => values::instant(value, unit, &mut asked.since),
-        "time_unit" => values::time_unit(value),
-        "cursor" => values::text(value, &mut asked.cursor),
-        "series_id" => {
-            values::ids(value).map(|ids| asked.series_id.get_or_insert_default().extend(ids))
-        }
-        "name" => values::text(value, &mut asked.name),
-        "labels" => values::labels(value, &mut asked.labels),
-        "max_points" => values::integer(value, &mut asked.max_points),
-        _ => Err(values::unknown()),
+    each(raw, |name, value| {
+        asked.take(&reads::CHANGES, name, value, unit)
     })?;
     Ok(asked)
 }
@@ -81,8 +59,10 @@ fn parse(raw: &str) -> Result<ChangesQuery, Vec<FieldError>> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use uuid::Uuid;
 
     use super::*;
+    use crate::server::{db::PgInstant, routes::query::arguments::Given};
 
     #[test]
     fn every_parameter_is_read() {
@@ -90,16 +70,19 @@ mod tests {
             "since=2025-01-01T00:00:00Z&cursor=AQ-_&series_id=00000000-0000-0000-0000-000000000001\
              &name=a+b&labels=%7B%22a%22:%22b%22%7D&max_points=7",
         );
-        let expected = ChangesQuery {
-            since: Some(PgInstant(1_735_689_600_000_000)),
-            cursor: Some("AQ-_".to_owned()),
-            series_id: Some(vec![Uuid::from_u128(1)]),
-            name: Some("a b".to_owned()),
-            labels: Some(r#"{"a":"b"}"#.to_owned()),
-            max_points: Some(7),
-        };
-        assert_eq!(asked, Ok(expected));
-        assert_eq!(parse(""), Ok(ChangesQuery::default()));
+        let asked = asked.unwrap();
+        let text = |text: &'static str| Given::Text(text.into());
+        for (argument, given) in reads::CHANGES.into_iter().zip([
+            Given::Instant(PgInstant(1_735_689_600_000_000)),
+            text("AQ-_"),
+            Given::Ids(vec![Uuid::from_u128(1)]),
+            text("a b"),
+            text(r#"{"a":"b"}"#),
+            Given::Integer(7),
+        ]) {
+            assert_eq!(asked.get(argument), Some(&given), "{argument:?}");
+        }
+        assert_eq!(parse(""), Ok(Arguments::default()));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Query strings: every parameter known by name, every value checked, since a typo that is ignored would return
 //! everything. What is asked for, in the form that the database's functions take.
 
+pub(super) mod arguments;
 mod buckets;
 pub(super) mod escapes;
 mod parameters;
 mod read;
-mod statement;
 pub(super) mod values;
 
 pub(super) use parameters::{any, each, none, parse_for_body, time_unit, wrong};

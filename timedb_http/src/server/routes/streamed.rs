@@ -115,8 +115,7 @@ async fn answer(
 }
 
 async fn send(client: &Client, asked: &ReadQuery) -> Result<RowStream, tokio_postgres::Error> {
-    let mode = asked.mode.name();
-    let (statement, parameters) = asked.statement(&mode);
+    let (statement, parameters) = asked.statement();
     client.query_typed_raw(statement, parameters).await
 }
 

@@ -72,7 +72,7 @@ impl<'a> Signs<'a> {
     }
 
     /// Whether a session says that it has asked something else than what the proof of a key answers.
-    pub(super) fn is_of_another_challenge(self) -> bool {
+    pub(super) fn is_of_another_challenge(&self) -> bool {
         self.is_ours() && self.token == Some(Token::OtherChallenge)
     }
 }

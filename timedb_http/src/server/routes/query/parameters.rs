@@ -1,6 +1,7 @@
 //! The parameters of any query string, one after the other, and what is wrong with them.
 
 use serde_json::{Value, json};
+use timedb_wire::reads::Argument;
 
 use super::{escapes, values};
 use crate::server::{body::Problem, error::FieldError, instant::TimeUnit};
@@ -28,7 +29,10 @@ pub(crate) fn time_unit(query: &str) -> Option<TimeUnit> {
 }
 
 /// Parameters of which one may say more than the one before it.
-const LISTS: [&str; 2] = ["series_id", "aggregate"];
+const LISTS: [&str; 2] = [
+    Argument::SeriesId.parameter(),
+    Argument::Aggregates.parameter(),
+];
 
 /// Hands every parameter to `read`, and collects what that says is wrong with them. One that is given twice
 /// is refused: whichever of them counted, the client may have meant the other.

@@ -1,130 +1,101 @@
-//! The parameters of `GET /values` and `GET /values/last`.
+//! The parameters of `GET /values` and `GET /values/last`, and the statement that they make.
 
-use uuid::Uuid;
+use std::sync::LazyLock;
+
+use timedb_wire::reads::{self, Argument};
 
 use super::{
-    buckets::{self, BucketParameters, Buckets},
+    arguments::{Arguments, Given, Parameter, call},
+    buckets,
     parameters::{each, time_unit},
     values,
 };
-use crate::server::{
-    body::Problem,
-    db::PgInstant,
-    duration::{Interval, TimeOfDay},
-    error::FieldError,
-    instant::TimeUnit,
-    rows::Mode,
-};
+use crate::server::{error::FieldError, rows::Mode};
+
+/// What `GET /values` takes beside the filters, in one list with them.
+const OF_BUCKETS: [Argument; 3] = [Argument::Bucket, Argument::Fill, Argument::Aggregates];
+
+static READ: LazyLock<String> = LazyLock::new(|| format!("SELECT {}", call(reads::READ_PACKED)));
+static READ_BUCKETS: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {}", call(reads::READ_BUCKETS_PACKED)));
 
 /// What to read, as the database's functions take it.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct ReadQuery {
     pub mode: Mode,
-    pub series_id: Option<Vec<Uuid>>,
-    pub name: Option<String>,
-    /// JSON of an object.
-    pub labels: Option<String>,
-    pub start_valid: Option<PgInstant>,
-    pub end_valid: Option<PgInstant>,
-    pub start_known: Option<PgInstant>,
-    pub end_known: Option<PgInstant>,
-    pub as_of: Option<PgInstant>,
-    pub as_of_change: Option<PgInstant>,
-    pub min_lead: Option<Interval>,
-    pub max_lead: Option<Interval>,
-    pub window_length: Option<Interval>,
-    pub issue_offset: Option<Interval>,
-    pub start_window: Option<PgInstant>,
-    pub days_ahead: Option<i32>,
-    pub time_of_day: Option<TimeOfDay>,
-    pub tz: Option<String>,
-    pub unit: Option<String>,
+    pub(super) arguments: Arguments,
     /// Aggregates in buckets of time instead of values.
-    pub buckets: Option<Buckets>,
+    pub(super) of_buckets: bool,
+}
+
+impl ReadQuery {
+    /// The statement, which answers with a set of packed chunks, and its parameters.
+    pub(crate) fn statement(&self) -> (&'static str, Vec<Parameter<'_>>) {
+        match self.of_buckets {
+            true => (&READ_BUCKETS, self.arguments.of(reads::READ_BUCKETS_PACKED)),
+            false => (&READ, self.arguments.of(reads::READ_PACKED)),
+        }
+    }
+
+    fn set_mode(&mut self, mode: Mode) {
+        self.mode = mode;
+        self.arguments
+            .give(Argument::Mode, Given::Text(mode.name().into()));
+    }
 }
 
 /// Reads the raw query string of `GET /values`, or says what is wrong with it.
 pub(crate) fn parse(query: &str) -> Result<ReadQuery, Vec<FieldError>> {
-    let mut read = ReadQuery::default();
+    let (mut read, mut mode) = (ReadQuery::default(), Mode::default());
     let (mut all_versions, mut by_known_time) = (false, false);
-    let mut buckets = BucketParameters::default();
+    let known = [reads::FILTERS, &OF_BUCKETS].concat();
     let unit = time_unit(query);
     each(query, |name, value| match name {
-        "start_valid" => values::instant(value, unit, &mut read.start_valid),
-        "start_known" => values::instant(value, unit, &mut read.start_known),
-        "end_known" => values::instant(value, unit, &mut read.end_known),
-        "min_lead" => values::length(value, &mut read.min_lead),
-        "max_lead" => values::length(value, &mut read.max_lead),
-        "window_length" => values::length(value, &mut read.window_length),
-        "issue_offset" => values::length(value, &mut read.issue_offset),
-        "start_window" => values::instant(value, unit, &mut read.start_window),
-        "days_ahead" => values::integer(value, &mut read.days_ahead),
-        "time_of_day" => values::time_of_day(value, &mut read.time_of_day),
-        "tz" => values::text(value, &mut read.tz),
-        "mode" => values::mode(value).map(|mode| read.mode = mode),
+        "mode" => values::mode(value).map(|named| mode = named),
         "all_versions" | "include_updates" => {
             values::truth(value).map(|truth| all_versions |= truth)
         }
         "include_knowledge_time" => values::truth(value).map(|truth| by_known_time |= truth),
-        "bucket" => values::length(value, &mut buckets.bucket),
-        "aggregate" => buckets::aggregates(value, &mut buckets.aggregates),
-        "fill" => buckets::fill(value, &mut buckets.fill),
-        _ => common(name, value, unit, &mut read),
+        _ => read.arguments.take(&known, name, value, unit),
     })?;
     if all_versions {
-        read.mode = Mode::Versions;
-    } else if by_known_time && read.mode == Mode::Flat {
-        read.mode = Mode::Overlapping;
+        mode = Mode::Versions;
+    } else if by_known_time && mode == Mode::Flat {
+        mode = Mode::Overlapping;
     }
-    let windows = [
-        ("window_length", read.window_length.is_some()),
-        ("issue_offset", read.issue_offset.is_some()),
-        ("start_window", read.start_window.is_some()),
-        ("days_ahead", read.days_ahead.is_some()),
-        ("time_of_day", read.time_of_day.is_some()),
-    ];
-    read.buckets = buckets.go_with(read.mode, &windows)?;
+    read.set_mode(mode);
+    read.of_buckets = buckets::complete(mode, &mut read.arguments)?;
     Ok(read)
 }
 
 /// Reads the raw query string of `GET /values/last`, or says what is wrong with it.
 pub(crate) fn parse_last(query: &str) -> Result<ReadQuery, Vec<FieldError>> {
-    let mut read = ReadQuery {
-        mode: Mode::Last,
-        ..ReadQuery::default()
-    };
+    let mut read = ReadQuery::default();
     let unit = time_unit(query);
-    each(query, |name, value| common(name, value, unit, &mut read))?;
+    each(query, |name, value| {
+        read.arguments.take(&reads::LAST, name, value, unit)
+    })?;
+    read.set_mode(Mode::Last);
     Ok(read)
-}
-
-/// The parameters that all reads have.
-fn common(
-    name: &str,
-    value: &str,
-    unit: Option<TimeUnit>,
-    read: &mut ReadQuery,
-) -> Result<(), Problem> {
-    match name {
-        "series_id" => {
-            values::ids(value).map(|ids| read.series_id.get_or_insert_default().extend(ids))
-        }
-        "name" => values::text(value, &mut read.name),
-        "labels" => values::labels(value, &mut read.labels),
-        "end_valid" => values::instant(value, unit, &mut read.end_valid),
-        "as_of" => values::instant(value, unit, &mut read.as_of),
-        "as_of_change" => values::instant(value, unit, &mut read.as_of_change),
-        "unit" => values::unit(value, &mut read.unit),
-        "time_unit" => values::time_unit(value),
-        _ => Err(values::unknown()),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use uuid::Uuid;
 
     use super::*;
+    use crate::server::{
+        db::PgInstant,
+        duration::{Interval, TimeOfDay},
+    };
+
+    fn micros(micros: i64) -> Given {
+        Given::Length(Interval {
+            micros,
+            ..Interval::default()
+        })
+    }
 
     fn error(query: &str) -> Value {
         json!(parse(query).unwrap_err())[0].clone()
@@ -140,17 +111,25 @@ mod tests {
         )
         .unwrap();
         assert_eq!(read.mode, Mode::Overlapping);
-        assert_eq!(read.start_valid, Some(PgInstant(1_735_689_600_000_000)));
-        assert_eq!(read.end_known, Some(PgInstant(1_000_000)));
-        assert_eq!(read.as_of, Some(PgInstant(2_000_000)));
-        assert_eq!(read.as_of_change, Some(PgInstant(3_000_000)));
-        assert_eq!(read.min_lead.map(|l| l.micros), Some(3_600_000_000));
-        assert_eq!(read.max_lead.map(|l| l.micros), Some(48 * 3_600_000_000));
-        assert_eq!(read.unit.as_deref(), Some("MW"));
-        assert_eq!(read.labels.as_deref(), Some(r#"{"a":"b"}"#));
-        assert_eq!(read.name.as_deref(), Some("a b"));
-        let ids: Vec<u128> = read.series_id.unwrap().iter().map(Uuid::as_u128).collect();
-        assert_eq!(ids, [1, 2, 3]);
+        let instant = |micros| Given::Instant(PgInstant(micros));
+        let text = |text: &'static str| Given::Text(text.into());
+        for (argument, given) in [
+            (Argument::StartValid, instant(1_735_689_600_000_000)),
+            (Argument::EndKnown, instant(1_000_000)),
+            (Argument::AsOf, instant(2_000_000)),
+            (Argument::AsOfChange, instant(3_000_000)),
+            (Argument::MinLead, micros(3_600_000_000)),
+            (Argument::MaxLead, micros(48 * 3_600_000_000)),
+            (Argument::Unit, text("MW")),
+            (Argument::Labels, text(r#"{"a":"b"}"#)),
+            (Argument::Name, text("a b")),
+            (
+                Argument::SeriesId,
+                Given::Ids([1, 2, 3].map(Uuid::from_u128).to_vec()),
+            ),
+        ] {
+            assert_eq!(read.arguments.get(argument), Some(&given), "{argument:?}");
+        }
         assert_eq!(parse("").unwrap().mode, Mode::Flat);
         for versions in [
             "all_versions=True",
@@ -172,14 +151,24 @@ mod tests {
         )
         .unwrap();
         assert_eq!(read.mode, Mode::Relative);
-        assert_eq!(read.window_length.map(|l| l.days), Some(1));
-        assert_eq!(
-            read.issue_offset.map(|l| l.micros),
-            Some(-12 * 3_600_000_000)
-        );
-        assert_eq!(read.days_ahead, Some(1));
-        assert_eq!(read.time_of_day, Some(TimeOfDay(6 * 3_600_000_000)));
-        assert_eq!(read.tz.as_deref(), Some("UTC"));
+        let day = Interval {
+            days: 1,
+            ..Interval::default()
+        };
+        for (argument, given) in [
+            (Argument::Mode, text("relative")),
+            (Argument::WindowLength, Given::Length(day)),
+            (Argument::IssueOffset, micros(-12 * 3_600_000_000)),
+            (Argument::StartWindow, instant(0)),
+            (Argument::DaysAhead, Given::Integer(1)),
+            (
+                Argument::TimeOfDay,
+                Given::TimeOfDay(TimeOfDay(6 * 3_600_000_000)),
+            ),
+            (Argument::Tz, text("UTC")),
+        ] {
+            assert_eq!(read.arguments.get(argument), Some(&given), "{argument:?}");
+        }
     }
 
     #[test]

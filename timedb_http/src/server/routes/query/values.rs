@@ -11,6 +11,18 @@ use crate::server::{
     rows::Mode,
 };
 
+const AGGREGATES: [&str; 8] = [
+    "count",
+    "avg",
+    "sum",
+    "min",
+    "max",
+    "first",
+    "last",
+    "time_weighted_avg",
+];
+const FILLS: [&str; 4] = ["none", "null", "last", "linear"];
+
 /// Most things that a list answers at a time.
 const MOST_ANSWERED: usize = 10_000;
 
@@ -20,11 +32,7 @@ pub(crate) fn unknown() -> Problem {
 }
 
 /// An instant; with a unit a number is one too.
-pub(crate) fn instant(
-    value: &str,
-    unit: Option<TimeUnit>,
-    into: &mut Option<PgInstant>,
-) -> Result<(), Problem> {
+pub(crate) fn instant(value: &str, unit: Option<TimeUnit>) -> Result<PgInstant, Problem> {
     let number = unit.and_then(|unit| instant::from_number(value, unit));
     let read = number.unwrap_or_else(|| instant::parse_in_query(value));
     let problem = |malformed| {
@@ -33,8 +41,7 @@ pub(crate) fn instant(
             "say with time_unit (s, ms, us or ns) what they count",
         )
     };
-    *into = Some(PgInstant(read.map_err(problem)?));
-    Ok(())
+    read.map(PgInstant).map_err(problem)
 }
 
 /// What the numbers of a request count; `parameters::time_unit` reads it before the other parameters.
@@ -45,7 +52,7 @@ pub(crate) fn time_unit(value: &str) -> Result<(), Problem> {
 }
 
 /// A length of time.
-pub(crate) fn length(value: &str, into: &mut Option<Interval>) -> Result<(), Problem> {
+pub(crate) fn length(value: &str) -> Result<Interval, Problem> {
     let problem = |no_length| {
         let told = match no_length {
             NoLength::Unreadable => {
@@ -58,15 +65,13 @@ pub(crate) fn length(value: &str, into: &mut Option<Interval>) -> Result<(), Pro
         };
         Problem::new("time_delta_parsing", told)
     };
-    *into = Some(duration::parse(value).map_err(problem)?);
-    Ok(())
+    duration::parse(value).map_err(problem)
 }
 
 /// A time of day. `24:00`, the end of the day, is one as it is to the database.
-pub(crate) fn time_of_day(value: &str, into: &mut Option<TimeOfDay>) -> Result<(), Problem> {
+pub(crate) fn time_of_day(value: &str) -> Result<TimeOfDay, Problem> {
     if matches!(value.trim(), "24:00" | "24:00:00") {
-        *into = Some(TimeOfDay(86_400_000_000));
-        return Ok(());
+        return Ok(TimeOfDay(86_400_000_000));
     }
     let problem = |malformed: instant::Malformed| {
         let error = malformed.to_string();
@@ -78,20 +83,18 @@ pub(crate) fn time_of_day(value: &str, into: &mut Option<TimeOfDay>) -> Result<(
             )
         }
     };
-    *into = Some(TimeOfDay(instant::time_of_day(value).map_err(problem)?));
-    Ok(())
+    instant::time_of_day(value).map(TimeOfDay).map_err(problem)
 }
 
 /// A whole number.
-pub(crate) fn integer(value: &str, into: &mut Option<i32>) -> Result<(), Problem> {
+pub(crate) fn integer(value: &str) -> Result<i32, Problem> {
     let problem = |_| {
         Problem::new(
             "int_parsing",
             "Input should be a valid integer, unable to parse string as an integer",
         )
     };
-    *into = Some(value.trim().parse().map_err(problem)?);
-    Ok(())
+    value.trim().parse().map_err(problem)
 }
 
 pub(crate) fn text(value: &str, into: &mut Option<String>) -> Result<(), Problem> {
@@ -150,18 +153,16 @@ pub(crate) fn truth(value: &str) -> Result<bool, Problem> {
 
 /// How many to answer at most.
 pub(crate) fn limit(value: &str, into: &mut usize) -> Result<(), Problem> {
-    let mut limit = None;
-    integer(value, &mut limit)?;
     let most = i32::try_from(MOST_ANSWERED).unwrap_or(i32::MAX);
-    match limit {
-        Some(limit) if limit < 1 => Err(Problem {
+    match integer(value)? {
+        limit if limit < 1 => Err(Problem {
             ctx: Some(json!({ "ge": 1 })),
             ..Problem::new(
                 "greater_than_equal",
                 "Input should be greater than or equal to 1",
             )
         }),
-        Some(limit) if limit > most => Err(Problem {
+        limit if limit > most => Err(Problem {
             ctx: Some(json!({ "le": most })),
             ..Problem::new(
                 "less_than_equal",
@@ -169,9 +170,7 @@ pub(crate) fn limit(value: &str, into: &mut usize) -> Result<(), Problem> {
             )
         }),
         limit => {
-            *into = limit
-                .and_then(|limit| usize::try_from(limit).ok())
-                .unwrap_or(*into);
+            *into = usize::try_from(limit).unwrap_or(*into);
             Ok(())
         }
     }
@@ -187,4 +186,37 @@ pub(crate) fn id(value: &str, into: &mut Option<Uuid>) -> Result<(), Problem> {
 pub(crate) fn ids(value: &str) -> Result<Vec<Uuid>, Problem> {
     let ids = value.split(',').map(|id| Uuid::try_parse(id.trim()));
     ids.collect::<Result<_, _>>().map_err(|_| Problem::uuid())
+}
+
+/// One aggregate, or several with commas between.
+pub(super) fn aggregates(value: &str, into: &mut Vec<&'static str>) -> Result<(), Problem> {
+    for name in value.split(',') {
+        let name = match name.trim() {
+            "twa" => "time_weighted_avg",
+            name => name,
+        };
+        let known = choice(name, &AGGREGATES)?;
+        if !into.contains(&known) {
+            into.push(known);
+        }
+    }
+    Ok(())
+}
+
+/// What stands in buckets without values.
+pub(super) fn fill(value: &str) -> Result<&'static str, Problem> {
+    choice(value, &FILLS)
+}
+
+fn choice(value: &str, choices: &[&'static str]) -> Result<&'static str, Problem> {
+    if let Some(known) = choices.iter().find(|choice| **choice == value) {
+        return Ok(known);
+    }
+    let quoted: Vec<String> = choices.iter().map(|choice| format!("'{choice}'")).collect();
+    let (last, others) = quoted.split_last().map_or(("", &[][..]), |(l, o)| (l, o));
+    let expected = format!("{} or {last}", others.join(", "));
+    Err(Problem {
+        ctx: Some(json!({ "expected": expected })),
+        ..Problem::new("literal_error", &format!("Input should be {expected}"))
+    })
 }

@@ -1,0 +1,215 @@
+//! The arguments of the functions that read, in the order in which SQL declares them. The library takes its arguments
+//! by these lists, the server its parameters, and tests hold `sql/` and the references to them. What an argument
+//! means is not known here.
+
+/// What an argument holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A text.
+    Text,
+    /// Texts.
+    Texts,
+    /// Ids of series.
+    Ids,
+    /// A JSON object.
+    Labels,
+    /// An instant.
+    Instant,
+    /// A length of time.
+    Length,
+    /// A whole number.
+    Integer,
+    /// A time of day.
+    TimeOfDay,
+}
+
+impl Kind {
+    /// Its type in SQL.
+    pub const fn sql_type(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Texts => "text[]",
+            Self::Ids => "uuid[]",
+            Self::Labels => "jsonb",
+            Self::Instant => "timestamptz",
+            Self::Length => "interval",
+            Self::Integer => "integer",
+            Self::TimeOfDay => "time",
+        }
+    }
+}
+
+macro_rules! arguments {
+    ($($argument:ident $name:literal $kind:ident, $about:literal;)*) => {
+        /// An argument of a function that reads.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Argument {
+            $(#[doc = $about] $argument,)*
+        }
+
+        impl Argument {
+            /// How many there are; the number of each, `as usize`, is less.
+            pub const COUNT: usize = [$($name),*].len();
+
+            /// Its name in SQL.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$argument => $name,)*
+                }
+            }
+
+            /// What it holds.
+            pub const fn kind(self) -> Kind {
+                match self {
+                    $(Self::$argument => Kind::$kind,)*
+                }
+            }
+        }
+    };
+}
+
+impl Argument {
+    /// Its name over HTTP, where a list is a parameter that can be given several times.
+    pub const fn parameter(self) -> &'static str {
+        match self {
+            Self::Aggregates => "aggregate",
+            other => other.name(),
+        }
+    }
+}
+
+arguments! {
+    Mode "mode" Text, "Which versions of a point are answered.";
+    SeriesId "series_id" Ids, "Only these series.";
+    Name "name" Text, "Only series with this name.";
+    Labels "labels" Labels, "Only series with all of these labels.";
+    StartValid "start_valid" Instant, "Only points from this valid time on.";
+    EndValid "end_valid" Instant, "Only points before this valid time.";
+    StartKnown "start_known" Instant, "Only versions from this known time on.";
+    EndKnown "end_known" Instant, "Only versions before this known time.";
+    AsOf "as_of" Instant, "Only versions known by then.";
+    AsOfChange "as_of_change" Instant, "Only versions written by then.";
+    MinLead "min_lead" Length, "Only versions known at least so long before.";
+    MaxLead "max_lead" Length, "Only versions known at most so long before.";
+    WindowLength "window_length" Length, "How long a window is.";
+    IssueOffset "issue_offset" Length, "From the start of a window to its cut-off.";
+    StartWindow "start_window" Instant, "Where a window starts.";
+    DaysAhead "days_ahead" Integer, "From the day of a cut-off to that of its points.";
+    TimeOfDay "time_of_day" TimeOfDay, "The local time of a cut-off.";
+    Tz "tz" Text, "The time zone of days and buckets.";
+    Unit "unit" Text, "The unit that values are converted to.";
+    Bucket "bucket" Length, "How long a bucket is.";
+    Fill "fill" Text, "What stands in empty buckets.";
+    Aggregates "aggregates" Texts, "What is computed of a bucket.";
+    Since "since" Instant, "Only what was written after this change time.";
+    Cursor "cursor" Text, "Only what stands behind this change.";
+    MaxPoints "max_points" Integer, "Most changes that are answered.";
+}
+
+use Argument::*;
+
+/// What reads of points take that say their mode.
+pub const READ: [Argument; 19] = [
+    Mode,
+    SeriesId,
+    Name,
+    Labels,
+    StartValid,
+    EndValid,
+    StartKnown,
+    EndKnown,
+    AsOf,
+    AsOfChange,
+    MinLead,
+    MaxLead,
+    WindowLength,
+    IssueOffset,
+    StartWindow,
+    DaysAhead,
+    TimeOfDay,
+    Tz,
+    Unit,
+];
+
+/// What all of those filter by: everything but the mode.
+pub const FILTERS: &[Argument] = READ.split_at(1).1;
+
+/// What reads take that have no cut-off.
+const PLAIN: [Argument; 12] = [
+    SeriesId, Name, Labels, StartValid, EndValid, StartKnown, EndKnown, AsOf, AsOfChange, MinLead,
+    MaxLead, Unit,
+];
+
+const RELATIVE: [Argument; 14] = [
+    SeriesId,
+    Name,
+    Labels,
+    StartValid,
+    EndValid,
+    WindowLength,
+    IssueOffset,
+    StartWindow,
+    DaysAhead,
+    TimeOfDay,
+    Tz,
+    AsOf,
+    AsOfChange,
+    Unit,
+];
+
+/// What the read of last points takes.
+pub const LAST: [Argument; 7] = [SeriesId, Name, Labels, EndValid, AsOf, AsOfChange, Unit];
+
+/// What reads of buckets take.
+pub const BUCKETS: [Argument; 16] = [
+    Bucket, Tz, Fill, SeriesId, Name, Labels, StartValid, EndValid, StartKnown, EndKnown, AsOf,
+    AsOfChange, MinLead, MaxLead, Unit, Aggregates,
+];
+
+/// What reads of changes take.
+pub const CHANGES: [Argument; 6] = [Since, Cursor, SeriesId, Name, Labels, MaxPoints];
+
+/// A function that reads, and what it takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Function {
+    /// Its name, without the schema.
+    pub name: &'static str,
+    /// Its arguments.
+    pub arguments: &'static [Argument],
+}
+
+impl Function {
+    const fn new(name: &'static str, arguments: &'static [Argument]) -> Self {
+        Self { name, arguments }
+    }
+
+    /// The name with the types of the arguments, as PostgreSQL finds it by.
+    pub fn signature(self) -> String {
+        let types = self.arguments.iter().map(|a| a.kind().sql_type());
+        let types = types.collect::<Vec<_>>().join(",");
+        format!("timedb.{}({types})", self.name)
+    }
+}
+
+/// Points for the HTTP server.
+pub const READ_PACKED: Function = Function::new("_read_packed", &READ);
+/// Buckets for the HTTP server.
+pub const READ_BUCKETS_PACKED: Function = Function::new("_read_buckets_packed", &BUCKETS);
+/// Changes for the HTTP server.
+pub const READ_CHANGES_PACKED: Function = Function::new("_read_changes_packed", &CHANGES);
+
+/// All of them.
+pub const FUNCTIONS: [Function; 12] = [
+    READ_PACKED,
+    Function::new("_read_chunks", &READ),
+    Function::new("_read_rows", &READ),
+    Function::new("read_flat", &PLAIN),
+    Function::new("read_overlapping", &PLAIN),
+    Function::new("read_versions", &PLAIN),
+    Function::new("read_relative", &RELATIVE),
+    Function::new("read_last", &LAST),
+    Function::new("read_buckets", &BUCKETS),
+    READ_BUCKETS_PACKED,
+    Function::new("read_changes", &CHANGES),
+    READ_CHANGES_PACKED,
+];

@@ -1,0 +1,195 @@
+//! What a query string gives the functions that read. Which arguments there are, and what each holds, stands in one list
+//! (crate timedb_wire, `reads`); how a text becomes what one holds, in `values`.
+
+use std::{borrow::Cow, error::Error};
+
+use bytes::BytesMut;
+use timedb_wire::reads::{Argument, Function, Kind};
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use uuid::Uuid;
+
+use super::values;
+use crate::server::{
+    body::Problem,
+    db::PgInstant,
+    duration::{Interval, TimeOfDay},
+    instant::TimeUnit,
+};
+
+/// What an argument is given.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Given {
+    /// Also JSON.
+    Text(Cow<'static, str>),
+    Texts(Vec<&'static str>),
+    Ids(Vec<Uuid>),
+    Instant(PgInstant),
+    Length(Interval),
+    Integer(i32),
+    TimeOfDay(TimeOfDay),
+}
+
+/// The arguments of a function, as far as they are given.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Arguments([Option<Given>; Argument::COUNT]);
+
+/// A parameter of a statement.
+pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+impl Default for Arguments {
+    fn default() -> Self {
+        Self([const { None }; Argument::COUNT])
+    }
+}
+
+impl Arguments {
+    pub(super) fn has(&self, argument: Argument) -> bool {
+        self.0[argument as usize].is_some()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn get(&self, argument: Argument) -> Option<&Given> {
+        self.0[argument as usize].as_ref()
+    }
+
+    pub(super) fn give(&mut self, argument: Argument, given: Given) {
+        self.0[argument as usize] = Some(given);
+    }
+
+    /// Takes a parameter of the query string, if it is one of those known.
+    pub(crate) fn take(
+        &mut self,
+        known: &[Argument],
+        name: &str,
+        value: &str,
+        unit: Option<TimeUnit>,
+    ) -> Result<(), Problem> {
+        if name == "time_unit" {
+            return values::time_unit(value);
+        }
+        let mut known = known.iter().copied();
+        let argument = known
+            .find(|argument| argument.parameter() == name)
+            .ok_or_else(values::unknown)?;
+        let place = &mut self.0[argument as usize];
+        let given = match argument.kind() {
+            Kind::Instant => Given::Instant(values::instant(value, unit)?),
+            Kind::Length => Given::Length(values::length(value)?),
+            Kind::Integer => Given::Integer(values::integer(value)?),
+            Kind::TimeOfDay => Given::TimeOfDay(values::time_of_day(value)?),
+            Kind::Text if argument == Argument::Fill => Given::Text(values::fill(value)?.into()),
+            Kind::Text | Kind::Labels => {
+                let read = match argument {
+                    Argument::Labels => values::labels,
+                    Argument::Unit => values::unit,
+                    _ => values::text,
+                };
+                let mut text = None;
+                read(value, &mut text)?;
+                Given::Text(text.unwrap_or_default().into())
+            }
+            // Of these more may come.
+            Kind::Ids => {
+                let mut ids = match place.take() {
+                    Some(Given::Ids(ids)) => ids,
+                    _ => Vec::new(),
+                };
+                ids.extend(values::ids(value)?);
+                Given::Ids(ids)
+            }
+            Kind::Texts => {
+                let mut names = match place.take() {
+                    Some(Given::Texts(names)) => names,
+                    _ => Vec::new(),
+                };
+                values::aggregates(value, &mut names)?;
+                Given::Texts(names)
+            }
+        };
+        *place = Some(given);
+        Ok(())
+    }
+
+    /// The parameters of a statement that [`call`] has made.
+    pub(crate) fn of(&self, function: Function) -> Vec<Parameter<'_>> {
+        let parameter = |argument: &Argument| {
+            let given = &self.0[*argument as usize];
+            (given as &(dyn ToSql + Sync), sent_as(argument.kind()))
+        };
+        function.arguments.iter().map(parameter).collect()
+    }
+}
+
+/// The call of a function with all of its arguments, by their names.
+pub(crate) fn call(function: Function) -> String {
+    let arguments = function
+        .arguments
+        .iter()
+        .zip(1..)
+        .map(|(argument, number)| {
+            let cast = match argument.kind() {
+                Kind::Labels => "::pg_catalog.text::pg_catalog.jsonb",
+                _ => "",
+            };
+            format!("{} => ${number}{cast}", argument.name())
+        });
+    let arguments = arguments.collect::<Vec<_>>().join(", ");
+    format!("timedb.{}({arguments})", function.name)
+}
+
+fn sent_as(kind: Kind) -> Type {
+    match kind {
+        Kind::Text | Kind::Labels => Type::TEXT,
+        Kind::Texts => Type::TEXT_ARRAY,
+        Kind::Ids => Type::UUID_ARRAY,
+        Kind::Instant => Type::TIMESTAMPTZ,
+        Kind::Length => Type::INTERVAL,
+        Kind::Integer => Type::INT4,
+        Kind::TimeOfDay => Type::TIME,
+    }
+}
+
+impl ToSql for Given {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match self {
+            Self::Text(text) => text.to_sql_checked(ty, out),
+            Self::Texts(texts) => texts.to_sql_checked(ty, out),
+            Self::Ids(ids) => ids.to_sql_checked(ty, out),
+            Self::Instant(instant) => instant.to_sql_checked(ty, out),
+            Self::Length(length) => length.to_sql_checked(ty, out),
+            Self::Integer(integer) => integer.to_sql_checked(ty, out),
+            Self::TimeOfDay(time) => time.to_sql_checked(ty, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        // Each value asks for itself.
+        true
+    }
+
+    to_sql_checked!();
+}
+
+#[cfg(test)]
+mod tests {
+    use timedb_wire::reads;
+
+    use super::*;
+
+    #[test]
+    fn a_call_names_all_arguments_and_sends_labels_as_text() {
+        assert_eq!(
+            call(reads::READ_CHANGES_PACKED),
+            "timedb._read_changes_packed(since => $1, cursor => $2, series_id => $3, name => $4, \
+             labels => $5::pg_catalog.text::pg_catalog.jsonb, max_points => $6)"
+        );
+        let arguments = Arguments::default();
+        let types = arguments.of(reads::READ_CHANGES_PACKED);
+        let types: Vec<Type> = types.into_iter().map(|(_, ty)| ty).collect();
+        assert_eq!(types[2..5], [Type::UUID_ARRAY, Type::TEXT, Type::TEXT]);
+    }
+}
