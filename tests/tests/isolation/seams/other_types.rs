@@ -16,6 +16,9 @@ const OTHERS: &[(&str, &str)] = &[
     ("point", "'(1,2)'"),
 ];
 
+/// Stores that are tried at once.
+const SIDE_BY_SIDE: usize = 3;
+
 /// Tables and those of their columns that statements of the library return.
 const TABLES: &[(&str, &[&str])] = &[
     (
@@ -113,8 +116,9 @@ async fn replace(client: &Client, table: &str, column: &str, (of, value): (&str,
         .unwrap_or_else(|error| panic!("{table}.{column} as {of}: {error:?}"));
 }
 
-#[tokio::test]
-async fn columns_of_other_types_are_errors() {
+/// Sends each call while one of these columns after the other is of another type, to a store of its own; how many
+/// calls met rows of other types, and the codes of all errors.
+async fn refused_calls(columns: Vec<(&str, &str)>) -> (usize, BTreeSet<String>) {
     let db = Db::new().await;
     fill(&db.login(db.a()).await).await;
     let client = db.connect(Role::Superuser).await;
@@ -122,35 +126,67 @@ async fn columns_of_other_types_are_errors() {
     let process = backend(&client).await;
     // Plans are there, and have to be made anew.
     let (mut refused, mut codes) = (0, BTreeSet::new());
-    for (table, columns) in TABLES {
-        for column in *columns {
-            for other in OTHERS {
-                client.batch_execute("BEGIN").await.unwrap();
-                replace(&client, table, column, *other).await;
-                for call in READS.iter().chain(CALLS) {
-                    client.batch_execute("SAVEPOINT s").await.unwrap();
-                    if let Err(error) = client.simple_query(call).await {
-                        let error = error.as_db_error().unwrap_or_else(|| {
-                            panic!("{table}.{column} as {other:?}: {call}: the session is gone")
-                        });
-                        assert_ne!(
-                            error.message(),
-                            "timedb met an internal error",
-                            "{table}.{column} as {other:?}: {call} panicked"
-                        );
-                        if error
-                            .message()
-                            .starts_with("an internal statement returned rows of other types")
-                        {
-                            refused += 1;
-                        }
-                        codes.insert(error.code().code().to_owned());
+    for (table, column) in columns {
+        for other in OTHERS {
+            client.batch_execute("BEGIN").await.unwrap();
+            replace(&client, table, column, *other).await;
+            client.batch_execute("SAVEPOINT s").await.unwrap();
+            for call in READS.iter().chain(CALLS) {
+                let (called, undone) = tokio::join!(
+                    client.simple_query(call),
+                    client.batch_execute("ROLLBACK TO s")
+                );
+                if let Err(error) = called {
+                    let error = error.as_db_error().unwrap_or_else(|| {
+                        panic!("{table}.{column} as {other:?}: {call}: the session is gone")
+                    });
+                    assert_ne!(
+                        error.message(),
+                        "timedb met an internal error",
+                        "{table}.{column} as {other:?}: {call} panicked"
+                    );
+                    if error
+                        .message()
+                        .starts_with("an internal statement returned rows of other types")
+                    {
+                        refused += 1;
                     }
-                    client.batch_execute("ROLLBACK TO s").await.unwrap();
+                    codes.insert(error.code().code().to_owned());
                 }
-                client.batch_execute("ROLLBACK").await.unwrap();
+                undone.unwrap();
             }
+            client.batch_execute("ROLLBACK").await.unwrap();
         }
+    }
+    assert_eq!(backend(&client).await, process);
+    // The store itself is whole.
+    assert!(
+        !rows(&client, "SELECT * FROM timedb.read_flat()")
+            .await
+            .is_empty()
+    );
+    (refused, codes)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_of_other_types_are_errors() {
+    let of_table = |(table, columns): &(&'static str, &'static [&'static str])| {
+        let table = *table;
+        columns
+            .iter()
+            .map(move |column| (table, *column))
+            .collect::<Vec<_>>()
+    };
+    let columns = TABLES.iter().flat_map(of_table).collect::<Vec<_>>();
+    let shares = columns.chunks(columns.len().div_ceil(SIDE_BY_SIDE));
+    let calling: Vec<_> = shares
+        .map(|share| tokio::spawn(refused_calls(share.to_vec())))
+        .collect();
+    let (mut refused, mut codes) = (0, BTreeSet::new());
+    for calls in calling {
+        let (some, told) = calls.await.expect("the calls come to their end");
+        refused += some;
+        codes.extend(told);
     }
     assert!(
         refused > 200,
@@ -165,11 +201,4 @@ async fn columns_of_other_types_are_errors() {
         .filter(|code| !expected.contains(&code.as_str()))
         .collect();
     assert!(strange.is_empty(), "{strange:?}");
-    assert_eq!(backend(&client).await, process);
-    // The store itself is whole.
-    assert!(
-        !rows(&client, "SELECT * FROM timedb.read_flat()")
-            .await
-            .is_empty()
-    );
 }
