@@ -2,7 +2,9 @@
 //! can do to it, as tenant B, as somebody without a key and as administrators. Tenant A's data are
 //! canaries; none may come back, in rows, messages, plans or COPY, and nothing may change.
 
+mod attack;
 mod becoming;
+mod calls;
 mod canaries;
 mod controls;
 mod functions;

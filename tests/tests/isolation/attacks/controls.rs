@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use timedb_tests::{Db, Recorder, Role};
 
+use super::attack::{Attacker, TENANTS};
 use super::scripts::{COLUMNS, OTHERS, READS, attacks};
-use super::siege::{Attacker, Siege, TENANTS};
+use super::siege::Siege;
 use super::store::{Relation, Store};
 
 /// The relations that tenants may read, by right of the catalog.

@@ -3,9 +3,10 @@
 
 use timedb_tests::{Db, Role};
 
-use super::functions::calls;
+use super::attack::Attacker;
+use super::calls::calls;
 use super::scripts::{OTHERS, READS, attacks};
-use super::siege::{Attacker, Siege};
+use super::siege::Siege;
 use super::store::Store;
 use super::watch::fingerprint;
 

@@ -4,10 +4,11 @@
 use timedb_tests::{Role, authenticate, refusal};
 use tokio_postgres::Client;
 
-use super::functions::calls;
+use super::attack::Attacker;
+use super::calls::calls;
 use super::recipes::Callers;
 use super::scripts::{COLUMNS, OTHERS, READS, attacks};
-use super::siege::{Attacker, Siege};
+use super::siege::Siege;
 use super::store::{Relation, Store};
 
 /// Two policies that open each table (for everybody, and for the roles of tenants and of the data

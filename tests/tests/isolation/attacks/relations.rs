@@ -1,7 +1,8 @@
 //! Every table and view of the schema, as the catalog lists them, and every attack of the files.
 
+use super::attack::{Attacker, TENANTS};
 use super::scripts::{COLUMNS, OTHERS, READS, attacks};
-use super::siege::{Attacker, Siege, TENANTS};
+use super::siege::Siege;
 use super::store::Store;
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The attacks on relations, read from the `.sql` files beside this one.
 
-use super::siege::Attack;
+use super::attack::Attack;
 use super::store::Relation;
 
 /// Ways to see rows.
