@@ -5,12 +5,13 @@
 mod block;
 mod session;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use block::{Block, Kind, blocks};
 use session::{Language, Session};
 use timedb_tests::{Config, Db, Role, Server, cli, connect};
+use timedb_wire::reads::{self, Argument};
 
 /// Every document, as paths below the project's folder.
 fn documents() -> Vec<String> {
@@ -231,6 +232,64 @@ async fn sql_reference_names_every_function_and_argument() {
             );
         }
     }
+}
+
+/// What the tables of a section say of arguments: the names in the first column, each with the cell beside it.
+fn arguments_told(section: &str) -> BTreeMap<&str, &str> {
+    let mut told = BTreeMap::new();
+    let mut is_of_arguments = false;
+    for line in section.lines() {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        if !line.starts_with('|') {
+            is_of_arguments = false;
+        } else if ["argument", "parameter"].contains(&cells[0]) {
+            is_of_arguments = true;
+        } else if is_of_arguments {
+            // The odd pieces stand between backquotes.
+            let names = cells[0].split('`').skip(1).step_by(2);
+            told.extend(names.map(|name| (name, cells[1])));
+        }
+    }
+    told
+}
+
+#[test]
+fn references_tell_of_the_arguments_of_reads_that_there_are() {
+    let sql = read("docs/sql_api.md");
+    let told = arguments_told(section(&sql, "## Reading").expect("a section on reading"));
+    let types: BTreeMap<&str, String> = reads::FILTERS
+        .iter()
+        .map(|argument| (argument.name(), format!("`{}`", argument.kind().sql_type())))
+        .collect();
+    let told: BTreeMap<&str, String> = told.into_iter().map(|(a, b)| (a, b.to_owned())).collect();
+    assert_eq!(told, types);
+    for function in reads::FUNCTIONS {
+        let names: Vec<&str> = function.arguments.iter().map(|a| a.name()).collect();
+        let heading = format!("\n### {}({})\n", function.name, names.join(", "));
+        let is_public = !function.name.starts_with('_');
+        assert_eq!(sql.contains(&heading), is_public, "{heading}");
+    }
+
+    let http = read("docs/http_api.md");
+    let told = |heading: &str| {
+        let section = section(&http, heading).unwrap_or_else(|| panic!("no section {heading}"));
+        arguments_told(section).into_keys().collect::<BTreeSet<_>>()
+    };
+    let taken = |arguments: &[Argument]| {
+        let names = arguments.iter().map(|argument| argument.parameter());
+        names.collect::<BTreeSet<_>>()
+    };
+    let mut values = taken(reads::FILTERS);
+    values.extend(taken(&reads::BUCKETS));
+    values.extend([
+        "mode",
+        "all_versions",
+        "include_updates",
+        "include_knowledge_time",
+    ]);
+    assert_eq!(told("## GET /values\n"), values);
+    assert_eq!(told("## GET /values/last\n"), taken(&reads::LAST));
+    assert_eq!(told("## GET /changes\n"), taken(&reads::CHANGES));
 }
 
 #[test]

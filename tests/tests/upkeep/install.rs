@@ -1,6 +1,7 @@
 //! `CREATE EXTENSION timedb`: what it leaves in the catalog, who owns it, and what it refuses.
 
 mod catalog;
+mod reads;
 
 use timedb_tests::{Db, Role, ThrowawayCluster, count, refusal, tenant_of, upload};
 use tokio_postgres::Client;
