@@ -65,4 +65,4 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_buckets_packed_wrapper';
 
 COMMENT ON FUNCTION timedb._read_buckets_packed IS
-'timedb.read_buckets() for the HTTP server: chunks of packed columns (layout: timedb_ext/src/read/pack.rs). Call it in the SELECT list.';
+'timedb.read_buckets() for the HTTP server: chunks of packed columns (layout: timedb_ext/crates/wire). Call it in the SELECT list.';

@@ -56,4 +56,4 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_changes_packed_wrapper';
 
 COMMENT ON FUNCTION timedb._read_changes_packed IS
-'timedb.read_changes() for the HTTP server: one row with all changes as a chunk of packed columns (layout: timedb_ext/src/read/pack.rs), where they end, and whether there may be more behind that already.';
+'timedb.read_changes() for the HTTP server: one row with all changes as a chunk of packed columns (layout: timedb_ext/crates/wire), where they end, and whether there may be more behind that already.';

@@ -29,7 +29,7 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_packed_wrapper';
 
 COMMENT ON FUNCTION timedb._read_packed IS
-'A read for the HTTP server: chunks of packed columns (layout: timedb_ext/src/read/pack.rs), series ascending by id. Call it in the SELECT list.';
+'A read for the HTTP server: chunks of packed columns (layout: timedb_ext/crates/wire), series ascending by id. Call it in the SELECT list.';
 
 CREATE FUNCTION timedb._read_chunks(
     mode text,

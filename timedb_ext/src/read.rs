@@ -1,28 +1,28 @@
 //! Reading: finds the segments of the series asked for, decodes and merges them, and hands out
-//! packed chunks one at a time.
+//! runs of points.
 //!
-//! Memory is bounded by what overlaps in time and by the size of a chunk, not by the result.
+//! Memory is bounded by what overlaps in time and by what is asked for at once, not by the result.
 
 mod buckets;
 pub mod changes;
 mod instants;
 mod last;
 pub mod moment;
-pub mod pack;
 mod query;
 mod request;
+mod run;
 mod subscriber;
 pub mod value_id;
 
 pub use buckets::{Aggregate, BucketCursor, BucketRequest, Fill, Piece};
 pub use instants::Instants;
 pub use request::ReadRequest;
+pub use run::{Run, Runs, Writers};
 
 use crate::identity::nobody;
 use crate::identity::settings;
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::spi::{Home, Query, Row, connected};
-use crate::read::pack::{Run, Writers, pack_chunk};
 use crate::series::units;
 use crate::series::{SeriesInfo, find};
 use std::collections::VecDeque;
@@ -32,14 +32,6 @@ use timedb_units::Conversion;
 /// Segments fetched at a time: the first fetch small, so that small reads stay small.
 const FIRST_FETCH: usize = 16;
 const FETCH: usize = 128;
-
-/// A chunk on its way out.
-pub struct OutChunk {
-    /// The series of the (first) run.
-    pub series: SeriesInfo,
-    pub points: usize,
-    pub packed: Vec<u8>,
-}
 
 /// A read in progress.
 pub struct ReadCursor {
@@ -52,7 +44,7 @@ pub struct ReadCursor {
     fetched_before: bool,
     /// Series being merged, by its place in `series`.
     current: Option<(usize, Merger)>,
-    /// Finished runs, waiting to be packed.
+    /// Finished runs, waiting to be handed out.
     ready: VecDeque<(usize, Merged)>,
     ready_points: usize,
     /// Who wrote the batches that have been met; asked for only where versions are answered.
@@ -112,34 +104,56 @@ impl ReadCursor {
         &self.series
     }
 
-    /// The next chunk, or `None` at the end.
+    /// The next runs with at least so many points together; none at the end.
     ///
     /// # Errors
     /// XX001 for a damaged segment; 55000 when the tenant has changed.
-    pub fn next_chunk(&mut self) -> Result<Option<OutChunk>> {
-        self.fill(Self::chunk_is_full)?;
-        self.pack()
+    pub fn next_runs(&mut self, least_points: usize) -> Result<Runs<'_>> {
+        self.fill(least_points)?;
+        let mut runs = Vec::new();
+        let mut points = 0;
+        while points < least_points
+            && let Some((place, run)) = self.ready.pop_front()
+        {
+            points += run.len();
+            let series = &self.series[place];
+            runs.push(Run {
+                series,
+                points: run,
+            });
+        }
+        self.ready_points -= points;
+        let with_writers = self.request.mode == Mode::Versions;
+        if with_writers && !runs.is_empty() {
+            connected(|| self.writers.look_up(&runs))?;
+        }
+        Ok(Runs {
+            runs,
+            with_known_time: self.request.with_known_time,
+            writers: with_writers.then_some(&self.writers),
+        })
     }
 
-    /// The next points of one series, ascending by it, or `None` at the end: what [`Self::next_chunk`] packs.
+    /// The next points of one series, ascending by it, or `None` at the end; nobody is told who wrote them.
     ///
     /// # Errors
-    /// As [`Self::next_chunk`].
-    pub fn next_run(&mut self) -> Result<Option<([u8; 16], Merged)>> {
-        self.fill(|read| !read.ready.is_empty())?;
-        let Some((place, run)) = self.ready.pop_front() else {
+    /// As [`Self::next_runs`].
+    pub fn next_run(&mut self) -> Result<Option<Run<'_>>> {
+        self.fill(1)?;
+        let Some((place, points)) = self.ready.pop_front() else {
             return Ok(None);
         };
-        self.ready_points -= run.len();
-        Ok(Some((self.series[place].id, run)))
+        self.ready_points -= points.len();
+        let series = &self.series[place];
+        Ok(Some(Run { series, points }))
     }
 
-    /// Reads on until there is enough, or nothing left.
-    fn fill(&mut self, enough: impl Fn(&Self) -> bool) -> Result<()> {
+    /// Reads on until there are so many points, or nothing is left.
+    fn fill(&mut self, least_points: usize) -> Result<()> {
         if self.query.is_some() || !self.ready.is_empty() {
             self.check_tenant()?;
         }
-        while self.query.is_some() && !enough(self) {
+        while self.query.is_some() && self.ready_points < least_points {
             self.fetch()?;
         }
         Ok(())
@@ -154,11 +168,6 @@ impl ReadCursor {
             true => Ok(()),
             false => Err(settings::refuse_changed_tenant()),
         }
-    }
-
-    fn chunk_is_full(&self) -> bool {
-        self.ready_points >= self.request.chunk_points
-            || (!self.request.mix_series && self.ready.len() > 1)
     }
 
     fn fetch(&mut self) -> Result<()> {
@@ -248,45 +257,15 @@ impl ReadCursor {
         if run.valid_time.is_empty() {
             return Ok(());
         }
+        if !self.request.with_known_time {
+            run.known_time.clear();
+        }
         if let Some(conversion) = self.conversions.get(place) {
             units::convert(conversion, &mut run.value)?;
         }
         self.ready_points += run.valid_time.len();
         self.ready.push_back((place, run));
         Ok(())
-    }
-
-    fn pack(&mut self) -> Result<Option<OutChunk>> {
-        let Some((first, _)) = self.ready.front() else {
-            return Ok(None);
-        };
-        let series = self.series[*first].clone();
-        let mut taken = Vec::new();
-        let mut points = 0;
-        while let Some((place, run)) = self.ready.pop_front() {
-            points += run.valid_time.len();
-            taken.push(Run {
-                series: &self.series[place],
-                points: run,
-            });
-            let full = points >= self.request.chunk_points || !self.request.mix_series;
-            if full {
-                break;
-            }
-        }
-        self.ready_points -= points;
-        let writers = match self.request.mode {
-            Mode::Versions => {
-                connected(|| self.writers.look_up(&taken))?;
-                Some(&self.writers)
-            }
-            _ => None,
-        };
-        Ok(Some(OutChunk {
-            series,
-            points,
-            packed: pack_chunk(&taken, self.request.with_known_time, writers),
-        }))
     }
 }
 

@@ -13,6 +13,7 @@ mod install;
 mod key_use;
 mod keys;
 mod names;
+mod packed;
 mod read;
 mod request;
 mod rows;

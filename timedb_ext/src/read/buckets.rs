@@ -1,10 +1,6 @@
 //! Downsampling: the flat values of each series folded into buckets of time while they are read. What an
 //! aggregate is stands in `timedb_segment::aggregate`, where buckets begin in `timedb_calendar`.
 
-mod aggregates;
-
-pub use aggregates::Aggregate;
-
 use super::{ReadCursor, ReadRequest};
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::spi::Home;
@@ -17,6 +13,7 @@ use timedb_calendar::{Bucket, Zone};
 use timedb_segment::Merged;
 pub use timedb_segment::aggregate::Fill;
 use timedb_segment::aggregate::{Aggregator, Buckets, Range, TooManyBuckets};
+pub use timedb_wire::Aggregate;
 
 /// Buckets of one series; 35 years of them have a quarter of an hour each.
 const MAX_BUCKETS: usize = 1_000_000;
@@ -76,12 +73,21 @@ impl Piece {
         &self.buckets.count[self.range.clone()]
     }
 
-    /// An aggregate of each bucket; empty for the count, which [`Self::counts`] gives.
+    /// An aggregate of each bucket; empty for the count, which [`Self::counts`] gives, and of a sum that has
+    /// overflowed.
     pub fn values(&self, aggregate: Aggregate) -> &[Option<f64>] {
-        aggregate
-            .column(&self.buckets)
-            .get(self.range.clone())
-            .unwrap_or_default()
+        let buckets = &self.buckets;
+        let column = match aggregate {
+            Aggregate::Count => &[],
+            Aggregate::Avg => &*buckets.avg,
+            Aggregate::Sum => buckets.sum().unwrap_or_default(),
+            Aggregate::Min => &buckets.min,
+            Aggregate::Max => &buckets.max,
+            Aggregate::First => &buckets.first,
+            Aggregate::Last => &buckets.last,
+            Aggregate::TimeWeightedAvg => &buckets.time_weighted_avg,
+        };
+        column.get(self.range.clone()).unwrap_or_default()
     }
 }
 
@@ -186,7 +192,7 @@ impl BucketCursor {
         };
         let run = match self.next_run.take() {
             Some(run) => Some(run),
-            None => self.read.next_run()?,
+            None => (self.read.next_run()?).map(|run| (run.series.id, run.points)),
         };
         match run {
             Some((id, run)) if id == series => {

@@ -10,8 +10,7 @@ mod walk;
 
 use crate::pg::error::Result;
 use crate::pg::spi::connected;
-use crate::read::moment;
-use crate::read::pack::Writers;
+use crate::read::{Writers, moment};
 use crate::series::{SeriesFilter, SeriesInfo, find};
 pub use runs::runs;
 use scan::{FeedChange, FoundChanges, Scan};

@@ -25,10 +25,6 @@ pub struct ReadRequest {
     pub with_known_time: bool,
     /// The unit that values are converted to.
     pub unit: Option<String>,
-    /// Points after which a chunk is handed out.
-    pub chunk_points: usize,
-    /// Whether a chunk may hold several series.
-    pub mix_series: bool,
 }
 
 impl ReadRequest {
@@ -45,8 +41,6 @@ impl ReadRequest {
             list_all: false,
             with_known_time: mode != Mode::Flat,
             unit: None,
-            chunk_points: usize::MAX,
-            mix_series: true,
         }
     }
 

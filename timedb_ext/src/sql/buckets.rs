@@ -2,13 +2,13 @@
 
 use super::SQL_CHUNK_POINTS;
 use super::arguments::Arguments;
+use super::packed;
 use super::request::{request, zone};
 use super::rows::series_columns;
 use crate::pg::error::{Error, Result, entry};
 use crate::pg::spi::Home;
 use crate::pg::time;
 use crate::pg::tuplestore::Tuplestore;
-use crate::read::pack::pack_buckets;
 use crate::read::{Aggregate, BucketCursor, BucketRequest, Fill, Piece};
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
@@ -101,7 +101,7 @@ fn read_buckets_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'stati
     SetOfIterator::new(std::iter::from_fn(move || {
         entry(|| {
             let pieces = read.next_pieces()?;
-            Ok((!pieces.is_empty()).then(|| pack_buckets(&read, &pieces)))
+            Ok((!pieces.is_empty()).then(|| packed::buckets(&read, &pieces)))
         })
     }))
 }

@@ -1,9 +1,11 @@
 //! The change feed as PostgreSQL calls it: rows for SQL, packed columns for the HTTP server, and cursors to
 //! begin with.
 
+use super::SQL_CHUNK_POINTS;
 use super::arguments::Arguments;
-use super::rows::series_columns;
-use super::scan::{ROW_COLUMNS, point_column};
+use super::packed;
+use super::rows::{PointRows, RunColumns, series_columns};
+use super::scan::ROW_COLUMNS;
 use crate::identity::nobody;
 use crate::identity::settings;
 use crate::pg::error::{Error, Result, entry};
@@ -12,7 +14,6 @@ use crate::pg::time;
 use crate::pg::tuplestore::Tuplestore;
 use crate::read::changes::{self, FeedAnswer, FeedRequest, runs};
 use crate::read::moment;
-use crate::read::pack::{pack_chunk, parse_chunk};
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 use timedb_rules::Position;
@@ -42,9 +43,6 @@ const DEFAULT_POINTS: i32 = 10_000;
 const MOST_POINTS: i32 = 100_000;
 /// Writes that one request of the server looks at: it can go on where it stopped.
 const MOST_BATCHES: usize = 100_000;
-
-/// Points of a chunk, whose columns are allocated at once.
-const CHUNK_POINTS: usize = 4_096;
 
 /// What these arguments ask for.
 fn request(arguments: &Arguments, tenant: &[u8; 16], max_batches: usize) -> Result<FeedRequest> {
@@ -119,20 +117,19 @@ fn put_rows(
     store: &mut Tuplestore<{ COLUMNS.len() }>,
 ) -> Result<()> {
     let mut writers = answer.writers;
-    for changes in answer.changes.chunks(CHUNK_POINTS) {
-        let runs = runs(changes, &answer.series)?;
-        connected(|| writers.look_up(&runs))?;
-        let chunk = parse_chunk(&pack_chunk(&runs, true, Some(&writers)))?;
-        let mut rest = changes.iter().enumerate();
-        for run in &runs {
+    for changes in answer.changes.chunks(SQL_CHUNK_POINTS) {
+        let runs = runs(changes, &answer.series, &mut writers)?;
+        let mut rest = changes.iter();
+        for run in &runs.runs {
             let series = series_columns(run.series);
-            for (i, change) in rest.by_ref().take(run.points.len()) {
+            let points = PointRows::of(RunColumns::of(run, runs.writers));
+            for (i, change) in rest.by_ref().take(points.len()).enumerate() {
                 let cursor = answer.batches[change.batch].behind(change).cursor(tenant);
                 let row = COLUMNS.map(|column| match column {
                     None => Arg::text(&cursor).datum(),
                     Some(column) => match series.get(column) {
                         Some(of_series) => *of_series,
-                        None => point_column(&chunk, i, column),
+                        None => points.column(i, column),
                     },
                 });
                 // SAFETY: each column is a text or the column of `_read_rows` that `types` says.
@@ -170,10 +167,12 @@ fn read_changes_packed(
         let arguments = unsafe { Arguments::of(fcinfo, &CHANGES) }?;
         let answer = changes::read(tenant, &request(&arguments, &tenant, MOST_BATCHES)?)?;
         let mut writers = answer.writers;
-        let runs = runs(&answer.changes, &answer.series)?;
-        connected(|| writers.look_up(&runs))?;
-        let packed = pack_chunk(&runs, true, Some(&writers));
-        Ok((answer.position.cursor(&tenant), answer.more, packed))
+        let runs = runs(&answer.changes, &answer.series, &mut writers)?;
+        Ok((
+            answer.position.cursor(&tenant),
+            answer.more,
+            packed::points(&runs),
+        ))
     };
     TableIterator::once(entry(run))
 }

@@ -5,14 +5,14 @@
 
 use super::SQL_CHUNK_POINTS;
 use super::arguments::Arguments;
+use super::packed;
 use super::request::open;
-use super::rows::series_columns;
-use super::scan::{COLUMNS, ROW_COLUMNS, point_column};
-use crate::pg::error::{Result, entry};
+use super::rows::{PointRows, RunColumns, series_columns};
+use super::scan::{COLUMNS, ROW_COLUMNS};
+use crate::pg::error::entry;
 use crate::pg::spi::Home;
 use crate::pg::tuplestore::Tuplestore;
-use crate::read::OutChunk;
-use crate::read::pack::parse_chunk;
+use crate::read::Runs;
 use pgrx::datum::{JsonB, Uuid};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
@@ -27,10 +27,13 @@ fn read_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u
     let mut read = entry(|| {
         // SAFETY: the call is under way, and declared with the arguments of such a read.
         let (arguments, home) = unsafe { (Arguments::of(fcinfo, &READ)?, Home::of_query(fcinfo)?) };
-        open(&arguments, WIRE_CHUNK_POINTS, true, home)
+        open(&arguments, home)
     });
     SetOfIterator::new(std::iter::from_fn(move || {
-        entry(|| Ok(read.next_chunk()?.map(|chunk| chunk.packed)))
+        entry(|| {
+            let runs = read.next_runs(WIRE_CHUNK_POINTS)?;
+            Ok((!runs.runs.is_empty()).then(|| packed::points(&runs)))
+        })
     }))
 }
 
@@ -52,18 +55,20 @@ fn read_chunks(
     let mut read = entry(|| {
         // SAFETY: the call is under way, and declared with the arguments of such a read.
         let (arguments, home) = unsafe { (Arguments::of(fcinfo, &READ)?, Home::of_query(fcinfo)?) };
-        open(&arguments, SQL_CHUNK_POINTS, false, home)
+        open(&arguments, home)
     });
     TableIterator::new(std::iter::from_fn(move || {
         entry(|| {
-            Ok(read.next_chunk()?.map(|chunk| {
+            // One run at a time: with any point there is enough.
+            let runs = read.next_runs(1)?;
+            Ok(runs.runs.first().map(|run| {
                 (
-                    Uuid::from_bytes(chunk.series.id),
-                    chunk.series.name,
-                    chunk.series.unit,
-                    JsonB(serde_json::from_str(&chunk.series.labels).unwrap_or_default()),
-                    chunk.points as i32,
-                    chunk.packed,
+                    Uuid::from_bytes(run.series.id),
+                    run.series.name.clone(),
+                    run.series.unit.clone(),
+                    JsonB(serde_json::from_str(&run.series.labels).unwrap_or_default()),
+                    run.points.len() as i32,
+                    packed::points(&runs),
                 )
             }))
         })
@@ -90,9 +95,16 @@ pub unsafe extern "C-unwind" fn timedb_read_rows(fcinfo: pg_sys::FunctionCallInf
             let mut store = Tuplestore::open(fcinfo, &ROW_COLUMNS)?;
             let home = Home::of_query(fcinfo)?;
             let arguments = Arguments::of(fcinfo, &READ)?;
-            let mut read = open(&arguments, SQL_CHUNK_POINTS, false, home)?;
-            while let Some(chunk) = read.next_chunk()? {
-                store.with_scratch(|store| put_rows(&chunk, store))?;
+            let mut read = open(&arguments, home)?;
+            loop {
+                let runs = read.next_runs(SQL_CHUNK_POINTS)?;
+                if runs.runs.is_empty() {
+                    break;
+                }
+                store.with_scratch(|store| {
+                    put_rows(&runs, store);
+                    Ok(())
+                })?;
                 pgrx::check_for_interrupts!();
             }
         }
@@ -100,16 +112,17 @@ pub unsafe extern "C-unwind" fn timedb_read_rows(fcinfo: pg_sys::FunctionCallInf
     })
 }
 
-fn put_rows(chunk: &OutChunk, store: &mut Tuplestore<COLUMNS>) -> Result<()> {
-    let points = parse_chunk(&chunk.packed)?;
-    let series = series_columns(&chunk.series);
-    for i in 0..points.valid_time.len() {
-        let row = std::array::from_fn(|column| match series.get(column) {
-            Some(of_series) => *of_series,
-            None => point_column(&points, i, column),
-        });
-        // SAFETY: the columns of series and points are those of `ROW_COLUMNS`.
-        unsafe { store.put(row) };
+fn put_rows(runs: &Runs, store: &mut Tuplestore<COLUMNS>) {
+    for run in &runs.runs {
+        let series = series_columns(run.series);
+        let points = PointRows::of(RunColumns::of(run, runs.writers));
+        for i in 0..points.len() {
+            let row = std::array::from_fn(|column| match series.get(column) {
+                Some(of_series) => *of_series,
+                None => points.column(i, column),
+            });
+            // SAFETY: the columns of series and points are those of `ROW_COLUMNS`.
+            unsafe { store.put(row) };
+        }
     }
-    Ok(())
 }

@@ -19,26 +19,16 @@ const OF_WINDOWS: [Argument; 3] = [
 /// The same by days.
 const OF_DAYS: [Argument; 3] = [Argument::DaysAhead, Argument::TimeOfDay, Argument::Tz];
 
-/// Starts a read, with chunks of about `chunk_points` points, of several series or of one.
+/// Starts a read.
 ///
 /// # Errors
 /// 22023 for an unknown mode, malformed labels, arguments that do not go together, 54000 for too many series; as
 /// [`ReadCursor::open`].
-pub fn open(
-    arguments: &Arguments,
-    chunk_points: usize,
-    mix_series: bool,
-    home: Home,
-) -> Result<ReadCursor> {
-    let request = ReadRequest {
-        chunk_points,
-        mix_series,
-        ..request(arguments)?
-    };
-    ReadCursor::open(request, home)
+pub fn open(arguments: &Arguments, home: Home) -> Result<ReadCursor> {
+    ReadCursor::open(request(arguments)?, home)
 }
 
-/// What these arguments ask for, in one chunk; where there is no mode, flat values.
+/// What these arguments ask for; where there is no mode, flat values.
 ///
 /// # Errors
 /// As [`open`].

@@ -12,7 +12,6 @@ mod functions;
 
 pub use declared::{COLUMNS, ROW_COLUMNS};
 use declared::{Methods, NAME};
-pub use exec::point_column;
 
 use crate::pg::error::shielded;
 use functions::{call_of, chunks_beside};

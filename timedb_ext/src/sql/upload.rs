@@ -2,11 +2,11 @@
 
 mod arrays;
 
+use super::packed;
 use crate::pg::error::{Error, Result, entry};
 use crate::pg::json::{self, Jsonb};
 use crate::pg::spi::connected;
 use crate::pg::time;
-use crate::read::pack::parse_upload;
 use crate::write::batches::{BatchInfo, Retry};
 use crate::write::upload::{Uploaded, upload};
 use arrays::{UploadArrays, from_arrays};
@@ -147,7 +147,7 @@ fn upload_packed(
             batch_finish_time,
             batch_params,
         )?;
-        let columns = parse_upload(data.ok_or_else(|| Error::invalid("data must not be null"))?)?;
+        let columns = packed::upload(data.ok_or_else(|| Error::invalid("data must not be null"))?)?;
         let retry = Retry {
             batch_id: batch_id.map(|id| *id.as_bytes()),
             idempotency_key,

@@ -1,8 +1,9 @@
 //! Writing points: grouping by series, encoding into segments, one batch a call. `checks` says what an
-//! upload must be, `fingerprint` what tells it from another, `in_unit` converts its values, `unchanged` says
+//! upload must be, `columns` what it brings, `fingerprint` what tells it from another, `in_unit` converts its values, `unchanged` says
 //! what of it needs no writing.
 
 mod checks;
+mod columns;
 mod fingerprint;
 mod in_unit;
 mod unchanged;
@@ -12,15 +13,16 @@ use crate::pg::durability::commit_as_writer;
 use crate::pg::error::{Error, Result};
 use crate::pg::locks::{self, Begun};
 use crate::pg::time::extent;
-use crate::read::pack::{NO_KNOWN_TIME, UploadColumns};
 use crate::read::value_id;
 use crate::series::{Resolved, get_or_create};
 use crate::write::batches::{BatchInfo, NewBatch, RequestClaim, Retry};
 use crate::write::segments::SegmentWriter;
 use checks::{check_info, check_points, duplicate_point};
+pub use columns::UploadColumns;
 use std::collections::HashMap;
 use timedb_segment::group::{Group, group_points};
 use timedb_segment::{Column, NO_END, Points, SegmentKey, encode, split};
+use timedb_wire::NO_KNOWN_TIME;
 
 /// What an upload answers.
 pub struct Uploaded {

@@ -22,8 +22,8 @@ use crate::{
 /// A chunk whose columns stay where they stand in its bytes, each as long as there are points.
 #[derive(Debug, Clone)]
 pub struct Chunk<'a> {
-    /// The series in the order of their runs.
-    pub series: Vec<SeriesRun<'a>>,
+    /// How the points are grouped by series.
+    pub runs: Vec<SeriesRun<'a>>,
     /// How many points or buckets there are.
     pub points: usize,
     /// The instant that each value is about, or the start of its interval or bucket.
@@ -68,7 +68,7 @@ impl<'a> Chunk<'a> {
             return Err(Malformed::Flags);
         }
         let (n_series, points) = (input.length()?, input.length()?);
-        let series = series::take(&mut input, n_series, points)?;
+        let runs = series::take(&mut input, n_series, points)?;
         let valid_time = input.column(points)?;
         let valid_time_end = input.optional(has(HAS_END), points)?;
         let values = match has(HAS_BUCKETS) {
@@ -85,7 +85,7 @@ impl<'a> Chunk<'a> {
         };
         input.finish()?;
         Ok(Self {
-            series,
+            runs,
             points,
             valid_time,
             valid_time_end,

@@ -2,20 +2,23 @@
 
 use super::scan::FeedChange;
 use crate::pg::error::{Error, Result};
-use crate::read::pack::Run;
+use crate::pg::spi::connected;
+use crate::read::{Run, Runs, Writers};
 use crate::series::SeriesInfo;
 use std::collections::HashMap;
 use timedb_segment::{Merged, NO_END};
 
-/// Changes that follow each other in one write and one series, together.
+/// Changes that follow each other in one write and one series, together; writers who are not known yet are
+/// looked up.
 ///
 /// # Errors
 /// XX000 for a change of a series that is not among them.
 pub fn runs<'a>(
     changes: &[FeedChange],
     series: &'a HashMap<[u8; 16], SeriesInfo>,
-) -> Result<Vec<Run<'a>>> {
-    changes
+    writers: &'a mut Writers,
+) -> Result<Runs<'a>> {
+    let runs: Vec<Run> = changes
         .chunk_by(|a, b| (a.batch, a.series) == (b.batch, b.series))
         .map(|changes| {
             let series = changes.first().and_then(|first| series.get(&first.series));
@@ -24,7 +27,13 @@ pub fn runs<'a>(
                 points: merged(changes),
             })
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    connected(|| writers.look_up(&runs))?;
+    Ok(Runs {
+        runs,
+        with_known_time: true,
+        writers: Some(writers),
+    })
 }
 
 fn merged(changes: &[FeedChange]) -> Merged {

@@ -1,14 +1,14 @@
 //! Running the scan: one chunk in memory at a time, a row for each call.
 
-use super::declared::{CHUNK_COLUMNS, COLUMNS, Methods, NAME};
+use super::declared::{CHUNK_COLUMNS, Methods, NAME};
 use crate::identity::settings;
 use crate::pg::error::{Error, Result, entry, shielded};
 use crate::pg::spi::has_columns;
-use crate::pg::time;
-use crate::read::pack::{Chunk, Versions, parse_chunk};
+use crate::sql::packed::malformed;
+use crate::sql::rows::PointRows;
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
-use timedb_segment::NO_END;
+use timedb_wire::Chunk;
 
 static EXEC_METHODS: Methods<pg_sys::CustomExecMethods> = Methods(pg_sys::CustomExecMethods {
     CustomName: NAME.as_ptr(),
@@ -45,7 +45,8 @@ struct Rows {
     columns: Vec<usize>,
     /// series_id, name, unit, labels of the chunk.
     series: [Datum; 4],
-    points: Option<Chunk>,
+    /// Its columns stand in the bytes of the chunk, whose memory is given back only when this is None.
+    points: Option<PointRows<Chunk<'static>>>,
     at: usize,
     done: bool,
     /// The tenant when the chunk came, and what [`settings::tenant_changes`] said then.
@@ -164,7 +165,7 @@ unsafe fn next_row(state: *mut pg_sys::ScanState) -> *mut pg_sys::TupleTableSlot
         while rows
             .points
             .as_ref()
-            .is_none_or(|points| rows.at == points.valid_time.len())
+            .is_none_or(|points| rows.at == points.len())
         {
             if !next_chunk(scan, rows) {
                 return pg_sys::ExecClearTuple(slot);
@@ -177,7 +178,7 @@ unsafe fn next_row(state: *mut pg_sys::ScanState) -> *mut pg_sys::TupleTableSlot
             for (place, &column) in rows.columns.iter().enumerate() {
                 let value = match column {
                     0..=3 => Some(rows.series[column]),
-                    _ => point_column(points, rows.at, column),
+                    _ => points.column(rows.at, column),
                 };
                 *(*slot).tts_values.add(place) = value.unwrap_or(Datum::null());
                 *(*slot).tts_isnull.add(place) = value.is_none();
@@ -190,42 +191,10 @@ unsafe fn next_row(state: *mut pg_sys::ScanState) -> *mut pg_sys::TupleTableSlot
     })
 }
 
-/// A column of a point as `_read_rows` returns it, counted from 0 with the four of the series.
-#[inline]
-pub fn point_column(points: &Chunk, i: usize, column: usize) -> Option<Datum> {
-    let instant = |column: &Option<Vec<i64>>| column.as_ref().map(|times| times[i]);
-    let time = match column {
-        4 => instant(&points.known_time),
-        5 => points
-            .versions
-            .as_ref()
-            .map(|versions| versions.change_time[i]),
-        6 => Some(points.valid_time[i]),
-        7 => instant(&points.valid_time_end).filter(|&end| end != NO_END),
-        8 => {
-            let null = points.nulls.as_ref().is_some_and(|nulls| nulls[i]);
-            // float8 is passed by value on all platforms that pgrx supports.
-            return (!null).then(|| Datum::from(points.value[i].to_bits()));
-        }
-        _ => return version_column(points.versions.as_ref()?, i, column),
-    };
-    time.map(|time| Datum::from(time::to_pg(time)))
-}
-
-fn version_column(versions: &Versions, i: usize, column: usize) -> Option<Datum> {
-    match column {
-        9 => Some(versions.batch(i)),
-        10 => Some(Datum::from(versions.value_id[i])),
-        11 => versions.changed_by(i),
-        12 => versions.note(i).annotation,
-        13 => versions.note(i).tags,
-        _ => versions.note(i).metadata,
-    }
-}
-
 /// Calls the function for its next chunk. False: there is none.
 unsafe fn next_chunk(scan: *mut ReadScan, rows: &mut Rows) -> bool {
-    // SAFETY: as in `next_row`; the chunk's datums live in a context that is reset only here.
+    // SAFETY: as in `next_row`; datums and bytes of the chunk live in a context that is reset only here and when the
+    // scan begins anew, where `points` is None.
     unsafe {
         rows.points = None;
         rows.at = 0;
@@ -251,7 +220,8 @@ unsafe fn next_chunk(scan: *mut ReadScan, rows: &mut Rows) -> bool {
             rows.series = [series_id, name, unit, labels];
             let packed = pg_sys::pg_detoast_datum_packed(packed.cast_mut_ptr());
             let bytes = pgrx::varlena::varlena_to_byte_slice(packed);
-            rows.points = Some(entry(|| parse_chunk(bytes)));
+            let chunk = entry(|| Chunk::decode(bytes).map_err(malformed));
+            rows.points = Some(PointRows::of(chunk));
             rows.tenant = settings::tenant();
             rows.tenant_changes = settings::tenant_changes();
         }
@@ -321,5 +291,3 @@ unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::CustomScanState) {
         pg_sys::ExecScanReScan(&mut scan.custom.ss);
     })
 }
-
-const _: () = assert!(COLUMNS == 15, "point_column counts fifteen columns");

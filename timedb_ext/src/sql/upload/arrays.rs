@@ -3,13 +3,14 @@
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::json::Element;
 use crate::pg::time;
-use crate::read::pack::{NO_KNOWN_TIME, UploadColumns};
 use crate::series::{NamedSeries, SeriesList, SeriesRef};
 use crate::sql::arguments::labels_of;
+use crate::write::upload::UploadColumns;
 use pgrx::datum::{Array, Uuid};
 use std::collections::HashMap;
 use timedb_rules::limits;
 use timedb_segment::NO_END;
+use timedb_wire::NO_KNOWN_TIME;
 
 /// After so many points a loop looks whether it is to end.
 const CHECK_EVERY: usize = 1 << 14;

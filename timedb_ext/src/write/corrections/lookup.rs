@@ -74,9 +74,9 @@ fn read(updates: &[PointUpdate]) -> Result<Candidates> {
             ..ReadRequest::new(Mode::Versions, series)
         };
         let mut cursor = ReadCursor::open(request, Home::here())?;
-        while let Some((series, run)) = cursor.next_run()? {
+        while let Some(run) = cursor.next_run()? {
             pgrx::check_for_interrupts!();
-            candidates.take(&series, &run);
+            candidates.take(&run.series.id, &run.points);
         }
     }
     Ok(candidates)

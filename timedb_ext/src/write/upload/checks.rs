@@ -1,13 +1,14 @@
 //! What an upload must be: instants and values that can be stored, no point twice.
 
+use super::columns::UploadColumns;
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::time;
-use crate::read::pack::{NO_KNOWN_TIME, UploadColumns};
 use crate::series::describe;
 use crate::write::batches::BatchInfo;
 use timedb_rules::limits::{MAX_BATCH_PARAMS_BYTES, MAX_WORKFLOW_BYTES, check_nesting};
 use timedb_segment::NO_END;
 use timedb_segment::group::Duplicate;
+use timedb_wire::NO_KNOWN_TIME;
 
 /// Checks every point.
 ///

@@ -1,7 +1,7 @@
 //! What tells one upload from another. Two that say the same have the same fingerprint, whether they came
 //! as arrays or packed, and however their JSON was written; the order of series and of points counts.
 
-use crate::read::pack::UploadColumns;
+use super::columns::UploadColumns;
 use crate::series::SeriesRef;
 use crate::write::batches::BatchInfo;
 use sha2::{Digest, Sha256};

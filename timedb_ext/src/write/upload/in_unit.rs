@@ -1,7 +1,7 @@
 //! The values of an upload in the units of their series.
 
+use super::columns::UploadColumns;
 use crate::pg::error::{Error, Result, SqlState};
-use crate::read::pack::UploadColumns;
 use crate::series::{Resolved, SeriesRef, describe, other_unit};
 use timedb_units::Conversion;
 

@@ -1,10 +1,10 @@
 //! Which points of an upload say what is stored already.
 
+use super::columns::UploadColumns;
 use crate::pg::error::Result;
 use crate::pg::snapshot;
 use crate::pg::spi::Home;
 use crate::pg::time::extent;
-use crate::read::pack::UploadColumns;
 use crate::read::{ReadCursor, ReadRequest};
 use crate::series::SeriesFilter;
 use std::collections::HashMap;
@@ -61,9 +61,9 @@ pub fn find(
         )
     };
     let mut read = snapshot::under_own(|| ReadCursor::open(request, Home::here()))?;
-    while let Some((series, stored)) = read.next_run()? {
-        if let Some(cursor) = by_id.get_mut(&series) {
-            cursor.mark(columns, &stored, &mut unchanged);
+    while let Some(stored) = read.next_run()? {
+        if let Some(cursor) = by_id.get_mut(&stored.series.id) {
+            cursor.mark(columns, &stored.points, &mut unchanged);
         }
     }
     if columns.known_time.is_some() {

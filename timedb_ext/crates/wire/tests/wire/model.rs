@@ -36,7 +36,7 @@ impl<R> Group<R> {
 
     pub fn read_all(chunk: &Chunk<'_>, row: impl Fn(usize) -> R) -> Vec<Self> {
         let mut rows = 0..chunk.points;
-        let groups = chunk.series.iter().map(|run| {
+        let groups = chunk.runs.iter().map(|run| {
             let Series {
                 id,
                 name,
