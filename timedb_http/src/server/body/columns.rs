@@ -1,17 +1,12 @@
-//! The rows of an upload as columns, and their packed form, version 1 (little-endian), which
-//! `timedb._upload_packed` takes.
+//! The rows of an upload as columns, and their packed form, which `timedb._upload_packed` takes.
 
 use std::{borrow::Cow, hash::BuildHasher};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use timedb_wire::{Bitmap, NO_END, NO_KNOWN_TIME, SeriesName};
 use uuid::Uuid;
 
 use super::declared::Declared;
-
-/// A point without an end.
-const NO_END: i64 = i64::MIN;
-/// A point that says no known_time: it has that of the batch.
-const NO_KNOWN_TIME: i64 = i64::MIN;
 
 /// One series as an upload names it.
 struct Entry<'a> {
@@ -42,10 +37,9 @@ pub(crate) struct Columns<'a> {
     valid_time: Vec<i64>,
     valid_time_end: Vec<i64>,
     value: Vec<f64>,
-    nulls: Vec<u8>,
+    nulls: Bitmap,
     known_time: Vec<i64>,
     any_end: bool,
-    any_null: bool,
     any_known: bool,
 }
 
@@ -57,7 +51,7 @@ impl<'a> Columns<'a> {
             valid_time: Vec::with_capacity(rows),
             valid_time_end: Vec::with_capacity(rows),
             value: Vec::with_capacity(rows),
-            nulls: Vec::with_capacity(rows.div_ceil(8)),
+            nulls: Bitmap::with_capacity(rows),
             known_time: Vec::with_capacity(rows),
             ..Self::default()
         }
@@ -74,7 +68,6 @@ impl<'a> Columns<'a> {
     }
 
     pub(crate) fn push(&mut self, row: Row<'a>) {
-        let at = self.valid_time.len();
         let place = self.place(row.value_key, row.series_id);
         self.series_index.push(place);
         self.valid_time.push(row.valid_time);
@@ -85,13 +78,7 @@ impl<'a> Columns<'a> {
         self.known_time
             .push(row.known_time.unwrap_or(NO_KNOWN_TIME));
         self.value.push(row.value.unwrap_or(0.0));
-        if at.is_multiple_of(8) {
-            self.nulls.push(0);
-        }
-        if row.value.is_none() {
-            self.any_null = true;
-            self.nulls[at / 8] |= 1 << (at % 8);
-        }
+        self.nulls.push(row.value.is_none());
     }
 
     fn place(&mut self, value_key: Cow<'a, str>, series_id: Option<Uuid>) -> u32 {
@@ -129,66 +116,39 @@ impl<'a> Columns<'a> {
 
     /// The packed form; `declared` tells what an upload says of a handle.
     pub(crate) fn pack<'d>(&self, declared: impl Fn(&str) -> Option<&'d Declared>) -> Vec<u8> {
-        let points = self.valid_time.len();
-        let mut out = Vec::with_capacity(64 + self.entries.len() * 64 + points * 37);
-        let flags =
-            u8::from(self.any_end) | u8::from(self.any_null) << 1 | u8::from(self.any_known) << 2;
-        out.extend_from_slice(&[1, flags, 0, 0]);
-        put_u32(points, &mut out);
-        put_u32(self.entries.len(), &mut out);
-        for entry in &self.entries {
-            put_series(entry, declared(&entry.value_key), &mut out);
-        }
-        out.extend(self.series_index.iter().flat_map(|x| x.to_le_bytes()));
-        out.extend(self.valid_time.iter().flat_map(|x| x.to_le_bytes()));
-        if self.any_end {
-            out.extend(self.valid_time_end.iter().flat_map(|x| x.to_le_bytes()));
-        }
-        out.extend(self.value.iter().flat_map(|x| x.to_le_bytes()));
-        if self.any_null {
-            out.extend_from_slice(&self.nulls);
-        }
-        if self.any_known {
-            out.extend(self.known_time.iter().flat_map(|x| x.to_le_bytes()));
-        }
-        out
+        let upload = timedb_wire::Upload {
+            series_index: &self.series_index,
+            valid_time: &self.valid_time,
+            valid_time_end: self.any_end.then_some(&self.valid_time_end),
+            value: &self.value,
+            nulls: self.nulls.any().then_some(&self.nulls),
+            known_time: self.any_known.then_some(&self.known_time),
+        };
+        let series = self.entries.iter();
+        upload.encode(series.map(|entry| series_name(entry, declared(&entry.value_key))))
     }
 }
 
 /// One series: by its id, with the unit of its values if there is one, or by name.
-fn put_series(entry: &Entry<'_>, declared: Option<&Declared>, out: &mut Vec<u8>) {
+fn series_name<'a>(entry: &'a Entry<'_>, declared: Option<&'a Declared>) -> SeriesName<'a> {
     let text = |of: fn(&Declared) -> &Option<String>| {
         let text = declared.and_then(|declared| of(declared).as_deref());
         text.unwrap_or_default()
     };
     let unit = text(|declared| &declared.unit);
     match entry.series_id {
-        Some(id) if unit.is_empty() => {
-            out.push(1);
-            out.extend_from_slice(id.as_bytes());
-        }
-        Some(id) => {
-            out.push(2);
-            out.extend_from_slice(id.as_bytes());
-            put_str(unit, out);
-        }
+        Some(id) => SeriesName::Id {
+            id: id.into_bytes(),
+            unit,
+        },
         None => {
             let name = declared.and_then(|declared| declared.name.as_deref());
-            out.push(0);
-            put_str(name.unwrap_or(&entry.value_key), out);
-            put_str(text(|declared| &declared.labels), out);
-            put_str(unit, out);
-            put_str(text(|declared| &declared.description), out);
+            SeriesName::Named {
+                name: name.unwrap_or(&entry.value_key),
+                labels: text(|declared| &declared.labels),
+                unit,
+                description: text(|declared| &declared.description),
+            }
         }
     }
-}
-
-fn put_u32(number: usize, out: &mut Vec<u8>) {
-    let number = u32::try_from(number).expect("a body is smaller than 4 GiB");
-    out.extend_from_slice(&number.to_le_bytes());
-}
-
-fn put_str(text: &str, out: &mut Vec<u8>) {
-    put_u32(text.len(), out);
-    out.extend_from_slice(text.as_bytes());
 }

@@ -2,6 +2,7 @@
 //! takes. What an update means, and whether it can be, the database says.
 
 use serde_json::{Value, json, value::RawValue};
+use timedb_wire::json::UPDATE_FIELDS;
 use uuid::Uuid;
 
 use super::{
@@ -17,19 +18,6 @@ use crate::server::{
 };
 
 const FIELDS: [&str; 2] = ["updates", "time_unit"];
-const UPDATE_FIELDS: [&str; 11] = [
-    "series_id",
-    "valid_time",
-    "valid_time_end",
-    "known_time",
-    "knowledge_time",
-    "batch_id",
-    "tenant_id",
-    "value",
-    "annotation",
-    "tags",
-    "metadata",
-];
 /// Longer texts are not echoed.
 const LONGEST_ECHO: usize = 100;
 

@@ -1,11 +1,9 @@
 //! Objects that the database keeps as they are.
 
 use serde_json::value::RawValue;
+use timedb_wire::json::{MAX_NESTING, nesting};
 
 use super::scalar::Problem;
-
-/// Deepest that the lists and objects of an object that is kept may stand in each other; the database says the same.
-const MAX_NESTING: usize = 64;
 
 /// Whether a value is an object that the database keeps as it is.
 pub(super) fn kept_object(raw: &RawValue) -> Result<(), Problem> {
@@ -24,25 +22,4 @@ pub(super) fn kept_object(raw: &RawValue) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
-}
-
-/// How deep the lists and objects of a JSON text stand in each other.
-fn nesting(json: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'{' | b'[' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
 }

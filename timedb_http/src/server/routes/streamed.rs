@@ -129,7 +129,7 @@ async fn consume(
     let mut points = 0;
     while let Some(row) = rows.try_next().await? {
         let packed = PackedRow(row);
-        points += parse(&packed)?.points;
+        points += parse(&packed)?.columns.points;
         collected.push(packed);
         if points > ROW_ORDER_LIMIT {
             output.open()?;
@@ -170,9 +170,9 @@ impl StreamedAnswer {
 
     async fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), StreamFault> {
         let mut index = 0;
-        for series in &chunk.series {
-            let shared = self.rows.shared(series);
-            for _ in 0..series.points {
+        for run in &chunk.columns.runs {
+            let shared = self.rows.shared(&run.series);
+            for _ in 0..run.points {
                 if index % ROWS_PER_PIECE == 0 {
                     self.piece.reserve(ROWS_PER_PIECE * shared.row_length());
                 }

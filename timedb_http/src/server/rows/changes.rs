@@ -13,13 +13,13 @@ pub(crate) fn write_changes(
     format: &Format,
 ) -> Result<Vec<u8>, DamagedChunk> {
     let chunk = Chunk::parse(packed)?;
-    let mut out = Vec::with_capacity(256 + 400 * chunk.points);
+    let mut out = Vec::with_capacity(256 + 400 * chunk.columns.points);
     let mut rows = (format.rows)(Mode::Versions, chunk.precision());
-    rows.open(Some(chunk.points), &mut out);
+    rows.open(Some(chunk.columns.points), &mut out);
     let mut index = 0;
-    for series in &chunk.series {
-        let shared = rows.shared(series);
-        for _ in 0..series.points {
+    for run in &chunk.columns.runs {
+        let shared = rows.shared(&run.series);
+        for _ in 0..run.points {
             rows.row(&chunk, index, &shared, &mut out);
             index += 1;
         }

@@ -1,7 +1,9 @@
 //! What a format of rows has to do. It is handed columns of points, and does not know where they come from, nor whether
 //! the answer is collected or streams.
 
-use super::chunk::{Chunk, ChunkSeries};
+use timedb_wire::Series;
+
+use super::chunk::Chunk;
 use super::mode::Mode;
 use crate::server::instant::Precision;
 
@@ -21,7 +23,7 @@ pub(crate) trait RowFormat: Send {
     fn row(&mut self, chunk: &Chunk<'_>, index: usize, series: &Shared, out: &mut Vec<u8>);
 
     /// What the rows of a series have in common, rendered once.
-    fn shared(&self, series: &ChunkSeries<'_>) -> Shared;
+    fn shared(&self, series: &Series<'_>) -> Shared;
 
     /// What comes after the last row; where the next page begins, where there are pages.
     fn close(&mut self, onward: Option<Onward<'_>>, out: &mut Vec<u8>);

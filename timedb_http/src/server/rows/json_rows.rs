@@ -1,10 +1,11 @@
 //! Rows as compact JSON: `{"count":N,"data":[...]}`, or with the count at the end where it was not known. What a series'
 //! rows share is rendered once; the previous instant is kept, since in time order neighbours often share it.
 
+use timedb_wire::{AggregateColumn, AggregateValue, Series, Versions};
 use uuid::Uuid;
 
 use super::{
-    chunk::{Aggregate, Chunk, ChunkSeries, Value, Versions},
+    chunk::Chunk,
     format::{Format, Onward, RowFormat, Shared},
     list::JsonList,
     mode::Mode,
@@ -40,14 +41,19 @@ impl JsonRows {
         }
     }
 
-    fn aggregates(&mut self, aggregates: &[Aggregate<'_>], index: usize, out: &mut Vec<u8>) {
-        for aggregate in aggregates {
-            out.extend_from_slice(aggregate.member);
-            match aggregate.at(index) {
-                Value::Count(count) => {
+    fn aggregates(
+        &mut self,
+        aggregates: &[(Vec<u8>, AggregateColumn<'_>)],
+        index: usize,
+        out: &mut Vec<u8>,
+    ) {
+        for (member, column) in aggregates {
+            out.extend_from_slice(member);
+            match column.at(index) {
+                AggregateValue::Count(count) => {
                     out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
                 }
-                Value::Number(number) => self.number(number, out),
+                AggregateValue::Number(number) => self.number(number, out),
             }
         }
     }
@@ -78,21 +84,22 @@ impl RowFormat for JsonRows {
     }
 
     fn row(&mut self, chunk: &Chunk<'_>, index: usize, series: &Shared, out: &mut Vec<u8>) {
+        let columns = &chunk.columns;
         self.list.next(out);
         out.push(b'{');
-        if let Some(known_time) = chunk.known_time {
+        if let Some(known_time) = columns.known_time {
             out.extend_from_slice(b"\"known_time\":\"");
             self.formatter.write(known_time.at(index), out);
             out.extend_from_slice(b"\",");
         }
-        if let Some(versions) = &chunk.versions {
+        if let Some(versions) = &columns.versions {
             out.extend_from_slice(b"\"change_time\":\"");
             self.formatter.write(versions.change_time.at(index), out);
             out.extend_from_slice(b"\",");
         }
         out.extend_from_slice(b"\"valid_time\":\"");
-        self.valid_time(chunk.valid_time.at(index), out);
-        if let Some(end) = chunk.valid_time_end(index) {
+        self.valid_time(columns.valid_time.at(index), out);
+        if let Some(end) = columns.end(index) {
             out.extend_from_slice(b"\",\"valid_time_end\":\"");
             self.formatter.write(end, out);
         }
@@ -100,30 +107,30 @@ impl RowFormat for JsonRows {
         match &chunk.aggregates {
             None => {
                 out.extend_from_slice(b",\"value\":");
-                self.number(chunk.value(index), out);
+                self.number(columns.value(index), out);
             }
             Some(aggregates) => self.aggregates(aggregates, index, out),
         }
         out.extend_from_slice(&series.after);
-        if let (Mode::Overlapping, Some(known_time)) = (self.mode, chunk.known_time) {
-            let lead = chunk
+        if let (Mode::Overlapping, Some(known_time)) = (self.mode, columns.known_time) {
+            let lead = columns
                 .valid_time
                 .at(index)
                 .wrapping_sub(known_time.at(index));
             out.extend_from_slice(b",\"lead_time\":");
             out.extend_from_slice(self.numbers.format_finite(lead as f64 / 1e6).as_bytes());
         }
-        if let Some(versions) = &chunk.versions {
+        if let Some(versions) = &columns.versions {
             write_version(versions, index, out);
+            out.extend_from_slice(chunk.note(versions.note(index)));
         }
         out.push(b'}');
     }
 
-    fn shared(&self, series: &ChunkSeries<'_>) -> Shared {
+    fn shared(&self, series: &Series<'_>) -> Shared {
         let mut before = Vec::with_capacity(64);
         before.extend_from_slice(b"\",\"series_id\":\"");
-        let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
-        before.extend_from_slice(series.id.hyphenated().encode_lower(&mut id).as_bytes());
+        write_id(series.id, &mut before);
         before.push(b'"');
         let mut after = Vec::with_capacity(64);
         after.extend_from_slice(b",\"name\":");
@@ -147,23 +154,26 @@ impl RowFormat for JsonRows {
     }
 }
 
-/// Who wrote a version in which batch, and what it says.
+/// Who wrote a version in which batch.
 fn write_version(versions: &Versions<'_>, index: usize, out: &mut Vec<u8>) {
-    let id = |id: Uuid, out: &mut Vec<u8>| {
-        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-        out.push(b'"');
-        out.extend_from_slice(id.hyphenated().encode_lower(&mut text).as_bytes());
-        out.push(b'"');
-    };
-    out.extend_from_slice(b",\"batch_id\":");
-    id(versions.batch(index), out);
-    out.extend_from_slice(b",\"value_id\":");
+    out.extend_from_slice(b",\"batch_id\":\"");
+    write_id(versions.batch(index), out);
+    out.extend_from_slice(b"\",\"value_id\":");
     let value_id = versions.value_id.at(index);
     out.extend_from_slice(itoa::Buffer::new().format(value_id).as_bytes());
     out.extend_from_slice(b",\"changed_by\":");
     match versions.changed_by(index) {
-        Some(user) => id(user, out),
+        Some(user) => {
+            out.push(b'"');
+            write_id(user, out);
+            out.push(b'"');
+        }
         None => out.extend_from_slice(b"null"),
     }
-    out.extend_from_slice(versions.note(index));
+}
+
+fn write_id(id: &[u8; 16], out: &mut Vec<u8>) {
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    let id = Uuid::from_bytes_ref(id).hyphenated();
+    out.extend_from_slice(id.encode_lower(&mut text).as_bytes());
 }

@@ -32,25 +32,25 @@ pub(crate) fn write_ordered<B: AsRef<[u8]>>(
         .fold(Precision::default(), |precision, chunk| {
             precision.and(|| chunk.precision())
         });
-    let total = chunks.iter().map(|chunk| chunk.points).sum();
+    let total = chunks.iter().map(|chunk| chunk.columns.points).sum();
     let mut rows = (format.rows)(mode, precision);
     let mut shared = Vec::new();
     let mut order = Vec::with_capacity(total);
     let mut length = 32;
     for (chunk_number, chunk) in chunks.iter().enumerate() {
         let mut index = 0;
-        for series in &chunk.series {
-            let of_series = rows.shared(series);
-            length += series.points * of_series.row_length();
-            for _ in 0..series.points {
+        for run in &chunk.columns.runs {
+            let of_series = rows.shared(&run.series);
+            length += run.points * of_series.row_length();
+            for _ in 0..run.points {
                 order.push(SortedRow {
-                    known_time: match (mode, chunk.known_time) {
+                    known_time: match (mode, chunk.columns.known_time) {
                         (Mode::Overlapping, Some(known_time)) => known_time.at(index as usize),
                         _ => 0,
                     },
                     valid_time: match mode {
                         Mode::Last => 0,
-                        _ => chunk.valid_time.at(index as usize),
+                        _ => chunk.columns.valid_time.at(index as usize),
                     },
                     chunk: chunk_number as u32,
                     series: shared.len() as u32,

@@ -1,6 +1,7 @@
 //! The values of query parameters: text to what the database takes, or what is wrong with it in pydantic's words.
 
 use serde_json::{Value, json};
+use timedb_wire::Aggregate;
 use uuid::Uuid;
 
 use crate::server::{
@@ -11,16 +12,6 @@ use crate::server::{
     rows::Mode,
 };
 
-const AGGREGATES: [&str; 8] = [
-    "count",
-    "avg",
-    "sum",
-    "min",
-    "max",
-    "first",
-    "last",
-    "time_weighted_avg",
-];
 const FILLS: [&str; 4] = ["none", "null", "last", "linear"];
 
 /// Most things that a list answers at a time.
@@ -195,7 +186,7 @@ pub(super) fn aggregates(value: &str, into: &mut Vec<&'static str>) -> Result<()
             "twa" => "time_weighted_avg",
             name => name,
         };
-        let known = choice(name, &AGGREGATES)?;
+        let known = choice(name, &Aggregate::ALL.map(Aggregate::name))?;
         if !into.contains(&known) {
             into.push(known);
         }
