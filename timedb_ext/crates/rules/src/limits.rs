@@ -2,6 +2,7 @@
 //! header how many elements they have, and varlenas how long they are.
 
 use crate::error::{Error, Result, SqlState};
+use timedb_wire::json::{MAX_NESTING, nesting};
 
 /// Most points of an upload: memory for them is needed several times over.
 pub const MAX_POINTS: usize = 10_000_000;
@@ -17,9 +18,6 @@ pub const MAX_UPDATES: usize = 100_000;
 pub const MAX_UPDATES_BYTES: usize = 64 << 20;
 /// Most bytes of what a batch says about itself, as `jsonb`.
 pub const MAX_BATCH_PARAMS_BYTES: usize = 1 << 20;
-/// Deepest that the lists and objects of a JSON object that is kept may stand in each other: a deeper one could be
-/// stored, and not be read again with a smaller stack.
-pub const MAX_NESTING: usize = 64;
 /// Longest name of what made a batch, in bytes.
 pub const MAX_WORKFLOW_BYTES: usize = 1024;
 
@@ -79,25 +77,4 @@ pub fn check_nesting(json: &str, what: &str) -> Result<()> {
         ))),
         _ => Ok(()),
     }
-}
-
-/// How deep the lists and objects of a JSON text stand in each other.
-fn nesting(json: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'{' | b'[' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
 }

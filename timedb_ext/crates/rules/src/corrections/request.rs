@@ -7,6 +7,7 @@ use crate::time;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use timedb_segment::NO_END;
+use timedb_wire::json::UPDATE_FIELDS;
 
 /// Reads a text as PostgreSQL's microseconds of a `timestamptz`.
 pub type ReadInstant = fn(&str) -> Result<i64>;
@@ -51,30 +52,15 @@ fn refuse_foreign(members: &Members, tenant: &[u8; 16], i: usize) -> Result<()> 
     }
 }
 
-/// What an update may say. Another member is refused: what is ignored is lost without a word.
-const MEMBERS: [&str; 11] = [
-    "series_id",
-    "valid_time",
-    "valid_time_end",
-    "known_time",
-    "knowledge_time",
-    "batch_id",
-    "tenant_id",
-    "value",
-    "annotation",
-    "tags",
-    "metadata",
-];
-
 fn update(members: &Members) -> Result<PointUpdate> {
     if let Some(unknown) = members
         .raw
         .keys()
-        .find(|name| !MEMBERS.contains(&name.as_str()))
+        .find(|name| !UPDATE_FIELDS.contains(&name.as_str()))
     {
         return Err(
             Error::invalid(format!("an update has no member \"{unknown}\""))
-                .hint(format!("It may have {}.", MEMBERS.join(", "))),
+                .hint(format!("It may have {}.", UPDATE_FIELDS.join(", "))),
         );
     }
     let required = |name: &str| Error::invalid(format!("{name} is missing"));
