@@ -8,8 +8,7 @@ mod server;
 pub use server::{
     config::{CorsOrigin, NoOrigin, ServerConfig},
     db,
-    db::check::{DatabaseStatus, check_database},
+    db::check::{DatabaseStatus, ServeError, check_database},
     instant,
     listen::serve,
-    serve_error::ServeError,
 };

@@ -2,9 +2,9 @@
 //! in the extension, reached by one pipelined transaction a request. Each room uses only those below it:
 //!
 //! - `listen`, `router`, `layers`, `routes`: from a socket to a route
-//! - `guard`, `body`, `rows`: what every route goes through
+//! - `guard`, `body`, `answer`, `rows`: what every route goes through
 //! - `state`, `db`, `share`, `sqlstate`: what requests share
-//! - `refusal`, `answer`, `head`, `error` and the small ones: values and texts
+//! - `refusal`, `head`, `error`, `config` and the small ones: values and texts
 
 mod answer;
 mod body;
@@ -23,7 +23,6 @@ mod refusal;
 mod router;
 mod routes;
 mod rows;
-pub mod serve_error;
 mod share;
 mod sqlstate;
 mod state;

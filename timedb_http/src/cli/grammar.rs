@@ -16,7 +16,8 @@ use crate::cli::config::{may_be_a_rest, redact};
 use crate::cli::terminal;
 
 pub use api::ApiArgs;
-use common::{Common, EXIT_CODES};
+pub use common::Common;
+use common::EXIT_CODES;
 pub use keys::{CheckKey, CreateKey, Keys, ListKeys, RevokeKey, RotateKey};
 pub use tables::{Create, CreateTables, Delete, DeleteTables};
 pub use users::{CreateUser, ListUsers, OneUser, Users};

@@ -1,12 +1,14 @@
 //! Answers that are successes, and the work that makes large ones.
 
+use std::fmt::Display;
+
 use axum::{
     body::Body,
     http::{HeaderValue, header},
     response::Response,
 };
 
-use crate::server::error::ApiError;
+use crate::server::{error::ApiError, rows::Format};
 
 /// A body this large is parsed or rendered beside the workers that serve everybody else.
 const BESIDE_FROM_BYTES: usize = 256 << 10;
@@ -24,6 +26,17 @@ pub(crate) fn of_type(content_type: &'static str, body: impl Into<Body>) -> Resp
 /// 200 with a body that is JSON already.
 pub(crate) fn json(body: impl Into<Body>) -> Response {
     of_type("application/json", body)
+}
+
+/// 200 with rows that `render` makes of so many packed bytes; as text they are about eight times as long.
+pub(crate) async fn rows<E: Display + Send + 'static>(
+    format: &'static Format,
+    packed: usize,
+    render: impl FnOnce() -> Result<Vec<u8>, E> + Send + 'static,
+) -> Result<Response, ApiError> {
+    let rendered = work_on(8 * packed, render).await?;
+    let body = rendered.map_err(|damaged| ApiError::internal(&damaged.to_string()))?;
+    Ok(of_type(format.content_type, body))
 }
 
 /// Does the work that so many bytes of a body make: here, or beside the workers when they are many.

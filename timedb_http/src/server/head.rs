@@ -47,12 +47,36 @@ impl Head {
         self.has_key
     }
 
-    /// The client's name for a request that it may send again, to the letter.
+    /// The client's name for a request that it may send again, to the letter: `Idempotency-Key`, 1 to 255
+    /// printable characters of ASCII.
     ///
     /// # Errors
-    /// 422 for what can't be one, and for two of them.
+    /// 422 for anything else, and for two of them.
     pub(crate) fn idempotency_key(&self) -> Result<Option<String>, ApiError> {
-        idempotency_key(&self.headers)
+        let mut given = self.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let Some(value) = given.next() else {
+            return Ok(None);
+        };
+        let printable = value
+            .as_bytes()
+            .iter()
+            .all(|byte| matches!(byte, b' '..=b'~'));
+        if printable
+            && (1..=LONGEST_IDEMPOTENCY_KEY).contains(&value.len())
+            && given.next().is_none()
+        {
+            return Ok(value.to_str().ok().map(str::to_owned));
+        }
+        let all = self.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let input: Vec<_> = all.map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
+        Err(ApiError::invalid(&[FieldError::new(
+            "string_pattern_mismatch",
+            vec![json!("header"), json!("Idempotency-Key")],
+            format!(
+                "Input should be given once, with 1 to {LONGEST_IDEMPOTENCY_KEY} printable ASCII characters"
+            ),
+            json!(input.join(", ")),
+        )]))
     }
 }
 
@@ -88,32 +112,6 @@ fn key(bytes: &[u8]) -> Result<ApiKey, ApiError> {
         .ok()
         .and_then(ApiKey::parse)
         .ok_or_else(|| ApiError::unauthenticated(true))
-}
-
-/// The client's name for a request that it may send again, to the letter: `Idempotency-Key`, 1 to 255
-/// printable characters of ASCII.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(value) = given.next() else {
-        return Ok(None);
-    };
-    let printable = value
-        .as_bytes()
-        .iter()
-        .all(|byte| matches!(byte, b' '..=b'~'));
-    if printable && (1..=LONGEST_IDEMPOTENCY_KEY).contains(&value.len()) && given.next().is_none() {
-        return Ok(value.to_str().ok().map(str::to_owned));
-    }
-    let all = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let input: Vec<_> = all.map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
-    Err(ApiError::invalid(&[FieldError::new(
-        "string_pattern_mismatch",
-        vec![json!("header"), json!("Idempotency-Key")],
-        format!(
-            "Input should be given once, with 1 to {LONGEST_IDEMPOTENCY_KEY} printable ASCII characters"
-        ),
-        json!(input.join(", ")),
-    )]))
 }
 
 #[cfg(test)]
@@ -201,7 +199,12 @@ mod tests {
                 let value = axum::http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
                 given.append("idempotency-key", value);
             }
-            idempotency_key(&given).map_err(|error| error.status())
+            let head = Head {
+                headers: given,
+                uri: Uri::default(),
+                has_key: false,
+            };
+            head.idempotency_key().map_err(|error| error.status())
         };
         let (longest, longer) = ("k".repeat(255), "k".repeat(256));
         assert_eq!(name(&[]), Ok(None));

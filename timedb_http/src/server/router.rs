@@ -20,7 +20,7 @@ use crate::server::{
     },
     refusal::Refusal,
     routes::{
-        changes, corrections, health, list_timeseries, root,
+        changes, corrections, health, list_timeseries, nothing, root,
         series::{self, labels, one, search},
         upload, values,
     },
@@ -58,7 +58,7 @@ fn api() -> Api {
         .get("/series", search::plan, search::find)
         .with_body(POST, "/series", series::plan, series::create)
         .get("/series/count", search::plan_count, search::count)
-        .get("/series/labels", labels::plan_names, labels::names)
+        .get("/series/labels", nothing, labels::names)
         .get(
             "/series/labels/{label}",
             labels::plan_values,
@@ -66,11 +66,7 @@ fn api() -> Api {
         )
         .get("/series/{series_id}", one::plan, one::describe)
         .with_body(PATCH, "/series/{series_id}", one::plan_change, one::change)
-        .get(
-            "/list_timeseries",
-            list_timeseries::plan,
-            list_timeseries::list,
-        )
+        .get("/list_timeseries", nothing, list_timeseries::list)
 }
 
 /// Answers what stands for a request that was not let in.

@@ -11,3 +11,10 @@ pub(crate) mod series;
 mod streamed;
 pub(crate) mod upload;
 pub(crate) mod values;
+
+use crate::server::{guard::Plan, head::Head};
+
+/// The plan of routes for which there is nothing to ask.
+pub(crate) fn nothing(head: &Head) -> Plan<()> {
+    Ok(query::none(head.query())?)
+}

@@ -11,7 +11,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use arguments::{id, interval, read_time};
-use calls::{explain, open};
+use calls::ask_one;
 
 use super::shown::{iso, moment, show_key, tenant_id};
 use crate::cli::config::Environment;
@@ -65,9 +65,9 @@ async fn create(arguments: &CreateKey, environment: &Environment) -> Result<(), 
     let lifetime = arguments.expires_in.as_deref().map(interval).transpose()?;
     let expires_at = read_time("--expires-at", arguments.expires_at.as_deref())?;
     let not_before = read_time("--not-before", arguments.not_before.as_deref())?;
-    let mut session = open(arguments.common.dsn.as_ref(), environment).await?;
-    let row = session
-        .ask_one(
+    let row = ask_one(
+            &arguments.common,
+            environment,
             &format!(
                 "SELECT made.key_id, made.api_key, {} \
                  FROM (SELECT COALESCE($4, \
@@ -86,11 +86,7 @@ async fn create(arguments: &CreateKey, environment: &Environment) -> Result<(), 
                 (&tenant, Type::UUID),
             ],
         )
-        .await;
-    let row = match row {
-        Ok(row) => row,
-        Err(error) => return Err(explain(&session, error).await),
-    };
+        .await?;
     let key = NewKey {
         key_id: row.get(0),
         email,
@@ -125,14 +121,10 @@ async fn revoke(arguments: &RevokeKey, environment: &Environment) -> Result<(), 
     if !terminal::confirm(&question, arguments.common.yes)? {
         return Ok(terminal::print("Aborted.\n")?);
     }
-    let mut session = open(arguments.common.dsn.as_ref(), environment).await?;
-    let row = session
-        .ask_one("SELECT timedb.revoke_key($1)", &[(&key_id, Type::UUID)])
-        .await;
-    let ended: bool = match row {
-        Ok(row) => row.get(0),
-        Err(error) => return Err(explain(&session, error).await),
-    };
+    let revoke = "SELECT timedb.revoke_key($1)";
+    let parameters = [(&key_id as _, Type::UUID)];
+    let row = ask_one(&arguments.common, environment, revoke, &parameters).await?;
+    let ended: bool = row.get(0);
     if arguments.common.json {
         let status = "revoked";
         return Ok(print_json(&Revoked { key_id, status })?);
@@ -149,21 +141,17 @@ async fn revoke(arguments: &RevokeKey, environment: &Environment) -> Result<(), 
 async fn rotate(arguments: &RotateKey, environment: &Environment) -> Result<(), Failure> {
     let key_id = id(&arguments.key_id)?;
     let overlap = interval(&arguments.overlap)?;
-    let mut session = open(arguments.common.dsn.as_ref(), environment).await?;
-    let row = session
-        .ask_one(
-            &format!(
-                "SELECT new_key_id, api_key, {} \
+    let row = ask_one(
+        &arguments.common,
+        environment,
+        &format!(
+            "SELECT new_key_id, api_key, {} \
                  FROM timedb.rotate_key($1, $2::pg_catalog.interval)",
-                iso("old_key_until")
-            ),
-            &[(&key_id, Type::UUID), (&overlap, Type::TEXT)],
-        )
-        .await;
-    let row = match row {
-        Ok(row) => row,
-        Err(error) => return Err(explain(&session, error).await),
-    };
+            iso("old_key_until")
+        ),
+        &[(&key_id, Type::UUID), (&overlap, Type::TEXT)],
+    )
+    .await?;
     let rotated = Rotated {
         key_id: row.get(0),
         replaces: key_id,

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use axum::response::Response;
 use timedb_wire::reads;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Client;
 
 use super::query::{
     arguments::{Arguments, call},
@@ -31,18 +31,12 @@ pub(crate) fn plan(head: &Head) -> Plan<Arguments> {
 pub(crate) async fn read(caller: Caller, asked: Arguments) -> Result<Response, ApiError> {
     let read = async |client: &Client| {
         let parameters = asked.of(reads::READ_CHANGES_PACKED);
-        client.query_typed(&READ, &parameters).await
+        client.query_typed_one(&READ, &parameters).await
     };
-    let row = caller.read(read).await?.into_iter().next();
-    let row = row.ok_or_else(|| ApiError::internal("_read_changes_packed returned no row"))?;
-    let format = &FORMATS[0];
-    let write = move |row: &Row| write_changes(row.get(2), (row.get(0), row.get(1)), format);
-    // A row is about eight times as long as what it is packed in.
-    let size = 8 * row.get::<_, &[u8]>(2).len();
-    let rendered = answer::work_on(size, move || write(&row)).await?;
-    rendered
-        .map(|body| answer::of_type(format.content_type, body))
-        .map_err(|damaged| ApiError::internal(&damaged.to_string()))
+    let row = caller.read(read).await?;
+    let (format, size) = (&FORMATS[0], row.get::<_, &[u8]>(2).len());
+    let write = move || write_changes(row.get(2), (row.get(0), row.get(1)), format);
+    answer::rows(format, size, write).await
 }
 
 /// Reads a raw query string, or says what is wrong with it: a parameter that is mistyped and ignored would

@@ -36,7 +36,7 @@ pub(crate) async fn update(
             (&corrections as _, Type::TEXT),
             (&idempotency_key as _, Type::TEXT),
         ];
-        client.query_typed(UPDATE, &parameters).await
+        client.query_typed_one(UPDATE, &parameters).await
     };
     render(&caller.write(write).await?)
 }
@@ -63,10 +63,7 @@ struct CorrectedPoint<'a> {
     known_time: &'a str,
 }
 
-fn render(rows: &[Row]) -> Result<Response, ApiError> {
-    let row = rows
-        .first()
-        .ok_or_else(|| ApiError::internal("update_values returned no row"))?;
+fn render(row: &Row) -> Result<Response, ApiError> {
     let malformed = |error: serde_json::Error| {
         ApiError::internal(&format!("update_values returned something else: {error}"))
     };

@@ -4,15 +4,10 @@ use axum::response::Response;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use super::query::none;
-use crate::server::{answer, error::ApiError, guard::Plan, head::Head, json, state::Caller};
+use crate::server::{answer, error::ApiError, json, state::Caller};
 
 const LIST: &str = "SELECT series_id, name, description, unit, labels::pg_catalog.text \
                     FROM timedb.series ORDER BY name, series_id";
-
-pub(crate) fn plan(head: &Head) -> Plan<()> {
-    Ok(none(head.query())?)
-}
 
 pub(crate) async fn list(caller: Caller, (): ()) -> Result<Response, ApiError> {
     let list = async |client: &Client| client.query_typed(LIST, &[]).await;

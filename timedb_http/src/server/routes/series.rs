@@ -36,12 +36,9 @@ pub(crate) async fn create(caller: Caller, series: NewSeries) -> Result<Response
             (&series.labels as _, Type::TEXT),
             (&series.description as _, Type::TEXT),
         ];
-        client.query_typed(CREATE, &parameters).await
+        client.query_typed_one(CREATE, &parameters).await
     };
-    let rows = caller.write(create).await?;
-    let row = rows
-        .first()
-        .ok_or_else(|| ApiError::internal("create_series returned no row"))?;
+    let row = caller.write(create).await?;
     let message = if row.get(1) {
         "Series created successfully"
     } else {

@@ -61,11 +61,11 @@ pub(crate) async fn upload(
             (&idempotency_key as _, Type::TEXT),
             (&upload.skip_unchanged as _, Type::BOOL),
         ];
-        client.query_typed(UPLOAD, &parameters).await
+        client.query_typed_one(UPLOAD, &parameters).await
     };
-    let rows = caller.write(write).await;
-    let rows = rows.map_err(|error| error.place_field(|field| upload.place_of(field)))?;
-    render(&rows, upload.value_keys, upload.skip_unchanged)
+    let row = caller.write(write).await;
+    let row = row.map_err(|error| error.place_field(|field| upload.place_of(field)))?;
+    render(&row, upload.value_keys, upload.skip_unchanged)
 }
 
 fn foreign_tenant(upload: &Upload) -> Option<&str> {
@@ -74,14 +74,7 @@ fn foreign_tenant(upload: &Upload) -> Option<&str> {
     (!own).then_some(tenant_id)
 }
 
-fn render(
-    rows: &[Row],
-    value_keys: Vec<String>,
-    skip_unchanged: bool,
-) -> Result<Response, ApiError> {
-    let row = rows
-        .first()
-        .ok_or_else(|| ApiError::internal("an upload returned no row"))?;
+fn render(row: &Row, value_keys: Vec<String>, skip_unchanged: bool) -> Result<Response, ApiError> {
     let ids: Vec<Uuid> = row.get::<_, Option<_>>(1).unwrap_or_default();
     if ids.len() != value_keys.len() {
         return Err(ApiError::internal(

@@ -41,10 +41,6 @@ pub(crate) async fn read(caller: Caller, asked: ReadQuery) -> Result<Response, A
             return Ok(answer::of_type(format.content_type, body));
         }
     };
-    // A row is about eight times as long as what it is packed in.
-    let size = 8 * rows.iter().map(|row| row.as_ref().len()).sum::<usize>();
-    let rendered = answer::work_on(size, move || write_ordered(&rows, mode, format)).await?;
-    rendered
-        .map(|body| answer::of_type(format.content_type, body))
-        .map_err(|damaged| ApiError::internal(&damaged.to_string()))
+    let size = rows.iter().map(|row| row.as_ref().len()).sum();
+    answer::rows(format, size, move || write_ordered(&rows, mode, format)).await
 }

@@ -85,7 +85,7 @@ impl RowFormat for JsonRows {
 
     fn row(&mut self, chunk: &Chunk<'_>, index: usize, series: &Shared, out: &mut Vec<u8>) {
         let columns = &chunk.columns;
-        self.list.next(out);
+        self.list.next_row(out);
         out.push(b'{');
         if let Some(known_time) = columns.known_time {
             out.extend_from_slice(b"\"known_time\":\"");

@@ -1,5 +1,7 @@
 //! The frame of every list in JSON: `{"count":N,"data":[...]}`, with what more there is to say behind it.
 
+use crate::server::json;
+
 /// A list that is being written.
 #[derive(Default)]
 pub(crate) struct JsonList {
@@ -23,7 +25,7 @@ impl JsonList {
     }
 
     /// What stands in front of the next row.
-    pub(crate) fn next(&mut self, out: &mut Vec<u8>) {
+    pub(crate) fn next_row(&mut self, out: &mut Vec<u8>) {
         if self.rows > 0 {
             out.push(b',');
         }
@@ -37,6 +39,17 @@ impl JsonList {
             self.member("count", out);
             out.extend_from_slice(itoa::Buffer::new().format(self.rows).as_bytes());
         }
+    }
+
+    /// The end of a list that is a page of a longer one: what the next page begins behind.
+    pub(crate) fn end_of_page(&self, next: Option<&str>, out: &mut Vec<u8>) {
+        self.end_of_data(out);
+        self.member("next", out);
+        match next {
+            Some(last) => json::write_str(last, out),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.push(b'}');
     }
 
     /// The name of a member behind the rows; the closing brace is the caller's.

@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::calls::{explain, open};
+use super::calls::ask;
 use crate::cli::commands::shown::{iso, moment, tenant_id};
 use crate::cli::config::Environment;
 use crate::cli::failure::Failure;
@@ -34,7 +34,6 @@ struct Key {
 pub(super) async fn run(arguments: &ListKeys, environment: &Environment) -> Result<(), Failure> {
     let tenant = tenant_id(arguments.tenant_id.as_deref())?;
     let email = arguments.email.as_deref().map(str::trim);
-    let mut session = open(arguments.common.dsn.as_ref(), environment).await?;
     let times = [
         "created_at",
         "not_before",
@@ -43,25 +42,23 @@ pub(super) async fn run(arguments: &ListKeys, environment: &Environment) -> Resu
         "last_used_at",
     ]
     .map(iso);
-    let rows = session
-        .ask(
-            &format!(
-                "SELECT key_id, name, email, status, access, key_prefix, legacy, {}, \
+    let rows = ask(
+        &arguments.common,
+        environment,
+        &format!(
+            "SELECT key_id, name, email, status, access, key_prefix, legacy, {}, \
                         replaced_by, user_id, tenant_id \
                  FROM timedb.list_keys(email => $1, tenant_id => $2, include_dead => $3)",
-                times.join(", ")
-            ),
-            &[
-                (&email, Type::TEXT),
-                (&tenant, Type::UUID),
-                (&arguments.all, Type::BOOL),
-            ],
-        )
-        .await;
-    let keys: Vec<Key> = match rows {
-        Ok(rows) => rows.into_iter().map(Key::from).collect(),
-        Err(error) => return Err(explain(&session, error).await),
-    };
+            times.join(", ")
+        ),
+        &[
+            (&email, Type::TEXT),
+            (&tenant, Type::UUID),
+            (&arguments.all, Type::BOOL),
+        ],
+    )
+    .await?;
+    let keys: Vec<Key> = rows.into_iter().map(Key::from).collect();
     unless_gone(if arguments.common.json {
         print_json(&keys)
     } else if keys.is_empty() {

@@ -4,9 +4,9 @@ use axum::response::Response;
 use serde_json::json;
 use tokio_postgres::{Client, Row, types::Type};
 
-use super::super::query::{each, escapes, none, values, wrong};
+use super::super::query::{each, escapes, values, wrong};
 use crate::server::{
-    answer, error::ApiError, guard::Plan, head::Head, json, rows::JsonList, state::Caller,
+    answer, error::ApiError, guard::Plan, head::Head, rows::JsonList, state::Caller,
 };
 
 const NAMES: &str = "SELECT label, series FROM timedb.label_names()";
@@ -22,14 +22,11 @@ pub(crate) struct ValuesQuery {
     limit: usize,
 }
 
-pub(crate) fn plan_names(head: &Head) -> Plan<()> {
-    Ok(none(head.query())?)
-}
-
 pub(crate) async fn names(caller: Caller, (): ()) -> Result<Response, ApiError> {
     let names = async |client: &Client| client.query_typed(NAMES, &[]).await;
     let rows = caller.read(names).await?;
-    let (_, mut out) = list(&rows, "label");
+    let (mut out, list) = list(&rows, "label");
+    list.end_of_data(&mut out);
     out.push(b'}');
     Ok(answer::json(out))
 }
@@ -75,26 +72,20 @@ pub(crate) async fn values(caller: Caller, asked: ValuesQuery) -> Result<Respons
     };
     let rows = caller.read(find).await?;
     let shown = rows.get(..asked.limit).unwrap_or(&rows);
-    let next = shown.last().filter(|_| rows.len() > shown.len());
-    let (data, mut out) = list(shown, "value");
-    data.member("next", &mut out);
-    match next {
-        Some(last) => json::write_str(last.get(0), &mut out),
-        None => out.extend_from_slice(b"null"),
-    }
-    out.push(b'}');
+    let last = shown.last().filter(|_| rows.len() > shown.len());
+    let (mut out, list) = list(shown, "value");
+    list.end_of_page(last.map(|row| row.get(0)), &mut out);
     Ok(answer::json(out))
 }
 
 /// Each text with the number of series that have it, up to the end of the rows.
-fn list(rows: &[Row], what: &str) -> (JsonList, Vec<u8>) {
-    let (mut list, mut out) = (JsonList::default(), Vec::new());
+fn list(rows: &[Row], what: &str) -> (Vec<u8>, JsonList) {
+    let (mut out, mut list) = (Vec::new(), JsonList::default());
     list.open(Some(rows.len()), &mut out);
     for row in rows {
-        list.next(&mut out);
+        list.next_row(&mut out);
         let entry = json!({ what: row.get::<_, &str>(0), "series": row.get::<_, i64>(1) });
         out.extend_from_slice(entry.to_string().as_bytes());
     }
-    list.end_of_data(&mut out);
-    (list, out)
+    (out, list)
 }

@@ -40,8 +40,9 @@ pub(crate) fn plan(head: &Head) -> Plan<Uuid> {
 }
 
 pub(crate) async fn describe(caller: Caller, id: Uuid) -> Result<Response, ApiError> {
-    let describe = async |client: &Client| client.query_typed(DESCRIBE, &[(&id, Type::UUID)]).await;
-    render(&caller.read(describe).await?)
+    let describe =
+        async |client: &Client| client.query_typed_one(DESCRIBE, &[(&id, Type::UUID)]).await;
+    Ok(render(&caller.read(describe).await?))
 }
 
 pub(crate) fn plan_change(head: &Head, body: &Received) -> Plan<(Uuid, SeriesChange)> {
@@ -69,14 +70,14 @@ pub(crate) async fn change(
         let (updated, renamed, described) = join3(
             client.query_typed(UPDATE, &update),
             client.query_typed(RENAME, &rename),
-            client.query_typed(DESCRIBE, &[(&id, Type::UUID)]),
+            client.query_typed_one(DESCRIBE, &[(&id, Type::UUID)]),
         )
         .await;
         updated?;
         renamed?;
         described
     };
-    render(&caller.write(write).await?)
+    Ok(render(&caller.write(write).await?))
 }
 
 /// The series that the path names; there is nothing to ask for beside it.
@@ -96,10 +97,7 @@ fn series_id(head: &Head) -> Result<Uuid, Vec<FieldError>> {
     }
 }
 
-fn render(rows: &[Row]) -> Result<Response, ApiError> {
-    let row = rows
-        .first()
-        .ok_or_else(|| ApiError::internal("describe_series returned no row"))?;
+fn render(row: &Row) -> Response {
     let mut out = Vec::with_capacity(768);
     let times = [CREATED_AT]
         .into_iter()
@@ -118,7 +116,7 @@ fn render(rows: &[Row]) -> Result<Response, ApiError> {
         write_instant(row.get(column), &mut formatter, &mut out);
     }
     out.push(b'}');
-    Ok(answer::json(out))
+    answer::json(out)
 }
 
 fn write_name(name: &str, out: &mut Vec<u8>) {

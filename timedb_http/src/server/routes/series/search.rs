@@ -16,7 +16,6 @@ use crate::server::{
     guard::Plan,
     head::Head,
     instant::{Formatter, Precision},
-    json,
     rows::JsonList,
     state::Caller,
 };
@@ -116,18 +115,14 @@ fn render(rows: &[Row], limit: usize) -> Vec<u8> {
     let created = shown.iter().filter_map(|row| row.get(CREATED_AT));
     let mut formatter = Formatter::new(Precision::of(created.map(|PgInstant(micros)| micros)));
     for row in shown {
-        list.next(&mut out);
+        list.next_row(&mut out);
         out.push(b'{');
         write_series(row, &mut formatter, &mut out);
         out.push(b'}');
     }
-    list.end_of_data(&mut out);
-    list.member("next", &mut out);
-    match shown.last().filter(|_| rows.len() > shown.len()) {
-        Some(last) => json::write_str(&last.get::<_, Uuid>(0).to_string(), &mut out),
-        None => out.extend_from_slice(b"null"),
-    }
-    out.push(b'}');
+    let last = shown.last().filter(|_| rows.len() > shown.len());
+    let next = last.map(|row| row.get::<_, Uuid>(0).to_string());
+    list.end_of_page(next.as_deref(), &mut out);
     out
 }
 
