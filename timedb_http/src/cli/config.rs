@@ -237,7 +237,7 @@ fn password_from_file(
         .get_user()
         .map(str::to_owned)
         .or_else(|| get("USER"))?;
-    let login = libpq::Login {
+    let login = libpq::PasswordFor {
         host: &host,
         port: config.get_ports().first().copied().unwrap_or(5432),
         database: config.get_dbname().unwrap_or(&user),

@@ -20,7 +20,7 @@ const REQUIRE_KEYS: &str = "SELECT timedb.set_auth_required(true)";
 const REQUIRE_NO_KEYS: &str = "SELECT timedb.set_auth_required(false)";
 
 #[derive(Serialize)]
-struct Plan<'a> {
+struct PlannedSql<'a> {
     sql: &'a [&'a str],
 }
 
@@ -73,7 +73,7 @@ fn print_plan(arguments: &CreateTables) -> Result<(), Failure> {
         [CREATE, REQUIRE_NO_KEYS]
     };
     if arguments.common.json {
-        return Ok(print_json(&Plan { sql: &statements })?);
+        return Ok(print_json(&PlannedSql { sql: &statements })?);
     }
     let [first, second] = statements;
     let mut out = Output::new();

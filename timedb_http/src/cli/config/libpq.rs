@@ -132,7 +132,7 @@ fn section(text: &str, name: &str) -> Option<HashMap<String, String>> {
 }
 
 /// Whom a password is for.
-pub struct Login<'a> {
+pub struct PasswordFor<'a> {
     pub host: &'a str,
     pub port: u16,
     pub database: &'a str,
@@ -142,7 +142,7 @@ pub struct Login<'a> {
 /// The password for a login, from the file that is named or from `~/.pgpass`.
 pub fn password(
     named: Option<&str>,
-    login: &Login,
+    login: &PasswordFor,
     get: impl Fn(&str) -> Option<String>,
 ) -> Option<String> {
     let file = match named {
@@ -161,7 +161,7 @@ pub fn password(
     text.lines().find_map(|line| password_of(line, login))
 }
 
-fn password_of(line: &str, login: &Login) -> Option<String> {
+fn password_of(line: &str, login: &PasswordFor) -> Option<String> {
     if line.starts_with('#') {
         return None;
     }
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_line_of_the_password_file_fits_by_its_fields() {
-        let login = Login {
+        let login = PasswordFor {
             host: "::1",
             port: 5432,
             database: "d",
