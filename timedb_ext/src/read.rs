@@ -1,5 +1,4 @@
-//! Reading: finds the segments of the series asked for, decodes and merges them, and hands out
-//! runs of points.
+//! Reading: walks over the segments of the series asked for, and hands out runs of points.
 //!
 //! Memory is bounded by what overlaps in time and by what is asked for at once, not by the result.
 
@@ -8,9 +7,9 @@ pub mod changes;
 mod instants;
 mod last;
 pub mod moment;
-mod query;
 mod request;
 mod run;
+mod segments;
 mod subscriber;
 pub mod value_id;
 
@@ -21,17 +20,15 @@ pub use run::{Run, Runs, Writers};
 
 use crate::identity::nobody;
 use crate::identity::settings;
-use crate::pg::error::{Error, Result, SqlState, uuid_text};
-use crate::pg::spi::{Home, Query, Row, connected};
+use crate::pg::error::Result;
+use crate::pg::spi::{Home, connected};
+use crate::read::segments::{SegmentSearch, SegmentWalk, Start, Stretch, Visitor};
 use crate::series::units;
 use crate::series::{SeriesInfo, find};
 use std::collections::VecDeque;
-use timedb_segment::{Bounds, Merged, Merger, Mode, Points, SegmentKey, decode_range};
+use std::ops::Range;
+use timedb_segment::{Bounds, Merged, Mode, Points, SegmentKey};
 use timedb_units::Conversion;
-
-/// Segments fetched at a time: the first fetch small, so that small reads stay small.
-const FIRST_FETCH: usize = 16;
-const FETCH: usize = 128;
 
 /// A read in progress.
 pub struct ReadCursor {
@@ -40,10 +37,7 @@ pub struct ReadCursor {
     series: Vec<SeriesInfo>,
     /// Of each of them, if values are converted.
     conversions: Vec<Conversion>,
-    query: Option<Query>,
-    fetched_before: bool,
-    /// Series being merged, by its place in `series`.
-    current: Option<(usize, Merger)>,
+    walk: Option<SegmentWalk>,
     /// Finished runs, waiting to be handed out.
     ready: VecDeque<(usize, Merged)>,
     ready_points: usize,
@@ -63,9 +57,7 @@ impl ReadCursor {
             tenant: tenant.unwrap_or_default(),
             series: Vec::new(),
             conversions: Vec::new(),
-            query: None,
-            fetched_before: false,
-            current: None,
+            walk: None,
             ready: VecDeque::new(),
             ready_points: 0,
             writers: Writers::default(),
@@ -91,12 +83,27 @@ impl ReadCursor {
                     read.add_ready(place, run)?;
                 }
             } else {
-                read.query = Some(query::open(&read.series, &read.request.range, home)?);
+                read.walk = Some(SegmentWalk::open(read.search(tenant), home)?);
             }
             moment.leave();
             Ok(())
         })?;
         Ok(read)
+    }
+
+    fn search(&self, tenant: [u8; 16]) -> SegmentSearch {
+        let range = self.request.range;
+        let stretch =
+            |series: &SeriesInfo| Stretch::of(series.id, range.start_valid, range.end_valid);
+        SegmentSearch {
+            tenant,
+            stretches: self.series.iter().map(stretch).collect(),
+            start: Start::Given,
+            filter: range,
+            mode: self.request.mode,
+            start_change: None,
+            with_known_time: self.request.with_known_time,
+        }
     }
 
     /// The series of the read, ascending by id.
@@ -150,11 +157,15 @@ impl ReadCursor {
 
     /// Reads on until there are so many points, or nothing is left.
     fn fill(&mut self, least_points: usize) -> Result<()> {
-        if self.query.is_some() || !self.ready.is_empty() {
+        if self.walk.is_some() || !self.ready.is_empty() {
             self.check_tenant()?;
         }
-        while self.query.is_some() && self.ready_points < least_points {
-            self.fetch()?;
+        while self.ready_points < least_points
+            && let Some(mut walk) = self.walk.take()
+        {
+            if walk.step(self)? {
+                self.walk = Some(walk);
+            }
         }
         Ok(())
     }
@@ -167,89 +178,6 @@ impl ReadCursor {
         match settings::tenant() == Some(self.tenant) {
             true => Ok(()),
             false => Err(settings::refuse_changed_tenant()),
-        }
-    }
-
-    fn fetch(&mut self) -> Result<()> {
-        let Some(mut query) = self.query.take() else {
-            return Ok(());
-        };
-        let limit = if self.fetched_before {
-            FETCH
-        } else {
-            FIRST_FETCH
-        };
-        self.fetched_before = true;
-        if query.fetch(limit, |row| self.take_segment(row))? {
-            self.query = Some(query);
-        } else {
-            self.finish_series()?;
-        }
-        Ok(())
-    }
-
-    fn take_segment(&mut self, row: &Row) -> Result<()> {
-        let place = place(row)?;
-        let bounds = query::bounds(row)?;
-        let key = SegmentKey {
-            tenant: self.tenant,
-            series: self.series[place].id,
-        };
-        let range = &self.request.range;
-        let (mut start, mut end) = (range.start_valid, range.end_valid);
-        if let Some(instants) = &self.request.instants {
-            let Some((first, last)) = instants.within(&key.series, &bounds) else {
-                return Ok(());
-            };
-            (start, end) = (start.max(Some(first)), Some(last.saturating_add(1)));
-        }
-        let points = decode_segment(row, &key, &bounds, start, end)?;
-        let points = match &self.request.instants {
-            Some(instants) => instants.select(&key.series, points),
-            None => points,
-        };
-        let points = self.request.before_cutoffs(points);
-        if points.is_empty() {
-            return Ok(());
-        }
-        self.merge(place, bounds.min_valid, points)
-    }
-
-    fn merge(&mut self, place: usize, min_valid: i64, points: Points) -> Result<()> {
-        match &self.current {
-            Some((current, _)) if *current > place => {
-                return Err(Error::internal(
-                    "segments came out of the order of their series",
-                ));
-            }
-            Some((current, _)) if *current < place => self.finish_series()?,
-            _ => {}
-        }
-        let (mode, range) = (self.request.mode, self.request.range);
-        let with_known = self.request.with_known_time;
-        let (_, merger) = self.current.get_or_insert_with(|| {
-            let merger = Merger::new(mode, range);
-            (
-                place,
-                if with_known {
-                    merger.with_known_time()
-                } else {
-                    merger
-                },
-            )
-        });
-        let done = merger.take_before(min_valid);
-        merger.push(points);
-        match done {
-            Some(done) => self.add_ready(place, done),
-            None => Ok(()),
-        }
-    }
-
-    fn finish_series(&mut self) -> Result<()> {
-        match self.current.take() {
-            Some((place, merger)) => self.add_ready(place, merger.finish()),
-            None => Ok(()),
         }
     }
 
@@ -269,34 +197,24 @@ impl ReadCursor {
     }
 }
 
-/// The place, counted from 0, of the series of a segment in its read's list.
-fn place(row: &Row) -> Result<usize> {
-    // WITH ORDINALITY counts from 1.
-    Ok(row.int8(1)? as usize - 1)
-}
+impl Visitor for ReadCursor {
+    fn range_in(&self, key: &SegmentKey, bounds: &Bounds) -> Option<Range<i64>> {
+        let Some(instants) = &self.request.instants else {
+            return Some(i64::MIN..i64::MAX);
+        };
+        let (first, last) = instants.within(&key.series, bounds)?;
+        Some(first..last.saturating_add(1))
+    }
 
-/// The points of a segment from `start` on and before `end`.
-fn decode_segment(
-    row: &Row,
-    key: &SegmentKey,
-    bounds: &Bounds,
-    start: Option<i64>,
-    end: Option<i64>,
-) -> Result<Points> {
-    row.bytea(9, |blob| {
-        decode_range(key, bounds, blob, start, end).map_err(|e| damaged(row, key, &e.to_string()))
-    })
-}
+    fn select(&mut self, key: &SegmentKey, points: Points) -> Points {
+        let points = match &self.request.instants {
+            Some(instants) => instants.select(&key.series, points),
+            None => points,
+        };
+        self.request.before_cutoffs(points)
+    }
 
-/// The error of a segment that cannot be decoded; its id is the tenth column of `row`.
-pub fn damaged(row: &Row, key: &SegmentKey, why: &str) -> Error {
-    let segment_id = row.int8(10).unwrap_or_default();
-    Error::new(
-        SqlState::DATA_CORRUPTED,
-        format!(
-            "cannot read segment {segment_id} of series {}: {why}",
-            uuid_text(&key.series)
-        ),
-    )
-    .hint("Restore this row of timedb.segments from a backup.")
+    fn take(&mut self, place: usize, _: &Stretch, points: Merged) -> Result<()> {
+        self.add_ready(place, points)
+    }
 }

@@ -2,6 +2,7 @@
 //! or is refused at each of them by name.
 
 mod series;
+mod spans;
 mod values;
 
 use jiff::civil::{DateTime, Time, date};

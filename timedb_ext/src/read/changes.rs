@@ -1,12 +1,12 @@
 //! The change feed: the versions that writes have left, write after write, from a position on. Owns how
-//! much of them is read at once; `walk` finds the writes, `scan` their versions, `position` is the cursor.
+//! much of them is read at once; `writes` finds the writes, `scan` their versions, `position` is the cursor.
 //!
 //! Only writes up to the settled change_time are told, so that none can come to stand before them later.
 //! Memory is bounded by the points asked for, whatever a write or a segment holds.
 
 mod runs;
 mod scan;
-mod walk;
+mod writes;
 
 use crate::pg::error::Result;
 use crate::pg::spi::connected;
@@ -16,7 +16,7 @@ pub use runs::runs;
 use scan::{FeedChange, FoundChanges, Scan};
 use std::collections::{HashMap, HashSet};
 use timedb_rules::{Position, Reached};
-use walk::{FeedBatch, Walk};
+use writes::{FeedBatch, WriteWalk};
 
 /// The size of an answer in bytes, about, from which it holds no more changes: names, labels and notes can
 /// be long. One change there may always be.
@@ -100,17 +100,21 @@ impl Feed<'_> {
             self.answer.position = request.start.max(end);
             return Ok(());
         }
-        let mut walk = Walk::open(request.start, settled, selected, request.max_batches)?;
+        let mut writes = WriteWalk::open(request.start, settled, selected, request.max_batches)?;
         while !self.full {
-            let group = walk.next_group(self.wanted())?;
+            let group = writes.next_group(self.wanted())?;
             if group.is_empty() {
                 break;
             }
             self.take(group)?;
         }
         if !self.full {
-            self.answer.more = walk.has_more();
-            let reached = if walk.has_more() { walk.passed() } else { end };
+            self.answer.more = writes.has_more();
+            let reached = if writes.has_more() {
+                writes.passed()
+            } else {
+                end
+            };
             self.answer.position = self.answer.position.max(reached);
         }
         Ok(())

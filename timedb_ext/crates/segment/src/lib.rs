@@ -30,4 +30,4 @@ pub use pause::{at_pauses, pause};
 pub use points::{
     Bounds, Column, MAX_COUNT, MAX_POINTS, NO_END, Points, Segment, SegmentKey, Stamp,
 };
-pub use span::{class_width, span_class, split};
+pub use span::{span_class, split};

@@ -26,15 +26,6 @@ pub fn span_class(span_us: i64) -> i16 {
     }
 }
 
-/// The greatest span in a class.
-pub fn class_width(class: i16) -> i64 {
-    match class {
-        ..=0 => 1,
-        1..=62 => 1 << class,
-        _ => i64::MAX,
-    }
-}
-
 /// The segments that sorted points are written as: by [`MAX_POINTS`], and at gaps so large that a
 /// few points would end up in a segment of a huge span.
 pub fn split(valid_time_sorted: &[i64]) -> Vec<Range<usize>> {
@@ -124,10 +115,9 @@ mod tests {
         }
         assert_eq!(span_class((1 << 40) + 1), 41);
         assert_eq!(span_class(i64::MAX), 63);
-        assert_eq!(class_width(63), i64::MAX);
         for class in 1..=62 {
-            assert_eq!(span_class(class_width(class)), class);
-            assert_eq!(span_class(class_width(class) + 1), class + 1);
+            assert_eq!(span_class(1 << class), class);
+            assert_eq!(span_class((1 << class) + 1), class + 1);
         }
     }
 

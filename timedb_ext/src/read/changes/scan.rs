@@ -3,24 +3,18 @@
 //! Writes that are read together share one pass over the segments of a series: with one for each write,
 //! a point that was written a thousand times would be looked at a million times.
 
-mod query;
 mod stretches;
 
-use super::walk::FeedBatch;
+use super::writes::FeedBatch;
 use crate::pg::error::Result;
-use crate::pg::spi::Row;
-use crate::read::damaged;
-use crate::read::query::bounds;
+use crate::pg::spi::Home;
+use crate::read::segments::{SegmentSearch, SegmentWalk, Start, Stretch, Visitor};
 use crate::read::value_id;
 use std::collections::HashMap;
 use std::rc::Rc;
-use stretches::{Stretch, stretches};
-use timedb_segment::{
-    Filter, Merged, Merger, Mode, NO_END, Note, Points, SegmentKey, decode_range,
-};
+use stretches::stretches;
+use timedb_segment::{Filter, Merged, Mode, NO_END, Note, Points, SegmentKey};
 
-/// Segments fetched at a time.
-const FETCH: usize = 64;
 /// Stretches of series in one statement.
 const STRETCHES: usize = 1_024;
 
@@ -65,14 +59,15 @@ pub struct Scan {
     tenant: [u8; 16],
 }
 
-/// What is looked for: writes by their change_time and value_id.
-struct Wanted<'a> {
+/// What is looked for, and what has been found.
+struct Wanted {
+    /// Writes by their change_time and value_id.
     writes: HashMap<(i64, i64), usize>,
     /// Only what stands behind this point of the write.
     after: Option<([u8; 16], i64, i64)>,
     max_points: usize,
     max_bytes: usize,
-    stretches: &'a [Stretch],
+    found: FoundChanges,
 }
 
 impl Scan {
@@ -91,21 +86,8 @@ impl Scan {
         max_points: usize,
         max_bytes: usize,
     ) -> Result<FoundChanges> {
-        let mut found = FoundChanges::default();
-        let stretches: Vec<Stretch> = stretches(std::slice::from_ref(batch));
-        for part in stretches.chunks(STRETCHES) {
-            let wanted = Wanted {
-                writes: HashMap::from([(key(batch), 0)]),
-                after: batch.after,
-                max_points,
-                max_bytes,
-                stretches: part,
-            };
-            if !self.read(&wanted, &mut found)? {
-                break;
-            }
-        }
-        Ok(found)
+        let batches = std::slice::from_ref(batch);
+        Ok(self.read(batches, max_points, max_bytes)?.found)
     }
 
     /// All the changes of several writes, in order; `None` if there are more than so many points or bytes.
@@ -119,87 +101,46 @@ impl Scan {
         max_points: usize,
         max_bytes: usize,
     ) -> Result<Option<FoundChanges>> {
-        let mut found = FoundChanges::default();
-        let writes: HashMap<_, _> = batches.iter().map(key).zip(0..).collect();
-        let stretches = stretches(batches);
-        for part in stretches.chunks(STRETCHES) {
-            let wanted = Wanted {
-                writes: writes.clone(),
-                after: None,
-                max_points: max_points.saturating_add(1),
-                max_bytes,
-                stretches: part,
-            };
-            if !self.read(&wanted, &mut found)? {
-                return Ok(None);
-            }
+        let read = self.read(batches, max_points.saturating_add(1), max_bytes)?;
+        if read.has_enough() {
+            return Ok(None);
         }
+        let mut found = read.found;
         // Series and points ascend within each write already.
         found.changes.sort_by_key(|change| change.batch);
         Ok(Some(found))
     }
 
-    /// False: it has stopped, because that is enough.
-    fn read(&self, wanted: &Wanted, found: &mut FoundChanges) -> Result<bool> {
-        let mut query = query::open(wanted.stretches)?;
-        let mut current: Option<(usize, Merger)> = None;
-        loop {
-            pgrx::check_for_interrupts!();
-            let more = query.fetch(FETCH, |row| {
-                // What is fetched already is let go unread.
-                match wanted.has_enough(found) {
-                    true => Ok(()),
-                    false => self.take(row, wanted, &mut current, found),
-                }
-            })?;
-            if wanted.has_enough(found) {
-                return Ok(false);
-            }
-            if !more {
+    /// Reads until it has enough, or all. The writes ascend by change_time.
+    fn read(&self, batches: &[FeedBatch], max_points: usize, max_bytes: usize) -> Result<Wanted> {
+        let (first, last) = (batches.first(), batches.last());
+        let mut wanted = Wanted {
+            writes: batches.iter().map(key).zip(0..).collect(),
+            after: first.and_then(|first| first.after),
+            max_points,
+            max_bytes,
+            found: FoundChanges::default(),
+        };
+        for part in stretches(batches).chunks(STRETCHES) {
+            let search = SegmentSearch {
+                tenant: self.tenant,
+                stretches: part.to_vec(),
+                start: Start::Given,
+                filter: Filter {
+                    end_change: last.map(|last| last.change_time.saturating_add(1)),
+                    ..Filter::default()
+                },
+                mode: Mode::Versions,
+                start_change: first.map(|first| first.change_time),
+                with_known_time: false,
+            };
+            let mut walk = SegmentWalk::open(search, Home::here())?;
+            while !wanted.has_enough() && walk.step(&mut wanted)? {}
+            if wanted.has_enough() {
                 break;
             }
         }
-        if let Some((place, merger)) = current {
-            wanted.add(place, merger.finish(), found);
-        }
-        Ok(!wanted.has_enough(found))
-    }
-
-    fn take(
-        &self,
-        row: &Row,
-        wanted: &Wanted,
-        current: &mut Option<(usize, Merger)>,
-        found: &mut FoundChanges,
-    ) -> Result<()> {
-        // WITH ORDINALITY counts from 1.
-        let place = row.int8(1)? as usize - 1;
-        let stretch = &wanted.stretches[place];
-        let bounds = bounds(row)?;
-        let key = SegmentKey {
-            tenant: self.tenant,
-            series: stretch.series,
-        };
-        let (start, end) = (Some(stretch.first), Some(stretch.last.saturating_add(1)));
-        let points = row.bytea(9, |blob| {
-            decode_range(&key, &bounds, blob, start, end)
-                .map_err(|e| damaged(row, &key, &e.to_string()))
-        })?;
-        let points = wanted.select(points);
-        if points.is_empty() {
-            return Ok(());
-        }
-        if let Some((before, merger)) = current.take_if(|(before, _)| *before != place) {
-            wanted.add(before, merger.finish(), found);
-        }
-        let (_, merger) =
-            current.get_or_insert_with(|| (place, Merger::new(Mode::Versions, Filter::default())));
-        let done = merger.take_before(bounds.min_valid);
-        merger.push(points);
-        if let Some(done) = done {
-            wanted.add(place, done, found);
-        }
-        Ok(())
+        Ok(wanted)
     }
 }
 
@@ -208,13 +149,9 @@ fn key(batch: &FeedBatch) -> (i64, i64) {
     (batch.change_time, value_id::of_batch(&batch.batch_id))
 }
 
-impl Wanted<'_> {
-    fn has_enough(&self, found: &FoundChanges) -> bool {
-        found.changes.len() >= self.max_points || found.bytes >= self.max_bytes
-    }
-
+impl Visitor for Wanted {
     /// The versions of the writes.
-    fn select(&self, mut points: Points) -> Points {
+    fn select(&mut self, _: &SegmentKey, mut points: Points) -> Points {
         if let (Some(change), Some(value_id)) =
             (points.change_time.constant(), points.value_id.constant())
         {
@@ -231,12 +168,12 @@ impl Wanted<'_> {
     }
 
     /// Adds the points of a stretch, up to the number that is enough.
-    fn add(&self, place: usize, run: Merged, found: &mut FoundChanges) {
-        let series = self.stretches[place].series;
+    fn take(&mut self, _: usize, walked: &Stretch, run: Merged) -> Result<()> {
+        let series = walked.series;
         let after = self.after.filter(|(of, ..)| *of == series);
         for i in 0..run.len() {
-            if self.has_enough(found) {
-                return;
+            if self.has_enough() {
+                break;
             }
             let end = run.valid_time_end.as_ref().map_or(NO_END, |ends| ends[i]);
             let valid_time = run.valid_time[i];
@@ -260,8 +197,13 @@ impl Wanted<'_> {
                 of_batch: run.batch[i],
                 note: run.notes.as_ref().and_then(|notes| notes[i].clone()),
             };
-            found.bytes += change.bytes();
-            found.changes.push(change);
+            self.found.bytes += change.bytes();
+            self.found.changes.push(change);
         }
+        Ok(())
+    }
+
+    fn has_enough(&self) -> bool {
+        self.found.changes.len() >= self.max_points || self.found.bytes >= self.max_bytes
     }
 }

@@ -1,19 +1,10 @@
 //! Where in the segments of a series the versions of writes stand.
 
-use crate::read::changes::walk::FeedBatch;
+use crate::read::changes::writes::FeedBatch;
+use crate::read::segments::Stretch;
 
 /// Stretches of one series, at most: each costs a search in the index.
 const MAX_STRETCHES: usize = 8;
-
-/// A range of valid times of a series, and when its versions were written. All ends belong to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stretch {
-    pub series: [u8; 16],
-    pub first: i64,
-    pub last: i64,
-    pub min_change: i64,
-    pub max_change: i64,
-}
 
 /// The stretches that hold all versions of these writes, ascending by series and time; none overlaps
 /// another.
@@ -22,19 +13,16 @@ pub fn stretches(batches: &[FeedBatch]) -> Vec<Stretch> {
         .iter()
         .flat_map(|batch| {
             let (first, last) = batch.valid;
-            batch.series.iter().map(move |&series| Stretch {
-                series,
-                first: match batch.after {
+            batch.series.iter().map(move |&series| {
+                let start = match batch.after {
                     Some((of, valid_time, _)) if of == series => first.max(valid_time),
                     _ => first,
-                },
-                last,
-                min_change: batch.change_time,
-                max_change: batch.change_time,
+                };
+                Stretch::of(series, Some(start), Some(last.saturating_add(1)))
             })
         })
         .collect();
-    each.sort_unstable_by_key(|stretch| (stretch.series, stretch.first));
+    each.sort_unstable_by_key(|stretch| (stretch.series, stretch.start));
     let mut all = Vec::with_capacity(each.len());
     for of_series in each.chunk_by(|a, b| a.series == b.series) {
         join(of_series, &mut all);
@@ -47,7 +35,7 @@ fn join(each: &[Stretch], all: &mut Vec<Stretch>) {
     let from = all.len();
     for stretch in each {
         match all[from..].last_mut() {
-            Some(last) if stretch.first <= last.last => last.extend(stretch),
+            Some(last) if stretch.start < last.end => last.end = last.end.max(stretch.end),
             _ => all.push(*stretch),
         }
     }
@@ -55,23 +43,17 @@ fn join(each: &[Stretch], all: &mut Vec<Stretch>) {
         return;
     }
     let apart: Vec<Stretch> = all.drain(from..).collect();
-    let gap = |[a, b]: &[Stretch; 2]| b.first.saturating_sub(a.last);
+    let gap = |[a, b]: &[Stretch; 2]| b.start.saturating_sub(a.end);
     let mut gaps: Vec<i64> = apart.array_windows().map(gap).collect();
     gaps.sort_unstable_by(|a, b| b.cmp(a));
     // What is no wider than this is joined: fewer than MAX_STRETCHES gaps are left.
     let widest = gaps.get(MAX_STRETCHES - 1).copied().unwrap_or(0);
     for stretch in &apart {
         match all[from..].last_mut() {
-            Some(last) if stretch.first.saturating_sub(last.last) <= widest => last.extend(stretch),
+            Some(last) if stretch.start.saturating_sub(last.end) <= widest => {
+                last.end = last.end.max(stretch.end);
+            }
             _ => all.push(*stretch),
         }
-    }
-}
-
-impl Stretch {
-    fn extend(&mut self, other: &Stretch) {
-        self.last = self.last.max(other.last);
-        self.min_change = self.min_change.min(other.min_change);
-        self.max_change = self.max_change.max(other.max_change);
     }
 }

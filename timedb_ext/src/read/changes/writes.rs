@@ -48,12 +48,12 @@ pub struct FeedBatch {
 }
 
 /// The writes behind a position that are settled.
-pub struct Walk {
+pub struct WriteWalk {
     start: Position,
     selected: Option<HashSet<[u8; 16]>>,
     query: Option<Query>,
     fetched: VecDeque<Listed>,
-    /// FoundChanges, and too much for the group before it.
+    /// Found, and too much for the group before it.
     pending: Option<FeedBatch>,
     /// How many more may be looked at.
     left: usize,
@@ -70,7 +70,7 @@ struct Listed {
     series: Option<Vec<[u8; 16]>>,
 }
 
-impl Walk {
+impl WriteWalk {
     /// Starts behind a position, up to and with a change_time. With `selected` only writes to these series
     /// are found. Call with SPI connected.
     ///

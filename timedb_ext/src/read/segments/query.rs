@@ -1,0 +1,233 @@
+//! Finding the segments of a walk in the index. Owns the SQL, and what its rows hold.
+
+use super::search::{SegmentSearch, Start, Stretch};
+use crate::pg::error::{Error, Result, SqlState, uuid_text};
+use crate::pg::spi::{Arg, Home, Query, Row, Statement};
+use crate::pg::time;
+use pgrx::pg_sys::{self, Oid};
+use std::ffi::CStr;
+use std::ops::Range;
+use timedb_segment::{Bounds, Points, SegmentError, SegmentKey, decode_range};
+
+/// Series and times, for all of the statements; then ranges; then a number of segments.
+const PARAMETERS: &[Oid; 8] = &[
+    pg_sys::UUIDARRAYOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZARRAYOID,
+    pg_sys::TIMESTAMPTZARRAYOID,
+    pg_sys::INT8OID,
+];
+
+const COLUMNS: &[Oid] = &[
+    pg_sys::INT8OID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::INT4OID,
+    pg_sys::BYTEAOID,
+    pg_sys::INT8OID,
+    pg_sys::TIMESTAMPTZOID,
+];
+
+macro_rules! select {
+    ($start:literal) => {
+        concat!(
+            "SELECT s.ord, g.min_valid, g.max_valid, g.min_known, g.max_known, g.min_change, \
+                    g.max_change, g.count, g.blob, g.segment_id, ",
+            $start,
+            " "
+        )
+    };
+}
+
+macro_rules! may_count {
+    () => {
+        " h.max_known >= $2 AND h.min_known < $3 AND h.max_change >= $4 AND h.min_change < $5 "
+    };
+}
+
+// One bounded range of the index for each span class that the series has: overlap cannot be bounded by
+// min and max alone. A segment of class c starts at most 2^c microseconds before what it overlaps. The
+// classes above 57 reach from the year 1 to before the first timestamptz, so they are not bounded. OFFSET 0
+// keeps the lateral subqueries as they stand, so that rows come out series by series.
+macro_rules! overlapping {
+    (from: $start:literal, of: $latest:expr) => {
+        concat!(
+            select!("g.start_valid"),
+            "FROM unnest($1, $6, $7) WITH ORDINALITY AS s(series_id, start_valid, end_valid, ord) \
+             CROSS JOIN LATERAL ( \
+                 SELECT g.*, c.start_valid \
+                 FROM ( \
+                     WITH RECURSIVE class(span_class) AS ( \
+                         (SELECT h.span_class FROM timedb.segments AS h \
+                          WHERE h.series_id = s.series_id \
+                          ORDER BY h.span_class LIMIT 1) \
+                         UNION ALL \
+                         SELECT (SELECT h.span_class FROM timedb.segments AS h \
+                                 WHERE h.series_id = s.series_id AND h.span_class > c.span_class \
+                                 ORDER BY h.span_class LIMIT 1) \
+                         FROM class AS c WHERE c.span_class IS NOT NULL \
+                     ) \
+                     SELECT c.span_class, ",
+            $start,
+            " AS start_valid FROM class AS c ",
+            $latest,
+            " WHERE c.span_class IS NOT NULL OFFSET 0 \
+                 ) AS c \
+                 CROSS JOIN LATERAL ( \
+                     SELECT h.* FROM timedb.segments AS h \
+                     WHERE h.series_id = s.series_id AND h.span_class = c.span_class \
+                       AND h.min_valid >= CASE WHEN c.span_class > 57 THEN '-infinity' ELSE \
+                               c.start_valid - interval '1 microsecond' * (2::float8 ^ c.span_class) END \
+                       AND h.min_valid < s.end_valid AND h.max_valid >= c.start_valid AND ",
+            may_count!(),
+            "    OFFSET 0 \
+                 ) AS g \
+                 ORDER BY g.min_valid \
+             ) AS g\0"
+        )
+    };
+}
+
+thread_local! {
+    static WHOLE: Statement = const { Statement::new(
+        text(concat!(
+            select!("timestamptz '-infinity'"),
+            "FROM unnest($1) WITH ORDINALITY AS s(series_id, ord) \
+             CROSS JOIN LATERAL ( \
+                 SELECT h.* FROM timedb.segments AS h \
+                 WHERE h.series_id = s.series_id AND ",
+            may_count!(),
+            "    ORDER BY h.min_valid OFFSET 0 \
+             ) AS g\0"
+        )),
+        PARAMETERS.split_at(5).0,
+        COLUMNS,
+    ) };
+    static IN_RANGE: Statement = const { Statement::new(
+        text(overlapping!(from: "s.start_valid", of: "")),
+        PARAMETERS.split_at(7).0,
+        COLUMNS,
+    ) };
+    // For each span class the $8 latest segments that may hold a version that counts give an instant at
+    // which there is a point: the end of a segment, or its start where its end is too late. The walk starts
+    // at the greatest of these instants over all classes.
+    static LATEST: Statement = const { Statement::new(
+        text(overlapping!(
+            from: "max(t.instant) OVER ()",
+            of: concat!(
+                "CROSS JOIN LATERAL ( \
+                     SELECT min(p.instant) AS instant \
+                     FROM ( \
+                         SELECT CASE WHEN h.max_valid < s.end_valid THEN h.max_valid \
+                                     ELSE h.min_valid END AS instant \
+                         FROM timedb.segments AS h \
+                         WHERE h.series_id = s.series_id AND h.span_class = c.span_class \
+                           AND h.min_valid < s.end_valid AND ",
+                may_count!(),
+                "        ORDER BY h.min_valid DESC LIMIT $8 \
+                     ) AS p \
+                 ) AS t"
+            )
+        )),
+        PARAMETERS,
+        COLUMNS,
+    ) };
+}
+
+const fn text(sql: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(sql.as_bytes()) {
+        Ok(sql) => sql,
+        Err(_) => panic!("the text of a statement ends with its only NUL"),
+    }
+}
+
+/// Starts the query of a walk: its segments stretch by stretch, ascending by least valid_time.
+///
+/// # Errors
+/// XX000; the statement's own errors are raised.
+pub fn open(search: &SegmentSearch, home: Home) -> Result<Query> {
+    let from = |t: Option<i64>| Arg::int8(t.map_or(time::PG_MINUS_INFINITY, time::to_pg));
+    let until = |t: Option<i64>| Arg::int8(t.map_or(time::PG_INFINITY, time::to_pg));
+    let stretches = &search.stretches;
+    let mut args = vec![
+        Arg::uuids(stretches.iter().map(|stretch| &stretch.series)),
+        from(search.filter.start_known),
+        until(search.filter.end_known),
+        from(search.start_change),
+        until(search.filter.end_change),
+    ];
+    let is_whole = search.start == Start::Given && stretches.iter().all(Stretch::is_whole);
+    if !is_whole {
+        let starts = stretches.iter().map(|stretch| time::to_pg(stretch.start));
+        let ends = stretches.iter().map(|stretch| time::to_pg(stretch.end));
+        args.extend([Arg::timestamps(starts), Arg::timestamps(ends)]);
+    }
+    let statement = match search.start {
+        Start::Given if is_whole => &WHOLE,
+        Start::Given => &IN_RANGE,
+        Start::Latest(segments) => {
+            args.push(Arg::int8(segments));
+            &LATEST
+        }
+    };
+    statement.with(|s| s.open(&args, home))
+}
+
+/// A row of these queries: a segment, and what it was found for.
+pub struct SegmentRow<'a>(pub &'a Row);
+
+impl SegmentRow<'_> {
+    /// The place of its stretch, counted from 0.
+    pub fn place(&self) -> Result<usize> {
+        // WITH ORDINALITY counts from 1.
+        Ok(self.0.int8(1)? as usize - 1)
+    }
+
+    /// Where the walk of its stretch starts, unless the stretch starts later.
+    pub fn start(&self) -> Result<i64> {
+        self.0.instant(11)
+    }
+
+    /// Its bounds.
+    pub fn bounds(&self) -> Result<Bounds> {
+        Ok(Bounds {
+            min_valid: self.0.instant(2)?,
+            max_valid: self.0.instant(3)?,
+            min_known: self.0.instant(4)?,
+            max_known: self.0.instant(5)?,
+            min_change: self.0.instant(6)?,
+            max_change: self.0.instant(7)?,
+            count: self.0.int4(8)?.cast_unsigned(),
+        })
+    }
+
+    /// Its points in a range.
+    ///
+    /// # Errors
+    /// XX001 for a damaged segment.
+    pub fn decode(&self, key: &SegmentKey, bounds: &Bounds, range: Range<i64>) -> Result<Points> {
+        self.0.bytea(9, |blob| {
+            decode_range(key, bounds, blob, Some(range.start), Some(range.end))
+                .map_err(|why| self.damaged(key, &why))
+        })
+    }
+
+    fn damaged(&self, key: &SegmentKey, why: &SegmentError) -> Error {
+        let segment_id = self.0.int8(10).unwrap_or_default();
+        Error::new(
+            SqlState::DATA_CORRUPTED,
+            format!(
+                "cannot read segment {segment_id} of series {}: {why}",
+                uuid_text(&key.series)
+            ),
+        )
+        .hint("Restore this row of timedb.segments from a backup.")
+    }
+}
