@@ -8,6 +8,9 @@ cd "$ROOT"
 use_postgres
 say "Checking the format"
 cargo fmt --all --check || die "the format differs: run 'make fmt'"
+say "Checking which way imports point"
+"${PYTHON:-python3}" scripts/imports.py --self-check
+"${PYTHON:-python3}" scripts/imports.py || die "an import points the wrong way (CONTRIBUTING.md says which is which)"
 say "Running clippy (some minutes the first time)"
 cargo clippy --quiet --workspace --all-targets "${PG_FEATURES[@]}" -- -D warnings
 if have shellcheck; then
