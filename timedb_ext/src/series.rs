@@ -6,7 +6,6 @@ mod change;
 mod create;
 mod find;
 mod labelled;
-mod list;
 mod search;
 pub mod units;
 
@@ -14,10 +13,8 @@ pub use about::describe_series;
 pub use change::{SeriesUpdate, rename, update};
 pub use create::{Resolved, get_or_create, other_unit};
 pub use find::find;
-pub use list::SeriesList;
 pub use search::{Search, count, page, rows};
 
-use crate::pg::error::uuid_text;
 use pgrx::pg_sys::{self, Oid};
 use timedb_rules::labels::Labels;
 
@@ -39,50 +36,6 @@ impl SeriesInfo {
     pub fn bytes(&self) -> usize {
         self.name.len() + self.unit.len() + self.labels.len()
     }
-}
-
-/// A series as a writer names it.
-#[derive(Debug, Clone)]
-pub enum SeriesRef {
-    /// By its id: it must exist.
-    Id {
-        id: [u8; 16],
-        /// The unit of the values that come for it; its own unless given.
-        unit: Option<String>,
-    },
-    /// By name and labels: created when it does not exist.
-    Named(NamedSeries),
-}
-
-impl SeriesRef {
-    /// The unit that the writer gives.
-    pub fn unit(&self) -> Option<&str> {
-        match self {
-            Self::Id { unit, .. } => unit.as_deref(),
-            Self::Named(named) => named.unit.as_deref(),
-        }
-    }
-
-    /// How many bytes its texts take.
-    fn bytes(&self) -> usize {
-        let unit = self.unit().map_or(0, str::len);
-        match self {
-            Self::Id { .. } => unit,
-            Self::Named(named) => {
-                let description = named.description.as_ref().map_or(0, String::len);
-                unit + named.name.len() + named.labels.bytes() + description
-            }
-        }
-    }
-}
-
-/// Name, labels, the unit of the values (and of a new series), and for a new series a description.
-#[derive(Debug, Clone, Default)]
-pub struct NamedSeries {
-    pub name: String,
-    pub labels: Labels,
-    pub unit: Option<String>,
-    pub description: Option<String>,
 }
 
 /// Which series a read is about; `None` is no restriction.
@@ -107,12 +60,4 @@ const BYTEA_ARRAY: Oid = pg_sys::BYTEAARRAYOID;
 /// A new time-ordered UUID (RFC 9562, version 7).
 pub fn uuid7() -> [u8; 16] {
     *uuid::Uuid::now_v7().as_bytes()
-}
-
-/// How messages name a series of a write: by name where it has one.
-pub fn describe(series: &SeriesRef) -> String {
-    match series {
-        SeriesRef::Named(named) => format!("\"{}\"", named.name),
-        SeriesRef::Id { id, .. } => uuid_text(id),
-    }
 }

@@ -1,8 +1,6 @@
 //! Getting or creating the series of a write, in an order in which writers do not deadlock.
 
-use super::{
-    BYTEA_ARRAY, DEFAULT_UNIT, NamedSeries, SeriesRef, TEXT_ARRAY, UUID_ARRAY, describe, uuid7,
-};
+use super::{BYTEA_ARRAY, DEFAULT_UNIT, TEXT_ARRAY, UUID_ARRAY, uuid7};
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::locks;
 use crate::pg::spi::{Arg, Row, Statement};
@@ -12,6 +10,7 @@ use timedb_rules::labels::{
     check_description, check_name, check_new_name, check_new_unit, check_unit, identity,
     refuse_nul, value_hash,
 };
+use timedb_rules::upload::{NamedSeries, SeriesRef};
 
 /// How often a series is looked for that others create and rename at the same time.
 const ATTEMPTS: usize = 5;
@@ -146,7 +145,7 @@ pub fn other_unit(series: &SeriesRef, stored: &str, given: &str) -> Error {
         SqlState::UNIQUE_VIOLATION,
         format!(
             "series {} already exists with unit \"{stored}\", not \"{given}\"",
-            describe(series)
+            series
         ),
     )
     .hint("Leave the unit out, give the stored one, or tell the series apart by a label.")

@@ -2,11 +2,11 @@
 
 use crate::pg::error::{Error, Result, SqlState};
 use crate::read::{Aggregate, BucketCursor, Piece, Runs, Writers};
-use crate::series::{NamedSeries, SeriesInfo, SeriesList, SeriesRef};
-use crate::write::upload::UploadColumns;
+use crate::series::SeriesInfo;
 use std::rc::Rc;
 use timedb_rules::labels::Labels;
 use timedb_rules::limits;
+use timedb_rules::upload::{NamedSeries, SeriesList, SeriesRef, UploadColumns};
 use timedb_wire::{
     BucketColumn, BucketRun, Column, Malformed, Note, Number, Run, Series, SeriesName,
     UploadReader, VersionSource, encode_buckets, encode_points,

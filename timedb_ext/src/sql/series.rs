@@ -8,12 +8,12 @@ use crate::pg::error::{Error, Result, SqlState, entry};
 use crate::pg::json::Jsonb;
 use crate::pg::spi::connected;
 use crate::series::{
-    NamedSeries, SeriesRef, SeriesUpdate, describe_series as about, get_or_create, other_unit,
-    rename, update,
+    SeriesUpdate, describe_series as about, get_or_create, other_unit, rename, update,
 };
 use pgrx::datum::{AnyElement, JsonB, Uuid};
 use pgrx::prelude::*;
 use timedb_rules::labels::Labels;
+use timedb_rules::upload::{NamedSeries, SeriesRef};
 
 pub(super) fn labels_of(labels: Option<AnyElement>) -> Result<Option<Labels>> {
     labels

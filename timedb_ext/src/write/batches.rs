@@ -24,26 +24,6 @@ pub struct BatchInfo {
     pub batch_params: Option<Jsonb>,
 }
 
-impl BatchInfo {
-    /// Hands its parts, one after the other and each with whether it is there, to a hash.
-    pub fn add_to(&self, part: &mut impl FnMut(&[u8])) {
-        let mut optional = |bytes: Option<&[u8]>| {
-            part(&[u8::from(bytes.is_some())]);
-            part(bytes.unwrap_or_default());
-        };
-        for instant in [
-            self.known_time,
-            self.batch_start_time,
-            self.batch_finish_time,
-        ] {
-            optional(instant.map(i64::to_le_bytes).as_ref().map(|b| b.as_slice()));
-        }
-        optional(self.workflow_id.as_deref().map(str::as_bytes));
-        let params = self.batch_params.map(Jsonb::text);
-        optional(params.as_deref().map(str::as_bytes));
-    }
-}
-
 /// What makes a request one that can be sent again.
 #[derive(Default)]
 pub struct Retry {

@@ -1,16 +1,15 @@
 //! Writing points: grouping by series, encoding into segments, one batch a call. `checks` says what an
-//! upload must be, `columns` what it brings, `fingerprint` what tells it from another, `in_unit` converts its values, `unchanged` says
+//! upload must be, `in_unit` converts its values, `unchanged` says
 //! what of it needs no writing.
 
 mod checks;
-mod columns;
-mod fingerprint;
 mod in_unit;
 mod unchanged;
 
 use crate::identity::writer::writable_tenant;
 use crate::pg::durability::commit_as_writer;
 use crate::pg::error::{Error, Result};
+use crate::pg::json::Jsonb;
 use crate::pg::locks::{self, Begun};
 use crate::pg::time::extent;
 use crate::read::value_id;
@@ -18,8 +17,8 @@ use crate::series::{Resolved, get_or_create};
 use crate::write::batches::{BatchInfo, NewBatch, RequestClaim, Retry};
 use crate::write::segments::SegmentWriter;
 use checks::{check_info, check_points, duplicate_point};
-pub use columns::UploadColumns;
 use std::collections::HashMap;
+use timedb_rules::upload::{AboutBatch, UploadColumns, fingerprint};
 use timedb_segment::group::{Group, group_points};
 use timedb_segment::{Column, NO_END, Points, SegmentKey, encode, split};
 use timedb_wire::NO_KNOWN_TIME;
@@ -60,7 +59,19 @@ pub fn upload(
     }
     pgrx::check_for_interrupts!();
     check_info(&info)?;
-    let fingerprint = || fingerprint::of(&columns, &info, retry.batch_id.as_ref(), skip_unchanged);
+    let fingerprint = || {
+        let batch_params = info.batch_params.map(Jsonb::text);
+        let about = AboutBatch {
+            instants: [
+                info.known_time,
+                info.batch_start_time,
+                info.batch_finish_time,
+            ],
+            workflow_id: info.workflow_id.as_deref(),
+            batch_params: batch_params.as_deref(),
+        };
+        fingerprint(&columns, about, retry.batch_id.as_ref(), skip_unchanged)
+    };
     let request = match retry.claim(&tenant, fingerprint)? {
         RequestClaim::Answered(batch) => {
             commit_as_writer();

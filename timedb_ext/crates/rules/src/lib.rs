@@ -9,6 +9,7 @@ pub mod limits;
 mod position;
 pub mod text;
 pub mod time;
+pub mod upload;
 
 pub use error::{Error, Result, SqlState, uuid_text};
 pub use position::{Position, Reached};

@@ -3,3 +3,4 @@
 mod corrections;
 mod cursors;
 mod names;
+mod uploads;

@@ -3,12 +3,11 @@
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::json::Element;
 use crate::pg::time;
-use crate::series::{NamedSeries, SeriesList, SeriesRef};
 use crate::sql::arguments::labels_of;
-use crate::write::upload::UploadColumns;
 use pgrx::datum::{Array, Uuid};
 use std::collections::HashMap;
 use timedb_rules::limits;
+use timedb_rules::upload::{NamedSeries, SeriesList, SeriesRef, UploadColumns};
 use timedb_segment::NO_END;
 use timedb_wire::NO_KNOWN_TIME;
 

@@ -1,11 +1,10 @@
 //! What an upload must be: instants and values that can be stored, no point twice.
 
-use super::columns::UploadColumns;
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::time;
-use crate::series::describe;
 use crate::write::batches::BatchInfo;
 use timedb_rules::limits::{MAX_BATCH_PARAMS_BYTES, MAX_WORKFLOW_BYTES, check_nesting};
+use timedb_rules::upload::UploadColumns;
 use timedb_segment::NO_END;
 use timedb_segment::group::Duplicate;
 use timedb_wire::NO_KNOWN_TIME;
@@ -17,7 +16,7 @@ use timedb_wire::NO_KNOWN_TIME;
 /// interval that does not end after it starts.
 pub fn check_points(columns: &UploadColumns) -> Result<()> {
     let at = |i: usize| {
-        let series = describe(&columns.series[columns.series_index[i] as usize]);
+        let series = &columns.series[columns.series_index[i] as usize];
         format!("Point {} of series {series}, counted from 1.", i + 1)
     };
     let in_range = |t: &i64| (time::MIN_TIME..=time::MAX_TIME).contains(t);
@@ -114,7 +113,7 @@ pub fn check_info(info: &BatchInfo) -> Result<()> {
 /// 21000 for a point that is given twice.
 pub fn duplicate_point(columns: &UploadColumns, duplicate: &Duplicate) -> Error {
     let i = duplicate.first;
-    let series = describe(&columns.series[columns.series_index[i] as usize]);
+    let series = &columns.series[columns.series_index[i] as usize];
     let valid_time = time::text(columns.valid_time[i]);
     let end = match columns.valid_time_end.as_ref().map(|ends| ends[i]) {
         Some(end) if end != NO_END => format!(", valid_time_end {}", time::text(end)),

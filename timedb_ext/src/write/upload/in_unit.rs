@@ -1,8 +1,8 @@
 //! The values of an upload in the units of their series.
 
-use super::columns::UploadColumns;
 use crate::pg::error::{Error, Result, SqlState};
-use crate::series::{Resolved, SeriesRef, describe, other_unit};
+use crate::series::{Resolved, other_unit};
+use timedb_rules::upload::{SeriesRef, UploadColumns};
 use timedb_units::Conversion;
 
 /// Converts the values of the series whose unit is given and is not the stored one.
@@ -64,6 +64,6 @@ fn too_large(series: &SeriesRef, stored: &Resolved, value: f64, at: usize) -> Er
     .detail(format!(
         "Point {} of series {}, counted from 1.",
         at + 1,
-        describe(series)
+        series
     ))
 }

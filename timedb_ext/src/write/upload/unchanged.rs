@@ -1,6 +1,5 @@
 //! Which points of an upload say what is stored already.
 
-use super::columns::UploadColumns;
 use crate::pg::error::Result;
 use crate::pg::snapshot;
 use crate::pg::spi::Home;
@@ -8,6 +7,7 @@ use crate::pg::time::extent;
 use crate::read::{ReadCursor, ReadRequest};
 use crate::series::SeriesFilter;
 use std::collections::HashMap;
+use timedb_rules::upload::UploadColumns;
 use timedb_segment::group::Group;
 use timedb_segment::{Filter, Merged, Mode, NO_END};
 

@@ -1,16 +1,21 @@
 //! The columns of an upload, however they came in, and what is left out of them or completed before they are stored.
 
-use crate::series::SeriesRef;
+use super::series::SeriesRef;
 use timedb_wire::NO_KNOWN_TIME;
 
 /// The columns of an upload, however they came in.
 pub struct UploadColumns {
+    /// The series, each named once.
     pub series: Vec<SeriesRef>,
     /// For each point, its place in `series`.
     pub series_index: Vec<u32>,
+    /// Unix microseconds, like all instants here.
     pub valid_time: Vec<i64>,
+    /// [`NO_END`](timedb_segment::NO_END) for a point without; None if none has one.
     pub valid_time_end: Option<Vec<i64>>,
+    /// 0.0 where null.
     pub value: Vec<f64>,
+    /// Which values are null; None if none is.
     pub nulls: Option<Vec<bool>>,
     /// When each value was known; [`NO_KNOWN_TIME`] where the batch says it. None if it says it of all.
     pub known_time: Option<Vec<i64>>,

@@ -2,18 +2,28 @@
 //! as arrays or packed, and however their JSON was written; the order of series and of points counts.
 
 use super::columns::UploadColumns;
-use crate::series::SeriesRef;
-use crate::write::batches::BatchInfo;
+use super::series::SeriesRef;
 use sha2::{Digest, Sha256};
 use timedb_segment::NO_END;
 
 /// Items hashed at a time.
 const BLOCK: usize = 512;
 
+/// What a batch says about itself; instants in Unix microseconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AboutBatch<'a> {
+    /// known_time, batch_start_time, batch_finish_time.
+    pub instants: [Option<i64>; 3],
+    /// What made it.
+    pub workflow_id: Option<&'a str>,
+    /// The text of a jsonb.
+    pub batch_params: Option<&'a str>,
+}
+
 /// SHA-256 of everything that the upload says. What stands where a value is null must have been cleared.
-pub fn of(
+pub fn fingerprint(
     columns: &UploadColumns,
-    info: &BatchInfo,
+    about: AboutBatch,
     batch_id: Option<&[u8; 16]>,
     skip_unchanged: bool,
 ) -> [u8; 32] {
@@ -21,7 +31,7 @@ pub fn of(
     hash.part(b"upload");
     hash.part(&(columns.series.len() as u64).to_le_bytes());
     for series in &columns.series {
-        pgrx::check_for_interrupts!();
+        timedb_segment::pause();
         match series {
             SeriesRef::Id { id, unit } => {
                 hash.part(id);
@@ -51,7 +61,12 @@ pub fn of(
     let nulls = columns.nulls.as_deref().unwrap_or_default();
     let nulls = if nulls.contains(&true) { nulls } else { &[] };
     hash.column(nulls, |null| [u8::from(null)]);
-    info.add_to(&mut |bytes| hash.part(bytes));
+    let instants = about.instants.map(|t| t.map(i64::to_le_bytes));
+    for instant in &instants {
+        hash.optional(instant.as_ref().map(|bytes| bytes.as_slice()));
+    }
+    hash.optional(about.workflow_id.map(str::as_bytes));
+    hash.optional(about.batch_params.map(str::as_bytes));
     hash.part(batch_id.map_or(&[], |id| id.as_slice()));
     hash.part(&[u8::from(skip_unchanged)]);
     // Only where there is one, so that a request without is the one that it was to older versions.
@@ -70,12 +85,18 @@ impl Parts {
         self.0.update(bytes);
     }
 
+    /// A part that may be missing, which is not the same as an empty one.
+    fn optional(&mut self, bytes: Option<&[u8]>) {
+        self.part(&[u8::from(bytes.is_some())]);
+        self.part(bytes.unwrap_or_default());
+    }
+
     /// A column as one part, without a copy of it.
     fn column<T: Copy, const N: usize>(&mut self, items: &[T], bytes: impl Fn(T) -> [u8; N]) {
         let length = (items.len() as u64).saturating_mul(N as u64);
         self.0.update(length.to_le_bytes());
         for block in items.chunks(BLOCK) {
-            pgrx::check_for_interrupts!();
+            timedb_segment::pause();
             let block: Vec<[u8; N]> = block.iter().map(|&item| bytes(item)).collect();
             self.0.update(block.as_flattened());
         }
