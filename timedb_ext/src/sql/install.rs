@@ -5,163 +5,52 @@
 
 use pgrx::extension_sql_file;
 
+/// Puts files into the script: each with its name, and after that of which file.
+macro_rules! files {
+    ($($path:tt $name:tt after $before:tt;)*) => {$(
+        extension_sql_file!($path, name = $name, requires = [$before]);
+    )*};
+}
+
 // Roles before anything that names them; the schema examined while it is still empty.
 extension_sql_file!("../../../sql/bootstrap.sql", name = "bootstrap", bootstrap);
 
-extension_sql_file!(
-    "../../../sql/tables/settings.sql",
-    name = "settings",
-    requires = ["bootstrap"]
-);
-extension_sql_file!(
-    "../../../sql/tables/tenants.sql",
-    name = "tenants_table",
-    requires = ["settings"]
-);
-extension_sql_file!(
-    "../../../sql/tables/users.sql",
-    name = "users_table",
-    requires = ["tenants_table"]
-);
-extension_sql_file!(
-    "../../../sql/tables/api_keys.sql",
-    name = "api_keys",
-    requires = ["users_table"]
-);
-extension_sql_file!(
-    "../../../sql/tables/key_usage.sql",
-    name = "key_usage",
-    requires = ["api_keys"]
-);
-extension_sql_file!(
-    "../../../sql/tables/audit_events.sql",
-    name = "audit_events",
-    requires = ["key_usage"]
-);
-extension_sql_file!(
-    "../../../sql/tables/series.sql",
-    name = "series_table",
-    requires = ["audit_events"]
-);
-extension_sql_file!(
-    "../../../sql/tables/series_labels.sql",
-    name = "series_labels",
-    requires = ["series_table"]
-);
-extension_sql_file!(
-    "../../../sql/tables/batches.sql",
-    name = "batches",
-    requires = ["series_labels"]
-);
-extension_sql_file!(
-    "../../../sql/tables/segments.sql",
-    name = "segments",
-    requires = ["batches"]
-);
+files! {
+    "../../../sql/tables/settings.sql" "settings" after "bootstrap";
+    "../../../sql/tables/tenants.sql" "tenants_table" after "settings";
+    "../../../sql/tables/users.sql" "users_table" after "tenants_table";
+    "../../../sql/tables/api_keys.sql" "api_keys" after "users_table";
+    "../../../sql/tables/key_usage.sql" "key_usage" after "api_keys";
+    "../../../sql/tables/audit_events.sql" "audit_events" after "key_usage";
+    "../../../sql/tables/series.sql" "series_table" after "audit_events";
+    "../../../sql/tables/series_labels.sql" "series_labels" after "series_table";
+    "../../../sql/tables/batches.sql" "batches" after "series_labels";
+    "../../../sql/tables/segments.sql" "segments" after "batches";
 
-// current_tenant() before the policies that call it.
-extension_sql_file!(
-    "../../../sql/functions/auth.sql",
-    name = "auth",
-    requires = ["segments"]
-);
-extension_sql_file!(
-    "../../../sql/policies/tenant_isolation.sql",
-    name = "tenant_isolation",
-    requires = ["auth"]
-);
-extension_sql_file!(
-    "../../../sql/policies/keeper_access.sql",
-    name = "keeper_access",
-    requires = ["tenant_isolation"]
-);
+    // current_tenant() before the policies that call it.
+    "../../../sql/functions/auth.sql" "auth" after "segments";
+    "../../../sql/policies/tenant_isolation.sql" "tenant_isolation" after "auth";
+    "../../../sql/policies/keeper_access.sql" "keeper_access" after "tenant_isolation";
 
-// Bodies in SQL are checked when they are created, so what they call comes first.
-extension_sql_file!(
-    "../../../sql/functions/ids.sql",
-    name = "ids",
-    requires = ["keeper_access"]
-);
-extension_sql_file!(
-    "../../../sql/functions/audit.sql",
-    name = "audit",
-    requires = ["ids"]
-);
-extension_sql_file!(
-    "../../../sql/functions/store.sql",
-    name = "store",
-    requires = ["audit"]
-);
-extension_sql_file!(
-    "../../../sql/functions/names.sql",
-    name = "names",
-    requires = ["store"]
-);
-extension_sql_file!(
-    "../../../sql/functions/tenants.sql",
-    name = "tenants",
-    requires = ["names"]
-);
-extension_sql_file!(
-    "../../../sql/functions/users.sql",
-    name = "users",
-    requires = ["tenants"]
-);
-extension_sql_file!(
-    "../../../sql/functions/keys.sql",
-    name = "keys",
-    requires = ["users"]
-);
-extension_sql_file!(
-    "../../../sql/functions/key_changes.sql",
-    name = "key_changes",
-    requires = ["keys"]
-);
-extension_sql_file!(
-    "../../../sql/functions/key_use.sql",
-    name = "key_use",
-    requires = ["key_changes"]
-);
-extension_sql_file!(
-    "../../../sql/functions/isolation.sql",
-    name = "isolation",
-    requires = ["key_use"]
-);
-extension_sql_file!(
-    "../../../sql/functions/series.sql",
-    name = "series",
-    requires = ["isolation"]
-);
-extension_sql_file!(
-    "../../../sql/functions/series_search.sql",
-    name = "series_search",
-    requires = ["series"]
-);
-extension_sql_file!(
-    "../../../sql/functions/upload.sql",
-    name = "upload",
-    requires = ["series_search"]
-);
-extension_sql_file!(
-    "../../../sql/functions/corrections.sql",
-    name = "corrections",
-    requires = ["upload"]
-);
-extension_sql_file!(
-    "../../../sql/functions/read.sql",
-    name = "read",
-    requires = ["corrections"]
-);
-extension_sql_file!(
-    "../../../sql/functions/changes.sql",
-    name = "changes",
-    requires = ["read"]
-);
-extension_sql_file!(
-    "../../../sql/functions/buckets.sql",
-    name = "buckets",
-    requires = ["read"]
-);
+    // Bodies in SQL are checked when they are created, so what they call comes first.
+    "../../../sql/functions/ids.sql" "ids" after "keeper_access";
+    "../../../sql/functions/audit.sql" "audit" after "ids";
+    "../../../sql/functions/store.sql" "store" after "audit";
+    "../../../sql/functions/names.sql" "names" after "store";
+    "../../../sql/functions/tenants.sql" "tenants" after "names";
+    "../../../sql/functions/users.sql" "users" after "tenants";
+    "../../../sql/functions/keys.sql" "keys" after "users";
+    "../../../sql/functions/key_changes.sql" "key_changes" after "keys";
+    "../../../sql/functions/key_use.sql" "key_use" after "key_changes";
+    "../../../sql/functions/isolation.sql" "isolation" after "key_use";
+    "../../../sql/functions/series.sql" "series" after "isolation";
+    "../../../sql/functions/series_search.sql" "series_search" after "series";
+    "../../../sql/functions/upload.sql" "upload" after "series_search";
+    "../../../sql/functions/corrections.sql" "corrections" after "upload";
+    "../../../sql/functions/read.sql" "read" after "corrections";
+    "../../../sql/functions/changes.sql" "changes" after "read";
+    "../../../sql/functions/buckets.sql" "buckets" after "read";
+}
 
 // Owners, dumps and rights, over all that stands by then.
 extension_sql_file!("../../../sql/finalize.sql", name = "finalize", finalize);
