@@ -19,6 +19,8 @@ mod json;
 mod key;
 mod layers;
 pub mod listen;
+#[cfg(test)]
+mod measure;
 mod refusal;
 mod router;
 mod routes;
