@@ -2,7 +2,7 @@
 //! must be in the store when all is over.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,7 @@ pub struct Clients {
     key: String,
     url: Arc<RwLock<String>>,
     over: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
 }
 
 impl Clients {
@@ -44,12 +45,22 @@ impl Clients {
             key: db.a().key.clone(),
             url: Arc::new(RwLock::new(url.to_owned())),
             over: Arc::default(),
+            answered: Arc::default(),
         }
     }
 
     /// The server has another address now.
     pub fn moved(&self, url: &str) {
         url.clone_into(&mut self.url.write().unwrap());
+    }
+
+    /// Waits until a request is answered that is not yet.
+    pub async fn until_one_is_answered(&self) {
+        let (start, before) = (Instant::now(), self.answered.load(Ordering::SeqCst));
+        while self.answered.load(Ordering::SeqCst) == before {
+            assert!(start.elapsed() < PATIENCE, "no request is answered");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// Lets several clients send requests one after the other until the trouble is over; gives those of each.
@@ -86,6 +97,7 @@ impl Clients {
             match self.send(&request).await {
                 Some((200, answer, _)) => {
                     request.answer = answer;
+                    self.answered.fetch_add(1, Ordering::SeqCst);
                     return request;
                 }
                 // Nobody knows what has become of it, or it is still under way.
