@@ -117,7 +117,10 @@ fn the_fingerprint_of_an_upload_stays_what_it_is() {
     };
     let hash = fingerprint(&columns(), about, Some(&[9; 16]), true);
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(hex, "7e41aa32b87d369be6ac5dd97972008a95159086d5582c99aa6cedfbdae3bf1f");
+    assert_eq!(
+        hex,
+        "7e41aa32b87d369be6ac5dd97972008a95159086d5582c99aa6cedfbdae3bf1f"
+    );
 }
 
 #[test]
