@@ -1,6 +1,5 @@
 -- Downsampling: flat values, folded into buckets of time beside their segments. Both functions have the same
--- arguments, which timedb_ext/src/sql/buckets.rs takes by number, and run as timedb_definer, bound by
--- row-level security.
+-- arguments (timedb_ext/crates/wire/src/reads.rs), and run as timedb_definer, bound by row-level security.
 
 CREATE FUNCTION timedb.read_buckets(
     bucket interval,

@@ -1,5 +1,5 @@
 -- The change feed. All run as timedb_definer, bound by row-level security: tenants cannot read segments.
--- The two that read have the same arguments, which timedb_ext/src/sql/changes.rs takes by number.
+-- The two that read have the same arguments (timedb_ext/crates/wire/src/reads.rs).
 -- Their rows are bounded by max_points, so they are handed out at once.
 
 CREATE FUNCTION timedb.read_changes(
