@@ -214,7 +214,7 @@ async fn an_error_in_other_words_has_the_same_answer() {
         answers.push(answer);
     }
     // Of a DETAIL only the line that is for programs stays.
-    let token = r"CASE WHEN detail LIKE 'timedb:%' THEN split_part(detail, E'\n', 1) || E'\nreworded' ELSE 'reworded' END";
+    let token = r"CASE WHEN starts_with(detail, 'timedb:') THEN split_part(detail, E'\n', 1) || E'\nreworded' ELSE 'reworded' END";
     reword(&api.db, "'reworded'", token).await;
     for (refused, answer) in requests.iter().zip(answers) {
         let reworded = send(&api, refused).await;
