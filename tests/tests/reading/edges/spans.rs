@@ -215,3 +215,24 @@ async fn all_changes(client: &Client) -> Vec<Written> {
         all.push((row.get(1), valid.0, end.map(|end| end.0), row.get(4)));
     }
 }
+
+#[tokio::test]
+async fn a_read_at_the_end_of_a_long_series_passes_by_its_beginning() {
+    let db = Db::new().await;
+    let client = db.login(db.a()).await;
+    let upload = "WITH long AS (SELECT ARRAY(SELECT generate_series('2010-01-01Z'::timestamptz, '2018-01-01Z',
+                                                                    interval '10 min')) AS times)
+                  SELECT points FROM long, timedb.upload(times, array_fill(1::float8, ARRAY[cardinality(times)]),
+                                                         ARRAY['long'])";
+    assert!(count(&client, upload, &[]).await > 400_000);
+    for call in ["read_last()", "read_flat(start_valid => '2017-12-31Z')"] {
+        let read = format!("SELECT count(*) FROM timedb.{call}");
+        run(&client, "BEGIN").await;
+        assert!(count(&client, &read, &[]).await > 0);
+        let fetched = "SELECT idx_tup_fetch FROM pg_stat_xact_all_tables
+                       WHERE (schemaname, relname) = ('timedb', 'segments')";
+        let fetched = count(&client, fetched, &[]).await;
+        run(&client, "ROLLBACK").await;
+        assert!((1..10).contains(&fetched), "{call}: {fetched} segments");
+    }
+}

@@ -55,7 +55,8 @@ macro_rules! may_count {
 // One bounded range of the index for each span class that the series has: overlap cannot be bounded by
 // min and max alone. A segment of class c starts at most 2^c microseconds before what it overlaps. The
 // classes above 57 reach from the year 1 to before the first timestamptz, so they are not bounded. OFFSET 0
-// keeps the lateral subqueries as they stand, so that rows come out series by series.
+// keeps the lateral subqueries as they stand, so that rows come out series by series. It keeps the bound a
+// column, too: its functions are not leakproof, and under row security would be no condition of the index.
 macro_rules! overlapping {
     (from: $start:literal, of: $latest:expr) => {
         concat!(
@@ -76,16 +77,18 @@ macro_rules! overlapping {
                      ) \
                      SELECT c.span_class, ",
             $start,
-            " AS start_valid FROM class AS c ",
+            " AS start_valid, CASE WHEN c.span_class > 57 THEN '-infinity' ELSE ",
+            $start,
+            " - interval '1 microsecond' * (1::bigint << c.span_class) END AS lowest \
+                     FROM class AS c ",
             $latest,
             " WHERE c.span_class IS NOT NULL OFFSET 0 \
                  ) AS c \
                  CROSS JOIN LATERAL ( \
                      SELECT h.* FROM timedb.segments AS h \
                      WHERE h.series_id = s.series_id AND h.span_class = c.span_class \
-                       AND h.min_valid >= CASE WHEN c.span_class > 57 THEN '-infinity' ELSE \
-                               c.start_valid - interval '1 microsecond' * (2::float8 ^ c.span_class) END \
-                       AND h.min_valid < s.end_valid AND h.max_valid >= c.start_valid AND ",
+                       AND h.min_valid >= c.lowest AND h.min_valid < s.end_valid \
+                       AND h.max_valid >= c.start_valid AND ",
             may_count!(),
             "    OFFSET 0 \
                  ) AS g \
