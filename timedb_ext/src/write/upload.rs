@@ -1,6 +1,5 @@
 //! Writing points: grouping by series, encoding into segments, one batch a call. `checks` says what an
-//! upload must be, `in_unit` converts its values, `unchanged` says
-//! what of it needs no writing.
+//! upload must be, `in_unit` converts its values, `unchanged` says what of it needs no writing.
 
 mod checks;
 mod in_unit;
