@@ -121,11 +121,13 @@ pub(crate) fn flags<const N: usize>(flags: [(u8, bool); N]) -> u8 {
     set.fold(0, |all, (flag, _)| all | flag)
 }
 
+#[inline]
 pub(crate) fn put_length(out: &mut Vec<u8>, length: usize) {
     let length = u32::try_from(length).expect("what travels is smaller than 4 GiB");
     out.extend_from_slice(&length.to_le_bytes());
 }
 
+#[inline]
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
     put_length(out, text.len());
     out.extend_from_slice(text.as_bytes());

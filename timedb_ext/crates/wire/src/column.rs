@@ -72,6 +72,7 @@ impl<'a, T: Number> Column<'a, T> {
 }
 
 /// Appends a column.
+#[inline]
 pub(crate) fn put_column<T: Number>(out: &mut Vec<u8>, column: &[T]) {
     out.extend(column.iter().flat_map(|number| number.to_le()));
 }

@@ -29,6 +29,7 @@ impl<'a> Series<'a> {
         })
     }
 
+    #[inline]
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.id);
         for text in [self.name, self.unit, self.labels] {
