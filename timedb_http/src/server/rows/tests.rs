@@ -79,8 +79,10 @@ pub(super) fn pack(series: &[(u128, &str, &str, Vec<Point>)], flags: u8) -> Vec<
         out.extend(points.iter().flat_map(|_| 0u32.to_le_bytes()));
     }
     if flags & 16 != 0 {
-        out.extend(2u32.to_le_bytes());
-        out.push(0);
+        // Of one point there is one note, for a dictionary is no longer than its column.
+        let notes = points.len().min(2) as u32;
+        out.extend(notes.to_le_bytes());
+        out.extend((1..notes).map(|_| 0));
         out.push(15);
         text("checked \"twice\"", &mut out);
         out.extend(2u32.to_le_bytes());
@@ -88,7 +90,7 @@ pub(super) fn pack(series: &[(u128, &str, &str, Vec<Point>)], flags: u8) -> Vec<
         text("b", &mut out);
         text("{\"k\": 1}", &mut out);
         out.extend([3; 16]);
-        out.extend((0..points.len()).flat_map(|i| ((i as u32 + 1) % 2).to_le_bytes()));
+        out.extend((0..points.len()).flat_map(|i| ((i as u32 + 1) % notes).to_le_bytes()));
     }
     out
 }
