@@ -181,6 +181,36 @@ fn links_lead_somewhere() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
+/// How pages about the code shorten paths.
+const SHORTENED: [(&str, &str); 3] = [
+    ("src/", "timedb_ext/src/"),
+    ("crates/", "timedb_ext/crates/"),
+    ("http/", "timedb_http/src/"),
+];
+
+#[test]
+fn files_that_the_map_names_are_there() {
+    for document in ["docs/architecture.md", "docs/how_to_add.md"] {
+        let text = read(document);
+        let prose = text.lines().filter(|line| !line.starts_with("```"));
+        let named = prose.flat_map(|line| line.split('`').skip(1).step_by(2));
+        let mut found = 0;
+        for path in named {
+            let full = SHORTENED
+                .iter()
+                .find_map(|(short, long)| Some(format!("{long}{}", path.strip_prefix(short)?)))
+                .or_else(|| path.starts_with("sql/").then(|| path.to_owned()))
+                .or_else(|| path.starts_with("tests/").then(|| path.to_owned()));
+            if let Some(full) = full {
+                let is_there = Config::get().root.join(full).exists();
+                assert!(is_there, "{document}: {path}");
+                found += 1;
+            }
+        }
+        assert!(found > 20, "{document} names {found} files");
+    }
+}
+
 #[test]
 fn contents_lists_are_complete_and_in_page_order() {
     for document in documents() {
