@@ -127,7 +127,7 @@ BEGIN
         IF problem IS NOT NULL THEN
             RAISE EXCEPTION 'role "%" exists and %', wanted.role_name, problem
                 USING ERRCODE = 'invalid_role_specification',
-                      DETAIL = 'The isolation of tenants rests on the roles of timedb, so they must be what the extension makes them.',
+                      DETAIL = 'The isolation of tenants depends on the roles of timedb, so they must be as the extension creates them.',
                       HINT = remedy;
         END IF;
         IF NOT marked THEN

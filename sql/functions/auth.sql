@@ -11,7 +11,7 @@ CREATE FUNCTION timedb.whoami()
     LANGUAGE c STABLE PARALLEL SAFE ROWS 1
     AS 'MODULE_PATHNAME', 'whoami_wrapper';
 COMMENT ON FUNCTION timedb.whoami IS
-    'The authenticated tenant, user and key, and whether the key may write. One row; NULLs when nobody is authenticated.';
+    'The authenticated tenant, user and key, and whether the key may write. One row; NULLs if nobody is authenticated.';
 
 -- Asked by views and functions in SQL, once a statement: without a tenant they find nothing to warn over.
 CREATE FUNCTION timedb._is_anybody() RETURNS boolean
@@ -35,14 +35,14 @@ CREATE FUNCTION timedb.login(key text) RETURNS uuid
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'login_wrapper';
 COMMENT ON FUNCTION timedb.login IS
-    'Makes the key''s tenant the current one for the session, until timedb.logout() or DISCARD ALL. A key revoked later keeps its session. Not for pooled connections.';
+    'Makes the key''s tenant the current one for the session, until timedb.logout() or DISCARD ALL. The session outlives the key. Not for pooled connections.';
 
 -- Lives in the backend's memory; works in READ ONLY transactions and on a standby.
 CREATE FUNCTION timedb.challenge() RETURNS bytea
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'challenge_wrapper';
 COMMENT ON FUNCTION timedb.challenge IS
-    'Random bytes for proofs of a key in this session (docs/security.md, "Proofs"); those for an earlier challenge are not accepted any more.';
+    'Random bytes for proofs of a key in this session (docs/security.md, "Proofs"); those for an earlier challenge are no longer accepted.';
 
 -- Definer (timedb_keeper), as authenticate.
 CREATE FUNCTION timedb.authenticate_proof(proof bytea) RETURNS uuid
@@ -69,4 +69,4 @@ CREATE FUNCTION timedb.hide_parameters() RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'hide_parameters_wrapper';
 COMMENT ON FUNCTION timedb.hide_parameters IS
-    'Keeps statement parameters, such as a key, out of the server''s log until the transaction ends, also out of what pgaudit, auto_explain and debug_print_plan write there.';
+    'Keeps statement parameters, such as a key, out of the server''s log until the transaction ends, including out of what pgaudit, auto_explain and debug_print_plan write there.';

@@ -39,7 +39,7 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'timedb_read_buckets';
 
 COMMENT ON FUNCTION timedb.read_buckets IS
-'Aggregates of the values that timedb.read_flat() gives with the same filters, in buckets of time: months, days (7 are weeks from Monday) or a time that divides a day, by the clock of the time zone tz. Nulls count nowhere. A value holds to the next one for time_weighted_avg. fill says what stands in empty buckets of the range: none (they are left out), null, last or linear. aggregates names the ones to compute; NULL means all. Series by series, ascending.';
+'Aggregates of the values that timedb.read_flat() returns with the same filters, in buckets of time: months, days (7 are weeks from Monday) or a time that divides a day, by the clock of the time zone tz. Nulls are not counted. For time_weighted_avg a value holds until the next one. fill says what empty buckets of the range contain: none (they are left out), null, last or linear. aggregates names the ones to compute; NULL means all. Series by series, ascending.';
 
 CREATE FUNCTION timedb._read_buckets_packed(
     bucket interval,

@@ -32,7 +32,7 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'timedb_read_changes';
 
 COMMENT ON FUNCTION timedb.read_changes IS
-'The versions that writes have left, by (change_time, write, series_id, valid_time, valid_time_end), up to the change_time up to which all writes have ended. since: only what was written after it. cursor, of a row or of changes_cursor(): only what stands behind it. Neither: from the beginning. max_points is 1 to 100000. After the last row ask with its cursor; when there is no row, ask later with the cursor that you have.';
+'The versions that writes have left, by (change_time, write, series_id, valid_time, valid_time_end), up to the change_time up to which all writes have ended. since: only what was written after it. cursor, of a row or of changes_cursor(): only what comes after it. Neither: from the beginning. max_points is 1 to 100000. After the last row ask with its cursor; when there is no row, ask later with the cursor that you have.';
 
 CREATE FUNCTION timedb.changes_cursor(since timestamptz DEFAULT NULL)
 RETURNS text
@@ -41,7 +41,7 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'changes_cursor_wrapper';
 
 COMMENT ON FUNCTION timedb.changes_cursor IS
-'A cursor to begin with: behind everything written up to since, or else up to the change_time up to which all writes have ended. NULL without a tenant.';
+'A cursor to begin with: after everything written up to since, or else up to the change_time up to which all writes have ended. NULL without a tenant.';
 
 CREATE FUNCTION timedb._read_changes_packed(
     since timestamptz DEFAULT NULL,

@@ -62,12 +62,12 @@ AS $$
     -- Policies, and the server when it acts for a client, name roles: under another name nothing is open, and
     -- nothing works.
     SELECT pg_catalog.format('role %I does not exist', w.rolname),
-           CASE WHEN h.oid IS NULL THEN 'It cannot be made again: restore the database into a cluster that has none of the roles.'
+           CASE WHEN h.oid IS NULL THEN 'It cannot be created again: restore the database into a cluster that has none of the roles.'
                 ELSE pg_catalog.format('ALTER ROLE %I RENAME TO %I;', h.rolname, w.rolname) END
     FROM wanted w LEFT JOIN pg_catalog.pg_roles h ON h.oid = w.holder
     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = w.rolname)
     UNION ALL
-    SELECT pg_catalog.format('role %I is not the one that the extension was installed with', w.rolname),
+    SELECT pg_catalog.format('role %I is not the one with which the extension was installed', w.rolname),
            pg_catalog.format('ALTER ROLE %I RENAME TO %I;', w.rolname, 'not_' || w.rolname)
                || CASE WHEN h.oid IS NULL THEN '' ELSE pg_catalog.format(' ALTER ROLE %I RENAME TO %I;', h.rolname, w.rolname) END
     FROM wanted w JOIN pg_catalog.pg_roles r ON r.rolname = w.rolname LEFT JOIN pg_catalog.pg_roles h ON h.oid = w.holder
@@ -86,7 +86,7 @@ AS $$
            pg_catalog.format('ALTER ROLE %I NOCREATEROLE NOCREATEDB NOREPLICATION;', r.rolname)
     FROM own_roles r WHERE r.is_powerful
     UNION ALL
-    SELECT pg_catalog.format('%s may set %s, and so be every tenant', g.name, p.parname), pg_catalog.format('REVOKE SET ON PARAMETER %s FROM %s;', p.parname, g.name)
+    SELECT pg_catalog.format('%s may set %s, and so act as any tenant', g.name, p.parname), pg_catalog.format('REVOKE SET ON PARAMETER %s FROM %s;', p.parname, g.name)
     FROM pg_catalog.pg_parameter_acl p, LATERAL pg_catalog.aclexplode(p.paracl) a,
          LATERAL (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END) AS g (name)
     WHERE p.parname LIKE 'timedb.%' AND a.privilege_type = 'SET' AND (a.grantee = 0 OR a.grantee IN (SELECT r.oid FROM own_roles r))
@@ -127,10 +127,10 @@ AS $$
               '(tenant_id = timedb.current_tenant())',
               '((tenant_id = timedb.current_tenant()) OR (CURRENT_USER = ''timedb_keeper''::name))'))
     UNION ALL
-    SELECT pg_catalog.format('%s is a view that runs with its owner''s rights', r.name), pg_catalog.format('ALTER VIEW %s SET (security_invoker = true);', r.name)
+    SELECT pg_catalog.format('%s is a view that runs with its owner''s privileges', r.name), pg_catalog.format('ALTER VIEW %s SET (security_invoker = true);', r.name)
     FROM relations r WHERE r.relkind = 'v' AND NOT COALESCE('security_invoker=true' = ANY (r.reloptions), false)
     UNION ALL
-    SELECT pg_catalog.format('%s holds rows that row security does not reach', r.name), pg_catalog.format('DROP %s %s;', CASE r.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'FOREIGN TABLE' END, r.name)
+    SELECT pg_catalog.format('%s contains rows that row security does not reach', r.name), pg_catalog.format('DROP %s %s;', CASE r.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'FOREIGN TABLE' END, r.name)
     FROM relations r WHERE r.relkind IN ('m', 'f')
     UNION ALL
     SELECT pg_catalog.format('function %s belongs to %I', p.oid::pg_catalog.regprocedure, o.rolname),
@@ -140,7 +140,7 @@ AS $$
       AND (p.proowner NOT IN (SELECT w.holder FROM wanted w WHERE w.rolname IN ('timedb_definer', 'timedb_keeper'))
            OR p.proowner <> (SELECT g.grantor FROM given g WHERE g.classoid = p.tableoid AND g.oid = p.oid LIMIT 1))
     UNION ALL
-    SELECT pg_catalog.format('function %s runs with its owner''s rights and its caller''s search_path', p.oid::pg_catalog.regprocedure),
+    SELECT pg_catalog.format('function %s runs with its owner''s privileges and its caller''s search_path', p.oid::pg_catalog.regprocedure),
            pg_catalog.format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp;', p.oid::pg_catalog.regprocedure)
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = 'timedb'::pg_catalog.regnamespace AND p.prosecdef
@@ -153,7 +153,7 @@ AS $$
         SELECT FROM pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) a WHERE a.grantee = 0)
     UNION ALL
     -- finalize.sql has written down what each function is.
-    SELECT pg_catalog.format('function %s is not as the extension made it', f.signature),
+    SELECT pg_catalog.format('function %s is not as the extension created it', f.signature),
            'Define it again as the installation script of this version does.'
     FROM (
         SELECT p.oid::pg_catalog.regprocedure::text AS signature, pg_catalog.md5(pg_catalog.concat_ws('/', l.lanname, p.prosecdef,
@@ -167,7 +167,7 @@ AS $$
     UNION ALL
     -- An administrator's own grants to other roles are the administrator's matter, but for those that reach
     -- beyond rows.
-    SELECT pg_catalog.format('%s has the right %s on %s', g.name,
+    SELECT pg_catalog.format('%s has the privilege %s on %s', g.name,
                a.privilege_type || COALESCE(' (' || pg_catalog.quote_ident(o.column_name) || ')', ''), o.name),
            pg_catalog.format('REVOKE %s ON %s %s FROM %s;',
                a.privilege_type || COALESCE(' (' || pg_catalog.quote_ident(o.column_name) || ')', ''), o.kind, o.name, g.name)
@@ -197,7 +197,7 @@ AS $$
     ) AS t (what, remedy)
     WHERE r.relkind IN ('r', 'p')
     UNION ALL
-    SELECT pg_catalog.format('%s stands in schema timedb and is not of the extension', pg_catalog.pg_describe_object(d.classid, d.objid, 0)),
+    SELECT pg_catalog.format('%s is in schema timedb but does not belong to the extension', pg_catalog.pg_describe_object(d.classid, d.objid, 0)),
            'Move it to another schema, or drop it.'
     FROM pg_catalog.pg_depend d
     WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = 'timedb'::pg_catalog.regnamespace AND d.deptype = 'n'
@@ -219,4 +219,4 @@ AS $$
     WHERE n.nspname = 'timedb' AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
 $$;
 COMMENT ON FUNCTION timedb.isolation_problems IS
-    'What keeps row security from holding tenants apart: no row when all is well, else each problem with its remedy. The HTTP server refuses to start while there is one.';
+    'What prevents row security from keeping tenants apart: no rows if all is well, otherwise each problem with its remedy. The HTTP server refuses to start while there is one.';

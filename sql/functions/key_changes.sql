@@ -36,7 +36,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION timedb.revoke_key IS
-    'Ends one key from the next statement on. False when it was revoked before.';
+    'Ends one key from the next statement on. False if it was already revoked.';
 
 -- The new key is what the old one was: name, access, and a life as long as the old one was given. An
 -- old key is rotated once, so that no chain of overlaps keeps it alive.
@@ -52,7 +52,7 @@ BEGIN
     IF rotate_key.overlap IS NULL OR rotate_key.overlap NOT BETWEEN '0'::interval AND '1000 years'::interval THEN
         RAISE EXCEPTION 'invalid overlap "%"', COALESCE(rotate_key.overlap::text, '')
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'The overlap is how long the old key still works: an interval from 0 to 1000 years.';
+                  HINT = 'The overlap is how long the old key continues to work: an interval from 0 to 1000 years.';
     END IF;
     IF old_key.revoked_at IS NOT NULL OR old_key.expires_at <= now THEN
         RAISE EXCEPTION 'API key with id "%" is %', old_key.key_id,
@@ -60,7 +60,7 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'timedb.create_key() makes a new key.';
     END IF;
     IF old_key.replaced_by IS NOT NULL THEN
-        RAISE EXCEPTION 'API key with id "%" has been rotated already', old_key.key_id
+        RAISE EXCEPTION 'API key with id "%" has already been rotated', old_key.key_id
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = pg_catalog.format('Rotate its successor, %s.', old_key.replaced_by);
     END IF;
@@ -81,7 +81,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION timedb.rotate_key IS
-    'Makes a successor of a key, with its name, access and length of life, and returns it, the only time it is shown. Both keys work until the overlap ends; an overlap of 0 ends the old one at once.';
+    'Makes a successor of a key, with the same name, access and lifetime, and returns it, which is the only time it is shown. Both keys work until the overlap ends; an overlap of 0 ends the old one immediately.';
 
 -- The user's row is locked, so that of two calls at once the later one revokes the earlier one's key.
 CREATE FUNCTION timedb.regenerate_key(email text, tenant_id uuid DEFAULT NULL) RETURNS text
@@ -107,4 +107,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION timedb.regenerate_key IS
-    'Gives a user a new API key and revokes every older one at once. The key is shown this once. tenant_id is needed when the email stands in several tenants.';
+    'Gives a user a new API key and revokes every older one immediately. The key is shown only this once. tenant_id is needed if the email exists in several tenants.';

@@ -5,4 +5,4 @@ CREATE FUNCTION timedb.report_key_use() RETURNS boolean
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'report_key_use_wrapper';
 COMMENT ON FUNCTION timedb.report_key_use IS
-    'Notes that the authenticated key is in use, for last_used_at in timedb.list_keys(). At most one write per key and minute: false means that there was nothing to write, or that nothing can be written here (READ ONLY, standby). It never waits.';
+    'Records that the authenticated key is in use, for last_used_at in timedb.list_keys(). At most one write per key and minute: false means that there was nothing to write or that writing is not possible here (READ ONLY, standby). It never waits.';

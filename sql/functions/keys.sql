@@ -14,7 +14,7 @@ CREATE FUNCTION timedb.check_key(key text) RETURNS TABLE (format text, problem t
     LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 1
     AS 'MODULE_PATHNAME', 'check_key_wrapper';
 COMMENT ON FUNCTION timedb.check_key IS
-    'Whether a text can be an API key, by its form and checksum alone: its format (timedb or legacy), or the problem. Whether the key is valid, only timedb.authenticate() tells.';
+    'Whether a text can be an API key, judging only by its form and checksum: its format (timedb or legacy), or the problem. Only timedb.authenticate() tells whether the key is valid.';
 
 -- Takes a key that exists already, and returns what keeps it from being one, or NULL.
 CREATE FUNCTION timedb._bring_key(key text) RETURNS text
@@ -26,7 +26,7 @@ COMMENT ON FUNCTION timedb._bring_key IS 'Takes a key to be stored. Private.';
 CREATE FUNCTION timedb._take_key() RETURNS TABLE (key_hash bytea, key_prefix text, legacy boolean)
     LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1
     AS 'MODULE_PATHNAME', '_take_key_wrapper';
-COMMENT ON FUNCTION timedb._take_key IS 'What is kept of a new key. Private.';
+COMMENT ON FUNCTION timedb._take_key IS 'What is stored of a new key. Private.';
 
 -- Names are for people: trimmed, and nothing that a terminal would obey.
 CREATE FUNCTION timedb._key_name(name text) RETURNS text
@@ -38,7 +38,7 @@ BEGIN
     IF _key_name.name IS NULL OR pg_catalog.length(_key_name.name) NOT BETWEEN 1 AND 100 OR NOT timedb._is_printable(_key_name.name) THEN
         RAISE EXCEPTION 'invalid key name "%"', COALESCE(_key_name.name, '')
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'A name has 1 to 100 characters that can be seen: none controls a terminal or turns the direction of text.';
+                  HINT = 'A name has 1 to 100 visible characters, none of which controls a terminal or changes the direction of text.';
     END IF;
     RETURN _key_name.name;
 END
@@ -86,7 +86,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Access is read_write or read_only.';
     END IF;
     IF _holder_of_new_key.expires_at <= pg_catalog.clock_timestamp() THEN
-        RAISE EXCEPTION 'expires_at % is past', _holder_of_new_key.expires_at
+        RAISE EXCEPTION 'expires_at % is in the past', _holder_of_new_key.expires_at
             USING ERRCODE = 'invalid_parameter_value', HINT = 'NULL means that the key never expires.';
     END IF;
     -- What a client reads of them has four digits for the year.
@@ -96,7 +96,7 @@ BEGIN
     END IF;
     IF _holder_of_new_key.not_before NOT BETWEEN '0001-01-01Z' AND '9999-12-31Z' THEN
         RAISE EXCEPTION 'not_before is not in the years 1 to 9999'
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'NULL means that the key works at once.';
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'NULL means that the key works immediately.';
     END IF;
     IF _holder_of_new_key.expires_at <= _holder_of_new_key.not_before THEN
         RAISE EXCEPTION 'expires_at % is not after not_before %', _holder_of_new_key.expires_at, _holder_of_new_key.not_before
@@ -108,7 +108,7 @@ BEGIN
     IF NOT (SELECT u.active FROM timedb.users u
             WHERE u.tenant_id = _holder_of_new_key.tenant_id AND u.user_id = _holder_of_new_key.user_id) THEN
         RAISE EXCEPTION 'user "%" is deactivated', _holder_of_new_key.email
-            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'timedb.activate_user() comes first.';
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Call timedb.activate_user() first.';
     END IF;
     IF EXISTS (SELECT FROM timedb.api_keys k
                WHERE k.tenant_id = _holder_of_new_key.tenant_id AND k.user_id = _holder_of_new_key.user_id
@@ -116,7 +116,7 @@ BEGIN
                  AND (k.expires_at IS NULL OR k.expires_at > pg_catalog.clock_timestamp())) THEN
         RAISE EXCEPTION 'user "%" already has a key named "%"', _holder_of_new_key.email, _holder_of_new_key.name
             USING ERRCODE = 'unique_violation',
-                  HINT = 'Choose another name, or timedb.rotate_key() or timedb.revoke_key() the old key.';
+                  HINT = 'Choose another name, or call timedb.rotate_key() or timedb.revoke_key() for the old key.';
     END IF;
 END
 $$;
@@ -144,7 +144,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION timedb.create_key IS
-    'Gives a user one more API key: read_write or read_only, valid from not_before until expires_at (NULL: from now, for ever). The key is shown this once. tenant_id is needed when the email stands in several tenants.';
+    'Gives a user another API key: read_write or read_only, valid from not_before until expires_at (NULL: from now, forever). The key is shown only this once. tenant_id is needed if the email exists in several tenants.';
 
 -- Definer (timedb_keeper), as create_key. Errors never quote the key.
 CREATE FUNCTION timedb.import_key(email text, key text, name text DEFAULT 'imported', access text DEFAULT 'read_write',
@@ -168,13 +168,13 @@ BEGIN
     id := timedb._store_key(holder.tenant_id, holder.user_id, import_key.name,
         import_key.access, import_key.not_before, import_key.expires_at, 'key_imported');
     IF id IS NULL THEN
-        RAISE EXCEPTION 'the store has this key already' USING ERRCODE = 'unique_violation';
+        RAISE EXCEPTION 'the store already has this key' USING ERRCODE = 'unique_violation';
     END IF;
     RETURN id;
 END
 $$;
 COMMENT ON FUNCTION timedb.import_key IS
-    'Gives a user a key that exists already, in the format of timedb or of the Python project (43 URL-safe characters, flagged legacy), and returns its id.';
+    'Gives a user an existing key, in the format of timedb or of the Python project (43 URL-safe characters, flagged legacy), and returns its id.';
 
 CREATE FUNCTION timedb.list_keys(email text DEFAULT NULL, tenant_id uuid DEFAULT NULL, include_dead boolean DEFAULT false)
     RETURNS TABLE (key_id uuid, name text, email text, status text, access text, key_prefix text, legacy boolean,
@@ -200,4 +200,4 @@ AS $$
     ORDER BY k.created_at DESC, k.key_id DESC
 $$;
 COMMENT ON FUNCTION timedb.list_keys IS
-    'Keys, newest first: of one user, one tenant or all; with include_dead also revoked and expired ones. status is active, pending (not_before is to come), inactive (the user is deactivated), expired or revoked. last_used_at is true to the minute.';
+    'Keys, newest first: of one user, one tenant or all; with include_dead also revoked and expired ones. status is active, pending (not_before is in the future), inactive (the user is deactivated), expired or revoked. last_used_at is accurate to the minute.';

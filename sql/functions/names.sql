@@ -3,4 +3,4 @@
 CREATE FUNCTION timedb._is_printable(name text) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', '_is_printable_wrapper';
-COMMENT ON FUNCTION timedb._is_printable IS 'Whether a name can be seen and does nothing else. Private.';
+COMMENT ON FUNCTION timedb._is_printable IS 'Whether a name is visible and inert. Private.';

@@ -138,7 +138,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION timedb.read_flat IS
-'The newest version of each point: per (series, valid_time, valid_time_end) the one with the greatest (known_time, change_time). Ranges include their start and exclude their end; NULL leaves a side open. labels keeps the series that have all of the given labels. as_of counts only what was known by then, as_of_change only what was written by then. min_lead and max_lead bound valid_time - known_time. unit converts values. Series by series, ascending by valid_time within each.';
+'The newest version of each point: per (series, valid_time, valid_time_end) the one with the greatest (known_time, change_time). Ranges include their start and exclude their end; NULL leaves that side open. labels selects the series that have all of the given labels. as_of considers only what was known by then, as_of_change only what was written by then. min_lead and max_lead bound valid_time - known_time. unit converts values. Series by series, ascending by valid_time within each.';
 
 CREATE FUNCTION timedb.read_overlapping(
     series_id uuid[] DEFAULT NULL,
@@ -177,7 +177,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION timedb.read_overlapping IS
-'The newest version of each point for each known_time: per (series, known_time, valid_time, valid_time_end) the one with the greatest change_time. lead_time is valid_time - known_time. Ranges include their start and exclude their end; NULL leaves a side open. labels keeps the series that have all of the given labels. as_of counts only what was known by then, as_of_change only what was written by then. min_lead and max_lead bound valid_time - known_time. unit converts values. Series by series, ascending by valid_time within each.';
+'The newest version of each point for each known_time: per (series, known_time, valid_time, valid_time_end) the one with the greatest change_time. lead_time is valid_time - known_time. Ranges include their start and exclude their end; NULL leaves that side open. labels selects the series that have all of the given labels. as_of considers only what was known by then, as_of_change only what was written by then. min_lead and max_lead bound valid_time - known_time. unit converts values. Series by series, ascending by valid_time within each.';
 
 CREATE FUNCTION timedb.read_versions(
     series_id uuid[] DEFAULT NULL,
@@ -222,7 +222,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION timedb.read_versions IS
-'Every version of every point, with who wrote it and what it says. changed_by is the user who corrected the point, or else who uploaded its batch. value_id tells versions of one point apart. Ranges include their start and exclude their end; NULL leaves a side open. labels keeps the series that have all of the given labels. as_of counts only what was known by then, as_of_change only what was written by then. min_lead and max_lead bound valid_time - known_time. unit converts values. Series by series, ascending by valid_time within each.';
+'Every version of every point, with who wrote it and what it says. changed_by is the user who corrected the point, or else who uploaded its batch. value_id distinguishes the versions of one point. Ranges include their start and exclude their end; NULL leaves that side open. labels selects the series that have all of the given labels. as_of considers only what was known by then, as_of_change only what was written by then. min_lead and max_lead bound valid_time - known_time. unit converts values. Series by series, ascending by valid_time within each.';
 
 CREATE FUNCTION timedb.read_relative(
     series_id uuid[] DEFAULT NULL,
@@ -263,7 +263,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION timedb.read_relative IS
-'Of each point the newest version that was known by the cut-off of its window. Either windows of window_length from start_window (or start_valid) on, in both directions, with the cut-off issue_offset after the start of each; or days in the time zone tz (UTC), with the cut-off at time_of_day days_ahead days earlier. Ranges include their start and exclude their end; NULL leaves a side open. as_of counts only what was known by then, as_of_change only what was written by then. unit converts values. Series by series, ascending by valid_time within each.';
+'For each point the newest version that was known by the cut-off of its window. Either windows of window_length from start_window (or start_valid) on, in both directions, with the cut-off issue_offset after the start of each; or days in the time zone tz (UTC), with the cut-off at time_of_day days_ahead days earlier. Ranges include their start and exclude their end; NULL leaves that side open. as_of considers only what was known by then, as_of_change only what was written by then. unit converts values. Series by series, ascending by valid_time within each.';
 
 CREATE FUNCTION timedb.read_last(
     series_id uuid[] DEFAULT NULL,
@@ -293,7 +293,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION timedb.read_last IS
-'Of each series the last of the points that timedb.read_flat() gives: the one with the greatest (valid_time, valid_time_end), in its newest version. A null is a point. end_valid leaves out what is valid from then on; as_of counts only what was known by then, as_of_change only what was written by then. unit converts values. A series without points has no row. Ascending by series_id; as quick for a long series as for a short one.';
+'For each series the last of the points that timedb.read_flat() returns: the one with the greatest (valid_time, valid_time_end), in its newest version. A null counts as a point. end_valid leaves out what is valid from then on; as_of considers only what was known by then, as_of_change only what was written by then. unit converts values. A series without points has no row. Ascending by series_id; as fast for a long series as for a short one.';
 
 -- All current values of the tenant. Conditions on columns of the series reach the scan of
 -- timedb.series; for ranges of time, read_flat() reads less.
@@ -304,4 +304,4 @@ CREATE VIEW timedb.values WITH (security_invoker = true, security_barrier = true
     WHERE timedb._is_anybody();
 
 COMMENT ON VIEW timedb.values IS
-'The newest version of each point of the tenant, as timedb.read_flat() gives it. For a range of time call read_flat(): it reads only what lies in the range.';
+'The newest version of each point of the tenant, as timedb.read_flat() returns it. For a range of time call read_flat(), which reads only what is in the range.';

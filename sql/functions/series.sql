@@ -11,7 +11,7 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'create_series_wrapper';
 
 COMMENT ON FUNCTION timedb.create_series IS
-'Finds or creates the series with this name and these labels; created tells which. A unit other than the stored one is an error (23505); a new series without unit is dimensionless.';
+'Finds or creates the series with this name and these labels; created says which. A unit other than the stored one is an error (23505); a new series without unit is dimensionless.';
 
 -- What is told of one series. Runs as timedb_definer, because tenants may not read timedb.segments.
 CREATE FUNCTION timedb.describe_series(series_id uuid)
@@ -36,7 +36,7 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'describe_series_wrapper';
 
 COMMENT ON FUNCTION timedb.describe_series IS
-'What the series is, how many versions of points it has in how many segments and bytes, and from when to when: the least and the greatest valid_time and known_time, and the last change_time. An unknown series is an error (42704).';
+'What the series is, how many versions of points it has in how many segments and bytes, and the range of its times: the smallest and the greatest valid_time and known_time, and the last change_time. An unknown series is an error (42704).';
 
 -- Changing what identifies a series. Runs as timedb_definer, as all that writes.
 CREATE FUNCTION timedb.rename_series(series_id uuid, name text DEFAULT NULL, labels jsonb DEFAULT NULL)
@@ -46,7 +46,7 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'rename_series_wrapper';
 
 COMMENT ON FUNCTION timedb.rename_series IS
-'Gives a series another name or other labels (all of them; NULL leaves what is) and keeps its id and its points. Returns whether that changes anything. Another series that has both already is an error (23505).';
+'Gives a series a new name or new labels (all of them; NULL leaves them as they are) and keeps its id and its points. Returns whether that changes anything. It is an error if another series has both already (23505).';
 
 -- Changing what does not identify it. Runs as timedb_definer, as all that writes.
 CREATE FUNCTION timedb.update_series(series_id uuid, description text DEFAULT NULL, unit text DEFAULT NULL)
@@ -56,4 +56,4 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'update_series_wrapper';
 
 COMMENT ON FUNCTION timedb.update_series IS
-'Gives a series another description (an empty one is none) or another unit; NULL leaves what is. Returns whether that changes anything. The unit of a series that has points stays (55000): reads and uploads convert.';
+'Gives a series a new description (an empty one removes it) or a new unit; NULL leaves it as it is. Returns whether that changes anything. The unit of a series that has points cannot be changed (55000): reads and uploads convert.';

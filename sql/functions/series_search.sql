@@ -21,7 +21,7 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'find_series_wrapper';
 
 COMMENT ON FUNCTION timedb.find_series IS
-'The series with this name, with names that begin with prefix, with all of these labels, and with the text search somewhere in name or description in upper or lower case. At most max_series of them, in the order of (name, series_id); the next page begins after the last series of the one before.';
+'The series with this name, with names that begin with prefix, with all of these labels, and with the text search anywhere in name or description, ignoring case. At most max_series of them, ordered by (name, series_id); the next page begins after the last series of the previous one.';
 
 CREATE FUNCTION timedb.count_series(
     name text DEFAULT NULL,
@@ -105,4 +105,4 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION timedb.label_values IS
-'The values of a label that begin with prefix, and how many series have each. At most max_values of them, in order; the next page begins after the last value of the one before.';
+'The values of a label that begin with prefix, and how many series have each. At most max_values of them, in order; the next page begins after the last value of the previous one.';

@@ -10,7 +10,7 @@ CREATE FUNCTION timedb._commit_as_writer() RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', '_commit_as_writer_wrapper';
 COMMENT ON FUNCTION timedb._commit_as_writer IS
-    'Has this transaction''s commit wait as if it had written: until the log is flushed and synchronous standbys have it. Private.';
+    'Makes this transaction''s commit wait as if it had written: until the log is flushed and synchronous standbys have it. Private.';
 
 -- Definer (timedb_definer): callers have no right on timedb.settings. No row means required, so
 -- a store whose settings got lost is closed.
@@ -48,8 +48,8 @@ BEGIN
     IF FOUND THEN
         PERFORM timedb._record_event('00000000-0000-0000-0000-000000000000', 'store_opened', NULL, NULL);
     END IF;
-    RAISE NOTICE 'authentication is not required any more'
-        USING DETAIL = 'Whoever reaches the server without a key reads and writes the data of tenant 00000000-0000-0000-0000-000000000000.';
+    RAISE NOTICE 'authentication is no longer required'
+        USING DETAIL = 'Whoever reaches the server without a key can read and write the data of tenant 00000000-0000-0000-0000-000000000000.';
 END
 $$;
 COMMENT ON FUNCTION timedb.set_auth_required IS

@@ -9,7 +9,7 @@ BEGIN
     IF pg_catalog.length(create_tenant.name) > 200 OR NOT timedb._is_printable(create_tenant.name) THEN
         RAISE EXCEPTION 'invalid tenant name "%"', create_tenant.name
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'A name has 1 to 200 characters that can be seen: none controls a terminal or turns the direction of text.';
+                  HINT = 'A name has 1 to 200 visible characters, none of which controls a terminal or changes the direction of text.';
     END IF;
     INSERT INTO timedb.tenants (tenant_id, name) VALUES (id, create_tenant.name)
     ON CONFLICT ON CONSTRAINT tenants_tenant_key DO NOTHING;
@@ -27,4 +27,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION timedb.create_tenant IS
-    'Creates a tenant and returns its id. Without tenant_id a new id is made; with if_not_exists an existing tenant is left as it is.';
+    'Creates a tenant and returns its id. Without tenant_id a new id is generated; with if_not_exists an existing tenant is left as it is.';

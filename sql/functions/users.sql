@@ -78,7 +78,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION timedb.create_user IS
-    'Creates a user of a tenant and returns it with its API key. The key is shown this once: only its hash is stored.';
+    'Creates a user of a tenant and returns it with its API key. The key is shown only this once, because only its hash is stored.';
 
 CREATE FUNCTION timedb.list_users(tenant_id uuid DEFAULT NULL, include_inactive boolean DEFAULT true)
     RETURNS TABLE (email text, user_id uuid, tenant_id uuid, active boolean, created_at timestamptz)
@@ -120,7 +120,7 @@ AS $$
     SELECT timedb._set_user_active(activate_user.email, activate_user.tenant_id, true)
 $$;
 COMMENT ON FUNCTION timedb.activate_user IS
-    'Lets a deactivated user''s keys work again and returns the user''s id. tenant_id is needed when the email stands in several tenants.';
+    'Lets a deactivated user''s keys work again and returns the user''s id. tenant_id is needed if the email exists in several tenants.';
 
 CREATE FUNCTION timedb.deactivate_user(email text, tenant_id uuid DEFAULT NULL) RETURNS uuid
     LANGUAGE sql VOLATILE SECURITY DEFINER
@@ -129,4 +129,4 @@ AS $$
     SELECT timedb._set_user_active(deactivate_user.email, deactivate_user.tenant_id, false)
 $$;
 COMMENT ON FUNCTION timedb.deactivate_user IS
-    'Refuses every key of a user from the next statement on and returns the user''s id. tenant_id is needed when the email stands in several tenants.';
+    'Refuses every key of a user from the next statement on and returns the user''s id. tenant_id is needed if the email exists in several tenants.';

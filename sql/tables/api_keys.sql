@@ -26,11 +26,11 @@ CREATE TABLE timedb.api_keys (
 CREATE INDEX api_keys_user_index ON timedb.api_keys (tenant_id, user_id);
 CREATE INDEX api_keys_id_index ON timedb.api_keys (key_id);
 
-COMMENT ON TABLE timedb.api_keys IS 'API keys of users: hash, rights and life span. The keys themselves are nowhere.';
+COMMENT ON TABLE timedb.api_keys IS 'API keys of users: hash, privileges and lifetime. The keys themselves are not stored.';
 COMMENT ON COLUMN timedb.api_keys.key_hash IS 'SHA-256 of the key.';
 COMMENT ON COLUMN timedb.api_keys.key_tag IS 'The first 16 bytes of key_hash, by which a key is found.';
-COMMENT ON COLUMN timedb.api_keys.key_prefix IS 'The first characters of the key, to tell keys apart.';
-COMMENT ON COLUMN timedb.api_keys.access IS 'read_write, or read_only: writing functions refuse it.';
+COMMENT ON COLUMN timedb.api_keys.key_prefix IS 'The first characters of the key, to distinguish keys.';
+COMMENT ON COLUMN timedb.api_keys.access IS 'read_write, or read_only: functions that write refuse it.';
 COMMENT ON COLUMN timedb.api_keys.legacy IS 'The key has the format of the Python project (43 URL-safe characters).';
 COMMENT ON COLUMN timedb.api_keys.expires_at IS 'NULL: never.';
 COMMENT ON COLUMN timedb.api_keys.not_before IS 'NULL: from the start.';

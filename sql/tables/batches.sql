@@ -31,14 +31,14 @@ CREATE UNIQUE INDEX batches_idempotency_key ON timedb.batches (tenant_id, idempo
 COMMENT ON TABLE timedb.batches IS 'Writes of the tenant: uploads and corrections.';
 COMMENT ON COLUMN timedb.batches.kind IS 'upload, or correction (timedb.update_values).';
 COMMENT ON COLUMN timedb.batches.user_id IS 'The authenticated user; NULL in a store without authentication.';
-COMMENT ON COLUMN timedb.batches.known_time IS 'When the values of this upload were known that say nothing else; NULL for corrections, which keep that of each point.';
+COMMENT ON COLUMN timedb.batches.known_time IS 'When the values of this upload became known, for points without a known_time of their own; NULL for corrections, which keep that of each point.';
 COMMENT ON COLUMN timedb.batches.change_time IS 'When this was written.';
 COMMENT ON COLUMN timedb.batches.points IS 'How many versions were written.';
 COMMENT ON COLUMN timedb.batches.skipped IS 'How many points were left out because nothing changed.';
 COMMENT ON COLUMN timedb.batches.min_valid IS 'The least valid_time written.';
 COMMENT ON COLUMN timedb.batches.max_valid IS 'The greatest valid_time written.';
-COMMENT ON COLUMN timedb.batches.settled_time IS 'When this was written, all of the tenant''s writes up to here had ended.';
+COMMENT ON COLUMN timedb.batches.settled_time IS 'When this was written, all of the tenant''s writes up to this time had ended.';
 COMMENT ON COLUMN timedb.batches.idempotency_key IS 'The key that the client gave the request, so that it can be sent again.';
 COMMENT ON COLUMN timedb.batches.request_hash IS 'SHA-256 of a request that can be sent again.';
 COMMENT ON COLUMN timedb.batches.series_ids IS 'The series written to, in the order of the request.';
-COMMENT ON COLUMN timedb.batches.answer IS 'What a correction that can be sent again was answered.';
+COMMENT ON COLUMN timedb.batches.answer IS 'The answer to a correction that can be sent again.';

@@ -7,5 +7,5 @@ CREATE TABLE timedb.key_usage (
     CONSTRAINT key_usage_key_key PRIMARY KEY (tenant_id, key_id)
 ) WITH (fillfactor = 70);
 
-COMMENT ON TABLE timedb.key_usage IS 'When each key was last used, true to the minute.';
+COMMENT ON TABLE timedb.key_usage IS 'When each key was last used, accurate to the minute.';
 COMMENT ON COLUMN timedb.key_usage.last_used_at IS 'NULL: never.';

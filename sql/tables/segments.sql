@@ -23,5 +23,5 @@ CREATE TABLE timedb.segments (
 ALTER TABLE timedb.segments ALTER COLUMN blob SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE timedb.segments IS 'Compressed values. An implementation detail: read with timedb.values and the timedb.read_* functions.';
-COMMENT ON COLUMN timedb.segments.segment_id IS 'Random; tells apart segments that start at the same instant, and decides nothing.';
+COMMENT ON COLUMN timedb.segments.segment_id IS 'Random; distinguishes segments that start at the same instant, and decides nothing.';
 COMMENT ON COLUMN timedb.segments.span_class IS 'Class of the span of valid times, a power of two.';

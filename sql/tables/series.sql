@@ -17,5 +17,5 @@ CREATE TABLE timedb.series (
 );
 CREATE INDEX series_name_index ON timedb.series (tenant_id, name, series_id);
 
-COMMENT ON TABLE timedb.series IS 'Series of the tenant: name and labels identify one. Made by timedb.create_series and timedb.upload.';
+COMMENT ON TABLE timedb.series IS 'Series of the tenant: name and labels identify one. Created by timedb.create_series and timedb.upload.';
 COMMENT ON COLUMN timedb.series.identity IS 'SHA-256 of the name and the labels in canonical form.';

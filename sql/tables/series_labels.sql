@@ -10,6 +10,6 @@ CREATE TABLE timedb.series_labels (
     value_head text COLLATE pg_catalog."C" NOT NULL GENERATED ALWAYS AS (pg_catalog."left"(value, 64)) STORED,
     CONSTRAINT series_labels_label_key PRIMARY KEY (tenant_id, label, value_head, value_hash, series_id)
 );
-COMMENT ON TABLE timedb.series_labels IS 'The labels of timedb.series, one a row, for looking series up by label.';
+COMMENT ON TABLE timedb.series_labels IS 'The labels of timedb.series, one per row, for finding series by label.';
 COMMENT ON COLUMN timedb.series_labels.value_hash IS 'SHA-256 of the value.';
 COMMENT ON COLUMN timedb.series_labels.value_head IS 'The first 64 characters of the value.';

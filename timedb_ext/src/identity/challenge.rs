@@ -39,9 +39,9 @@ pub fn take(claim: &Claim) -> Result<()> {
             "the proof is not for this session, or was used before",
         )
         .token(Token::OtherChallenge)
-        .detail("The proof answers another challenge than this session's last one.")
+        .detail("The proof answers a challenge other than this session's last one.")
         .hint(
-            "Ask timedb.challenge() in the same transaction, and make a proof with the next count.",
+            "Call timedb.challenge() in the same transaction, and compute a proof with the next count.",
         )),
     }
 }

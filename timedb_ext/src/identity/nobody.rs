@@ -30,8 +30,8 @@ pub fn warn() -> bool {
             function_name!(),
         )
         .set_hint(
-            "Call timedb.authenticate(key) in this transaction, or timedb.login(key) and COMMIT. A rollback undoes a login of \
-             its transaction, and DISCARD ALL ends it, which pools send.",
+            "Call timedb.authenticate(key) in this transaction, or timedb.login(key) and COMMIT. A rollback undoes a login \
+             made in its transaction, and DISCARD ALL, which pools send, ends it.",
         )
         .report(PgLogLevel::WARNING);
     }
@@ -45,10 +45,10 @@ pub fn tell_of_rollback() {
     if unsafe { pg_sys::IsTransactionBlock() } {
         ErrorReport::new(
             PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-            "the login is undone if this transaction is rolled back, also after an error",
+            "the login is undone if this transaction is rolled back, for instance after an error",
             function_name!(),
         )
-        .set_hint("COMMIT before anything else.")
+        .set_hint("COMMIT before doing anything else.")
         .report(PgLogLevel::NOTICE);
     }
 }

@@ -43,7 +43,7 @@ pub struct Identity {
     pub tenant: Option<[u8; 16]>,
     /// The authenticated user.
     pub user: Option<[u8; 16]>,
-    /// The key that authenticated.
+    /// The key used to authenticate.
     pub key: Option<[u8; 16]>,
     /// Whether that key may write.
     pub access: Option<Access>,
@@ -151,7 +151,7 @@ pub fn define() {
     );
     define_one(
         KEY,
-        c"The key that authenticated.",
+        c"The key used to authenticate.",
         &KEY_TEXT,
         Some(check_uuid),
         Some(assign_key),
@@ -224,7 +224,7 @@ fn accept(text: &CStr, source: pg_sys::GucSource::Type, well_formed: bool) -> bo
     let problem = if DEFINING.load(Ordering::Relaxed) {
         c"It was set before the library timedb was loaded."
     } else if source != pg_sys::GucSource::PGC_S_SESSION {
-        c"It can be set in a running session only, by timedb.authenticate() or timedb.login()."
+        c"It can be set only in a running session, by timedb.authenticate() or timedb.login()."
     } else if !well_formed {
         c"The value is malformed."
     } else {

@@ -39,7 +39,7 @@ pub fn entry<T>(body: impl FnOnce() -> Result<T>) -> T {
             log_panic(&*payload);
             raise(
                 Error::internal("timedb met an internal error")
-                    .hint("The server's log says more. Please report it."),
+                    .hint("The server's log has the details. Please report this."),
             )
         }
     }

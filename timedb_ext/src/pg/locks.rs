@@ -118,9 +118,9 @@ pub fn settled(tenant: &[u8; 16]) -> i64 {
 pub fn settle(tenant: &[u8; 16], change_time: i64) -> Result<()> {
     let ahead = change_time.saturating_sub(now());
     if ahead > PATIENCE.as_micros() as i64 {
-        return Err(Error::time("as_of_change lies in the future")
+        return Err(Error::time("as_of_change is in the future")
             .detail(format!("It is {}.", time::text(change_time)))
-            .hint("What the store will have said by then cannot be known; leave it out for now."));
+            .hint("What will have been written by then cannot be known. Leave as_of_change out for now."));
     }
     let started = Instant::now();
     while settled(tenant) < change_time {
@@ -132,7 +132,7 @@ pub fn settle(tenant: &[u8; 16], change_time: i64) -> Result<()> {
                     time::text(change_time)
                 ),
             )
-            .hint("Ask again when it has, or as of an earlier change_time."));
+            .hint("Try again when it has ended, or use an earlier as_of_change."));
         }
         pgrx::check_for_interrupts!();
         // SAFETY: sleeps.

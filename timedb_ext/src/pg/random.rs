@@ -12,6 +12,6 @@ pub fn fill(bytes: &mut [u8]) -> Result<()> {
     if unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) } {
         Ok(())
     } else {
-        Err(Error::internal("no random bytes to be had"))
+        Err(Error::internal("could not generate random bytes"))
     }
 }

@@ -48,7 +48,7 @@ pub fn connected<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
 fn check_connected() -> Result<()> {
     match CONNECTIONS.get() {
         0 => Err(Error::internal(
-            "an internal statement without a connection to SPI",
+            "an internal statement has no connection to SPI",
         )),
         _ => Ok(()),
     }

@@ -257,7 +257,7 @@ impl BucketCursor {
             format!("series \"{}\" has too many buckets", self.name()),
         )
         .detail(format!(
-            "A read may have {} of each series.",
+            "A read may have at most {} for each series.",
             error.max_buckets
         ))
         .hint("Choose longer buckets or a shorter range.")
@@ -272,6 +272,6 @@ impl BucketCursor {
                 time::text(bucket_start.max(MIN_TIME))
             ),
         )
-        .hint("Convert the values to a larger unit, or ask for other aggregates only.")
+        .hint("Convert the values to a larger unit, or request only other aggregates.")
     }
 }

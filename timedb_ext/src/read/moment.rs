@@ -111,8 +111,8 @@ fn not_settled(change_time: i64, settled: Option<i64>, standby: bool) -> Error {
         "in this transaction's snapshot"
     };
     let until = match settled {
-        Some(settled) => format!("What it has is complete up to {}.", time::text(settled)),
-        None => "It has no write from which that could be told.".to_owned(),
+        Some(settled) => format!("It is complete up to {}.", time::text(settled)),
+        None => "It contains no write that shows up to when it is complete.".to_owned(),
     };
     Error::new(
         SqlState::LOCK_NOT_AVAILABLE,
@@ -123,8 +123,8 @@ fn not_settled(change_time: i64, settled: Option<i64>, standby: bool) -> Error {
     )
     .detail(until)
     .hint(if standby {
-        "Ask as of an earlier change_time, or ask the primary."
+        "Use an earlier as_of_change, or ask the primary."
     } else {
-        "Ask as of an earlier change_time, or in a READ COMMITTED transaction: the answer is the same for ever."
+        "Use an earlier as_of_change, or a READ COMMITTED transaction: the answer never changes."
     })
 }

@@ -99,7 +99,7 @@ impl Merging {
         match &self.current {
             Some(current) if current.place > place => {
                 return Err(Error::internal(
-                    "segments came out of the order of their series",
+                    "segments are not in the order of their series",
                 ));
             }
             Some(current) if current.place < place => self.finish(visitor)?,

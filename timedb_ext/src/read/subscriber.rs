@@ -24,8 +24,8 @@ pub fn refuse() -> Result<()> {
     }
     Err(Error::new(
         SqlState::FEATURE_NOT_SUPPORTED,
-        "changes and reads as of a change_time are not answered on a logical subscriber",
+        "changes and reads as of a change_time are not available on a logical subscriber",
     )
-    .detail("Its tables of timedb come by logical replication, and a write may come after one with a later change_time.")
+    .detail("Its timedb tables are filled by logical replication, so a write may arrive after one with a later change_time.")
     .hint("Ask the publisher, or a physical standby of it. When this database takes over, drop the subscription."))
 }

@@ -149,7 +149,7 @@ fn exists(name: &str, id: Option<[u8; 16]>) -> Error {
         SqlState::UNIQUE_VIOLATION,
         format!("another series is named \"{name}\" and has the same labels"),
     )
-    .hint("Choose another name, or tell the two apart by a label.");
+    .hint("Choose another name, or distinguish the two by a label.");
     match id {
         Some(id) => error.detail(format!("It is series {}.", uuid_text(&id))),
         None => error,
@@ -203,7 +203,7 @@ pub fn update(tenant: &[u8; 16], id: &[u8; 16], update: &SeriesUpdate) -> Result
                     old.name, old.unit
                 ),
             )
-            .hint("Reads and uploads convert: give them the unit that you want."));
+            .hint("Reads and uploads convert values: give them the unit you want."));
         }
         let args = [Arg::uuid(id), Arg::text(unit)];
         SET_UNIT.with(|s| s.run(false, &args, |_| Ok(())))?;

@@ -148,7 +148,7 @@ pub fn other_unit(series: &SeriesRef, stored: &str, given: &str) -> Error {
             series
         ),
     )
-    .hint("Leave the unit out, give the stored one, or tell the series apart by a label.")
+    .hint("Omit the unit, give the stored one, or distinguish the series by a label.")
 }
 
 /// The units of the series that are named by id.

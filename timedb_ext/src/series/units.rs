@@ -29,8 +29,8 @@ pub fn conversions(series: &mut [SeriesInfo], unit: &str) -> Result<Vec<Conversi
 pub fn between(from: &str, to: &str, name: &str) -> Result<Conversion> {
     Conversion::between(from, to).map_err(|error| {
         Error::invalid(error.to_string())
-            .detail(format!("Series \"{name}\" is involved."))
-            .hint("docs/units.md lists the units that are known.")
+            .detail(format!("The series is \"{name}\"."))
+            .hint("docs/units.md lists the known units.")
     })
 }
 

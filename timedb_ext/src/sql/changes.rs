@@ -51,14 +51,14 @@ fn request(arguments: &Arguments, tenant: &[u8; 16], max_batches: usize) -> Resu
         .unwrap_or(DEFAULT_POINTS);
     if !(1..=MOST_POINTS).contains(&max_points) {
         return Err(Error::invalid(format!(
-            "max_points must lie between 1 and {MOST_POINTS}, not {max_points}"
+            "max_points must be between 1 and {MOST_POINTS}, not {max_points}"
         )));
     }
     let since = arguments.instant(Argument::Since);
     let start = match (since, arguments.text(Argument::Cursor)) {
         (Some(_), Some(_)) => {
-            return Err(Error::invalid("since and cursor do not go together")
-                .hint("Begin with since, and go on with the cursor of the last change."));
+            return Err(Error::invalid("since and cursor cannot be combined")
+                .hint("Begin with since, and continue with the cursor of the last change."));
         }
         (Some(since), None) => since_position(since)?,
         (None, Some(cursor)) => Position::parse(&cursor, tenant)?,

@@ -89,7 +89,7 @@ fn cutoffs(arguments: &Arguments) -> Result<Cutoffs> {
     let is_given = |argument: &Argument| arguments.is_given(*argument);
     if OF_WINDOWS.iter().any(is_given) && OF_DAYS.iter().any(is_given) {
         return Err(Error::invalid(
-            "window_length, issue_offset and start_window do not go with days_ahead, time_of_day and tz",
+            "window_length, issue_offset and start_window cannot be combined with days_ahead, time_of_day and tz",
         )
         .hint("Use one set or the other."));
     }
@@ -121,7 +121,7 @@ fn cutoffs(arguments: &Arguments) -> Result<Cutoffs> {
     .find(|(given, _)| is_given(given));
     Err(match incomplete {
         Some((given, missing)) => Error::invalid(format!("{} is missing", missing.name()))
-            .detail(format!("It goes with {}.", given.name())),
+            .detail(format!("It is required with {}.", given.name())),
         None => Error::invalid("a relative read needs a cut-off")
             .hint("Give window_length and issue_offset, or days_ahead and time_of_day."),
     })
@@ -138,7 +138,7 @@ fn first_window(arguments: &Arguments) -> Result<i64> {
     match start(Argument::StartWindow).or(start_valid) {
         Some((start, name)) => time::stored_from_pg(start, name),
         None => Err(Error::invalid("start_window is missing")
-            .hint("Give start_window, or start_valid: then the first window starts there.")),
+            .hint("Give start_window, or start_valid: the first window then starts there.")),
     }
 }
 
@@ -146,8 +146,8 @@ fn refuse_cutoffs(arguments: &Arguments) -> Result<()> {
     let mut of_cutoffs = OF_WINDOWS.into_iter().chain(OF_DAYS);
     match of_cutoffs.find(|argument| arguments.is_given(*argument)) {
         Some(given) => Err(
-            Error::invalid(format!("{} is for relative reads", given.name()))
-                .hint("Read in the mode relative, or leave it out."),
+            Error::invalid(format!("{} is only for relative reads", given.name()))
+                .hint("Use the mode relative, or leave it out."),
         ),
         None => Ok(()),
     }

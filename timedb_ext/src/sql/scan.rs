@@ -45,8 +45,8 @@ static PREVIOUS: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 pub fn define() {
     GucRegistry::define_bool_guc(
         c"timedb.streaming_reads",
-        c"Hand out the rows of timedb.read_*() as they are read.",
-        c"Off: their functions write all rows into a tuplestore first.",
+        c"Return the rows of timedb.read_*() as they are read.",
+        c"If off, the functions write all rows into a tuplestore first.",
         &STREAMING_READS,
         GucContext::Userset,
         GucFlags::default(),

@@ -52,7 +52,7 @@ fn find_series(
         let most = max_series.unwrap_or(MOST_SERIES);
         if !(1..=MOST_SERIES).contains(&most) {
             return Err(Error::invalid(format!(
-                "max_series must be 1 to {MOST_SERIES}, not {most}"
+                "max_series must be between 1 and {MOST_SERIES}, not {most}"
             )));
         }
         let search = search_of(name, prefix, labels, search)?;

@@ -181,7 +181,7 @@ fn try_lock(tenant: &[u8; 16], request: &[u8], name: impl FnOnce() -> RequestNam
     }
     Err(Error::new(
         SqlState::OBJECT_IN_USE,
-        format!("the request with {} is being carried out", spelled(&name())),
+        format!("the request with {} is in progress", spelled(&name())),
     )
     .hint("Send it again when it has ended."))
 }
@@ -192,15 +192,15 @@ fn used_otherwise(name: RequestName) -> Error {
         format!("{} was used for a different request", spelled(&name)),
     )
     .token(Token::IdempotencyMismatch(name))
-    .hint("Send a request again as it was, and another one under another name.")
+    .hint("Repeat a request unchanged, and give a different request a different name.")
 }
 
 fn check_key(key: &str) -> Result<()> {
     if key.is_empty() || key.len() > MAX_KEY_BYTES || key.chars().any(char::is_control) {
         return Err(Error::invalid(format!(
-            "an idempotency key has 1 to {MAX_KEY_BYTES} bytes and no control characters"
+            "an idempotency key must have 1 to {MAX_KEY_BYTES} bytes and no control characters"
         ))
-        .hint("A UUID of its own for each request is a good one."));
+        .hint("A new UUID for each request is a good choice."));
     }
     Ok(())
 }
@@ -264,7 +264,7 @@ impl NewBatch<'_> {
             1 => Ok(()),
             _ => Err(Error::new(
                 SqlState::T_R_SERIALIZATION_FAILURE,
-                "another transaction has just carried this request out",
+                "another transaction has just carried out this request",
             )
             .hint("Run the transaction again.")),
         }

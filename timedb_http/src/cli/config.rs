@@ -109,7 +109,7 @@ fn read(text: &str) -> Result<Config, Failure> {
         let known = std::error::Error::source(&error)
             .map(ToString::to_string)
             .filter(|reason| reason.starts_with("invalid value for option"));
-        invalid(known.as_deref().unwrap_or("a part of it cannot be read"))
+        invalid(known.as_deref().unwrap_or("part of it cannot be parsed"))
     })
 }
 

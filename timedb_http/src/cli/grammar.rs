@@ -28,7 +28,7 @@ const ABOUT: &str = "A multi-tenant store for time series that get revised, in P
 #[derive(Debug, Parser)]
 #[command(name = "timedb", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
-    /// What may stand before the command as well as behind it.
+    /// What may come before the command as well as after it.
     #[command(flatten)]
     common: Common,
     #[command(subcommand)]
@@ -64,7 +64,7 @@ pub struct Events {
     /// Only the events of this tenant
     #[arg(short, long, value_name = "UUID")]
     pub tenant_id: Option<String>,
-    /// How many, at most
+    /// The maximum number of events
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit: u32,
 }

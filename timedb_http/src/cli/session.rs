@@ -100,8 +100,8 @@ impl Session {
             }
             SessionTrouble::Doubtful { problem, remedy } => {
                 return Failure::new(format!(
-                    "Nothing was called in database {place}: {problem}, so what stands there might not be \
-                     timedb's. Remedy, after a look at it: {remedy}"
+                    "Nothing was called in database {place}: {problem}, so what is there might not belong \
+                     to timedb. Remedy, after inspecting it: {remedy}"
                 ));
             }
         };

@@ -61,7 +61,7 @@ pub fn confirm(question: &str, yes: bool) -> Result<bool, Failure> {
         )));
     }
     let mut err = io::stderr().lock();
-    write!(err, "{question} Go on? [y/N]: ")?;
+    write!(err, "{question} Continue? [y/N]: ")?;
     err.flush()?;
     let mut answer = String::new();
     if io::stdin().lock().read_line(&mut answer)? == 0 {

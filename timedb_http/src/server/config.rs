@@ -12,7 +12,7 @@ pub use origin::{CorsOrigin, NoOrigin};
 pub struct ServerConfig {
     /// Where the database is and as whom to connect.
     pub database: tokio_postgres::Config,
-    /// Connections to the database, at most; `/ready` has one more of its own.
+    /// The maximum number of connections to the database; `/ready` has one more of its own.
     pub pool_size: usize,
     /// How many of them one tenant may hold at a time; half of them if it is not said.
     pub tenant_connections: Option<usize>,
@@ -22,7 +22,7 @@ pub struct ServerConfig {
     pub request_timeout: Duration,
     /// PostgreSQL's own limit for each statement; shorter than `request_timeout`, so that it speaks first.
     pub statement_timeout: Duration,
-    /// How long a connection may be idle before the next request on it.
+    /// How long a connection may be idle between two requests.
     pub idle_timeout: Duration,
     /// How long a client may take to send a request's head, from its first byte on.
     pub header_read_timeout: Duration,
@@ -30,7 +30,7 @@ pub struct ServerConfig {
     pub max_body_bytes: usize,
     /// The memory for the bodies of all requests together.
     pub body_memory: usize,
-    /// How long a client may take nothing of its answer.
+    /// How long a client may read nothing of its answer.
     pub write_timeout: Duration,
     /// How many bytes a second a client has to take of an answer that is streamed, on the whole.
     pub stream_min_rate: usize,
@@ -38,7 +38,7 @@ pub struct ServerConfig {
     pub stream_timeout: Duration,
     /// Whose pages may use the API from a browser.
     pub cors_origins: Vec<CorsOrigin>,
-    /// How long running requests may go on after the signal to stop.
+    /// How long requests in progress may continue after the signal to stop.
     pub shutdown_grace: Duration,
 }
 

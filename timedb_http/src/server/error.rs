@@ -107,7 +107,7 @@ impl ApiError {
     /// 415 for a body that is packed in another way than with gzip.
     pub(crate) fn unknown_coding(coding: &str) -> Self {
         let detail = format!(
-            "The request body has Content-Encoding: {coding}. Send it with gzip, once, or as it is."
+            "The request body has Content-Encoding: {coding}. Compress it with gzip, once, or not at all."
         );
         Self {
             coding: Some("gzip"),
@@ -119,14 +119,14 @@ impl ApiError {
     pub(crate) fn not_gzip() -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
-            "The request body is not valid gzip, or not all of it, though its Content-Encoding says gzip.",
+            "The request body is not valid, complete gzip, although its Content-Encoding says gzip.",
         )
     }
 
     pub(crate) fn not_utf8() -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "The request body begins as a text in UTF-16 or UTF-32. Send JSON in UTF-8.",
+            "The request body begins like a text in UTF-16 or UTF-32. Send JSON in UTF-8.",
         )
     }
 

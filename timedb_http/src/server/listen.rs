@@ -88,7 +88,7 @@ pub async fn serve(
         .await
         .is_err()
     {
-        tracing::warn!("requests that did not end in time are broken off");
+        tracing::warn!("requests that did not finish in time are aborted");
         connections.shutdown().await;
         tokio::time::sleep(CANCEL_PAUSE).await;
     }

@@ -96,7 +96,7 @@ impl Refusal {
             ),
             Self::Coding => (
                 StatusCode::NOT_IMPLEMENTED,
-                "The only transfer coding is chunked: send Transfer-Encoding: chunked alone.",
+                "The only supported transfer coding is chunked: send Transfer-Encoding: chunked by itself.",
             ),
         };
         ApiError::new(status, sentence)

@@ -51,14 +51,15 @@ fn of_postgres(error: &Error, code: &str) -> ApiError {
     let told = match (code, &code[..2]) {
         ("54001", _) => "The request is nested too deeply.",
         ("22021" | "22P05" | "22P02" | "22P03", _) => {
-            "A text of the request holds what cannot be stored, such as \\u0000 or half a surrogate pair."
+            "A text in the request contains something that cannot be stored, such as \\u0000 or half a surrogate pair."
         }
-        ("22003" | "22008", _) => "A number or a time of the request is out of range.",
-        (_, "22") => "A value of the request is not valid.",
+        ("22003" | "22008", _) => "A number or a time in the request is out of range.",
+        (_, "22") => "A value in the request is not valid.",
         ("23505", _) => {
-            tracing::warn!(error = %chain(error), "two requests wrote the same at once");
+            tracing::warn!(error = %chain(error), "two requests wrote the same thing at once");
             return ApiError::under_way(
-                "Another request wrote the same at the same time; please try again.".to_owned(),
+                "Another request wrote the same thing at the same time; please try again."
+                    .to_owned(),
             );
         }
         // A table, function, column, schema or right is gone.

@@ -42,7 +42,7 @@ impl AppState {
         match tokio::time::timeout(self.config.request_timeout, work).await {
             Ok(result) => result,
             Err(_) => {
-                tracing::warn!("a request ran into its time limit");
+                tracing::warn!("a request exceeded its time limit");
                 Err(ApiError::timed_out())
             }
         }

@@ -260,7 +260,7 @@ async fn a_session_that_asked_something_else_says_so_to_programs() {
         ("55000", r"timedb:other_challenge\nreworded", 503, Some("1")),
         (
             "55000",
-            "The proof answers another challenge than this session''s last one.",
+            "The proof answers a challenge other than this session''s last one.",
             503,
             Some("60"),
         ),

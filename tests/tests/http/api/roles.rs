@@ -127,7 +127,7 @@ const WEAKENED: [(&str, &str); 19] = [
     ),
     (
         "ALTER VIEW timedb.values RESET (security_invoker)",
-        "timedb.\"values\" is a view that runs with its owner's rights",
+        "timedb.\"values\" is a view that runs with its owner's privileges",
     ),
     (
         "ALTER FUNCTION timedb.report_key_use() OWNER TO CURRENT_USER",
@@ -135,7 +135,7 @@ const WEAKENED: [(&str, &str); 19] = [
     ),
     (
         "ALTER FUNCTION timedb.report_key_use() RESET search_path",
-        "function timedb.report_key_use() runs with its owner's rights and its caller's search_path",
+        "function timedb.report_key_use() runs with its owner's privileges and its caller's search_path",
     ),
     (
         "GRANT EXECUTE ON FUNCTION timedb.list_users(uuid, boolean) TO PUBLIC",
@@ -151,7 +151,7 @@ const WEAKENED: [(&str, &str); 19] = [
     ),
     (
         "CREATE TYPE timedb.mine AS ENUM ('x')",
-        "type timedb.mine stands in schema timedb and is not of the extension",
+        "type timedb.mine is in schema timedb but does not belong to the extension",
     ),
     (
         "ALTER POLICY series_tenant_isolation ON timedb.series WITH CHECK (true)",
@@ -163,24 +163,24 @@ const WEAKENED: [(&str, &str); 19] = [
     ),
     (
         "ALTER FUNCTION timedb.report_key_use() SECURITY INVOKER",
-        "function timedb.report_key_use() is not as the extension made it",
+        "function timedb.report_key_use() is not as the extension created it",
     ),
     (
         "CREATE OR REPLACE FUNCTION timedb.auth_required() RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
              SET search_path = pg_catalog, pg_temp AS 'SELECT false'",
-        "function timedb.auth_required() is not as the extension made it",
+        "function timedb.auth_required() is not as the extension created it",
     ),
     (
         "GRANT EXECUTE ON FUNCTION timedb.list_users(uuid, boolean) TO timedb_user",
-        "timedb_user has the right EXECUTE on timedb.list_users(uuid,boolean)",
+        "timedb_user has the privilege EXECUTE on timedb.list_users(uuid,boolean)",
     ),
     (
         "GRANT UPDATE (tenant_id) ON timedb.series TO timedb_session",
-        "timedb_session has the right UPDATE (tenant_id) on timedb.series",
+        "timedb_session has the privilege UPDATE (tenant_id) on timedb.series",
     ),
     (
         "GRANT TRUNCATE ON timedb.series TO pg_monitor",
-        "pg_monitor has the right TRUNCATE on timedb.series",
+        "pg_monitor has the privilege TRUNCATE on timedb.series",
     ),
 ];
 
@@ -259,7 +259,7 @@ async fn a_cluster_whose_roles_stand_above_row_security_is_not_served() {
         ),
         (
             "GRANT SET ON PARAMETER timedb.tenant_id TO timedb_user",
-            "timedb_user may set timedb.tenant_id, and so be every tenant",
+            "timedb_user may set timedb.tenant_id, and so act as any tenant",
         ),
         (
             "GRANT backup TO guest",

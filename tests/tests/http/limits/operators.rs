@@ -58,7 +58,7 @@ impl Api {
         assert_eq!(reply.headers["retry-after"], "60", "{reply:?}");
         assert_eq!(
             reply.json()["detail"],
-            "The database can't serve this until its operator has mended it; please try again later."
+            "The database can't serve this until its operator has fixed it; please try again later."
         );
         let mut lines = Vec::new();
         // The log comes over a pipe.

@@ -90,7 +90,7 @@ async fn a_key_is_created_listed_rotated_and_revoked() {
     let again = timedb(&db, &["keys", "revoke", key_id, "-y"]);
     assert_eq!(
         again.stdout,
-        format!("✓ API key {key_id} was revoked before\n")
+        format!("✓ API key {key_id} was already revoked\n")
     );
 
     let alive = json(&timedb(&db, &["keys", "list", "--email", email, "--json"]));
@@ -204,7 +204,7 @@ async fn wrong_input_is_a_sentence_and_changes_nothing() {
         (
             vec!["create", "-e", email, "-n", "n", "--expires-in", "1M"],
             2,
-            "Invalid length of time: 1M. It is a number with s, m (minutes), h, d or w",
+            "Invalid length of time: 1M. Use a number with s, m (minutes), h, d or w",
         ),
         (
             vec![

@@ -264,7 +264,7 @@ async fn what_can_be_a_key_is_told_without_any_table() {
         (
             Some(format!("{} ", db.a().key)),
             None,
-            Some("white space stands before or after it"),
+            Some("it has white space before or after it"),
         ),
     ] {
         let row = client

@@ -92,7 +92,7 @@ async fn what_cannot_be_rotated_is_refused_and_unchanged() {
         again,
         (
             "55000".to_owned(),
-            format!("API key with id \"{id}\" has been rotated already")
+            format!("API key with id \"{id}\" has already been rotated")
         )
     );
     administer(&db, &format!("SELECT timedb.revoke_key('{new_id}')")).await;

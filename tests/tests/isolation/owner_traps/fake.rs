@@ -81,7 +81,7 @@ async fn nothing_is_called_in_a_schema_that_is_not_the_extensions() {
             (
                 "delete tables -y",
                 0,
-                "schema timedb holds objects that are not timedb's",
+                "schema timedb contains objects that do not belong to timedb",
             ),
             ("api --port 0", 1, "the extension timedb is not in database"),
         ] {

@@ -78,8 +78,7 @@ async fn neither_the_server_nor_a_request_steps_into_a_trap() {
             );
         })
         .await;
-        let warning =
-            "WARNING: the server is connected as \"postgres\", which has the rights of a superuser";
+        let warning = "WARNING: the server is connected as \"postgres\", which has the privileges of a superuser";
         assert!(server.log().contains(warning), "{way}: {}", server.log());
         assert_eq!(server.get("/values", None).await.status, 401);
         server.signal("TERM");

@@ -147,7 +147,7 @@ async fn refused_calls(columns: Vec<(&str, &str)>) -> (usize, BTreeSet<String>) 
                     );
                     if error
                         .message()
-                        .starts_with("an internal statement returned rows of other types")
+                        .starts_with("an internal statement returned rows of types other")
                     {
                         refused += 1;
                     }

@@ -28,7 +28,7 @@ async fn a_panic_is_one_fixed_sentence_for_the_client() {
         assert_eq!(error.detail(), None);
         assert_eq!(
             error.hint(),
-            Some("The server's log says more. Please report it.")
+            Some("The server's log has the details. Please report this.")
         );
         let context = error.where_().unwrap_or_default();
         assert!(!context.contains("48151623") && !context.contains("out of bounds"));

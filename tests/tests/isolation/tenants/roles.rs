@@ -87,7 +87,7 @@ async fn a_role_that_loses_its_name_opens_nothing_and_is_told() {
         let (problem, remedy) = &found[0];
         assert_eq!(
             *problem,
-            format!("role {role} is not the one that the extension was installed with")
+            format!("role {role} is not the one with which the extension was installed")
         );
         assert_eq!(server.get("/ready", None).await.status, 503, "{role}");
         assert_eq!(status(&server, &keys[0]).await, expected, "{role}");
@@ -133,7 +133,7 @@ async fn a_role_that_is_dropped_is_told() {
     let found = problems(&superuser).await;
     assert_eq!(
         found[0].0,
-        "role timedb_admin is not the one that the extension was installed with"
+        "role timedb_admin is not the one with which the extension was installed"
     );
 }
 

@@ -70,12 +70,12 @@ async fn what_is_no_cut_off_is_refused_by_name() {
         (
             "window_length => '6h', issue_offset => '0', start_window => '2025-01-01', tz => 'UTC'",
             "22023",
-            &["window_length", "do not go with", "tz"],
+            &["window_length", "cannot be combined with", "tz"],
         ),
         (
             "days_ahead => 1, time_of_day => '10:00', start_window => '2025-01-01'",
             "22023",
-            &["start_window", "do not go with", "time_of_day"],
+            &["start_window", "cannot be combined with", "time_of_day"],
         ),
         (
             "days_ahead => -1, time_of_day => '10:00'",
@@ -177,7 +177,7 @@ async fn a_cut_off_is_for_relative_reads() {
             let (code, told) = refused(&client, &query).await;
             assert_eq!(code, "22023", "{query}");
             assert!(
-                told.contains(&format!("{name} is for relative reads")),
+                told.contains(&format!("{name} is only for relative reads")),
                 "{told}"
             );
         }

@@ -23,7 +23,7 @@ fn assert_under_way(reply: &Reply, asked: Instant) {
     assert_eq!(reply.status, 409, "{reply:?}");
     assert_eq!(reply.headers["retry-after"], "1");
     let told = reply.json()["detail"].as_str().unwrap().to_owned();
-    assert!(told.contains("is being carried out"), "{told}");
+    assert!(told.contains("is in progress"), "{told}");
     assert!(
         asked.elapsed() < Duration::from_secs(1),
         "{:?}",

@@ -179,6 +179,6 @@ async fn a_time_known_goes_by_either_name() {
     assert_eq!(
         reply.json()["detail"],
         json!([{"type": "value_error", "loc": ["body", "knowledge_time"], "input": "2024-01-01T00:00:01Z",
-                "msg": "Value error, knowledge_time is another name of known_time and must not differ from it"}])
+                "msg": "Value error, knowledge_time is a synonym for known_time and must not differ from it"}])
     );
 }

@@ -72,7 +72,7 @@ async fn another_request_under_the_same_key_is_refused() {
             reply.json()["detail"],
             json!([{"type": "idempotency_mismatch", "loc": ["header", "Idempotency-Key"], "input": "a \"key\"",
                     "msg": "idempotency key \"a \"key\"\" was used for a different request \
-                            (Send a request again as it was, and another one under another name.)"}])
+                            (Repeat a request unchanged, and give a different request a different name.)"}])
         );
     }
     assert!(is_replay(&done(

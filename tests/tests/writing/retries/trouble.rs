@@ -102,7 +102,7 @@ impl Clients {
                 }
                 // Nobody knows what has become of it, or it is still under way.
                 None | Some((503 | 504, _, _)) => {}
-                Some((409, answer, _)) if answer.contains("is being carried out") => {}
+                Some((409, answer, _)) if answer.contains("is in progress") => {}
                 Some(refused) => panic!("{request:?}: {refused:?}"),
             }
             tokio::time::sleep(Duration::from_millis(15)).await;

@@ -12,14 +12,14 @@ pub enum CalendarError {
     UnknownZone(String),
     /// The interval has no field that is not zero, or several.
     #[error(
-        "a bucket is a number of months, or of days, or a time: just one of them, and not zero"
+        "a bucket must be a number of months, a number of days, or a time: exactly one of these, and not zero"
     )]
     MixedBucket,
     /// The interval's one field is negative.
     #[error("a bucket must be longer than zero")]
     NegativeBucket,
     /// A day is no multiple of the length.
-    #[error("a bucket below a day must divide a day evenly; use days for longer ones")]
+    #[error("a bucket shorter than a day must divide a day evenly; use days for longer ones")]
     UnevenBucket,
     /// The bucket is longer than ten thousand years.
     #[error("a bucket must not be longer than 10000 years")]
@@ -28,7 +28,7 @@ pub enum CalendarError {
     #[error("the windows of a cut-off must be longer than zero")]
     EmptyWindow,
     /// The cut-off would lie days after the day that it is for, or too far before.
-    #[error("a cut-off lies 0 to 3652425 days ahead, not {0}")]
+    #[error("a cut-off must be 0 to 3652425 days ahead, not {0}")]
     DaysAhead(i32),
     /// The cut-off's time of day is none.
     #[error("the time of day of a cut-off must be between 00:00 and 24:00")]

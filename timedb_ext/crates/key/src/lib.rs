@@ -57,7 +57,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("it is empty"),
-            Self::Blanks => f.write_str("white space stands before or after it"),
+            Self::Blanks => f.write_str("it has white space before or after it"),
             Self::Length(chars) => {
                 let own = PREFIX.len() + RANDOM_CHARS + CHECKSUM_CHARS;
                 write!(
@@ -65,7 +65,7 @@ impl fmt::Display for Problem {
                     "it has {chars} characters instead of {own} (or {LEGACY_CHARS} in the legacy format)"
                 )
             }
-            Self::Characters => f.write_str("it has characters that no key has"),
+            Self::Characters => f.write_str("it has characters that do not occur in keys"),
             Self::Checksum => f.write_str("its checksum does not fit: a character is wrong"),
         }
     }

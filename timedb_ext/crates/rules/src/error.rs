@@ -163,13 +163,13 @@ impl Error {
 
     /// XX000: an internal statement gave rows of other types than it declares. Somebody has changed the tables.
     pub fn other_columns() -> Self {
-        Self::internal("an internal statement returned rows of other types than it declares")
-            .hint("Tables of the schema timedb are not as the extension has made them.")
+        Self::internal("an internal statement returned rows of types other than it declares")
+            .hint("Tables in schema timedb are not as the extension created them.")
     }
 
     /// XX000: a function of the library is declared otherwise than this version of it has it.
     pub fn other_declaration() -> Self {
-        Self::internal("a function of timedb is declared otherwise than its library has it")
+        Self::internal("a function of timedb is not declared as its library expects")
             .hint("Run ALTER EXTENSION timedb UPDATE.")
     }
 

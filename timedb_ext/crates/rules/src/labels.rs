@@ -191,7 +191,7 @@ pub fn check_unit(unit: &str) -> Result<()> {
     if unit.trim().is_empty() {
         return Err(Error::invalid("a unit must not be blank")
             .field(SeriesField::Unit)
-            .hint("A mere number is dimensionless."));
+            .hint("Use dimensionless for a pure number."));
     }
     check_length(unit, "a unit", MAX_UNIT_BYTES)?;
     refuse_nul(unit, "a unit")

@@ -117,7 +117,7 @@ impl Position {
                 echo.push_str("...");
             }
             Error::invalid(format!("invalid cursor \"{echo}\"")).hint(
-                "Give one as timedb.read_changes() or timedb.changes_cursor() has returned it to this tenant.",
+                "Use one exactly as timedb.read_changes() or timedb.changes_cursor() returned it to this tenant.",
             )
         })
     }

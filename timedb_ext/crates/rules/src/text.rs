@@ -14,7 +14,7 @@ pub fn check_name(text: &str, what: &str) -> Result<()> {
     })?;
     match text.chars().all(is_blank) {
         true => Err(Error::invalid(format!("{what} must not be blank"))
-            .hint("Give it at least one character that can be seen.")),
+            .hint("Give it at least one visible character.")),
         false => Ok(()),
     }
 }

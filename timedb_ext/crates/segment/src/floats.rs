@@ -217,7 +217,7 @@ fn decode_decimals(
         for _ in 0..reader.count()? {
             let i = next + reader.count()?;
             if i >= n {
-                return Err(SegmentError::Damaged("a patch lies outside"));
+                return Err(SegmentError::Damaged("a patch is out of range"));
             }
             let value = f64::from_le_bytes(reader.array()?);
             if range.contains(&i) {

@@ -290,7 +290,7 @@ impl<'a> Columns<'a> {
             let data = reader.bytes(length)?;
             match columns.get_mut(id as usize).filter(|_| id > 0) {
                 Some(place @ None) => *place = Some((codec, Reader(data))),
-                Some(Some(_)) => return Err(SegmentError::Damaged("a column stands twice")),
+                Some(Some(_)) => return Err(SegmentError::Damaged("a column occurs twice")),
                 None => return Err(SegmentError::Newer("it has an unknown column")),
             }
         }

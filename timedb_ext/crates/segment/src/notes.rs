@@ -137,7 +137,7 @@ fn split(bytes: &[u8]) -> Result<Vec<String>, SegmentError> {
 fn id_of(bytes: &[u8]) -> Result<[u8; 16], SegmentError> {
     bytes
         .try_into()
-        .map_err(|_| SegmentError::Damaged("an id has not 16 bytes"))
+        .map_err(|_| SegmentError::Damaged("an id does not have 16 bytes"))
 }
 
 /// A column of which only the range is read.

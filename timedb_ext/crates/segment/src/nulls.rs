@@ -64,7 +64,9 @@ pub(crate) fn decode(
             while at < n {
                 let run = reader.count()?;
                 if run > n - at {
-                    return Err(SegmentError::Damaged("more marks of nulls than points"));
+                    return Err(SegmentError::Damaged(
+                        "more nulls are marked than there are points",
+                    ));
                 }
                 let end = at + run;
                 let marks = end.clamp(range.start, range.end) - range.start;

@@ -34,12 +34,12 @@ const MALFORMED: Refusal =
 const AMBIGUOUS: Refusal = Refusal::Unreadable(
     "a product after a division can be read in two ways, so it needs parentheses",
 );
-const DEEP: Refusal = Refusal::Unreadable("it has too many parentheses in each other");
+const DEEP: Refusal = Refusal::Unreadable("its parentheses are nested too deeply");
 const EXPONENT: Refusal =
-    Refusal::Unreadable("an exponent is a whole number from 1 to 9 or -1 to -9");
-const NUMBER: Refusal = Refusal::Unreadable("the only number that can stand in it is 1");
+    Refusal::Unreadable("an exponent must be a whole number from 1 to 9 or -1 to -9");
+const NUMBER: Refusal = Refusal::Unreadable("the only number it may contain is 1");
 const SCALE: Refusal = Refusal::Unreadable(
-    "degC and degF count from a zero of their own and stand alone only; differences are in K",
+    "degC and degF have a zero of their own, so they can only be used alone; differences are in K",
 );
 const RANGE: Refusal = Refusal::Unreadable("it is too large or too small");
 

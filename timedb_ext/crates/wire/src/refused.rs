@@ -175,7 +175,7 @@ mod tests {
             "timedb:idempotency_mismatch name=x",
             "timedb:other_challenge twice",
             "Field name of series 2, counted from 1.",
-            "The proof answers another challenge than this session's last one.",
+            "The proof answers a challenge other than this session's last one.",
         ] {
             assert_eq!(Token::of_detail(detail), None, "{detail}");
         }

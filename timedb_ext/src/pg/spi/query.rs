@@ -312,7 +312,7 @@ impl Query {
         if self.life.is_over.get() || self.is_running || self.desc.is_null() {
             return Err(Error::new(
                 SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "the read was interrupted and cannot go on",
+                "the read was interrupted and cannot continue",
             ));
         }
         let mut sink = Sink {

@@ -68,7 +68,7 @@ impl Row {
         let at = column.wrapping_sub(1);
         if !self.columns.get(at).is_some_and(|of| types.contains(of)) {
             return Err(Error::internal(format!(
-                "column {column} of an internal row is read as another type than it has"
+                "column {column} of an internal row does not have the expected type"
             )));
         }
         let mut is_null = false;
@@ -183,7 +183,7 @@ impl Row {
                 pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast();
             if (*array).elemtype != pg_sys::UUIDOID {
                 return Err(Error::internal(
-                    "an internal array has elements of another type",
+                    "an internal array has elements of the wrong type",
                 ));
             }
             let (mut elements, mut nulls, mut n) = (ptr::null_mut(), ptr::null_mut(), 0);
@@ -198,7 +198,7 @@ impl Row {
                 &mut n,
             );
             let of = |i: usize| match *nulls.add(i) {
-                true => Err(Error::internal("an internal array has a null")),
+                true => Err(Error::internal("an internal array contains a null")),
                 false => Ok(*(*elements.add(i)).cast_mut_ptr::<[u8; 16]>()),
             };
             (0..n as usize).map(of).collect::<Result<_>>().map(Some)

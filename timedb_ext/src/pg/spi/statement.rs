@@ -105,7 +105,7 @@ impl Statement {
         match args.len() == self.parameters.len() {
             true => Ok(()),
             false => Err(Error::internal(
-                "an internal statement was given another number of parameters than it has",
+                "an internal statement was given the wrong number of parameters",
             )),
         }
     }

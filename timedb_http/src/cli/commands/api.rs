@@ -43,14 +43,14 @@ fn announce(address: SocketAddr, place: &str, status: &DatabaseStatus) {
     ));
     if let Some(role) = &status.superuser {
         terminal::complain(&format!(
-            "WARNING: the server is connected as \"{role}\", which has the rights of a superuser, and needs \
-             none but those of timedb_user. Give it a role of its own: CREATE ROLE timedb_server LOGIN IN ROLE timedb_user;"
+            "WARNING: the server is connected as \"{role}\", which has the privileges of a superuser, but \
+             it needs only those of timedb_user. Give it a role of its own: CREATE ROLE timedb_server LOGIN IN ROLE timedb_user;"
         ));
     }
     if !status.auth_required {
         terminal::complain("This store is open: requests without an API key are served");
         if !address.ip().is_loopback() {
-            terminal::complain("WARNING: everybody who reaches this address can read and write");
+            terminal::complain("WARNING: anybody who can reach this address can read and write");
         }
     }
     terminal::complain("Press Ctrl-C to stop");
@@ -65,10 +65,10 @@ async fn bind(host: &str, port: u16) -> Result<TcpListener, Failure> {
     TcpListener::bind((name, port)).await.map_err(|error| {
         let reason = match error.kind() {
             io::ErrorKind::AddrInUse => {
-                "another program listens there; stop it or choose another --port".to_owned()
+                "another program is listening there; stop it or choose another --port".to_owned()
             }
             io::ErrorKind::PermissionDenied => {
-                "that port needs more rights; choose a --port from 1024 on".to_owned()
+                "that port requires more privileges; choose a --port of at least 1024".to_owned()
             }
             io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
             _ => error.to_string(),
@@ -94,7 +94,9 @@ impl Stop {
     /// Ends with the first signal. A second one ends the program, whatever still runs.
     async fn requested(mut self) {
         self.next().await;
-        terminal::complain("Stopping: running requests may end; a second signal stops at once");
+        terminal::complain(
+            "Stopping: requests in progress may finish; a second signal stops immediately",
+        );
         tokio::spawn(async move {
             self.next().await;
             std::process::exit(1);
@@ -121,8 +123,8 @@ mod tests {
         assert_eq!(
             failure.to_string(),
             format!(
-                "Cannot listen on 127.0.0.1:{port}: another program listens there; stop it or \
-                 choose another --port"
+                "Cannot listen on 127.0.0.1:{port}: another program is listening there; stop \
+                 it or choose another --port"
             )
         );
     }

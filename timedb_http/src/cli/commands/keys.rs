@@ -117,7 +117,7 @@ async fn create(arguments: &CreateKey, environment: &Environment) -> Result<(), 
 
 async fn revoke(arguments: &RevokeKey, environment: &Environment) -> Result<(), Failure> {
     let key_id = id(&arguments.key_id)?;
-    let question = format!("This ends the API key with id {key_id}.");
+    let question = format!("This revokes the API key with id {key_id}.");
     if !terminal::confirm(&question, arguments.common.yes)? {
         return Ok(terminal::print("Aborted.\n")?);
     }
@@ -133,7 +133,7 @@ async fn revoke(arguments: &RevokeKey, environment: &Environment) -> Result<(), 
     out.done(&if ended {
         format!("API key {key_id} revoked")
     } else {
-        format!("API key {key_id} was revoked before")
+        format!("API key {key_id} was already revoked")
     });
     Ok(out.send()?)
 }

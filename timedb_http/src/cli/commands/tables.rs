@@ -48,7 +48,7 @@ pub async fn create(arguments: &CreateTables, environment: &Environment) -> Resu
         Err(error) => return Err(explain_create(&session, error, arguments.with_users).await),
     };
     if created.auth_required && !arguments.with_users {
-        terminal::complain("NOTE: this store exists and requires API keys; that stays so");
+        terminal::complain("NOTE: this store exists and requires API keys; that does not change");
     }
     if arguments.common.json {
         return Ok(print_json(&created)?);
@@ -225,7 +225,9 @@ async fn remove(session: &mut Session) -> Result<bool, Error> {
     }
     transaction.commit().await?;
     if left_behind {
-        terminal::complain("NOTE: schema timedb holds objects that are not timedb's, so it stays");
+        terminal::complain(
+            "NOTE: schema timedb contains objects that do not belong to timedb, so it is kept",
+        );
     }
     Ok(deleted)
 }

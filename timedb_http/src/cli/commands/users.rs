@@ -129,7 +129,7 @@ pub async fn deactivate(arguments: &OneUser, environment: &Environment) -> Resul
 /// `timedb users regenerate-key`
 pub async fn regenerate_key(arguments: &OneUser, environment: &Environment) -> Result<(), Failure> {
     let email = arguments.email.trim();
-    let question = format!("This ends every key that user '{email}' has now.");
+    let question = format!("This revokes all current keys of user '{email}'.");
     if !terminal::confirm(&question, arguments.common.yes)? {
         return Ok(terminal::print("Aborted.\n")?);
     }

@@ -104,7 +104,7 @@ impl Dsn {
         match text.split_once("://") {
             Some((scheme, rest)) => {
                 if !["postgres", "postgresql"].contains(&scheme) {
-                    return Err(invalid("it begins with another scheme than postgres://"));
+                    return Err(invalid("it has a scheme other than postgres://"));
                 }
                 of_url(scheme, rest)
             }
@@ -125,7 +125,7 @@ fn of_url(scheme: &str, rest: &str) -> Result<Parts, Failure> {
     // A password with one of these signs in it, as it is, ends before that sign.
     if authority.matches('@').count() > 1 || path.contains('@') {
         return Err(invalid(
-            "it has an '@' where none can be. In a user name or password write '@' as %40, '/' as %2F, ':' as %3A, \
+            "it has an '@' in an invalid place. In a user name or password write '@' as %40, '/' as %2F, ':' as %3A, \
              '?' as %3F and '#' as %23",
         ));
     }
@@ -173,7 +173,7 @@ fn of_pairs(text: &str) -> Result<Parts, Failure> {
     while !left.is_empty() {
         let (name, behind) = left
             .split_once('=')
-            .ok_or_else(|| invalid("after an option there is something that is none"))?;
+            .ok_or_else(|| invalid("after an option there is something that is not an option"))?;
         let name = name.trim();
         let (value, raw, behind) = value(behind.trim_start())?;
         if keep(name)? {
@@ -215,7 +215,7 @@ fn value(text: &str) -> Result<(String, &str, &str), Failure> {
     }
     let length = match end {
         Some(end) => end + usize::from(quoted),
-        None if quoted => return Err(invalid("a quoted value has no end")),
+        None if quoted => return Err(invalid("a quoted value is not terminated")),
         None => text.len(),
     };
     let (raw, behind) = text.split_at(length);

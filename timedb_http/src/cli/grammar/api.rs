@@ -19,14 +19,14 @@ pub struct ApiArgs {
     /// The address to listen on
     #[arg(long, env = "TIMEDB_HOST", default_value = "127.0.0.1")]
     pub host: String,
-    /// The port to listen on; 0 takes a free one, which the line `Listening on` names
+    /// The port to listen on; 0 picks a free one, which the line `Listening on` names
     #[arg(long, env = "TIMEDB_PORT", default_value_t = 8000)]
     pub port: u16,
-    /// Connections to the database, at most
+    /// The maximum number of connections to the database
     #[arg(long, env = "TIMEDB_POOL_SIZE", value_name = "N", default_value_t = default_pool_size(),
         value_parser = positive::<NonZeroU32>)]
     pool_size: NonZeroU32,
-    /// Connections that one tenant may hold at a time [default: half of them]
+    /// Connections that one tenant may use at a time [default: half of them]
     #[arg(long, env = "TIMEDB_TENANT_CONNECTIONS", value_name = "N",
         value_parser = positive::<NonZeroU32>)]
     tenant_connections: Option<NonZeroU32>,
@@ -34,15 +34,15 @@ pub struct ApiArgs {
     #[arg(long, env = "TIMEDB_ACQUIRE_TIMEOUT", value_name = "SECONDS",
         default_value_t = seconds(|config| config.acquire_timeout), value_parser = positive::<NonZeroU64>)]
     acquire_timeout: NonZeroU64,
-    /// How long a request may take once its body is there (then 504)
+    /// How long a request may take once its body has arrived (then 504)
     #[arg(long, env = "TIMEDB_REQUEST_TIMEOUT", value_name = "SECONDS",
         default_value_t = seconds(|config| config.request_timeout), value_parser = positive::<NonZeroU64>)]
     request_timeout: NonZeroU64,
-    /// How long a statement may take [default: a little less than the request timeout]
+    /// How long a statement may take [default: slightly less than the request timeout]
     #[arg(long, env = "TIMEDB_STATEMENT_TIMEOUT", value_name = "SECONDS",
         value_parser = positive::<NonZeroU64>)]
     statement_timeout: Option<NonZeroU64>,
-    /// How long a connection may be idle before the next request on it
+    /// How long a connection may be idle between two requests
     #[arg(long, env = "TIMEDB_IDLE_TIMEOUT", value_name = "SECONDS",
         default_value_t = seconds(|config| config.idle_timeout))]
     idle_timeout: NonZeroU64,
@@ -50,7 +50,7 @@ pub struct ApiArgs {
     #[arg(long, env = "TIMEDB_HEADER_READ_TIMEOUT", value_name = "SECONDS",
         default_value_t = seconds(|config| config.header_read_timeout), value_parser = positive::<NonZeroU64>)]
     header_read_timeout: NonZeroU64,
-    /// How long running requests may go on after the signal to stop
+    /// How long requests in progress may continue after the signal to stop
     #[arg(long, env = "TIMEDB_SHUTDOWN_GRACE", value_name = "SECONDS",
         default_value_t = seconds(|config| config.shutdown_grace), value_parser = positive::<NonZeroU64>)]
     shutdown_grace: NonZeroU64,
@@ -58,15 +58,15 @@ pub struct ApiArgs {
     #[arg(long, env = "TIMEDB_MAX_BODY_BYTES", value_name = "BYTES",
         default_value_t = defaults().max_body_bytes)]
     max_body_bytes: usize,
-    /// The memory for the bodies of all requests together (then 503), of which a tenant has half
+    /// The memory for the bodies of all requests together, of which one tenant can have half (then 503)
     #[arg(long, env = "TIMEDB_BODY_MEMORY", value_name = "BYTES",
         default_value_t = defaults().body_memory)]
     body_memory: usize,
-    /// How long a client may take nothing of its answer
+    /// How long a client may read nothing of its answer
     #[arg(long, env = "TIMEDB_WRITE_TIMEOUT", value_name = "SECONDS",
         default_value_t = seconds(|config| config.write_timeout), value_parser = positive::<NonZeroU64>)]
     write_timeout: NonZeroU64,
-    /// What a client has to take of a large answer on the whole; 0 is no limit
+    /// How fast a client has to read a large answer on average; 0 means no limit
     #[arg(long, env = "TIMEDB_STREAM_MIN_RATE", value_name = "BYTES PER SECOND",
         default_value_t = defaults().stream_min_rate)]
     stream_min_rate: usize,

@@ -13,7 +13,7 @@ Database: --dsn, else TIMEDB_DSN, else DATABASE_URL, else the same names in a fi
 
 Exit codes: 0 done, or answered no to a question
             1 failed; the reason is on stderr as `ERROR: ...`
-            2 wrong usage, no DSN, or a question that nobody is there to answer (pass -y)";
+            2 wrong usage, no DSN, or a question that nobody can answer (pass -y)";
 
 /// What every command that works on the database takes.
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub struct Common {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
-    /// Answer every question with yes
+    /// Answer yes to every question
     #[arg(short = 'y', long = "yes")]
     pub yes: bool,
 }

@@ -6,19 +6,19 @@ use super::common::{Common, EXIT_CODES};
 
 #[derive(Debug, Subcommand)]
 pub enum Users {
-    /// Create a user and print the API key, once
+    /// Create a user and print the API key once
     #[command(after_help = EXIT_CODES)]
     Create(CreateUser),
     /// List users, newest first
     #[command(after_help = EXIT_CODES)]
     List(ListUsers),
-    /// Give a deactivated user access again
+    /// Restore the access of a deactivated user
     #[command(after_help = EXIT_CODES)]
     Activate(OneUser),
     /// Refuse a user's keys from the next request on
     #[command(after_help = EXIT_CODES)]
     Deactivate(OneUser),
-    /// Replace all keys of a user by a new one and print it, once
+    /// Replace all keys of a user with a new one and print it once
     #[command(after_help = EXIT_CODES)]
     RegenerateKey(OneUser),
 }
@@ -27,7 +27,7 @@ pub enum Users {
 pub struct CreateUser {
     #[command(flatten)]
     pub common: Common,
-    /// The user's tenant (a UUID), created if there is none [default: a new tenant]
+    /// The user's tenant (a UUID), created if it does not exist [default: a new tenant]
     #[arg(short, long, value_name = "UUID")]
     pub tenant_id: Option<String>,
     /// The user's email address
@@ -42,7 +42,7 @@ pub struct ListUsers {
     /// Only the users of this tenant
     #[arg(short, long, value_name = "UUID")]
     pub tenant_id: Option<String>,
-    /// Deactivated users too
+    /// Also list deactivated users
     #[arg(long)]
     pub include_inactive: bool,
 }
@@ -55,7 +55,7 @@ pub struct OneUser {
     /// The user's email address
     #[arg(short, long)]
     pub email: String,
-    /// The user's tenant; needed when several tenants have a user with this email address
+    /// The user's tenant; required if several tenants have a user with this email address
     #[arg(short, long, value_name = "UUID")]
     pub tenant_id: Option<String>,
 }

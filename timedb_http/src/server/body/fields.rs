@@ -227,7 +227,7 @@ impl Errors {
         {
             let problem = Problem::new(
                 "value_error",
-                "Value error, knowledge_time is another name of known_time and must not differ from it",
+                "Value error, knowledge_time is a synonym for known_time and must not differ from it",
             );
             self.note(&at(OTHER_NAME), problem, raw);
         }
@@ -246,7 +246,7 @@ impl Errors {
             match (scalar.time_unit()?, in_query) {
                 (unit, Some(other)) if unit != other => Err(Problem::new(
                     "value_error",
-                    "Value error, the query says another time_unit",
+                    "Value error, the query gives a different time_unit",
                 )),
                 (unit, _) => Ok(unit),
             }

@@ -16,7 +16,7 @@ pub(super) fn kept_object(raw: &RawValue) -> Result<(), Problem> {
     match nesting(raw.get()) {
         levels if levels > MAX_NESTING => {
             let told = format!(
-                "Value error, lists and objects may stand in each other at most {MAX_NESTING} levels deep, not {levels}"
+                "Value error, lists and objects may be nested at most {MAX_NESTING} levels deep, not {levels}"
             );
             Err(Problem::new("value_error", &told))
         }

@@ -68,7 +68,7 @@ impl Problem {
     pub(crate) fn blank_unit() -> Self {
         Self::new(
             "value_error",
-            "Value error, a unit must not be blank (A mere number is dimensionless.)",
+            "Value error, a unit must not be blank (Use dimensionless for a pure number.)",
         )
     }
 

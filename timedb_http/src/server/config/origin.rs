@@ -16,8 +16,8 @@ pub enum CorsOrigin {
 /// A text that is no origin.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "an origin is a scheme and a host in small letters, with the port unless it is the scheme's own, and nothing \
-     behind it, such as https://app.example or http://localhost:3000; or * for all"
+    "an origin is a scheme and a host in lower case, with the port unless it is the scheme's default, and \
+     nothing after that, such as https://app.example or http://localhost:3000; or * for all"
 )]
 pub struct NoOrigin;
 

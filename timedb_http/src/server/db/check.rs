@@ -43,7 +43,7 @@ pub enum ServeError {
     NoExtension(String),
     /// Schema `timedb` holds, or may hold, what is not the extension's.
     #[error(
-        "refusing to serve: {problem}, so what is called in schema timedb might not be timedb's. Remedy: {remedy}"
+        "refusing to serve: {problem}, so what is called in schema timedb might not belong to timedb. Remedy: {remedy}"
     )]
     Doubtful {
         /// What is not as it has to be.
@@ -70,7 +70,7 @@ pub enum ServeError {
     /// Row security would not hold.
     #[error(
         "refusing to serve: {problem}, so tenants might not be kept apart. Remedy: {remedy} \
-         SELECT * FROM timedb.isolation_problems() shows all there is to repair"
+         SELECT * FROM timedb.isolation_problems() shows everything there is to repair"
     )]
     Unbound {
         /// What is not as it has to be.
@@ -86,9 +86,11 @@ impl ServeError {
         match self {
             Self::Unreachable(_) => "The database is not reachable.",
             Self::NoExtension(_) => "The extension timedb is not in the database.",
-            Self::Doubtful { .. } => "Schema timedb may hold what is not timedb's.",
+            Self::Doubtful { .. } => {
+                "Schema timedb may contain objects that do not belong to timedb."
+            }
             Self::OtherVersion { .. } => {
-                "The extension timedb has another version than the server."
+                "The extension timedb has a different version than the server."
             }
             Self::NotAMember(_) => "The server may not act as timedb_user.",
             Self::Unbound { .. } => "Row security does not bind the server.",

@@ -55,9 +55,9 @@ impl Database {
 }
 
 fn full(party: Party) -> ApiError {
-    tracing::warn!(?party, "no place is free among the requests of a tenant");
+    tracing::warn!(?party, "a tenant has too many requests in progress");
     ApiError::unavailable(match party {
         Party::Strangers => "The server is busy; please try again.",
-        _ => "Too many of your requests are under way; please try again.",
+        _ => "Too many of your requests are in progress; please try again.",
     })
 }

@@ -101,7 +101,7 @@ impl Database {
             .map_err(|error| sqlstate::not_begun(&error))?;
         let credential = lease
             .answer(&rows, key)
-            .ok_or_else(|| ApiError::internal("a challenge is not as it has to be"))?;
+            .ok_or_else(|| ApiError::internal("a challenge is malformed"))?;
         Ok((credential, true))
     }
 
@@ -190,7 +190,7 @@ impl Database {
             let report = database.transact(Access::Write, Some(&key), report);
             // A failure is in the log; the next use after a minute is another chance.
             if tokio::time::timeout(REPORT_LIMIT, report).await.is_err() {
-                tracing::warn!("the use of a key could not be noted in time");
+                tracing::warn!("the use of a key could not be recorded in time");
             }
         });
     }
@@ -254,7 +254,7 @@ fn conclude<T>(
         .as_ref()
         .is_err_and(sqlstate::is_of_another_challenge)
     {
-        tracing::error!("a connection leads to another session than before; it is closed");
+        tracing::error!("a connection leads to a different session than before; it is closed");
         return Err(ApiError::unavailable(
             "The connection to the database was lost; please try again.",
         ));
@@ -267,7 +267,7 @@ fn conclude<T>(
         return Err(sqlstate::refused_key(&error, key.is_some()));
     }
     let value = result
-        .ok_or_else(|| ApiError::internal("a statement was given up for no reason"))?
+        .ok_or_else(|| ApiError::internal("a statement was cancelled for no known reason"))?
         .map_err(|error| sqlstate::to_api(&error, key.is_some()))?;
     committed.map_err(|error| sqlstate::to_api(&error, key.is_some()))?;
     if lease.commit_is_unconfirmed() {

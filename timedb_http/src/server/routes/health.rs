@@ -36,7 +36,7 @@ pub(crate) async fn ready(
     };
     if !is_ready {
         return Err(ApiError::operators(
-            "The database takes no writes at the moment.",
+            "The database does not accept writes at the moment.",
         ));
     }
     Ok(answer::json(format!(

@@ -26,13 +26,13 @@ pub(crate) async fn root(RawQuery(raw): RawQuery) -> Result<Response, ApiError> 
             "label_names": "GET /series/labels - List the names of labels",
             "label_values": "GET /series/labels/{label} - List the values of a label",
             "describe_series": "GET /series/{series_id} - Describe a time series",
-            "update_series": "PATCH /series/{series_id} - Rename a time series, or change what it says of itself",
+            "update_series": "PATCH /series/{series_id} - Rename a time series, or change its labels, description or unit",
             "update_records": "PUT /values - Update existing records",
         },
         "authentication": {
             "method": "API Key",
             "header": "X-API-Key",
-            "note": "Every endpoint with data asks for the key, unless the store was opened without authentication.",
+            "note": "Every endpoint with data requires the key, unless the store is open without authentication.",
         },
         "admin_note": "Schema, tenants and users are managed with the command line (timedb) or in SQL, not here.",
     });

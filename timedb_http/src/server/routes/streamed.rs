@@ -110,7 +110,7 @@ async fn answer(
             }
         }
         (Err(StreamFault::Refused(error)), Some(head)) => drop(head.send(Err(error))),
-        (Err(fault), _) => tracing::warn!(?fault, "a stream of rows was broken off"),
+        (Err(fault), _) => tracing::warn!(?fault, "a stream of rows was aborted"),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::server::error::ApiError;
 
 /// What the database lacks that the extension had made.
 pub(super) fn not_as_made(error: &Error) -> ApiError {
-    tracing::error!(error = %chain(error), "the database is not as the extension made it");
+    tracing::error!(error = %chain(error), "the database is not as the extension created it");
     ApiError::operators(OPERATORS)
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn not_connected(error: &Error) -> ApiError {
 
 const PASSING: &str = "The database can't serve this now; please try again.";
 const OPERATORS: &str =
-    "The database can't serve this until its operator has mended it; please try again later.";
+    "The database can't serve this until its operator has fixed it; please try again later.";
 
 /// What is behind an error that no client can have caused.
 #[derive(Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub(super) fn fault(error: &Error) -> ApiError {
     let message = answer.message();
     match fault_kind(code) {
         FaultKind::TimedOut => {
-            tracing::warn!(code, "a statement ran into its time limit");
+            tracing::warn!(code, "a statement exceeded its time limit");
             ApiError::timed_out()
         }
         FaultKind::ReadOnly => {
@@ -99,7 +99,7 @@ pub(super) fn fault(error: &Error) -> ApiError {
                 code,
                 message,
                 hint = answer.hint(),
-                "the database needs its operator"
+                "the database needs attention from its operator"
             );
             let error = ApiError::operators(OPERATORS);
             match code {

@@ -113,7 +113,7 @@ mod tests {
             ("XX001", Meaning::Fault),
         ] {
             for routine in [ROUTINE, "exec_stmt_raise"] {
-                for words in ["", "It goes with start_window.", "Field name."] {
+                for words in ["", "It is required with start_window.", "Field name."] {
                     assert_eq!(meaning(routine, code, words), expected, "{code}");
                 }
             }

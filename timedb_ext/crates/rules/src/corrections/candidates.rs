@@ -217,10 +217,10 @@ fn twice(first: usize, second: usize) -> Error {
     Error::new(
         SqlState::CARDINALITY_VIOLATION,
         format!(
-            "{} and {} correct the same point of the same known_time",
+            "{} and {} correct the same point with the same known_time",
             UpdatePlace(first),
             UpdatePlace(second)
         ),
     )
-    .hint("Put what they change into one, or send them one after the other.")
+    .hint("Combine them into one update, or send them one after the other.")
 }

@@ -22,7 +22,7 @@ pub fn value(json: &str) -> Result<Option<f64>> {
         Ok(number) if number.is_finite() => Ok(Some(number)),
         Ok(_) => Err(Error::new(
             SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-            "value is beyond what a float8 can hold",
+            "value is out of range for a float8",
         )),
         Err(_) => Err(Error::invalid("value must be a number or null")),
     }
@@ -34,7 +34,7 @@ pub fn value(json: &str) -> Result<Option<f64>> {
 /// 22023 for anything else, and for one that is too long.
 pub fn annotation(json: &str) -> Result<Option<String>> {
     let text: Option<String> = serde_json::from_str(json)
-        .map_err(|_| Error::invalid("annotation must be a text or null"))?;
+        .map_err(|_| Error::invalid("annotation must be a string or null"))?;
     let text = text.map(|text| text.trim().to_owned());
     let text = text.filter(|text| !text.is_empty());
     check_length(text.as_deref(), "annotation")?;
@@ -47,7 +47,7 @@ pub fn annotation(json: &str) -> Result<Option<String>> {
 /// 22023 for anything else, for too many and for one that is too long.
 pub fn tags(json: &str) -> Result<Vec<String>> {
     let tags: Option<Vec<String>> = serde_json::from_str(json)
-        .map_err(|_| Error::invalid("tags must be an array of texts, or null"))?;
+        .map_err(|_| Error::invalid("tags must be an array of strings, or null"))?;
     let mut tags: Vec<String> = tags
         .unwrap_or_default()
         .iter()

@@ -102,9 +102,9 @@ fn known_time(members: &Members) -> Result<Option<i64>> {
     let names = ["known_time", "knowledge_time"].map(|name| members.instant(name));
     match names {
         [Ok(Some(one)), Ok(Some(other))] if one != other => Err(Error::invalid(
-            "known_time and knowledge_time are two different instants",
+            "known_time and knowledge_time are different instants",
         )
-        .hint("Both mean the same: give one of them.")),
+        .hint("They mean the same thing: give one of them.")),
         [one, other] => Ok(one?.or(other?)),
     }
 }
@@ -132,7 +132,7 @@ impl<'a> Members<'a> {
             None | Some("null") => Ok(None),
             Some(raw) => serde_json::from_str(raw)
                 .map(Some)
-                .map_err(|_| Error::invalid(format!("{name} must be a text"))),
+                .map_err(|_| Error::invalid(format!("{name} must be a string"))),
         }
     }
 
@@ -144,7 +144,7 @@ impl<'a> Members<'a> {
             Ok(id) => Ok(Some(id.into_bytes())),
             Err(_) => Err(Error::new(
                 SqlState::INVALID_TEXT_REPRESENTATION,
-                format!("{name} is no UUID: \"{text}\""),
+                format!("{name} is not a UUID: \"{text}\""),
             )),
         }
     }

@@ -17,7 +17,7 @@ pub fn id(text: &str) -> Result<Uuid, Failure> {
             text
         };
         Failure::new(format!(
-            "Invalid key id: {shown}. It is a UUID, and `timedb keys list` shows it"
+            "Invalid key id: {shown}. A key id is a UUID, and `timedb keys list` shows it"
         ))
     })
 }
@@ -27,7 +27,7 @@ pub fn read_time(option: &str, text: Option<&str>) -> Result<Option<PgInstant>, 
     let read = |text: &str| {
         instant::parse(text.trim()).map(PgInstant).map_err(|malformed| {
             Failure::usage(format!(
-                "Invalid time for {option}: {text} ({malformed}). It is ISO 8601, such as 2027-01-01 or \
+                "Invalid time for {option}: {text} ({malformed}). Use ISO 8601, such as 2027-01-01 or \
                  2027-01-01T12:00:00Z"
             ))
         })
@@ -51,7 +51,7 @@ pub fn interval(text: &str) -> Result<String, Failure> {
     });
     parsed.ok_or_else(|| {
         Failure::usage(format!(
-            "Invalid length of time: {text}. It is a number with s, m (minutes), h, d or w, such as 30m, 24h or 7d"
+            "Invalid length of time: {text}. Use a number with s, m (minutes), h, d or w, such as 30m, 24h or 7d"
         ))
     })
 }

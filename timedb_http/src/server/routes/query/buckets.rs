@@ -23,7 +23,7 @@ pub(super) fn complete(mode: Mode, arguments: &mut Arguments) -> Result<bool, Ve
     };
     if !arguments.has(Argument::Bucket) {
         return match given(&[Argument::Aggregates, Argument::Fill]) {
-            Some(given) => refuse(given, "Give bucket with it"),
+            Some(given) => refuse(given, "It requires bucket"),
             None => Ok(false),
         };
     }
@@ -35,12 +35,12 @@ pub(super) fn complete(mode: Mode, arguments: &mut Arguments) -> Result<bool, Ve
         Argument::TimeOfDay,
     ];
     if let Some(given) = given(&of_cutoffs) {
-        return refuse(given, "It does not go with bucket");
+        return refuse(given, "It cannot be combined with bucket");
     }
     if mode != Mode::Flat {
         return refuse(
             Argument::Bucket,
-            "Buckets are of flat values: mode must be flat, and all_versions false",
+            "Buckets aggregate flat values: mode must be flat, and all_versions false",
         );
     }
     if !arguments.has(Argument::Aggregates) {

@@ -13,7 +13,7 @@ pub(in crate::server::routes) fn of_path(raw: &str) -> Result<Cow<'_, str>, Prob
     if !escapes_are_whole(raw) {
         return Err(Problem::new(
             "url_parsing",
-            "Input should be percent-encoded, a % stands before two hexadecimal digits (and is itself %25)",
+            "Input should be percent-encoded, a % must come before two hexadecimal digits (and is itself written %25)",
         ));
     }
     percent_encoding::percent_decode_str(raw)

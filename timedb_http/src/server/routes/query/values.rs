@@ -29,7 +29,7 @@ pub(crate) fn instant(value: &str, unit: Option<TimeUnit>) -> Result<PgInstant, 
     let problem = |malformed| {
         Problem::instant_or(
             malformed,
-            "say with time_unit (s, ms, us or ns) what they count",
+            "give their unit with time_unit (s, ms, us or ns)",
         )
     };
     read.map(PgInstant).map_err(problem)
