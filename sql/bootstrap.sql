@@ -1,7 +1,8 @@
 -- Runs first: the schema is ours alone, and the roles are what row security counts on.
 
 -- PostgreSQL runs this script with schema timedb on the search path, and until the second block below
--- has looked nobody knows whose objects stand there: names and operators mean PostgreSQL's own.
+-- has checked, nobody knows whose objects are in it: names and operators must mean PostgreSQL's
+-- own.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- Text goes through Rust, which knows UTF-8 only.
@@ -15,8 +16,8 @@ BEGIN
 END
 $$;
 
--- The control file names the schema. If it stood before, somebody made it: an object in it could
--- stand in for one of ours, and its owner could add more later.
+-- The control file names the schema. If it existed before, somebody else made it: an object in
+-- it could take the place of one of ours, and its owner could add more later.
 DO $$
 DECLARE
     schema_oid oid := 'timedb'::regnamespace;
@@ -60,10 +61,10 @@ $$;
 -- them and makes them; logins and queries don't wait for this lock.
 LOCK TABLE pg_catalog.pg_authid IN SHARE ROW EXCLUSIVE MODE;
 
--- Each role is made, or found and examined: a role that can log in, or stands above row security,
--- or has somebody inside it would be a way around everything below.
--- The comment marks a role as timedb's: only with it may members of a grantable role stand there
--- already (another database of the cluster has the extension, or had it, or the roles were restored).
+-- Each role is created, or found and examined: a role that can log in, bypasses row security, or
+-- has members would be a way around everything below. The comment marks a role as timedb's: only
+-- with it may a grantable role already have members (another database of the cluster has the
+-- extension, or had it, or the roles were restored).
 DO $$
 DECLARE
     wanted record;

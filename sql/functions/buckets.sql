@@ -1,4 +1,4 @@
--- Downsampling: flat values, folded into buckets of time beside their segments. Both functions have the same
+-- Downsampling: flat values, folded into buckets of time next to their segments. Both functions have the same
 -- arguments (timedb_ext/crates/wire/src/reads.rs), and run as timedb_definer, bound by row-level security.
 
 CREATE FUNCTION timedb.read_buckets(

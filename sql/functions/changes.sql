@@ -1,6 +1,6 @@
 -- The change feed. All run as timedb_definer, bound by row-level security: tenants cannot read segments.
 -- The two that read have the same arguments (timedb_ext/crates/wire/src/reads.rs).
--- Their rows are bounded by max_points, so they are handed out at once.
+-- Their rows are bounded by max_points, so they are returned at once.
 
 CREATE FUNCTION timedb.read_changes(
     since timestamptz DEFAULT NULL,

@@ -1,4 +1,4 @@
--- Ids are UUIDv7: new rows stand together in every index, and ids sort by their time.
+-- Ids are UUIDv7: new rows are next to each other in every index, and ids sort by their time.
 CREATE FUNCTION timedb._uuid7() RETURNS uuid
     LANGUAGE c VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', '_uuid7_wrapper';

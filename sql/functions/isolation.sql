@@ -1,5 +1,5 @@
--- What each function was when the extension was installed or updated: its signature and a digest. finalize.sql
--- puts them in, when all functions stand.
+-- What each function was when the extension was installed or updated: its signature and a digest. finalize.sql fills
+-- this in once all functions exist.
 CREATE FUNCTION timedb._functions_as_made() RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -13,8 +13,8 @@ CREATE FUNCTION timedb.isolation_problems() RETURNS TABLE (problem text, remedy 
     SET search_path = pg_catalog, pg_temp
 AS $$
     WITH own_objects AS (
-        -- What stands in the schema, with the rights that the installation has given: they name roles by their
-        -- oids, which stay when a name changes hands.
+        -- The objects in the schema, with the privileges that the installation granted: they refer to roles by
+        -- oid, which stays when a name changes hands.
         SELECT c.tableoid AS classoid, c.oid, 'TABLE' AS kind, pg_catalog.format('timedb.%I', c.relname) AS name, c.relowner AS owner,
                c.relacl AS acl, 0 AS part, NULL::name AS column_name
         FROM pg_catalog.pg_class c WHERE c.relnamespace = 'timedb'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -100,8 +100,8 @@ AS $$
            pg_catalog.format('REVOKE %I FROM %I;', pg_catalog.pg_get_userbyid(m.roleid), r.rolname)
     FROM own_roles r JOIN pg_catalog.pg_auth_members m ON m.member = r.oid WHERE r.is_private
     UNION ALL
-    -- Other memberships of the grantable roles are the administrator's matter, but for those that lead to
-    -- somebody whom row security does not bind.
+    -- Other memberships of the grantable roles are up to the administrator, except those that lead to a
+    -- role that row security does not bind.
     SELECT pg_catalog.format('role %I may become %I, which row security does not bind', r.rolname, o.rolname),
            pg_catalog.format('REVOKE %I FROM %I;', pg_catalog.pg_get_userbyid(m.roleid), r.rolname)
     FROM own_roles r JOIN pg_catalog.pg_auth_members m ON m.member = r.oid
@@ -165,7 +165,7 @@ AS $$
     WHERE NOT f.told AND f.signature || ' ' || f.made <> ALL (timedb._functions_as_made())
       AND EXISTS (SELECT FROM pg_catalog.unnest(timedb._functions_as_made()) m WHERE pg_catalog.starts_with(m, f.signature || ' '))
     UNION ALL
-    -- An administrator's own grants to other roles are the administrator's matter, but for those that reach
+    -- An administrator's own grants to other roles are up to the administrator, except those that reach
     -- beyond rows.
     SELECT pg_catalog.format('%s has the privilege %s on %s', g.name,
                a.privilege_type || COALESCE(' (' || pg_catalog.quote_ident(o.column_name) || ')', ''), o.name),

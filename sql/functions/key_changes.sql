@@ -38,7 +38,7 @@ $$;
 COMMENT ON FUNCTION timedb.revoke_key IS
     'Ends one key from the next statement on. False if it was already revoked.';
 
--- The new key is what the old one was: name, access, and a life as long as the old one was given. An
+-- The new key is like the old one: name, access, and the same lifetime as the old one was given. An
 -- old key is rotated once, so that no chain of overlaps keeps it alive.
 CREATE FUNCTION timedb.rotate_key(key_id uuid, overlap interval DEFAULT '24 hours')
     RETURNS TABLE (new_key_id uuid, api_key text, old_key_until timestamptz)

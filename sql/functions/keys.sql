@@ -1,15 +1,15 @@
--- Making and listing keys. What touches key material in clear is in Rust (the crate timedb_key), and
--- but for check_key() callable by timedb_keeper's functions only. Extensions such as pgaudit print what
--- statements are given: so no statement of these functions is given a key or its hash. An assignment is no
+-- Making and listing keys. What touches key material in clear is in Rust (the crate timedb_key), and, except for
+-- check_key(), callable only by timedb_keeper's functions. Extensions such as pgaudit print the
+-- parameters of statements, so no statement of these functions is passed a key or its hash. An assignment is no
 -- statement in PL/pgSQL; PERFORM and SELECT are.
 
--- A fresh key: tdb_, 43 base62 characters of 256 random bits, 6 of checksum. _take_key() tells what is kept of it.
+-- A fresh key: tdb_, 43 base62 characters of 256 random bits, 6 of checksum. _take_key() returns what is stored of it.
 CREATE FUNCTION timedb._generate_key() RETURNS text
     LANGUAGE c VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', '_generate_key_wrapper';
 COMMENT ON FUNCTION timedb._generate_key IS 'Makes a key. Private.';
 
--- Needs no table: also what is no key of this store can be looked at.
+-- Needs no table, so keys of other stores can be checked too.
 CREATE FUNCTION timedb.check_key(key text) RETURNS TABLE (format text, problem text)
     LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 1
     AS 'MODULE_PATHNAME', 'check_key_wrapper';

@@ -1,5 +1,5 @@
--- Reading. The internal functions run as timedb_definer, bound by row-level security; called in
--- a SELECT list they hand out one chunk at a time, so that a large result is never materialised.
+-- Reading. The internal functions run as timedb_definer, bound by row-level security; called in a SELECT
+-- list they return one chunk at a time, so that a large result is never materialized.
 -- What users call are plain SQL functions around them, which the planner inlines.
 -- All three have the same arguments. The list that all follow is timedb_ext/crates/wire/src/reads.rs.
 

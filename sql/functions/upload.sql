@@ -29,7 +29,7 @@ COMMENT ON FUNCTION timedb.upload IS
 'Stores points as one batch, all or none. valid_time and value have one element per point. name (or series_id) has one element for all points, one per point, or, with series_index (counted from 1, one per point), one per series; labels and description go with name, unit with either: it is the unit of the values, which are converted to that of an existing series. Series that do not exist are created. known_time defaults to now; known_times, one element a point, says when each value was known, null where known_time does. With a batch_id or an idempotency_key of the caller the same call can be made again: it writes nothing then and gives the same answer (replayed). skip_unchanged leaves out the points whose value is what a flat read as of its known_time gives already.';
 
 -- The same for clients that send packed columns: a tenth of the time of arrays.
--- The layout stands in timedb_ext/crates/wire.
+-- The layout is described in timedb_ext/crates/wire.
 CREATE FUNCTION timedb._upload_packed(
     data bytea,
     known_time timestamptz DEFAULT NULL,

@@ -62,9 +62,9 @@ CREATE POLICY audit_events_tenant_isolation ON timedb.audit_events AS RESTRICTIV
     USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
     WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
 
--- Tenants read this table, so the condition of the tenant alone stands for them too: an index can use it,
--- where the OR above would be a filter whose work EXPLAIN ANALYZE tells, should somebody ever widen
--- the permissive policy.
+-- Tenants read this table, so the condition on the tenant alone applies to them as well: an index can use it,
+-- while the OR above would be a filter whose work EXPLAIN ANALYZE reveals, should somebody ever
+-- widen the permissive policy.
 CREATE POLICY audit_events_tenants_only ON timedb.audit_events AS RESTRICTIVE TO timedb_user, timedb_session
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());

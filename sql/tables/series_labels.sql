@@ -1,6 +1,6 @@
--- Labels once more, one a row: containment of jsonb is not leakproof and would lose its index under
--- row security; equality of text keeps it. Values can be long: their hash stands in the key for them, after
--- their first characters, by which they are listed in order.
+-- The labels again, one per row: containment of jsonb is not leakproof and would lose its index under
+-- row security; equality of text keeps it. Values can be long: their hash takes their place in the key,
+-- after their first characters, by which they are listed in order.
 CREATE TABLE timedb.series_labels (
     tenant_id uuid NOT NULL,
     label text COLLATE pg_catalog."C" NOT NULL,

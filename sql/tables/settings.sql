@@ -1,5 +1,5 @@
--- Settings of the store. It holds no tenant's data, and no row is there from the start: rows made by
--- the script would collide with the dumped ones when a dump is restored.
+-- Settings of the store. It contains no tenant's data, and no rows to begin with: rows made by the
+-- script would collide with the dumped ones when a dump is restored.
 CREATE TABLE timedb.settings (
     name text NOT NULL,
     value jsonb NOT NULL,

@@ -1,4 +1,4 @@
--- People and programs of a tenant. The same email may stand in several tenants.
+-- People and programs of a tenant. The same email may occur in several tenants.
 CREATE TABLE timedb.users (
     tenant_id uuid NOT NULL,
     user_id uuid NOT NULL,

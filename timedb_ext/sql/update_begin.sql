@@ -1,11 +1,12 @@
 -- Runs before a delta. Names and operators mean PostgreSQL's own, as in sql/bootstrap.sql.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
--- Rights that an administrator has given or taken in this database, which finalize.sql would level, are
--- remembered for update_end.sql. What the extension itself has given stands in pg_init_privs.
+-- Privileges that an administrator has granted or revoked in this database, which finalize.sql would
+-- reset, are remembered for update_end.sql. What the extension itself has granted is in
+-- pg_init_privs.
 DO $$
 DECLARE
-    -- What these may do with objects is the extension's matter alone.
+    -- What these may do with objects is up to the extension alone.
     inner_roles constant name[] := '{timedb_owner, timedb_definer, timedb_keeper}';
     change record;
     changes jsonb := '[]';

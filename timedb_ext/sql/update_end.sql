@@ -1,6 +1,6 @@
--- Runs after a delta and finalize.sql: an administrator's own changes of rights are made again, where
--- the object is still there. pg_init_privs stays as finalize.sql has left it: what stands there is
--- what pg_dump leaves to CREATE EXTENSION, so an administrator's grant in it would be in no dump.
+-- Runs after a delta and finalize.sql: an administrator's own changes of privileges are made again,
+-- if the object still exists. pg_init_privs stays as finalize.sql has left it: pg_dump leaves to
+-- CREATE EXTENSION what is in it, so an administrator's grant in it would be in no dump.
 DO $$
 DECLARE
     change record;

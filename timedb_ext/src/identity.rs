@@ -1,5 +1,5 @@
-//! Who the caller is: keys and proofs of them, the settings that say whose data can be seen, who may write.
-//! Knows nothing of series or points.
+//! Who the caller is: keys and proofs of them, the settings that say whose data is visible, and who may write. Knows
+//! nothing about series or points.
 
 pub mod auth;
 pub mod challenge;

@@ -1,6 +1,6 @@
-//! timedb inside PostgreSQL: module magic, the rooms, what happens when the library is loaded.
+//! timedb inside PostgreSQL: module magic, the rooms, and what happens when the library is loaded.
 //!
-//! Each room uses only what stands below it: sql, write, read, series, identity, pg.
+//! Each room uses only those below it: sql, write, read, series, identity, pg.
 
 use pgrx::prelude::*;
 

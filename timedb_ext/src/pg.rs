@@ -1,4 +1,4 @@
-//! What the library has of PostgreSQL: errors, statements, values, locks, limits. Knows nothing of tenants' keys,
+//! What the library uses of PostgreSQL: errors, statements, values, locks, limits. Knows nothing about tenants' keys,
 //! series or points.
 
 pub mod durability;

@@ -1,6 +1,6 @@
-//! Reading: walks over the segments of the series asked for, and hands out runs of points.
+//! Reading: walks over the segments of the requested series and returns runs of points.
 //!
-//! Memory is bounded by what overlaps in time and by what is asked for at once, not by the result.
+//! Memory is bounded by what overlaps in time and by what is requested at once, not by the result.
 
 mod buckets;
 pub mod changes;

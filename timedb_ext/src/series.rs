@@ -1,5 +1,5 @@
-//! Series as the extension knows them. What is done with them stands in the modules: `find` for reads,
-//! `create` for writes, `search` for people who look around, `change`, and `about` for what is told of one.
+//! Series as the extension knows them. The modules work with them: `find` for reads, `create` for writes, `search` for
+//! people who browse, `change`, and `about` for the description of one.
 
 mod about;
 mod change;
@@ -21,7 +21,7 @@ use timedb_rules::labels::Labels;
 /// The unit of a series that was given none.
 pub const DEFAULT_UNIT: &str = "dimensionless";
 
-/// What a reader is told about a series.
+/// What a reader learns about a series.
 #[derive(Debug, Clone)]
 pub struct SeriesInfo {
     pub id: [u8; 16],
@@ -38,7 +38,7 @@ impl SeriesInfo {
     }
 }
 
-/// Which series a read is about; `None` is no restriction.
+/// Which series a read is about; `None` means no restriction.
 #[derive(Debug, Default)]
 pub struct SeriesFilter {
     pub ids: Option<Vec<[u8; 16]>>,

@@ -1,6 +1,6 @@
 //! What PostgreSQL calls, one file for each of `sql/functions/`: arguments in, `Result` out, nothing else.
 //!
-//! The declarations, owners and grants stand in `sql/`; the symbol of `f` is `f_wrapper`. Instants come in as
+//! The declarations, owners and grants are in `sql/`; the symbol of `f` is `f_wrapper`. Instants arrive as
 //! PostgreSQL's microseconds (`timestamptz` is an `i64`).
 
 mod arguments;

@@ -1,4 +1,4 @@
-//! Writing: uploads and corrections become segments and one batch each. What SQL calls stands in `sql/`.
+//! Writing: uploads and corrections become segments and one batch each. What SQL calls is in `sql/`.
 
 pub mod batches;
 pub mod corrections;

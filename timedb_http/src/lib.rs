@@ -1,5 +1,5 @@
-//! timedb's HTTP server, as the binary `timedb` and nobody else uses it. The command line (`main.rs`, `cli/`) is the
-//! binary's own: it calls what stands here, and the server knows nothing of it.
+//! timedb's HTTP server, used by the binary `timedb` and nobody else. The command line (`main.rs`, `cli/`) belongs to
+//! the binary: it calls this library, and the server knows nothing about it.
 
 #![forbid(unsafe_code)]
 

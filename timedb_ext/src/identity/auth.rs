@@ -1,7 +1,7 @@
-//! Authentication: from a key, or the proof of one, to the settings that say who the caller is (settings.rs).
+//! Authentication: from a key, or a proof of one, to the settings that say who the caller is (settings.rs).
 //!
-//! Looking up goes through SPI as timedb_keeper, the functions' owner, with the caller's snapshot
-//! and nothing written: it works in READ ONLY transactions and on a standby.
+//! Keys are looked up through SPI as timedb_keeper, the functions' owner, with the caller's snapshot, and nothing is
+//! written: it works in READ ONLY transactions and on a standby.
 
 use crate::identity::challenge;
 use crate::identity::settings::{Access, Identity};

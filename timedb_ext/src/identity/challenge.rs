@@ -1,5 +1,5 @@
-//! Challenges of this session: what a proof of a key answers (crate timedb_key, `proof`). A proof that somebody
-//! reads in a log is worth nothing: it is good once, here, and has been used.
+//! Challenges of this session, which the proof of a key answers (crate timedb_key, `proof`). A proof that somebody
+//! reads in a log is worthless: it is valid once, here, and has already been used.
 
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::random;
@@ -13,7 +13,7 @@ thread_local! {
     static ASKED: Cell<Option<(Challenge, u64)>> = const { Cell::new(None) };
 }
 
-/// Asks anew; answers to what was asked before are worth nothing from now on.
+/// Makes a new challenge; answers to earlier ones are worthless from now on.
 ///
 /// # Errors
 /// XX000 when there are no random bytes.

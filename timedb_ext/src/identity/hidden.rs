@@ -1,4 +1,4 @@
-//! Keeping what a statement was given out of logs.
+//! Keeps the parameters of statements out of logs.
 
 use crate::pg::error::Result;
 use crate::pg::options::{self, Span};

@@ -1,4 +1,4 @@
-//! Noting that a key is in use: at most one write per key and minute, and never a wait.
+//! Records that a key is in use: at most one write per key and minute, without ever waiting.
 
 use crate::identity::settings;
 use crate::pg::error::Result;

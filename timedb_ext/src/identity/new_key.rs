@@ -1,5 +1,5 @@
-//! Keys on their way into the store. What a statement is given or holds as a constant can be printed by other
-//! extensions; so a new key waits here, and the statement that stores it asks for what is kept of it.
+//! Keys on their way into the store. Other extensions can print a statement's parameters and constants; so a new key
+//! waits here, and the statement that stores it asks for the parts that are stored.
 
 use crate::pg::error::{Error, Result};
 use crate::pg::random;

@@ -1,5 +1,5 @@
-//! What a caller is told whom nobody has authenticated: reads are empty then, as if there were no data. A warning
-//! says so; it is never an error, because no rows are a right answer.
+//! What an unauthenticated caller is told: reads are empty, as if there were no data. A warning says so. It is never
+//! an error, because no rows is a correct answer.
 
 use crate::identity::settings;
 use pgrx::pg_sys::{self, panic::ErrorReport};

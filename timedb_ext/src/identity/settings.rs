@@ -1,8 +1,8 @@
 //! The four settings that say who the caller is, and their guard. Nothing else sets or reads them.
 //!
-//! Only superusers may set them (PGC_SUSET), and [`set`] does so in the library's name. A value from
-//! anywhere but a running session is refused: what was given before the library was loaded (SET,
-//! PGOPTIONS, ALTER ROLE ... SET) was never checked by anyone.
+//! Only superusers may set them (PGC_SUSET), and [`set`] does so on behalf of the library. A value from anywhere but a
+//! running session is refused: what was given before the library was loaded (SET, PGOPTIONS, ALTER ROLE ... SET) was
+//! never checked by anyone.
 
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::options::{self, Span};
@@ -274,7 +274,7 @@ unsafe extern "C-unwind" fn assign_access(value: *const c_char, _extra: *mut c_v
     });
 }
 
-/// The text behind a C pointer; empty for NULL.
+/// The text at a C pointer; empty for NULL.
 ///
 /// # Safety
 /// `value` is NULL or a C string that outlives the result.

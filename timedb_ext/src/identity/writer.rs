@@ -1,4 +1,4 @@
-//! Who may write: what every writing function asks first.
+//! Who may write: the first check of every function that writes.
 
 use crate::identity::key_use;
 use crate::identity::settings;

@@ -1,14 +1,14 @@
-//! Answers that say of an earlier transaction's write that it is stored, and write nothing themselves. They must
-//! not be quicker than the write: it may be visible here, and still be lost with this server.
+//! Answers that report an earlier transaction's write as stored and write nothing themselves. They must not be faster
+//! than the write, which may be visible here and still be lost with this server.
 
 use pgrx::pg_sys;
 
-/// Has the transaction commit as one that writes: with a flush of the log, and a wait for synchronous standbys, as
-/// far as its `synchronous_commit` asks for them. Whatever the transaction has seen committed stands before its own
+/// Makes the transaction commit like one that writes: with a flush of the log, and a wait for synchronous standbys, as
+/// far as its `synchronous_commit` asks for them. Whatever the transaction has seen committed comes before its own
 /// commit in the log, and so is as safe as that.
 ///
 /// PostgreSQL does both only after a transaction that has an id and has logged something; the record that is
-/// logged here means nothing to anybody. Where all of the log is on disk and no standby counts, as is usual,
+/// logged here has no meaning. If all of the log is on disk and no standby counts, which is usual,
 /// there is nothing to wait for.
 pub fn commit_as_writer() {
     // SAFETY: read the server's state; the setting is a text or none.

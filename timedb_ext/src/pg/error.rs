@@ -1,4 +1,4 @@
-//! Where an error of the library becomes one of PostgreSQL.
+//! Turns an error of the library into one of PostgreSQL.
 //!
 //! Code returns `Result`; the functions that PostgreSQL calls run their body in [`entry`], the only place where an
 //! error becomes a PostgreSQL `ERROR`.

@@ -1,5 +1,5 @@
-//! `jsonb` as arguments and answers have it. Its text is made by PostgreSQL, not by pgrx's JsonB: what serde
-//! refuses (deep nesting, numbers out of range) would be an internal error there, and digits would get lost.
+//! `jsonb` in arguments and answers. PostgreSQL produces its text, not pgrx's JsonB: what serde refuses (deep nesting,
+//! numbers out of range) would be an internal error there, and digits would be lost.
 
 use crate::pg::error::{Error, Result};
 use pgrx::datum::{AnyElement, Array, FromDatum, UnboxDatum};
@@ -81,7 +81,7 @@ impl Jsonb {
     }
 }
 
-/// An element of a `jsonb[]`, as it stands there.
+/// An element of a `jsonb[]`, as it is stored there.
 #[derive(Clone, Copy)]
 pub struct Element(Datum);
 

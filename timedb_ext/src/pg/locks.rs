@@ -1,9 +1,9 @@
-//! The locks that writers hold, and what a reader learns from them: up to which change_time nothing
-//! can come any more. Owns their tags.
+//! The locks that writers hold, and what a reader learns from them: the change_time up to which nothing new can
+//! appear. Owns their tags.
 //!
-//! They are advisory locks of a kind that pg_advisory_lock() cannot take, so that nobody but this
-//! library can hold or wait for them. In pg_locks they have the objsubid 3, 4, 5 or 6; the other numbers
-//! there are hashes (database, classid) and seconds (objid).
+//! They are advisory locks of a kind that pg_advisory_lock() cannot take, so nobody but this library can hold them or
+//! wait for them. In pg_locks they have the objsubid 3, 4, 5 or 6; the other numbers there are hashes (database,
+//! classid) and seconds (objid).
 
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::time;
@@ -141,8 +141,8 @@ pub fn settle(tenant: &[u8; 16], change_time: i64) -> Result<()> {
     Ok(())
 }
 
-/// Claims a request of the tenant, by whatever tells it apart, until the transaction ends. False if
-/// another transaction has it under way.
+/// Claims a request of the tenant, by whatever identifies it, until the transaction ends. False if
+/// it is in progress in another transaction.
 pub fn try_request(tenant: &[u8; 16], request: &[u8]) -> bool {
     let [high, low] = hash(tenant, request);
     acquire([high, low, 0], REQUEST, pg_sys::ExclusiveLock, false)
@@ -202,8 +202,8 @@ fn acquire(fields: [u32; 3], kind: u16, mode: u32, wait: bool) -> bool {
     }
 }
 
-/// 64 bits that stand for something of a tenant of this database. Where others would have the same ones, they
-/// would wait for each other now and then, and see nothing of each other.
+/// 64 bits that represent something of a tenant of this database. If others happened to have the same ones,
+/// they would wait for each other now and then, but see nothing of each other.
 fn hash(tenant: &[u8; 16], what: &[u8]) -> [u32; 2] {
     // SAFETY: reads the backend's own state.
     let database = u32::from(unsafe { pg_sys::MyDatabaseId });

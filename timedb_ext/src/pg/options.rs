@@ -1,4 +1,4 @@
-//! Setting PostgreSQL's variables in the library's name.
+//! Sets PostgreSQL's variables on behalf of the library.
 
 use crate::pg::error::{Error, Result};
 use pgrx::pg_sys;

@@ -1,4 +1,4 @@
-//! Random bytes of PostgreSQL's own source.
+//! Random bytes from PostgreSQL's own source.
 
 use crate::pg::error::{Error, Result};
 use pgrx::pg_sys;

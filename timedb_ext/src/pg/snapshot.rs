@@ -1,4 +1,4 @@
-//! The snapshots that statements are run under, other than the caller's. Queries that are opened under one keep it.
+//! Snapshots other than the caller's under which statements are run. Queries that are opened under one keep it.
 
 use crate::pg::error::Result;
 use pgrx::pg_sys;

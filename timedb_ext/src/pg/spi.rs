@@ -1,8 +1,8 @@
-//! Statements prepared once a backend, with plain datums in and checked rows out.
+//! Statements that are prepared once per backend, with plain datums in and checked rows out.
 //!
-//! pgrx's own SPI converts row by row; here arrays go in and columns come out. Row-level security
-//! binds as in any other statement: the role is that of the calling definer function. Nothing here has a
-//! name that SQL could use: no cursor, no prepared statement.
+//! pgrx's own SPI converts row by row; here arrays go in and columns come out. Row-level security binds as in any
+//! other statement: the role is that of the calling definer function. Nothing here has a name that SQL could use: no
+//! cursor, no prepared statement.
 
 mod args;
 mod query;
@@ -23,7 +23,7 @@ thread_local! {
     static CONNECTIONS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Counts one while it lives, also where an error unwinds.
+/// Counts as one while it exists, even if an error unwinds.
 struct Connection;
 
 impl Drop for Connection {
@@ -41,7 +41,7 @@ pub fn connected<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// Checks that SPI is connected: PostgreSQL itself would look into memory that is not there.
+/// Checks that SPI is connected: PostgreSQL itself would access memory that does not exist.
 ///
 /// # Errors
 /// XX000 otherwise.

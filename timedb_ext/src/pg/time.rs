@@ -1,6 +1,6 @@
-//! Instants at the edge of the extension: PostgreSQL's epoch (2000) against Unix time (1970).
+//! Instants at the boundary of the extension: PostgreSQL's epoch (2000) and Unix time (1970).
 //!
-//! Everything behind this edge, segments and packed columns alike, is Unix microseconds.
+//! Everything beyond this boundary, segments and packed columns alike, uses Unix microseconds.
 
 pub use timedb_rules::time::*;
 
@@ -37,7 +37,7 @@ pub fn parse(text: &str) -> Result<i64> {
         .map(|datum| datum.value() as i64)
         .ok_or_else(malformed)
     });
-    // The error is raised again as the caller's, who says where the text stands.
+    // The error is raised again as the caller's, who says where the text is.
     read.catch_others(|caught| match caught {
         CaughtError::PostgresError(error) | CaughtError::ErrorReport(error) => Err(Error::new(
             SqlState::of_packed(error.sql_error_code() as i32),
@@ -54,7 +54,7 @@ pub fn change_time() -> i64 {
     change_time_after(i64::MIN)
 }
 
-/// [`change_time`], and after an instant that is written already: the clock may stand behind it.
+/// [`change_time`], and after an instant that has already been written: the clock may be behind it.
 pub fn change_time_after(written: i64) -> i64 {
     use std::cell::Cell;
     thread_local!(static LAST: Cell<i64> = const { Cell::new(i64::MIN) });

@@ -1,11 +1,11 @@
-//! The answer of a function that PostgreSQL takes as a whole: rows written into a tuplestore, against the
+//! The answer of a function that PostgreSQL takes as a whole: rows written into a tuplestore and checked against the
 //! function's declaration.
 
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::has_columns;
 use pgrx::pg_sys::{self, Datum, Oid};
 
-/// The tuplestore of a call under way, whose rows have `N` columns.
+/// The tuplestore of a call in progress, whose rows have `N` columns.
 pub struct Tuplestore<const N: usize> {
     store: *mut pg_sys::Tuplestorestate,
     desc: pg_sys::TupleDesc,
@@ -19,7 +19,7 @@ impl<const N: usize> Tuplestore<N> {
     /// XX000 when the function is declared with other columns; PostgreSQL raises 0A000 where no set is wanted.
     ///
     /// # Safety
-    /// `fcinfo` is that of a call under way; the value does not outlive it.
+    /// `fcinfo` is that of a call in progress; the value does not outlive it.
     pub unsafe fn open(fcinfo: pg_sys::FunctionCallInfo, columns: &[Oid; N]) -> Result<Self> {
         // SAFETY: as promised; InitMaterializedSRF has checked that the result is wanted as a set, and has
         // filled in store and descriptor.

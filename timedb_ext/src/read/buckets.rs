@@ -1,5 +1,5 @@
-//! Downsampling: the flat values of each series folded into buckets of time while they are read. What an
-//! aggregate is stands in `timedb_segment::aggregate`, where buckets begin in `timedb_calendar`.
+//! Downsampling: folds the flat values of each series into buckets of time while they are read.
+//! `timedb_segment::aggregate` defines the aggregates, `timedb_calendar` where buckets begin.
 
 use super::{ReadCursor, ReadRequest};
 use crate::pg::error::{Error, Result, SqlState};

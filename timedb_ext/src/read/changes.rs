@@ -1,8 +1,8 @@
-//! The change feed: the versions that writes have left, write after write, from a position on. Owns how
-//! much of them is read at once; `writes` finds the writes, `scan` their versions, `position` is the cursor.
+//! The change feed: the versions that were written, write after write, from a position on. Owns how much is read at
+//! once; `writes` finds the writes, `scan` their versions, `position` is the cursor.
 //!
-//! Only writes up to the settled change_time are told, so that none can come to stand before them later.
-//! Memory is bounded by the points asked for, whatever a write or a segment holds.
+//! Only writes up to the settled change_time are reported, so that none can appear before them later. Memory is
+//! bounded by the points asked for, whatever a write or a segment contains.
 
 mod runs;
 mod scan;
@@ -24,7 +24,7 @@ const MAX_BYTES: usize = 64 << 20;
 
 /// What a feed is asked for.
 pub struct FeedRequest {
-    /// The changes behind it are told.
+    /// The changes after it are reported.
     pub start: Position,
     pub series: SeriesFilter,
     pub max_points: usize,
@@ -41,7 +41,7 @@ pub struct FeedAnswer {
     pub series: HashMap<[u8; 16], SeriesInfo>,
     pub writers: Writers,
     pub position: Position,
-    /// Whether there may be more behind the position already.
+    /// Whether there may already be more after the position.
     pub more: bool,
 }
 
@@ -203,7 +203,7 @@ impl Feed<'_> {
 }
 
 impl FeedBatch {
-    /// The position behind one of its changes.
+    /// The position after one of its changes.
     pub fn behind(&self, change: &FeedChange) -> Position {
         Position {
             change_time: self.change_time,

@@ -1,4 +1,4 @@
-//! A read of single instants: which segments and which of their points it needs.
+//! A read of single instants: which segments it needs, and which of their points.
 
 use std::collections::HashMap;
 use timedb_segment::{Bounds, Points};

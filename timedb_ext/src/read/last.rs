@@ -1,5 +1,5 @@
-//! The last point of each series: the index says from where on there is one, so that a long series costs
-//! as much as a short one. Where the filters leave nothing there, the search goes back in growing steps.
+//! The last point of each series. The index says where to start looking, so that a long series costs as much as a
+//! short one. If the filters leave nothing there, the search goes back in growing steps.
 
 use super::segments::{SegmentSearch, SegmentWalk, Start, Stretch, Visitor};
 use crate::pg::error::Result;

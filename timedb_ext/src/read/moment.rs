@@ -1,5 +1,5 @@
-//! The snapshots that reads are made under: the one that has all writes up to a change_time, the latest one, and
-//! up to when one has all writes.
+//! The snapshots under which reads are made: one that has all writes up to a change_time, or the latest; and the time
+//! up to which a snapshot has all writes.
 
 use super::subscriber;
 use crate::pg::error::{Error, Result, SqlState};
@@ -23,14 +23,14 @@ pub struct Moment {
     pushed: bool,
 }
 
-/// Goes to a snapshot that has every write up to `change_time`, now and for ever; stays where the caller
-/// is without one. Call with SPI connected.
+/// Switches to a snapshot that has every write up to `change_time` for good; keeps the caller's snapshot
+/// without one. Call with SPI connected.
 ///
-/// In READ COMMITTED on a primary it waits for writes under way. Elsewhere the snapshot is what it is, and
-/// what it holds decides: each write has noted up to when all others had ended.
+/// In READ COMMITTED on a primary it waits for writes in progress. Elsewhere the snapshot is fixed, and
+/// its contents decide: each write has recorded up to when all others had ended.
 ///
 /// # Errors
-/// As [`locks::settle`] and [`subscriber::refuse`]; 55P03 where the snapshot may lack a write from before `change_time`.
+/// As [`locks::settle`] and [`subscriber::refuse`]; 55P03 if the snapshot may lack a write from before `change_time`.
 pub fn reach(tenant: &[u8; 16], change_time: Option<i64>) -> Result<Moment> {
     let Some(change_time) = change_time else {
         return Ok(Moment { pushed: false });
@@ -48,8 +48,8 @@ pub fn reach(tenant: &[u8; 16], change_time: Option<i64>) -> Result<Moment> {
     Ok(fresh())
 }
 
-/// Goes to the latest snapshot that the caller may have, and says up to which change_time it has every
-/// write, now and for ever; `None` where nothing tells. Waits for nobody. Call with SPI connected.
+/// Switches to the latest snapshot that the caller may have, and says up to which change_time it has
+/// every write for good; `None` if that is unknown. Never waits. Call with SPI connected.
 ///
 /// # Errors
 /// As [`subscriber::refuse`]; XX000; the statement's own errors are raised.

@@ -1,4 +1,4 @@
-//! What reads yield: runs of points, and who wrote them. How they leave is not known here.
+//! What reads yield: runs of points, and who wrote them. What becomes of them is not known here.
 
 use crate::pg::error::Result;
 use crate::pg::snapshot;

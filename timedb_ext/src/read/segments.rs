@@ -1,5 +1,5 @@
-//! The walk over segments: finds those that may hold points of stretches of valid time, decodes and merges
-//! them, stretch by stretch. Does not know what else makes a point count, nor where points go: `Visitor`.
+//! The walk over segments: finds those that may contain points of stretches of valid time, and decodes and merges
+//! them, stretch by stretch. Does not know what else makes a point count, nor where points go: `Visitor` does.
 //!
 //! Memory is bounded by what overlaps in time.
 

@@ -1,5 +1,5 @@
-//! A database that gets timedb's tables by logical replication. Other writers' locks are the publisher's, and so is
-//! the order of their commits: up to when all writes have come over cannot be known here.
+//! A database that receives timedb's tables by logical replication. Other writers' locks are on the publisher, and so
+//! is the order of their commits: it cannot be known here up to when all writes have arrived.
 
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::spi::Statement;

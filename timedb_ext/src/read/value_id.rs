@@ -1,4 +1,4 @@
-//! The id that API clients know a write's values by.
+//! The id by which API clients know the values of a write.
 
 use sha2::{Digest, Sha256};
 

@@ -1,11 +1,11 @@
-//! What is told of one series: what it is, and how much of it there is since when.
+//! The description of one series: what it is, how much of it is stored, and for which times.
 
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Arg, Statement};
 use pgrx::pg_sys;
 
 thread_local! {
-    // The length of a blob stands beside it: no blob is read.
+    // The length of a blob is stored next to it: no blob is read.
     static ABOUT: Statement = const { Statement::new(
         c"SELECT s.name, s.unit, s.description, s.labels::text, s.created_at, \
                  g.versions, g.segments, g.bytes, g.first_valid, g.last_valid, g.first_known, g.last_known, \
@@ -25,7 +25,7 @@ thread_local! {
     ) };
 }
 
-/// What is told of a series; instants as PostgreSQL has them, `None` for a series without points.
+/// The description of a series; instants as PostgreSQL has them, `None` for a series without points.
 pub struct About {
     pub name: String,
     pub unit: String,

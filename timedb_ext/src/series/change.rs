@@ -1,5 +1,5 @@
-//! Changing a series that exists: its name and labels, which are what identifies it, its description and,
-//! as long as it has no points, its unit.
+//! Changing an existing series: its name and labels, which identify it, its description and, as long as it has no
+//! points, its unit.
 
 use super::{BYTEA_ARRAY, TEXT_ARRAY, create};
 use crate::pg::error::{Error, Result, SqlState, uuid_text};

@@ -1,5 +1,5 @@
-//! Series by their labels: who has one, and who of some has it. Knows the table of labels, and that a
-//! filter with several labels had better begin with the rarest.
+//! Series by their labels: who has one, and which of some series have it. Knows the table of labels, and that a filter
+//! with several labels should begin with the rarest.
 
 use super::UUID_ARRAY;
 use crate::pg::error::Result;

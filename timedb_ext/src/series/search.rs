@@ -1,8 +1,7 @@
-//! Looking around among series: by name, prefix, labels and words, page by page in the order of
-//! (name, series_id).
+//! Searching for series: by name, prefix, labels and words, page by page, ordered by (name, series_id).
 //!
-//! Few series with the labels asked for are fetched and sorted; otherwise the index by name is walked from
-//! where the page begins, and what it gives is filtered. So no page holds more than itself in memory.
+//! If few series have the requested labels, they are fetched and sorted; otherwise the index by name is walked from
+//! where the page begins, and its results are filtered. So no page holds more than itself in memory.
 
 mod found;
 mod rows;
@@ -86,13 +85,13 @@ thread_local! {
     ) };
 }
 
-/// Which series are looked for; `None` is no restriction.
+/// Which series are wanted; `None` means no restriction.
 #[derive(Debug, Default)]
 pub struct Search {
     pub name: Option<String>,
     pub prefix: Option<String>,
     pub labels: Option<Labels>,
-    /// Stands somewhere in name or description, in upper or lower case.
+    /// Occurs anywhere in name or description, ignoring case.
     pub words: Option<String>,
 }
 
@@ -106,7 +105,7 @@ struct PageStart {
 /// The first `most` series after the series `after`, in the order of (name, series_id).
 ///
 /// # Errors
-/// 42704 for an `after` that is no series.
+/// 42704 for an `after` that is not a series.
 pub fn page(search: &Search, most: usize, after: Option<[u8; 16]>) -> Result<Vec<[u8; 16]>> {
     let mut place = after.map(place_of).transpose()?.unwrap_or_default();
     let mut page = Vec::new();

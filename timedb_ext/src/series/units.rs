@@ -5,10 +5,10 @@ use crate::series::SeriesInfo;
 use timedb_rules::labels::check_unit;
 use timedb_units::Conversion;
 
-/// How to convert each of the series, which are told the new unit.
+/// How to convert each of the series, which get the new unit.
 ///
 /// # Errors
-/// 22023 for a unit that is none, and for a series whose unit measures something else, naming both units.
+/// 22023 for an invalid unit, and for a series whose unit measures something else, naming both units.
 pub fn conversions(series: &mut [SeriesInfo], unit: &str) -> Result<Vec<Conversion>> {
     check_unit(unit)?;
     series

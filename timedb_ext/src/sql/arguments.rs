@@ -22,11 +22,11 @@ impl Arguments {
     /// The arguments of a call, of a function that takes those of the list.
     ///
     /// # Errors
-    /// XX000 when it is declared with others: the scripts of the extension may be of another version than the
-    /// library.
+    /// XX000 when it is declared with others: the scripts of the extension may have a different version than
+    /// the library.
     ///
     /// # Safety
-    /// `fcinfo` is that of a call under way, which lasts for longer than the value.
+    /// `fcinfo` is that of a call in progress, which lasts for longer than the value.
     pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo, list: &'static [Argument]) -> Result<Self> {
         // SAFETY: the caller's promise; a call through the function manager says which function it is of.
         let function = unsafe { (*fcinfo).flinfo.as_ref().map(|function| function.fn_oid) };

@@ -58,10 +58,10 @@ fn fill(name: Option<&str>) -> Result<Fill> {
     }
 }
 
-/// The aggregates with these names, each of them once; all where nothing is said.
+/// The aggregates with these names, each of them once; all if none is given.
 ///
 /// # Errors
-/// 22023 for a name that is none of an aggregate, 54000 for too many.
+/// 22023 for a name that is not that of an aggregate, 54000 for too many.
 fn chosen(names: Option<Array<&str>>) -> Result<Vec<Aggregate>> {
     let Some(names) = names else {
         return Ok(Aggregate::ALL.to_vec());

@@ -52,5 +52,5 @@ files! {
     "../../../sql/functions/buckets.sql" "buckets" after "read";
 }
 
-// Owners, dumps and rights, over all that stands by then.
+// Owners, dumps and privileges, for everything that exists by then.
 extension_sql_file!("../../../sql/finalize.sql", name = "finalize", finalize);

@@ -1,4 +1,4 @@
-//! New keys and keys that are brought. They are administered in SQL.
+//! New keys and imported keys. They are administered in SQL.
 
 use crate::identity::new_key;
 use crate::pg::error::entry;
@@ -10,7 +10,7 @@ fn _generate_key() -> String {
     entry(new_key::generate)
 }
 
-/// SQL `timedb._bring_key(key)`. NULL is no key either.
+/// SQL `timedb._bring_key(key)`. NULL is not a key either.
 #[pg_extern(sql = false)]
 fn _bring_key(key: Option<&str>) -> Option<String> {
     let brought = new_key::bring(key.unwrap_or_default());
@@ -31,7 +31,7 @@ fn _take_key() -> TableIterator<
     TableIterator::once((kept.hash.to_vec(), kept.prefix, kept.legacy))
 }
 
-/// SQL `timedb.check_key(key)`. NULL is no key either.
+/// SQL `timedb.check_key(key)`. NULL is not a key either.
 #[pg_extern(sql = false)]
 fn check_key(
     key: Option<&str>,

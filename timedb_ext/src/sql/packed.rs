@@ -83,7 +83,7 @@ fn series(info: &SeriesInfo) -> Series<'_> {
 /// Reads a packed upload.
 ///
 /// # Errors
-/// 22P03 for bytes that are no packed upload, 54000 for too many points or series.
+/// 22P03 for bytes that are not a packed upload, 54000 for too many points or series.
 pub fn upload(bytes: &[u8]) -> Result<UploadColumns> {
     let mut reader = UploadReader::open(bytes).map_err(malformed)?;
     let points = reader.points();

@@ -1,7 +1,7 @@
 //! Reads of points: packed for the HTTP server, in chunks for the streaming scan (`scan`), and as rows.
 //!
-//! Rows come from here where the scan cannot stand in. `_read_rows` is written against the function manager
-//! directly: a row costs one `tuplestore_putvalues`, several times less than converting each column.
+//! Rows come from here where the scan cannot be used. `_read_rows` is written directly against the function manager: a
+//! row costs one `tuplestore_putvalues`, several times less than converting each column.
 
 use super::SQL_CHUNK_POINTS;
 use super::arguments::Arguments;

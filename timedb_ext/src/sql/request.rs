@@ -1,4 +1,4 @@
-//! What the arguments of a read ask for: filters, cut-offs, and what does not go together.
+//! What the arguments of a read ask for: filters, cut-offs, and what cannot be combined.
 
 use super::arguments::Arguments;
 use crate::pg::error::{Error, Result};
@@ -10,7 +10,7 @@ use timedb_calendar::{Cutoffs, Zone};
 use timedb_segment::{Filter, Mode};
 use timedb_wire::reads::Argument;
 
-/// What says where windows and their cut-offs lie.
+/// What says where windows and their cut-offs are.
 const OF_WINDOWS: [Argument; 3] = [
     Argument::WindowLength,
     Argument::IssueOffset,
@@ -183,7 +183,7 @@ fn fixed(interval: &pg_sys::Interval, argument: Argument) -> Result<i64> {
         .ok_or_else(|| Error::time(format!("{what} is too long")))
 }
 
-/// An as_of_change, which has to be an instant: what the store says at the end of time cannot be known.
+/// An as_of_change, which has to be an instant: what the store will say at the end of time cannot be known.
 fn instant_of_change(as_of_change: Option<i64>) -> Result<Option<i64>> {
     as_of_change
         .map(|t| time::stored_from_pg(t, "as_of_change"))

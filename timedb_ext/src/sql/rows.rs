@@ -1,4 +1,4 @@
-//! What rows of all reads have in common: the columns of a series, and those of a point, wherever the point stands.
+//! What the rows of all reads have in common: the columns of a series, and those of a point, wherever the point is.
 
 use super::scan::COLUMNS;
 use crate::pg::json::jsonb_datum;

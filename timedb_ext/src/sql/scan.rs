@@ -1,10 +1,10 @@
-//! A plan node that hands out the rows of `timedb._read_rows()` as they are read.
+//! A plan node that returns the rows of `timedb._read_rows()` as they are read.
 //!
-//! PostgreSQL writes what a function in FROM returns into a tuplestore before it hands out the
-//! first row, and past work_mem into a file. The planner's hook offers a custom scan instead: it
-//! calls `timedb._read_chunks()` (same arguments, same right to EXECUTE, same row security) for one
-//! chunk after the other and fills the slot from its columns. Where the scan does not fit (row
-//! locks, data-modifying statements, the library not loaded yet) the function itself runs.
+//! PostgreSQL writes what a function in FROM returns into a tuplestore before it returns the first row, and beyond
+//! work_mem into a file. The planner hook offers a custom scan instead: it calls `timedb._read_chunks()` (same
+//! arguments, same EXECUTE privilege, same row security) for one chunk after the other and fills the slot from its
+//! columns. Where the scan cannot be used (row locks, data-modifying statements, the library not loaded yet), the
+//! function itself runs.
 
 mod declared;
 mod exec;
@@ -91,7 +91,7 @@ unsafe extern "C-unwind" fn offer_path(
     })
 }
 
-/// Whether the scan can stand in: plain SELECTs (a recheck of locked rows needs the tuplestore)
+/// Whether the scan can be used: plain SELECTs (a recheck of locked rows needs the tuplestore)
 /// that use columns, not the row as a whole.
 unsafe fn fits(
     root: *mut pg_sys::PlannerInfo,
@@ -148,7 +148,7 @@ unsafe fn custom_path(
 }
 
 /// Makes the plan: the one custom expression is the call of `_read_chunks`; the scan's columns are
-/// just what the query uses when that saves a projection, all of them otherwise.
+/// just those the query uses if that saves a projection, and all of them otherwise.
 #[pg_guard]
 unsafe extern "C-unwind" fn plan_path(
     root: *mut pg_sys::PlannerInfo,
@@ -195,7 +195,7 @@ unsafe extern "C-unwind" fn plan_path(
     })
 }
 
-/// Whether all expressions are columns as they stand.
+/// Whether all expressions are plain columns.
 unsafe fn are_columns(exprs: *mut pg_sys::List) -> bool {
     // SAFETY: the planner's own list of nodes.
     unsafe {

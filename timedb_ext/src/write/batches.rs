@@ -1,4 +1,4 @@
-//! A write's row in timedb.batches, and what it gives: requests that can be sent again.
+//! A write's row in timedb.batches, and what it makes possible: requests that can be sent again.
 
 use crate::identity::settings;
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
@@ -10,7 +10,7 @@ use crate::series::uuid7;
 use pgrx::pg_sys;
 use timedb_wire::refused::{RequestName, Token};
 
-/// Longest idempotency key, in bytes: it stands in an index.
+/// Longest idempotency key, in bytes: it is part of an index.
 const MAX_KEY_BYTES: usize = 255;
 
 /// What a batch says about itself; instants in Unix microseconds.
@@ -90,11 +90,11 @@ thread_local! {
 }
 
 impl Retry {
-    /// Makes the request this transaction's, or finds what it was answered. `hash` tells it from another
-    /// one and is asked only where that can matter.
+    /// Claims the request for this transaction, or finds its earlier answer. `hash` distinguishes it
+    /// from other requests and is called only if that can matter.
     ///
     /// # Errors
-    /// 22023 for a malformed key, 55006 while another transaction carries the request out, 22000 when the
+    /// 22023 for a malformed key, 55006 while another transaction carries out the request, 22000 if the
     /// key or the id belongs to another request.
     pub fn claim(
         &self,
@@ -167,7 +167,7 @@ fn name_of_batch(batch_id: &[u8; 16]) -> RequestName {
     RequestName::BatchId(uuid_text(batch_id))
 }
 
-/// As people are told it.
+/// As shown to people.
 fn spelled(name: &RequestName) -> String {
     match name {
         RequestName::IdempotencyKey(key) => format!("idempotency key \"{key}\""),

@@ -1,5 +1,5 @@
-//! Correcting points: each update becomes a new version of the one it names. What an update says and which version
-//! it means stands in `timedb_rules`; `lookup` reads, `store` writes.
+//! Correcting points: each update becomes a new version of the one it names. `timedb_rules` knows what an update says
+//! and which version it means; `lookup` reads, `store` writes.
 
 mod lookup;
 mod store;

@@ -1,4 +1,4 @@
-//! Writing segments: collects encoded ones and inserts them many at a time.
+//! Writing segments: collects encoded ones and inserts many at a time.
 
 use crate::pg::error::Result;
 use crate::pg::spi::{Arg, Statement};

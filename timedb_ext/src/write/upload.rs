@@ -1,5 +1,5 @@
-//! Writing points: grouping by series, encoding into segments, one batch a call. `checks` says what an
-//! upload must be, `in_unit` converts its values, `unchanged` says what of it needs no writing.
+//! Writing points: grouping by series, encoding into segments, one batch per call. `checks` says what an upload must
+//! be, `in_unit` converts its values, `unchanged` says which points need no writing.
 
 mod checks;
 mod in_unit;
@@ -145,7 +145,7 @@ pub fn upload(
     })
 }
 
-/// What stands where nothing is known must not matter.
+/// The contents of unknown entries must not matter.
 fn clear_nulls(columns: &mut UploadColumns) {
     let Some(nulls) = &columns.nulls else { return };
     for (value, null) in columns.value.iter_mut().zip(nulls) {

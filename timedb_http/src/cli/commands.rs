@@ -1,4 +1,4 @@
-//! What each command does; one module a group of commands.
+//! What each command does; one module per group of commands.
 
 mod api;
 mod events;

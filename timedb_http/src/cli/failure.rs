@@ -1,5 +1,5 @@
-//! Why a command stopped: the sentence for the person and the exit code for the program.
-//! How the database's errors read is decided here; what a command adds to them, in `commands/`.
+//! Why a command stopped: the sentence for the person and the exit code for the program. Decides how the database's
+//! errors read; commands add their own explanations in `commands/`.
 
 use std::fmt;
 use std::io;

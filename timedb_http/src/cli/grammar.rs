@@ -97,7 +97,7 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, Message> {
 }
 
 impl Cli {
-    /// Gives the command what stood before it and not behind it.
+    /// Gives the command what came before it and not after it.
     fn settled(mut self) -> Result<Self, clap::Error> {
         let Self {
             common: before,

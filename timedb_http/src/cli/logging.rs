@@ -1,5 +1,5 @@
-//! The log of `timedb api` on stderr. `TIMEDB_LOG` filters it, within limits: other crates' debug
-//! lines hold statement parameters and request heads, and those hold API keys.
+//! The log of `timedb api` on stderr. `TIMEDB_LOG` filters it, within limits: other crates' debug lines contain
+//! statement parameters and request heads, and those contain API keys.
 
 use std::io;
 

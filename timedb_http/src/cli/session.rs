@@ -1,5 +1,5 @@
-//! The command line's connection to the database, and what its errors mean for an administrator. A database
-//! belongs to somebody else than the superuser who runs a command in it: no name there is trusted.
+//! The command line's connection to the database, and what its errors mean for an administrator. A database may belong
+//! to somebody other than the superuser who runs a command in it, so no name there is trusted.
 
 use timedb_http::db::PIN;
 use timedb_http::db::store::{self, Store};
@@ -21,7 +21,7 @@ impl Session {
     /// Connects, with TLS as the DSN's `sslmode` says.
     pub async fn open(config: &Config) -> Result<Self, Failure> {
         let place = config::describe(config);
-        // The driver's own limit ends with the TCP connection; a silent server would hold us for ever.
+        // The driver's own limit ends with the TCP connection; a silent server would hold us forever.
         let limit = config.get_connect_timeout().copied();
         let limit = limit.unwrap_or(config::CONNECT_TIMEOUT);
         let reason = match timeout(limit, timedb_http::db::connect(config)).await {

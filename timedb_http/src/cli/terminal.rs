@@ -1,5 +1,5 @@
-//! What a person or a program reads: plain lines on a pipe, boxes and colour on a terminal, JSON on
-//! request, and questions that are asked only where somebody can answer.
+//! What a person or a program reads: plain lines in a pipe, boxes and colours on a terminal, JSON on request, and
+//! questions that are asked only where somebody can answer.
 
 use std::env;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -49,8 +49,8 @@ pub fn report(failure: &Failure) {
     complain(&format!("{label} {}", lines.join("\n")));
 }
 
-/// Asks on stderr and reads the answer; anything but yes is no. Where nobody can answer it is an
-/// error instead of waiting for ever.
+/// Asks on stderr and reads the answer; anything but yes is no. If nobody can answer, it is an
+/// error instead of waiting forever.
 pub fn confirm(question: &str, yes: bool) -> Result<bool, Failure> {
     if yes {
         return Ok(true);
@@ -196,7 +196,7 @@ pub fn print_json(value: &impl Serialize) -> io::Result<()> {
     print(&json_line(&serde_json::to_string(value)?))
 }
 
-/// The same JSON, with what would be obeyed as its number: it can stand in strings only.
+/// The same JSON, with control characters as numbers: they can occur only in strings.
 fn json_line(json: &str) -> String {
     let mut line = String::with_capacity(json.len() + 1);
     for c in json.chars() {
@@ -227,8 +227,8 @@ fn paint(text: &str, style: Style, fancy: bool) -> String {
     }
 }
 
-/// Whether a terminal, or a viewer, would do more than show it: control it, begin a line, or turn the direction
-/// of what stands around it.
+/// Whether a terminal, or a viewer, would do more than show it: control it, begin a line, or change the
+/// direction of the surrounding text.
 fn is_obeyed(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

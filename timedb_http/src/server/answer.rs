@@ -1,4 +1,4 @@
-//! Answers that are successes, and the work that makes large ones.
+//! Successful answers, and the work that produces large ones.
 
 use std::fmt::Display;
 
@@ -10,7 +10,7 @@ use axum::{
 
 use crate::server::{error::ApiError, rows::Format};
 
-/// A body this large is parsed or rendered beside the workers that serve everybody else.
+/// A body this large is parsed or rendered apart from the workers that serve everybody else.
 const BESIDE_FROM_BYTES: usize = 256 << 10;
 
 /// 200 with a body of this type.
@@ -39,7 +39,7 @@ pub(crate) async fn rows<E: Display + Send + 'static>(
     Ok(of_type(format.content_type, body))
 }
 
-/// Does the work that so many bytes of a body make: here, or beside the workers when they are many.
+/// Does the work for this many bytes of a body: here, or apart from the workers if there are many.
 pub(crate) async fn work_on<T: Send + 'static>(
     bytes: usize,
     work: impl FnOnce() -> T + Send + 'static,

@@ -1,5 +1,6 @@
-//! Request bodies: as they come in, and JSON straight into columns, packed for the extension. A fast reader takes what is right;
-//! whatever it refuses is read again by a slow one, which accepts the same and says what is wrong and where.
+//! Request bodies: how they arrive, and JSON parsed directly into columns, packed for the extension. A fast reader
+//! takes what is valid; whatever it refuses is read again by a slow one, which accepts the same and says what is wrong
+//! and where.
 
 mod columns;
 mod corrections;

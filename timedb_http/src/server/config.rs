@@ -1,5 +1,4 @@
-//! What the server can be told, and what it does where nothing is said. Flags and the environment are the command
-//! line's.
+//! The server's options and their defaults. Flags and the environment belong to the command line.
 
 mod origin;
 
@@ -32,7 +31,7 @@ pub struct ServerConfig {
     pub body_memory: usize,
     /// How long a client may read nothing of its answer.
     pub write_timeout: Duration,
-    /// How many bytes a second a client has to take of an answer that is streamed, on the whole.
+    /// How many bytes per second a client has to read of a streamed answer, on average.
     pub stream_min_rate: usize,
     /// How long an answer that is streamed may take.
     pub stream_timeout: Duration,

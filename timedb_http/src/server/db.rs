@@ -1,5 +1,5 @@
-//! The database: a bounded pool of connections and, per request, one transaction in one pipelined round trip.
-//! Row security, tenants and time are the extension's; this only speaks to it.
+//! The database: a bounded pool of connections and, for each request, one transaction in one pipelined round trip. Row
+//! security, tenants and time are up to the extension; this only speaks to it.
 
 mod cancel;
 pub mod check;

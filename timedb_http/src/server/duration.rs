@@ -14,7 +14,7 @@ pub(crate) struct Interval {
     pub micros: i64,
 }
 
-/// Why a text is no length of time.
+/// Why a text is not a length of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoLength {
     Unreadable,

@@ -1,5 +1,5 @@
-//! Every answer that is not a success, as `{"detail": ...}`: a sentence, or for 422 a list in pydantic's form.
-//! Nothing here ever holds SQL text.
+//! Every unsuccessful answer, as `{"detail": ...}`: a sentence, or for 422 a list in pydantic's form. Nothing here
+//! ever contains SQL text.
 
 mod field;
 
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 pub(crate) use field::{FieldError, RefusedField};
 
-/// In so many seconds what passes by itself may be over.
+/// After this many seconds, a temporary problem may be over.
 const PASSING_RETRY_S: u16 = 1;
-/// What an operator has to mend takes longer; clients that came again at once would only add to it.
+/// What an operator has to fix takes longer; clients that tried again at once would only add to it.
 pub(crate) const OPERATORS_RETRY_S: u16 = 60;
 
 /// An answer with a status of 400 or more.
@@ -104,7 +104,7 @@ impl ApiError {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
     }
 
-    /// 415 for a body that is packed in another way than with gzip.
+    /// 415 for a body that is compressed with something other than gzip.
     pub(crate) fn unknown_coding(coding: &str) -> Self {
         let detail = format!(
             "The request body has Content-Encoding: {coding}. Compress it with gzip, once, or not at all."
@@ -157,7 +157,7 @@ impl ApiError {
         .place_field(|_| (place, Value::Null))
     }
 
-    /// Says where in the body the refused field is and what stands there, if that is what this error is about.
+    /// Says where in the body the refused field is and what it contains, if that is what this error is about.
     pub(crate) fn place_field(
         mut self,
         place: impl FnOnce(&RefusedField) -> (Vec<Value>, Value),
@@ -195,7 +195,7 @@ impl ApiError {
         }
     }
 
-    /// Whether it is about the request: that is for nobody to know who has not shown a good key.
+    /// Whether it is about the request: clients without a valid key must not learn it.
     pub(crate) fn is_about_the_request(&self) -> bool {
         self.status.is_client_error() && self.status != StatusCode::UNAUTHORIZED
     }

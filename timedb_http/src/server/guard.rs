@@ -1,6 +1,6 @@
-//! The guard of the API: there is no way to a route but over it, and for everybody's only by name. A route with data has
-//! two parts. Its plan sees a request and no database, and says what the request asks for or what is wrong with it; its
-//! answer gets the plan and a caller. What is wrong, the guard tells those alone whose key is good.
+//! The guard of the API: routes can be reached only through it, and public ones only by name. A route with data has
+//! two parts. Its plan sees a request and no database, and says what the request asks for or what is wrong with it;
+//! its answer gets the plan and a caller. The guard reveals what is wrong only to those whose key is valid.
 
 use std::future::Future;
 

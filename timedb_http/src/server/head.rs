@@ -1,4 +1,4 @@
-//! What a request says beside its body: its URL, its key, its name. Whether the key is good, the database says.
+//! What a request says besides its body: its URL, its key, its name. Whether the key is valid is up to the database.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::server::{
     key::ApiKey,
 };
 
-/// Where it stands, unless it comes as `Authorization: Bearer`.
+/// Where it is, unless it comes as `Authorization: Bearer`.
 pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -83,7 +83,7 @@ impl Head {
 /// The key of a request, from `X-API-Key` and `Authorization: Bearer`. Empty is as good as absent.
 ///
 /// # Errors
-/// 401 for what can't be a key, and for two that differ: whoever stands between may have looked at the other one.
+/// 401 for what can't be a key, and for two that differ: a proxy in between may have looked at the other one.
 fn api_key(headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
     let own = headers.get_all(API_KEY).iter().map(HeaderValue::as_bytes);
     let authorizations = headers.get_all(header::AUTHORIZATION);
@@ -145,7 +145,7 @@ mod tests {
         let same = format!("Bearer {K}");
         let both = [("x-api-key", K), ("authorization", &*same)];
         assert_eq!(found(&both).as_deref(), Some(K));
-        // Another scheme is somebody else's matter.
+        // Other schemes are for somebody else.
         let beside = [("x-api-key", K), ("authorization", "Basic abc")];
         assert_eq!(found(&beside).as_deref(), Some(K));
         assert_eq!(

@@ -1,5 +1,6 @@
-//! Instants as text and back: the formats that clients send, which speedate reads, and the one that they get.
-//! Microseconds since 1970-01-01T00:00:00Z, years 1 to 9999, naive means UTC. `number` has those that come as numbers.
+//! Instants as text and back: the formats that clients send, which speedate parses, and the one that they get.
+//! Microseconds since 1970-01-01T00:00:00Z, years 1 to 9999, naive means UTC. `number` handles those that arrive as
+//! numbers.
 
 mod number;
 
@@ -67,8 +68,8 @@ pub fn parse(text: &str) -> Result<i64, Malformed> {
     read(text, false)
 }
 
-/// As [`parse`], for what has been a part of a URL: a plus that nobody escaped has become a space there, and
-/// behind a time of day it can have been nothing else.
+/// As [`parse`], for what has been a part of a URL: an unescaped plus has become a space there, and after a
+/// time of day it can have been nothing else.
 pub(crate) fn parse_in_query(text: &str) -> Result<i64, Malformed> {
     read(text, true)
 }
@@ -143,7 +144,7 @@ fn calendar(bytes: &[u8]) -> Result<i64, Malformed> {
     }
     let seconds = found.timestamp_tz();
     let seconds = match (hours, found.time.tz_offset) {
-        // U+2212 is no sign of an offset.
+        // U+2212 is not accepted as the sign of an offset.
         (None, _) if bytes.is_ascii() => seconds,
         (Some(hours @ -23..=23), None) => seconds - hours * 3600,
         (Some(_), None) => return Err(ZONE),
@@ -180,7 +181,7 @@ fn malformed(error: &ParseError, bytes: &[u8]) -> Malformed {
             false => EXTRA,
         },
         ParseError::InvalidCharDateTimeSep if digits(&bytes[DATE..]) => EXTRA,
-        // Digits are looked at before what stands between them.
+        // Digits are checked before what separates them.
         ParseError::InvalidCharDateSep if !digits(&bytes[5..7]) => {
             Malformed("invalid character in month")
         }

@@ -1,4 +1,4 @@
-//! An API key as a request brings it. The database gets proofs of it, and nobody gets the key.
+//! An API key as a request brings it. The database gets proofs of it, and nobody gets the key itself.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What is done around every request and answer, whichever route it is.
+//! What happens around every request and answer, whichever route it is.
 
 pub(super) mod cors;
 pub(super) mod headers;

@@ -107,7 +107,7 @@ fn prepared(
     TokioIo::new(ClientStream::new(stream, write_timeout, patience))
 }
 
-/// The API for one connection, whose clock stands still while a request of it is answered.
+/// The API for one connection, whose clock stops while a request of it is answered.
 fn served(
     service: TowerToHyperService<Router>,
     work: Work,

@@ -1,4 +1,4 @@
-//! Why a request is not let in, as the gate tells it to the router: by a request of its own, which the HTTP library gets
+//! How the gate tells the router why a request is refused: by a request of its own, which the HTTP library gets
 //! instead and the router answers.
 
 use axum::http::StatusCode;
@@ -47,7 +47,7 @@ impl Refusal {
         )
     }
 
-    /// What such a request stands for.
+    /// What such a request means.
     pub(crate) fn of_path(path: &str) -> Self {
         let place = path.trim_start_matches('/').parse::<usize>().ok();
         let found = place.and_then(|place| Self::ALL.get(place));

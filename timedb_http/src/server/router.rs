@@ -69,7 +69,7 @@ fn api() -> Api {
         .get("/list_timeseries", nothing, list_timeseries::list)
 }
 
-/// Answers what stands for a request that was not let in.
+/// Answers in place of a request that was refused.
 async fn refuse(request: Request, next: Next) -> Response {
     if request.method().as_str() != Refusal::METHOD {
         return next.run(request).await;

@@ -1,5 +1,5 @@
 //! One module per route: its plan, which says what a request asks for or what is wrong with it, and its answer, which
-//! turns that into one statement and the result into a format.
+//! turns that into one statement and its result into a format.
 
 pub(crate) mod changes;
 pub(crate) mod corrections;

@@ -1,5 +1,5 @@
-//! Answers with rows: packed chunks of columns to a format's text, in memory and in order while they are few, streamed
-//! when they are many.
+//! Answers with rows: from packed chunks of columns to a format's text, collected and sorted if there are few,
+//! streamed if there are many.
 
 mod changes;
 mod chunk;

@@ -1,6 +1,6 @@
-//! Nobody gets everything: of the connections to the database, and of the memory for request bodies, one tenant
-//! has a share, whatever the number of its keys and requests. Whose a key is, the database says; what stands
-//! here of it is for counting only, and never lets anybody in.
+//! Nobody gets everything: of the connections to the database, and of the memory for request bodies, one tenant has a
+//! share, however many keys and requests it has. The database says whose a key is; what is kept here is for counting
+//! only and never lets anybody in.
 
 use std::{
     collections::HashMap,
@@ -19,7 +19,7 @@ const FORGET_FROM: usize = 4096;
 /// Who is counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Party {
-    /// All whose key has not been seen to be good: those that are wrong, and each good one until its first answer.
+    /// All whose key has not been seen to be valid: the wrong ones, and each valid one until its first answer.
     Strangers,
     /// Who comes without a key.
     Keyless,
@@ -98,7 +98,7 @@ pub(crate) struct BodyMemory {
     patience: Duration,
 }
 
-/// One permit stands for so many bytes.
+/// One permit represents this many bytes.
 const GRAIN: usize = 1 << 10;
 /// Permits that a body takes at a time.
 const AHEAD: usize = 64;

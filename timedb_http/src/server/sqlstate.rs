@@ -1,4 +1,4 @@
-//! The one table from the database's SQLSTATEs to HTTP. A client's mistake keeps timedb's sentence; what
+//! The one table from the database's SQLSTATEs to HTTP. For a client's mistake the answer has timedb's sentence; what
 //! PostgreSQL says goes to the log, and the client gets a sentence of ours, or learns only that it happened.
 
 mod fault;
@@ -93,8 +93,8 @@ pub(crate) fn refused_key(error: &Error, with_key: bool) -> ApiError {
     }
 }
 
-/// What it means that a transaction did not begin as `timedb_user`: that is the operator's to mend, and
-/// everybody is refused until then.
+/// What it means that a transaction did not begin as `timedb_user`: that is for the operator to fix,
+/// and everybody is refused until then.
 pub(crate) fn not_begun(error: &Error) -> ApiError {
     match error.as_db_error().map(|answer| answer.code().code()) {
         // The role is gone or not the server's to be, or the extension, a function or the schema is gone.

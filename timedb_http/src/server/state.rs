@@ -1,5 +1,5 @@
-//! What requests share, and who sends one. The database is reached through its caller alone: whatever is sent there goes
-//! with the caller's key, in a transaction that ends where the key is not good.
+//! What requests share, and who sends one. The database can be reached only through its caller: whatever is sent there
+//! goes with the caller's key, in a transaction that ends if the key is not valid.
 
 use std::{future::Future, sync::Arc};
 
@@ -34,7 +34,7 @@ impl AppState {
         }
     }
 
-    /// Holds work to the request's time limit; what it had under way in the database is cancelled then.
+    /// Holds work to the request's time limit; what it had in progress in the database is then cancelled.
     pub(crate) async fn within<T>(
         &self,
         work: impl Future<Output = Result<T, ApiError>>,
@@ -48,7 +48,7 @@ impl AppState {
         }
     }
 
-    /// Asks whether the database is there and keeps tenants apart, and what it does with writes.
+    /// Asks whether the database responds and keeps tenants apart, and whether it accepts writes.
     pub(crate) async fn probe(&self) -> Result<Writing, ApiError> {
         self.within(self.db.probe()).await
     }

@@ -1,5 +1,5 @@
-//! The length of a bucket: what is allowed, and the numbered local times at which buckets of that
-//! length begin. Which instants those are, is for `buckets`.
+//! The length of a bucket: which lengths are allowed, and the numbered local times at which buckets of that length
+//! begin. `buckets` decides which instants those are.
 
 use crate::{CalendarError, DAY, HOUR, MAX_DAYS, months};
 

@@ -1,5 +1,5 @@
-//! The buckets of a length in a zone: they divide all of time without gap or overlap. Owns the
-//! answer last given, since callers ask in ascending order.
+//! The buckets of a length in a zone, which divide all of time without gap or overlap. Caches the last answer, since
+//! callers ask in ascending order.
 
 use crate::bucket::{Bucket, Rule};
 use crate::clock::Clock;

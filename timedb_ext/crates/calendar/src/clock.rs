@@ -1,5 +1,5 @@
-//! A zone's wall clock: which local time it has shown by an instant, and when it first shows a
-//! local time. Local times are microseconds since 1970-01-01T00:00 of the clock, without a zone.
+//! A zone's wall clock: which local time it shows at an instant, and when it first shows a local time. Local times are
+//! microseconds since 1970-01-01T00:00 on that clock, without a zone.
 
 use crate::HOUR;
 use crate::zone::{Stretch, Zone};

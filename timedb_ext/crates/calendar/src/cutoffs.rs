@@ -1,5 +1,5 @@
-//! The cut-off of an instant: up to when values for it may be known. Owns the windows whose
-//! instants share a cut-off, and the window last asked for.
+//! The cut-off for an instant: the time by which values for it must be known. Owns the windows whose instants share a
+//! cut-off, and caches the last window asked for.
 
 use crate::clock::Clock;
 use crate::{CalendarError, DAY, FIRST, LAST, MAX_DAYS, Zone, to_the_ends};

@@ -1,5 +1,4 @@
-//! What can be wrong with a zone, a bucket or a cut-off that a caller asks for. Once they are made,
-//! nothing fails.
+//! What can be wrong with a zone, a bucket or a cut-off that a caller asks for. Once constructed, they do not fail.
 
 use thiserror::Error;
 
@@ -18,7 +17,7 @@ pub enum CalendarError {
     /// The interval's one field is negative.
     #[error("a bucket must be longer than zero")]
     NegativeBucket,
-    /// A day is no multiple of the length.
+    /// A day is not a multiple of the length.
     #[error("a bucket shorter than a day must divide a day evenly; use days for longer ones")]
     UnevenBucket,
     /// The bucket is longer than ten thousand years.

@@ -1,6 +1,6 @@
-//! The calendar of timedb: which bucket of time (a quarter of an hour, a local day, a month) holds
-//! an instant, and which cut-off belongs to it. Owns the rules for time zones and their changes;
-//! knows neither PostgreSQL nor points. All instants are microseconds since 1970-01-01T00:00:00Z.
+//! The calendar of timedb: which bucket of time (a quarter of an hour, a local day, a month) contains an instant, and
+//! which cut-off belongs to it. Owns the rules for time zones and their changes; knows neither PostgreSQL nor points.
+//! All instants are microseconds since 1970-01-01T00:00:00Z.
 #![forbid(unsafe_code)]
 
 mod bucket;

@@ -1,5 +1,5 @@
-//! Days and months of the Gregorian calendar, in both directions without end. Months count from
-//! January 2000, days from 1970-01-01.
+//! Days and months of the Gregorian calendar, unlimited in both directions. Months count from January 2000, days from
+//! 1970-01-01.
 
 /// 2000-01-01.
 const MILLENNIUM: i64 = 10_957;

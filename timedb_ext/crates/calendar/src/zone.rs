@@ -1,5 +1,5 @@
-//! Time zones by name, and the stretches of time in which a zone's offset from UTC stays the same.
-//! The only place that asks the time zone database.
+//! Time zones by name, and the stretches of time during which a zone's offset from UTC stays the same. The only place
+//! that consults the time zone database.
 
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase, TimeZoneTransition};
@@ -30,7 +30,7 @@ impl Zone {
     /// [`CalendarError::UnknownZone`] if neither has it.
     pub fn named(name: &str) -> Result<Zone, CalendarError> {
         let unknown = || CalendarError::UnknownZone(name.to_owned());
-        // Files beside the zones, not names of IANA: they mean another zone on another machine.
+        // Files next to the zones, not IANA names: they mean a different zone on a different machine.
         let of_the_machine = ["localtime", "posixrules"];
         if of_the_machine
             .iter()

@@ -38,7 +38,7 @@ impl Format {
     }
 }
 
-/// Why a text is no key. The text itself is never part of it.
+/// Why a text is not a key. The text itself is never part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// There is nothing.

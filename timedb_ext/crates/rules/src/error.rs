@@ -127,7 +127,7 @@ impl Error {
         self
     }
 
-    /// Says at the head of the message what it is about, such as a place in an argument.
+    /// Says at the beginning of the message what it is about, such as a place in an argument.
     pub fn at(mut self, place: impl std::fmt::Display) -> Self {
         self.message = format!("{place}: {}", self.message);
         self
@@ -167,7 +167,7 @@ impl Error {
             .hint("Tables in schema timedb are not as the extension created them.")
     }
 
-    /// XX000: a function of the library is declared otherwise than this version of it has it.
+    /// XX000: a function of the library is not declared as this version of it expects.
     pub fn other_declaration() -> Self {
         Self::internal("a function of timedb is not declared as its library expects")
             .hint("Run ALTER EXTENSION timedb UPDATE.")

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use timedb_wire::refused::SeriesField;
 
-/// Longest name of a series, in bytes: it stands in an index, whose entries hold 2.7 kB.
+/// Longest name of a series, in bytes: it is part of an index, whose entries hold 2.7 kB.
 pub const MAX_NAME_BYTES: usize = 1024;
 /// Longest name of a label, in bytes, for the same reason.
 pub const MAX_LABEL_BYTES: usize = 256;
@@ -19,7 +19,7 @@ const MAX_DESCRIPTION_BYTES: usize = 64 * 1024;
 /// Labels that are not too long need no more than this, however they are written: what is longer is not read.
 const MAX_WRITTEN_BYTES: usize = 16 * MAX_LABELS_BYTES;
 
-/// How much of a label's value stands in the index; `sql/tables/series_labels.sql` has the same number.
+/// How much of a label's value is in the index; `sql/tables/series_labels.sql` has the same number.
 const HEAD_CHARACTERS: usize = 64;
 
 /// Labels in canonical order: by name.

@@ -1,5 +1,5 @@
-//! timedb's rules, without PostgreSQL: what names, labels and texts may be, how instants are written, where a reader
-//! of changes stands, what a correction says and which version it means. Knows no tables and no statements.
+//! timedb's rules, without PostgreSQL: which names, labels and texts are valid, how instants are written, where a
+//! reader of changes is, what a correction says and which version it means. Knows no tables and no statements.
 #![forbid(unsafe_code)]
 
 pub mod corrections;

@@ -1,5 +1,5 @@
-//! How much one call may bring. It is looked at before anything is made of an argument: arrays say in their
-//! header how many elements they have, and varlenas how long they are.
+//! How much one call may bring. It is checked before an argument is processed: arrays say in their header how many
+//! elements they have, and varlenas how long they are.
 
 use crate::error::{Error, Result, SqlState};
 use timedb_wire::json::{MAX_NESTING, nesting};
@@ -21,9 +21,9 @@ pub const MAX_BATCH_PARAMS_BYTES: usize = 1 << 20;
 /// Longest name of what made a batch, in bytes.
 pub const MAX_WORKFLOW_BYTES: usize = 1024;
 
-/// 54000: more than one call may have.
+/// 54000: more than one call may bring.
 ///
-/// `what` stands in front of "may have at most", `hint` says how to do with less.
+/// `what` goes before "may have at most", `hint` says how to make do with less.
 pub fn too_many(what: &str, most: usize, of: &str, given: usize, hint: &str) -> Error {
     Error::new(
         SqlState::PROGRAM_LIMIT_EXCEEDED,

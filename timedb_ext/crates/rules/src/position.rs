@@ -1,5 +1,5 @@
-//! Where a reader of changes stands, and its text: a cursor. It holds what was answered in front of it and
-//! nothing else, and is good for its tenant only.
+//! Where a reader of changes is, and the text for it: a cursor. It records only the position, and is valid for its
+//! tenant only.
 
 use crate::error::{Error, Result};
 use base64::Engine;
@@ -12,7 +12,7 @@ const CHECK_BYTES: usize = 8;
 /// As much of a malformed cursor as an error repeats, in characters.
 const LONGEST_ECHO: usize = 100;
 
-/// Behind what a reader stands. The order is that of changes.
+/// What a reader has already had. The order is that of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// Unix microseconds.
@@ -64,7 +64,7 @@ impl Position {
         }
     }
 
-    /// The write that it stands behind or in, and whether and behind which point of it.
+    /// The write that it is after or within, and after which of its points, if any.
     fn order(&self) -> impl Ord + use<> {
         let (batch, point) = match self.place {
             Reached::Point {
@@ -76,7 +76,7 @@ impl Position {
             Reached::Batch { batch_id } => (Some(batch_id), None),
             Reached::Instant => (None, None),
         };
-        // All of something stands behind each part of it.
+        // The whole of something comes after each part of it.
         let (all_writes, all_points) = (batch.is_none(), point.is_none());
         (self.change_time, all_writes, batch, all_points, point)
     }

@@ -1,5 +1,5 @@
-//! What texts that people see may hold: nothing that a terminal obeys, that turns text around, or that nobody
-//! can see. What is stored already is not looked at again.
+//! What texts that people see may contain: nothing that controls a terminal, changes the direction of text, or is
+//! invisible. Texts that are already stored are not checked again.
 
 use crate::error::{Error, Result};
 
@@ -49,7 +49,7 @@ fn is_line_break(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Embeddings, overrides and isolates: they reach beyond the text that they stand in.
+/// Embeddings, overrides and isolates: they reach beyond the text that contains them.
 fn turns_text(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -1,6 +1,7 @@
-//! Instants: PostgreSQL's epoch (2000) against Unix time (1970), the years that can be stored, and their text.
+//! Instants: conversion between PostgreSQL's epoch (2000) and Unix time (1970), the years that can be stored, and
+//! their text form.
 //!
-//! Everything behind the edge to PostgreSQL, segments and packed columns alike, is Unix microseconds.
+//! Everything beyond the boundary to PostgreSQL, segments and packed columns alike, uses Unix microseconds.
 
 use crate::error::{Error, Result};
 use jiff::{SignedDuration, civil::DateTime};

@@ -1,4 +1,4 @@
-//! Uploads as they are taken in: their series, their columns, and what tells one from another.
+//! Uploads as they are read: their series, their columns, and what distinguishes one from another.
 
 mod columns;
 mod fingerprint;

@@ -1,6 +1,6 @@
-//! Downsampling: folds the merged points of one series into buckets of time, in a stream whose
-//! memory is bounded by the buckets that are not taken yet. Owns which buckets there are and which
-//! of them are final; knows no time zones, and leaves the arithmetic to `bucket`, `mean` and `fill`.
+//! Downsampling: folds the merged points of one series into buckets of time, as a stream whose memory is bounded by
+//! the buckets that have not been taken yet. Owns which buckets there are and which of them are final; knows no time
+//! zones, and leaves the arithmetic to `bucket`, `mean` and `fill`.
 
 mod bucket;
 mod fill;

@@ -1,5 +1,5 @@
-//! A segment to points. Whatever the bytes are, the answer is points or an error, and memory grows
-//! with the count at most.
+//! Decodes a segment into points. Whatever the bytes are, the result is points or an error, and memory grows at most
+//! with the count.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Points to a segment.
+//! Encodes points into a segment.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

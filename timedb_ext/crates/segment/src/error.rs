@@ -12,8 +12,8 @@ pub enum SegmentError {
     /// The bytes are not what was written, or belong to another row.
     #[error("the segment is damaged: {0}")]
     Damaged(&'static str),
-    /// The bytes are sound as far as this version can tell, but it doesn't know all of them. None of them is told:
-    /// what was taken for a segment may be anything.
+    /// The bytes are sound as far as this version can tell, but it doesn't know all of them. None of them is
+    /// reported: what was taken for a segment may be anything.
     #[error("the segment was written by a newer version of timedb: {0}")]
     Newer(&'static str),
 }

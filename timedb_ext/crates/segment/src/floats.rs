@@ -1,4 +1,4 @@
-//! The column of values: decimals as scaled integers where every bit comes back, doubles otherwise.
+//! The column of values: decimals as scaled integers where every bit is restored, doubles otherwise.
 
 use std::ops::{ControlFlow, Range};
 
@@ -84,8 +84,8 @@ fn ordered(value: f64) -> u64 {
     }
 }
 
-/// The number of decimals that makes the column smallest, None if too many values have no such
-/// form.
+/// The number of decimals that makes the column smallest; None if too many values cannot be
+/// written in that way.
 fn best_scale(values: &[f64]) -> Option<usize> {
     let allowed = values.len() / POINTS_A_PATCH;
     // needs[s]: how many values need s decimals (at most; the guess is not questioned downwards).

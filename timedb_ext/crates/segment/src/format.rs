@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Bytes behind their length.
+    /// Bytes, preceded by their length.
     pub(crate) fn sized(&mut self) -> Result<&'a [u8], SegmentError> {
         let length = usize::try_from(self.varint()?).map_err(|_| SHORT)?;
         self.bytes(length)

@@ -1,5 +1,5 @@
-//! Groups the points of an upload by series and orders each series by time, without moving points
-//! that already stand in order.
+//! Groups the points of an upload by series and orders each series by time, without moving points that are already in
+//! order.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -17,14 +17,14 @@ const RUN: usize = 1 << 20;
 pub struct Group {
     /// The index of the series.
     pub series: u32,
-    /// Where its points stand, in ascending order of (valid_time, valid_time_end, known_time).
+    /// The positions of its points, in ascending order of (valid_time, valid_time_end, known_time).
     pub positions: Positions,
 }
 
 /// Positions of points in the columns of an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Positions {
-    /// They stand together and in order.
+    /// They are adjacent and in order.
     Range(Range<usize>),
     /// One by one.
     List(Vec<u32>),
@@ -58,7 +58,7 @@ impl Positions {
         }
     }
 
-    /// The entries of a column for these points; borrowed if they stand together.
+    /// The entries of a column for these points; borrowed if they are adjacent.
     pub fn pick<'a, T: Copy>(&self, column: &'a [T]) -> Cow<'a, [T]> {
         match self {
             Positions::Range(range) => Cow::Borrowed(&column[range.clone()]),
@@ -133,7 +133,7 @@ pub fn group_points(
     Ok(groups)
 }
 
-/// The groups if the points of each series stand together.
+/// The groups, if the points of each series are adjacent.
 fn blocks(series_index: &[u32], n_series: usize) -> Option<Vec<Group>> {
     let mut seen = vec![false; n_series];
     let mut groups = Vec::new();
@@ -177,7 +177,7 @@ fn scattered(series_index: &[u32], n_series: usize) -> Vec<Group> {
         .collect()
 }
 
-/// Sorts positions by key and position, with the keys beside them: looking them up costs more.
+/// Sorts positions by key and position, with the keys next to them: looking them up would cost more.
 fn sort_by_key<K: Ord>(list: &mut Vec<u32>, key: impl Fn(usize) -> K) {
     let mut keys: Vec<(K, u32)> = list.iter().map(|&i| (key(i as usize), i)).collect();
     sort(&mut keys, RUN);

@@ -1,5 +1,5 @@
-//! Merging the segments of one series: which version of a point is answered, in a stream whose
-//! memory is bounded by what overlaps. Owns what is held back; `fold` and `rows` do the merging.
+//! Merging the segments of one series: which version of a point is returned, as a stream whose memory is bounded by
+//! what overlaps. Owns what is held back; `fold` and `rows` do the merging.
 
 mod filter;
 mod fold;

@@ -1,8 +1,8 @@
-//! What a version says beside its value: annotation, tags, metadata, who changed it.
+//! What a version says besides its value: annotation, tags, metadata, who changed it.
 
 use std::rc::Rc;
 
-/// What a version says beside its value. Most say nothing.
+/// What a version says besides its value. Most say nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Note {
     /// A remark.

@@ -1,4 +1,4 @@
-//! The four columns of what versions say beside their values, which most segments do not have.
+//! The four columns for what versions say besides their values, which most segments do not have.
 
 use std::collections::HashMap;
 use std::ops::Range;

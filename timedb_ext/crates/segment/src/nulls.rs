@@ -1,4 +1,4 @@
-//! Which values are null: a bitmap or lengths of runs, whichever is shorter.
+//! Which values are null: a bitmap or run lengths, whichever is shorter.
 
 use std::ops::Range;
 
@@ -32,11 +32,11 @@ pub(crate) fn encode(nulls: &[bool], out: &mut Vec<u8>) -> u8 {
     BITMAP
 }
 
-/// Marks of nulls at some positions, and what has to be known of the others.
+/// Null marks at some positions, and what has to be known about the others.
 pub(crate) struct Marks {
     /// Whether each is null.
     pub(crate) nulls: Vec<bool>,
-    /// How many nulls stand before them.
+    /// How many nulls come before them.
     pub(crate) before: usize,
     /// How many nulls there are in the whole column.
     pub(crate) total: usize,

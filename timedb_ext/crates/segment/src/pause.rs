@@ -1,12 +1,12 @@
-//! Long work stops for a moment now and then, so that whoever runs it may end it. What is done then is not
-//! known here.
+//! Long work pauses now and then, so that whoever runs it can end it. What happens in a pause is up to the caller.
 
 use std::sync::OnceLock;
 
 static PAUSE: OnceLock<fn()> = OnceLock::new();
 
-/// Has this called whenever long work of this crate, such as sorting or merging, has gone on for some
-/// milliseconds. It may unwind: nothing that is seen afterwards is left half done. Only the first one counts.
+/// Has this called whenever long work in this crate, such as sorting or merging, has gone on for some
+/// milliseconds. It may unwind: nothing that is visible afterwards is left half done. Only the
+/// first call has an effect.
 pub fn at_pauses(pause: fn()) {
     PAUSE.get_or_init(|| pause);
 }

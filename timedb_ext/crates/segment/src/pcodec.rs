@@ -22,12 +22,12 @@ const LEVEL: usize = 6;
 /// Numbers looked at to choose the order of deltas.
 const SAMPLE: usize = 1024;
 
-/// How many bits a number a second order of deltas has to save to be worth its decoding.
+/// How many bits per number a second order of deltas has to save to be worth decoding.
 const SECOND_ORDER_GAIN: f64 = 0.5;
 
 const DAMAGED: SegmentError = SegmentError::Damaged("a pco column can't be decoded");
 
-/// Up to so many numbers stand in one page.
+/// The maximum count of numbers in one page.
 const ONE_PAGE: usize = 1024;
 
 /// The numbers in a page of more: the fewer, the fewer a read of part of a column decodes in vain.
@@ -80,7 +80,7 @@ pub(crate) fn compress<T: Number>(
     Some(())
 }
 
-/// How many of `n` numbers stand in a page. Where they take few bits, pages are longer: each costs
+/// How many of `n` numbers are in a page. If they take few bits, pages are longer: each costs
 /// some eight bytes.
 fn page_size(n: usize, outlook: Outlook) -> usize {
     let page_bits = |size: usize| size as f64 * outlook.bits;

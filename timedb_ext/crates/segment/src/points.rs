@@ -1,4 +1,4 @@
-//! The columns of one series in memory, and what stands beside a segment's blob in its row.
+//! The columns of one series in memory, and the fields next to a segment's blob in its row.
 
 use std::rc::Rc;
 
@@ -36,7 +36,7 @@ impl<T: Copy + PartialEq> Column<T> {
     /// What point `i` has.
     ///
     /// # Panics
-    /// If the column holds one a point and has no point `i`.
+    /// If the column has one for each point and has no point `i`.
     #[inline]
     pub fn get(&self, i: usize) -> T {
         match self {
@@ -112,7 +112,7 @@ pub struct Points {
     pub value_id: Column<i64>,
     /// The batch that each point was written by.
     pub batch: Column<[u8; 16]>,
-    /// What versions say beside their value; None if none says anything.
+    /// What versions say besides their value; None if no version says anything.
     pub notes: Option<Notes>,
 }
 
@@ -133,7 +133,7 @@ impl Points {
         self.valid_time.len()
     }
 
-    /// Whether there is no point.
+    /// Whether there are no points.
     pub fn is_empty(&self) -> bool {
         self.valid_time.is_empty()
     }
@@ -150,7 +150,7 @@ impl Points {
         self.nulls.as_ref().is_some_and(|nulls| nulls[i])
     }
 
-    /// What version `i` says beside its value.
+    /// What version `i` says besides its value.
     #[inline]
     pub fn note(&self, i: usize) -> Option<&Rc<Note>> {
         self.notes.as_ref()?[i].as_ref()
@@ -232,7 +232,7 @@ impl Points {
             && self.notes.as_ref().is_none_or(|c| c.len() == n)
     }
 
-    /// Whether the points stand in the order of a segment.
+    /// Whether the points are in the order of a segment.
     pub(crate) fn is_sorted(&self) -> bool {
         let times = &self.valid_time;
         (1..times.len()).all(|i| {
@@ -300,7 +300,7 @@ fn extent(column: &Column<i64>) -> (i64, i64) {
     }
 }
 
-/// Whose segment it is. It goes into the checksum, so that a blob can't stand in another row.
+/// Whose segment it is. It goes into the checksum, so that a blob is not valid in another row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentKey {
     /// The tenant's id.

@@ -1,5 +1,5 @@
-//! Converts values: one unit's number into another's. Owns the arithmetic, and that decimals stay
-//! the decimals that people expect. What units mean stands elsewhere.
+//! Converts values from one unit to another. Owns the arithmetic, and ensures that decimals remain the decimals that
+//! people expect. What units mean is defined elsewhere.
 
 use crate::MAX_BYTES;
 use crate::describe::describe;
@@ -26,11 +26,11 @@ impl Conversion {
         offset_hundredths: 0.0,
     };
 
-    /// The conversion from one unit to another. Equal texts are always the identity, even when
-    /// nobody knows the unit; white space around them doesn't count.
+    /// The conversion from one unit to another. Equal texts always give the identity, even if
+    /// the unit is unknown; surrounding white space doesn't count.
     ///
     /// # Errors
-    /// `Unknown` and `Unreadable` when a text is no unit, `Incompatible` when the units measure
+    /// `Unknown` and `Unreadable` if a text is not a unit, `Incompatible` if the units measure
     /// different things.
     pub fn between(from: &str, to: &str) -> Result<Self, UnitError> {
         let (from, to) = (from.trim(), to.trim());
@@ -59,8 +59,8 @@ impl Conversion {
     }
 
     /// The value in the other unit: the double closest to it, for values of up to six decimals and
-    /// factors that are ratios of whole numbers; otherwise right to the last few bits. What is too
-    /// large for a double is infinite.
+    /// factors that are ratios of whole numbers; otherwise correct except for the last few bits. A
+    /// result that is too large for a double is infinite.
     pub fn apply(&self, value: f64) -> f64 {
         if self.is_identity() || !value.is_finite() {
             return value;
@@ -87,8 +87,8 @@ impl Conversion {
         }
     }
 
-    /// Takes the value for the decimal that it was written as, and rounds once. `None` when it is
-    /// no short decimal. Without this 0.07 would be 7.000000000000001 %.
+    /// Takes the value for the decimal that it was written as, and rounds once. `None` if it is not
+    /// a short decimal. Without this 0.07 would be 7.000000000000001 %.
     fn apply_to_decimal(&self, value: f64) -> Option<f64> {
         let Parts { num, den, exact } = self.parts;
         let places = if value.abs() < EXACT / 1e6 { 1e6 } else { 1e3 };

@@ -1,5 +1,5 @@
-//! Reads a text from its beginning, sign by sign and word by word. Knows which characters words have,
-//! and nothing of what they mean.
+//! Reads a text from its beginning, character by character and word by word. Knows which characters words consist of,
+//! and nothing about what they mean.
 
 /// A text of which the beginning is read.
 pub(crate) struct Cursor<'a> {
@@ -8,7 +8,7 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// Whether a number goes on here: otherwise `m^1.5` would be `m^1` times something.
+    /// Whether a number continues here: otherwise `m^1.5` would be `m^1` times something.
     pub(crate) fn is_decimal_point(&self) -> bool {
         let digits = self.rest.strip_prefix('.');
         digits.is_some_and(|digits| digits.starts_with(|char: char| char.is_ascii_digit()))

@@ -1,4 +1,4 @@
-//! What a dimension is called.
+//! The names of dimensions.
 
 use crate::dimension::*;
 use crate::table;

@@ -1,5 +1,5 @@
-//! What units measure: products of powers of base quantities, and their names. The base quantities
-//! are SI's, and those that must not be mistaken for one another. Knows no unit.
+//! What units measure: products of powers of base quantities, and their names. The base quantities are those of SI,
+//! plus those that must not be mistaken for one another. Knows no units.
 
 /// What nothing else is made of. After these come the currencies, one each.
 #[derive(Clone, Copy)]
@@ -11,7 +11,7 @@ pub(crate) enum Base {
     Temperature,
     Amount,
     Luminous,
-    /// In SI a mere number; here, revolutions per minute are no hertz.
+    /// In SI a pure number; here, revolutions per minute are not hertz.
     Angle,
     Information,
     /// Tells apparent power, VA, from active power, W.

@@ -1,8 +1,8 @@
-//! Why a value can't be converted: an unknown unit, a text that is no unit, or two quantities.
+//! Why a value can't be converted: an unknown unit, a text that is not a unit, or two different quantities.
 
 use thiserror::Error;
 
-/// Why there is no conversion between two units. The units stand in it as they were given, cut off
+/// Why there is no conversion between two units. It contains the units as they were given, cut off
 /// after 128 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]

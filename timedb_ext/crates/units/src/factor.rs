@@ -1,13 +1,13 @@
-//! How many of one unit another is: a rational number, exact however many prefixes it is made of,
-//! times a power of pi. Owns its arithmetic; knows no unit.
+//! How many of one unit make another: a rational number, exact however many prefixes it consists of, times a power of
+//! pi. Owns its arithmetic; knows no units.
 
 use std::f64::consts::{LOG10_2, PI};
 
 /// Integers below it are doubles, each of them.
 pub(crate) const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// `num / den * 2^two * 5^five * pi^pi`. Twos and fives stand apart, so that prefixes never overflow
-/// anything; `num` and `den` have no common divisor.
+/// `num / den * 2^two * 5^five * pi^pi`. Twos and fives are kept separately, so that prefixes never
+/// overflow anything; `num` and `den` have no common divisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Factor {
     num: u128,
@@ -74,7 +74,7 @@ impl Factor {
     /// The number one.
     pub(crate) const ONE: Self = of(1, 1);
 
-    /// `2^two * 10^ten`, what a prefix stands for.
+    /// `2^two * 10^ten`, the value of a prefix.
     pub(crate) const fn prefix(two: i32, ten: i32) -> Self {
         Self {
             two: two + ten,

@@ -1,6 +1,6 @@
-//! Units of measurement named by texts, and the conversion of values between them. Owns the table of
-//! units, the spelling of compounds and the arithmetic; knows neither PostgreSQL nor series, and no
-//! exchange rates. docs/units.md is its reference.
+//! Units of measurement named by texts, and the conversion of values between them. Owns the table of units, the
+//! spelling of compounds and the arithmetic; knows neither PostgreSQL nor series nor exchange rates. docs/units.md is
+//! its reference.
 #![forbid(unsafe_code)]
 
 mod conversion;

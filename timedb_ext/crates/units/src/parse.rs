@@ -1,5 +1,5 @@
-//! Reads a unit: products, quotients and powers of words. Owns the spelling of compounds and refuses
-//! what can be read in two ways; what a word means stands elsewhere.
+//! Parses a unit: products, quotients and powers of words. Owns the spelling of compounds and refuses what can be read
+//! in two ways; what a word means is defined elsewhere.
 
 use crate::cursor::Cursor;
 use crate::dimension::Dimension;
@@ -19,7 +19,7 @@ pub(crate) struct Measure {
     pub zero_hundredths: i32,
 }
 
-/// Why a text is no unit.
+/// Why a text is not a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// A word of it is not known.
@@ -92,7 +92,7 @@ pub(crate) fn parse(unit: &str) -> Result<Measure, Refusal> {
     Ok(measure)
 }
 
-/// What stands between two factors.
+/// What separates two factors.
 enum Operator {
     Times,
     Over,
@@ -171,7 +171,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// A word of the table, and an exponent that stands right behind it: `m2`, `s-1`.
+    /// A word of the table, and an exponent that follows it immediately: `m2`, `s-1`.
     fn named(&mut self) -> Result<(Measure, Option<i8>), Refusal> {
         let word = self.word();
         if word.is_empty() {

@@ -1,5 +1,4 @@
-//! The table of units: how each is written, which prefixes it takes, and what it is in SI units.
-//! Compounds are none of its business.
+//! The table of units: how each is written, which prefixes it takes, and what it is in SI units. Knows no compounds.
 
 mod money;
 mod physical;
@@ -12,7 +11,7 @@ use crate::factor::{Factor, of};
 pub(crate) use prefixes::{Prefix, Prefixes};
 pub(crate) use unit::Unit;
 
-/// The units that count from a zero of their own. They stand alone only.
+/// The units that have a zero of their own. They can only be used alone.
 static SCALES: [Unit; 2] = [
     Unit {
         symbols: &["degC", "°C", "℃"],

@@ -1,4 +1,4 @@
-//! The plain parts of the format: header, counts, texts and columns, taken from the front of bytes or appended.
+//! The basic parts of the format: header, counts, texts and columns, taken from the front of the bytes or appended.
 
 use crate::column::{Bits, Column, Number};
 use crate::{Malformed, VERSION};
@@ -64,7 +64,7 @@ impl<'a> Input<'a> {
         self.take(length).map(Column::over)
     }
 
-    /// A column that is there where this is true.
+    /// A column that exists if this is true.
     pub(crate) fn optional<T: Number>(
         &mut self,
         is_there: bool,

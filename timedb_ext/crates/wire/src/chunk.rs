@@ -1,5 +1,5 @@
-//! A chunk of a read: points grouped by series, and what their rows say. `versions` has what only versions say, `buckets`
-//! the aggregates that stand in the place of values.
+//! A chunk of a read: points grouped by series, and what their rows contain. `versions` has what only versions have,
+//! `buckets` the aggregates that take the place of values.
 
 mod buckets;
 mod encode;
@@ -19,7 +19,7 @@ use crate::{
     HAS_BUCKETS, HAS_END, HAS_KNOWN, HAS_NOTES, HAS_NULLS, HAS_VERSIONS, Malformed, NO_END,
 };
 
-/// A chunk whose columns stay where they stand in its bytes, each as long as there are points.
+/// A chunk whose columns remain in its bytes, each with one entry per point.
 #[derive(Debug, Clone)]
 pub struct Chunk<'a> {
     /// How the points are grouped by series.
@@ -38,7 +38,7 @@ pub struct Chunk<'a> {
     pub versions: Option<Versions<'a>>,
 }
 
-/// What stands behind the times.
+/// What follows the times.
 #[derive(Debug, Clone)]
 pub enum Values<'a> {
     /// The values of points.
@@ -56,7 +56,7 @@ impl<'a> Chunk<'a> {
     /// Lays the columns over the bytes, checking every length.
     ///
     /// # Errors
-    /// For bytes that are no chunk.
+    /// For bytes that are not a chunk.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let (flags, mut input) = Input::open(bytes)?;
         let has = |flag| flags & flag != 0;

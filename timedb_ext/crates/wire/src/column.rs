@@ -1,4 +1,4 @@
-//! Columns of numbers and of null bits: views of bytes for who reads, and bytes for who writes.
+//! Columns of numbers and of null bits: views of bytes for readers, and bytes for writers.
 
 use std::fmt;
 
@@ -42,7 +42,7 @@ macro_rules! number {
 }
 number!(u32, i64, f64);
 
-/// A column of numbers where it stands in the bytes.
+/// A column of numbers, within the bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Column<'a, T: Number>(&'a [T::Bytes]);
 
@@ -77,7 +77,7 @@ pub(crate) fn put_column<T: Number>(out: &mut Vec<u8>, column: &[T]) {
     out.extend(column.iter().flat_map(|number| number.to_le()));
 }
 
-/// A column of bits where it stands in the bytes.
+/// A column of bits, within the bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Bits<'a>(pub(crate) &'a [u8]);
 
@@ -94,7 +94,7 @@ impl Bits<'_> {
     /// The first `n` bits.
     ///
     /// # Panics
-    /// Where the column has not so many.
+    /// If the column does not have that many.
     pub fn to_vec(&self, n: usize) -> Vec<bool> {
         (0..n).map(|index| self.at(index)).collect()
     }

@@ -1,8 +1,8 @@
-//! Why bytes are no packed columns.
+//! Why bytes are not packed columns.
 
 use thiserror::Error;
 
-/// Bytes that are not what the format says. The text goes behind "malformed packed columns".
+/// Bytes that are not what the format says. The text follows "malformed packed columns".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Malformed {
     /// Another version, or reserved bytes that say something.

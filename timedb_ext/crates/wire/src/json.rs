@@ -1,7 +1,7 @@
 //! What both sides must agree on where JSON travels: the fields of an update, and how deep an object may be nested.
 
-/// Deepest that the lists and objects of a JSON object that is kept may stand in each other: a deeper one could be
-/// stored, and not be read again with a smaller stack.
+/// How deep the lists and objects of a stored JSON object may be nested: a deeper one could be stored, but could
+/// not be read again with a smaller stack.
 pub const MAX_NESTING: usize = 64;
 
 /// What an update may say. Another field is refused: what is ignored is lost without a word.
@@ -19,7 +19,7 @@ pub const UPDATE_FIELDS: [&str; 11] = [
     "metadata",
 ];
 
-/// How deep the lists and objects of a JSON text stand in each other.
+/// How deep the lists and objects of a JSON text are nested.
 pub fn nesting(json: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let (mut in_string, mut escaped) = (false, false);

@@ -43,7 +43,7 @@ pub use column::{Bitmap, Bits, Column, Number};
 pub use error::Malformed;
 pub use upload::{SeriesName, Upload, UploadColumns, UploadReader};
 
-/// What stands for the end of a point that is no interval.
+/// Represents the end of a point that is not an interval.
 pub const NO_END: i64 = i64::MIN;
 /// The known_time of a point that says none of its own.
 pub const NO_KNOWN_TIME: i64 = i64::MIN;

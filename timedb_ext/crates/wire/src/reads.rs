@@ -1,6 +1,6 @@
 //! The arguments of the functions that read, in the order in which SQL declares them. The library takes its arguments
-//! by these lists, the server its parameters, and tests hold `sql/` and the references to them. What an argument
-//! means is not known here.
+//! from these lists, the server its parameters, and tests check `sql/` and the references against
+//! them. What an argument means is not known here.
 
 /// What an argument holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
-//! What a refused statement says to programs, beside its SQLSTATE. Owns the tokens, each the first line of a DETAIL; the
-//! sentences of an error are for people, and no program decides by them.
+//! What a refused statement tells programs, in addition to its SQLSTATE. Owns the tokens, each of which is the first
+//! line of a DETAIL; the sentences of an error are for people, and no program decides by them.
 
 use std::fmt;
 
-/// What stands as the routine of every error that the library raises: with it the words are timedb's own.
+/// The routine of every error that the library raises: it shows that the words are timedb's own.
 pub const ROUTINE: &str = "timedb";
 
 /// How a line begins that is for programs. No sentence does.
@@ -21,7 +21,7 @@ pub enum Token {
     },
     /// 22000: the name of a request was given to a different one before.
     IdempotencyMismatch(RequestName),
-    /// 55000: a proof answers another challenge than the session's last one.
+    /// 55000: a proof answers a challenge other than the session's last one.
     OtherChallenge,
 }
 
@@ -36,7 +36,7 @@ pub enum SeriesField {
     Unit,
 }
 
-/// What a request that can be sent again goes by.
+/// The name of a request that can be sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestName {
     /// The client's own name for it.
@@ -95,7 +95,7 @@ impl Token {
     }
 }
 
-/// The line, as it stands in a DETAIL. Names of requests have no control characters.
+/// The line, as part of a DETAIL. Names of requests have no control characters.
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(PREFIX)?;

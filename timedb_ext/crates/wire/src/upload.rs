@@ -140,10 +140,10 @@ pub struct UploadReader<'a> {
 }
 
 impl<'a> UploadReader<'a> {
-    /// Reads what stands before the series.
+    /// Reads what comes before the series.
     ///
     /// # Errors
-    /// For bytes that do not begin as an upload.
+    /// For bytes that do not begin like an upload.
     pub fn open(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let (flags, mut input) = Input::open(bytes)?;
         if flags & !(HAS_END | HAS_NULLS | HAS_KNOWN) != 0 {
@@ -210,7 +210,7 @@ impl<'a> UploadReader<'a> {
     }
 }
 
-/// The columns of an upload where they stand in its bytes, as in [`Upload`].
+/// The columns of an upload, within its bytes, as in [`Upload`].
 #[derive(Debug, Clone, Copy)]
 pub struct UploadColumns<'a> {
     /// For each point, the place of its series: one that there is.

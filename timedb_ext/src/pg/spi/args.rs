@@ -1,4 +1,4 @@
-//! Parameters of statements: datums that this library makes itself.
+//! Parameters of statements: datums that this library constructs itself.
 
 use crate::pg::json::Jsonb;
 use pgrx::pg_sys::{self, Datum, Oid};

@@ -1,9 +1,9 @@
-//! A SELECT in progress that hands out its rows in pieces, without a cursor.
+//! A SELECT in progress that returns its rows in pieces, without a cursor.
 //!
-//! A cursor has a name, and whoever can send SQL in the session can close, move or replace it between two
-//! pieces. So this drives the executor itself, as a portal does. Everything that it holds belongs to the
-//! query or call in which it is used: memory to one of its contexts, pins and locks to its resource owner.
-//! They end with it, at the latest; if that happens first, it is noticed, and nothing of it is touched again.
+//! A cursor has a name, and whoever can send SQL in the session can close, move or replace it between two pieces. So
+//! this drives the executor itself, as a portal does. Everything that it holds belongs to the query or call in which
+//! it is used: memory to one of its contexts, pins and locks to its resource owner. They end with it at the latest. If
+//! that happens first, it is noticed, and nothing of it is touched again.
 
 use super::args::Arg;
 use super::row::{Row, has_columns};
@@ -32,7 +32,7 @@ impl Home {
     /// 0A000 if the function is not called from a query.
     ///
     /// # Safety
-    /// `fcinfo` is that of a call under way.
+    /// `fcinfo` is that of a call in progress.
     pub unsafe fn of_query(fcinfo: pg_sys::FunctionCallInfo) -> Result<Self> {
         // SAFETY: `resultinfo` is null or a node; the executor's has an expression context that outlives
         // the call.
@@ -59,7 +59,7 @@ impl Home {
     }
 }
 
-/// A SELECT under way. Dropping it ends it.
+/// A SELECT in progress. Dropping it ends it.
 pub struct Query {
     context: pg_sys::MemoryContext,
     owner: pg_sys::ResourceOwner,
@@ -78,7 +78,7 @@ struct Life {
 }
 
 thread_local! {
-    // The queries under way, by the resource owner whose end is theirs.
+    // The queries in progress, by the resource owner with which they end.
     static OWNERS: RefCell<Vec<(pg_sys::ResourceOwner, Rc<Life>)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -116,7 +116,7 @@ unsafe extern "C-unwind" fn context_deleted(arg: *mut c_void) {
     life.is_over.set(true);
 }
 
-/// Where the executor sends rows: PostgreSQL's head, and behind it ours.
+/// Where the executor sends rows: PostgreSQL's head, followed by ours.
 #[repr(C)]
 struct Receiver {
     head: pg_sys::DestReceiver,
@@ -344,7 +344,7 @@ impl Query {
         Ok(true)
     }
 
-    /// Ends the executor and gives back what it holds, if PostgreSQL has not done so, and will not.
+    /// Ends the executor and releases what it holds, if PostgreSQL has not done so and will not.
     fn end(&mut self) {
         // SAFETY: reads the backend's own state.
         let may_call = !std::thread::panicking() && unsafe { pg_sys::IsTransactionState() };
@@ -365,7 +365,7 @@ impl Query {
                 }
             }
             use pg_sys::ResourceReleasePhase as Phase;
-            // As at a portal's end: locks go on to whom it belonged to.
+            // As at a portal's end: its locks pass to its owner.
             for phase in [
                 Phase::RESOURCE_RELEASE_BEFORE_LOCKS,
                 Phase::RESOURCE_RELEASE_LOCKS,

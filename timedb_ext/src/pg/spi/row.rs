@@ -1,4 +1,4 @@
-//! A row of a result: datums out of it only as the types that its statement declares.
+//! A row of a result, whose datums can be read only as the types that its statement declares.
 
 use crate::pg::error::{Error, Result};
 use crate::pg::time;
@@ -151,7 +151,7 @@ impl Row {
         datum.map(copy).transpose()
     }
 
-    /// Whether an `xmin` is one of the transaction that is under way.
+    /// Whether an `xmin` belongs to the current transaction.
     pub fn is_own(&self, column: usize) -> Result<bool> {
         let datum = self.required(column, &[pg_sys::XIDOID])?;
         let xid = pg_sys::TransactionId::from(datum.value() as u32);
@@ -227,8 +227,8 @@ unsafe fn with_varlena<T>(datum: Datum, f: impl FnOnce(&[u8]) -> Result<T>) -> R
     }
 }
 
-/// Refuses a varlena that is a pointer into memory (indirect or expanded). In a row of a statement it stands in
-/// the row itself or in a TOAST table: PostgreSQL flattens what it computes before it stores or returns it,
+/// Refuses a varlena that is a pointer into memory (indirect or expanded). In a row of a statement it is in the
+/// row itself or in a TOAST table: PostgreSQL flattens what it computes before it stores or returns it,
 /// and no statement of the library computes an array or a text with pointers.
 ///
 /// # Safety

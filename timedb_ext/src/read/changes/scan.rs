@@ -1,7 +1,7 @@
-//! The versions of writes, out of the segments of their series.
+//! The versions of writes, from the segments of their series.
 //!
-//! Writes that are read together share one pass over the segments of a series: with one for each write,
-//! a point that was written a thousand times would be looked at a million times.
+//! Writes that are read together share one pass over the segments of a series: with one pass per write, a point that
+//! was written a thousand times would be examined a million times.
 
 mod stretches;
 
@@ -63,7 +63,7 @@ pub struct Scan {
 struct Wanted {
     /// Writes by their change_time and value_id.
     writes: HashMap<(i64, i64), usize>,
-    /// Only what stands behind this point of the write.
+    /// Only what comes after this point of the write.
     after: Option<([u8; 16], i64, i64)>,
     max_points: usize,
     max_bytes: usize,

@@ -1,4 +1,4 @@
-//! The writes behind a position, in order, those first that are read together.
+//! The writes after a position, in order, beginning with those that are read together.
 
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Arg, Home, Query, Row, Statement};
@@ -41,13 +41,13 @@ pub struct FeedBatch {
     pub valid: (i64, i64),
     /// Series that it may have written to, ascending.
     pub series: Vec<[u8; 16]>,
-    /// The point behind which it is asked for: series, valid_time, valid_time_end.
+    /// The point after which it is requested: series, valid_time, valid_time_end.
     pub after: Option<([u8; 16], i64, i64)>,
     /// About how many versions that is.
     expected: usize,
 }
 
-/// The writes behind a position that are settled.
+/// The settled writes after a position.
 pub struct WriteWalk {
     start: Position,
     selected: Option<HashSet<[u8; 16]>>,
@@ -71,8 +71,8 @@ struct Listed {
 }
 
 impl WriteWalk {
-    /// Starts behind a position, up to and with a change_time. With `selected` only writes to these series
-    /// are found. Call with SPI connected.
+    /// Starts after a position, up to and including a change_time. With `selected`, only writes to these
+    /// series are found. Call with SPI connected.
     ///
     /// # Errors
     /// XX000; the statement's own errors are raised.
@@ -82,7 +82,7 @@ impl WriteWalk {
         selected: Option<HashSet<[u8; 16]>>,
         max_batches: usize,
     ) -> Result<Self> {
-        // From what can be compared in the index; `next` drops what is not behind the position.
+        // From what can be compared in the index; `next` drops what is not after the position.
         let batch_id = match start.place {
             Reached::Point { batch_id, .. } | Reached::Batch { batch_id } => batch_id,
             Reached::Instant => [0xff; 16],
@@ -134,7 +134,7 @@ impl WriteWalk {
         self.query.is_some() || !self.fetched.is_empty()
     }
 
-    /// The position behind the last write that was looked at.
+    /// The position after the last write that was examined.
     pub fn passed(&self) -> Position {
         self.passed
     }

@@ -1,4 +1,4 @@
-//! Finding the segments of a walk in the index. Owns the SQL, and what its rows hold.
+//! Finds the segments of a walk in the index. Owns the SQL and the contents of its rows.
 
 use super::search::{SegmentSearch, Start, Stretch};
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
@@ -55,8 +55,8 @@ macro_rules! may_count {
 // One bounded range of the index for each span class that the series has: overlap cannot be bounded by
 // min and max alone. A segment of class c starts at most 2^c microseconds before what it overlaps. The
 // classes above 57 reach from the year 1 to before the first timestamptz, so they are not bounded. OFFSET 0
-// keeps the lateral subqueries as they stand, so that rows come out series by series. It keeps the bound a
-// column, too: its functions are not leakproof, and under row security would be no condition of the index.
+// keeps the lateral subqueries as they are, so that rows come out series by series. It also keeps the bound a
+// column: its functions are not leakproof, so under row security it would not be a condition of the index.
 macro_rules! overlapping {
     (from: $start:literal, of: $latest:expr) => {
         concat!(

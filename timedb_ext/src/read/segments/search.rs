@@ -1,4 +1,4 @@
-//! What a walk looks for.
+//! What a walk searches for.
 
 use crate::pg::time::{MAX_TIME, MIN_TIME};
 use timedb_segment::{Filter, Mode};

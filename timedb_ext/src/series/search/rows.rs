@@ -20,7 +20,7 @@ thread_local! {
     ) };
 }
 
-/// The columns of a series as they are told.
+/// The columns of a series as they are reported.
 pub struct SeriesRow {
     pub id: [u8; 16],
     pub name: String,

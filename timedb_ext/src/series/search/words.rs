@@ -1,5 +1,5 @@
-//! Texts against names: the first text after all that begin with a prefix, and words that stand
-//! somewhere in them.
+//! Texts compared with names: the first text after all that begin with a prefix, and words that occur anywhere in
+//! them.
 
 use super::found::FoundSeries;
 

@@ -1,4 +1,4 @@
-//! What PostgreSQL is told of the scan, and what the functions behind it are declared to answer.
+//! What PostgreSQL is told about the scan, and what the functions behind it are declared to return.
 
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::CStr;

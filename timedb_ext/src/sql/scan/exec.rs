@@ -26,7 +26,7 @@ static EXEC_METHODS: Methods<pg_sys::CustomExecMethods> = Methods(pg_sys::Custom
     ExplainCustomScan: None,
 });
 
-/// PostgreSQL's state node, and behind it ours.
+/// PostgreSQL's state node, followed by ours.
 #[repr(C)]
 struct ReadScan {
     custom: pg_sys::CustomScanState,
@@ -39,7 +39,7 @@ struct ReadScan {
     rows: *mut Rows,
 }
 
-/// Where in which chunk the scan stands.
+/// The current chunk, and the position in it.
 struct Rows {
     /// For each column of the slot, its place among the columns of `_read_rows`.
     columns: Vec<usize>,
@@ -138,7 +138,7 @@ unsafe extern "C-unwind" fn access(state: *mut pg_sys::ScanState) -> *mut pg_sys
     unsafe { next_row(state) }
 }
 
-/// Never asked: the planner offers no such scan where rows are locked.
+/// Never called: the planner offers no such scan where rows are locked.
 #[pg_guard]
 unsafe extern "C-unwind" fn recheck(
     _state: *mut pg_sys::ScanState,

@@ -1,5 +1,5 @@
-//! Which functions are this library's: by their symbol and library, and by what they take and give. Their names
-//! say nothing: the owner of any database may give them to functions of its own.
+//! Which functions belong to this library: identified by symbol and library, and by their arguments and results. Their
+//! names prove nothing, because the owner of any database may use them for other functions.
 
 use super::declared::{CHUNK_COLUMNS, ROW_COLUMNS};
 use crate::pg::spi::has_columns;
@@ -9,7 +9,7 @@ use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
 use timedb_wire::reads::READ;
 
-/// A function in the library, as its declaration has to be.
+/// A function of the library, as it has to be declared.
 pub struct Symbol {
     /// The name that the library exports.
     name: &'static str,
@@ -29,7 +29,7 @@ pub const READ_CHUNKS: Symbol = Symbol {
     columns: &CHUNK_COLUMNS,
 };
 
-/// The name of the declaration of [`READ_CHUNKS`]: one that is found by it has to be shown to be it.
+/// The name of the declaration of [`READ_CHUNKS`]: a function found by that name has to be verified.
 const CHUNKS_FUNCTION: &CStr = c"_read_chunks";
 
 /// How `CREATE FUNCTION` may name the library: as the control file does, or in full.
@@ -68,7 +68,7 @@ impl Symbol {
     }
 }
 
-/// `timedb._read_chunks`, beside a function that is `timedb._read_rows`; `None` if something else has its place.
+/// `timedb._read_chunks`, next to a function that is `timedb._read_rows`; `None` if something else has taken its place.
 ///
 /// # Safety
 /// Called in a transaction.

@@ -185,7 +185,7 @@ fn one_a_point(arrays: &UploadArrays, points: usize) -> Result<(Vec<SeriesRef>, 
     Ok((list.into_vec(), index))
 }
 
-/// What the arrays say of one series, as it stands there.
+/// What the arrays say about one series, unchanged.
 struct Named<'a> {
     given: Given<'a>,
     labels: Option<Element>,

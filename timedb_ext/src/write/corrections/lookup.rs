@@ -1,4 +1,4 @@
-//! Reading the versions that updates mean: few scans of the index, and only segments that hold one.
+//! Reading the versions that updates mean: few scans of the index, and only segments that contain one.
 
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::snapshot;

@@ -74,7 +74,7 @@ fn points(versions: &[(&PointUpdate, &CurrentVersion)], change_time: i64, value_
     }
 }
 
-/// Without the columns that say nothing, and constant ones as such.
+/// Without empty columns, and with constant ones as such.
 fn trimmed(points: Points) -> Points {
     let n = points.len();
     Points {

@@ -1,4 +1,4 @@
-//! What an upload must be: instants and values that can be stored, no point twice.
+//! What an upload must be: instants and values that can be stored, and no duplicate points.
 
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::time;

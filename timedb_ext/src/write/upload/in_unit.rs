@@ -23,7 +23,7 @@ pub fn convert(columns: &mut UploadColumns, resolved: &[Resolved]) -> Result<()>
     for i in 0..columns.value.len() {
         let place = columns.series_index[i] as usize;
         let null = columns.nulls.as_ref().is_some_and(|nulls| nulls[i]);
-        // What stands where nothing is known stays 0.
+        // Unknown entries stay 0.
         let (Some(conversion), false) = (&conversions[place], null) else {
             continue;
         };

@@ -1,4 +1,4 @@
-//! Which points of an upload say what is stored already.
+//! Which points of an upload say what is already stored.
 
 use crate::pg::error::Result;
 use crate::pg::snapshot;
@@ -67,7 +67,7 @@ pub fn find(
         }
     }
     if columns.known_time.is_some() {
-        // What stands behind all that is stored can repeat what the upload itself says.
+        // What comes after everything stored can repeat what the upload itself says.
         for cursor in by_id.values_mut() {
             cursor.mark_rest(columns, &mut unchanged);
         }

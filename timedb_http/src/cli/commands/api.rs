@@ -1,5 +1,4 @@
-//! `timedb api`: a listener, signals to a shutdown, and what the operator is told. What is served is the library's
-//! matter.
+//! `timedb api`: a listener, a shutdown on signals, and messages to the operator. What is served is up to the library.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! `timedb keys ...`: each command is one call of the extension's administration functions, but `check`,
-//! which needs no database. A new key comes back as a result and is printed once.
+//! `timedb keys ...`: each command is one call to the extension's administration functions, except `check`, which
+//! needs no database. A new key comes back as a result and is printed once.
 
 mod arguments;
 mod calls;

@@ -7,7 +7,7 @@ use crate::cli::terminal::Output;
 
 const SAVE_IT: &str = "Save the API key - it will not be shown again.";
 
-/// The key stands alone on its line without box or colour: people and programs copy it from there.
+/// The key is alone on its line without box or colour: people and programs copy it from there.
 pub fn show_key(out: &mut Output, label: &str, key: &str) {
     out.line("");
     out.line(&format!("{label}: {key}"));

@@ -12,7 +12,7 @@ use crate::cli::grammar::{CreateTables, DeleteTables};
 use crate::cli::session::{Session, SessionTrouble, installed};
 use crate::cli::terminal::{self, Output, print_json};
 
-/// A running server holds locks on the tables; waiting for it for ever would look like a hang.
+/// A running server holds locks on the tables; waiting for it forever would look like a hang.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '10s'";
 const CREATE: &str = "CREATE EXTENSION timedb";
 const CREATE_IF_MISSING: &str = "CREATE EXTENSION IF NOT EXISTS timedb";

@@ -1,5 +1,5 @@
-//! `timedb users ...`: each command is one transaction that calls the extension's administration
-//! functions. A new key comes back as a result and is printed once; it is in no argument and no log.
+//! `timedb users ...`: each command is one transaction that calls the extension's administration functions. A new key
+//! comes back as a result and is printed once; it appears in no argument and no log.
 
 pub mod list;
 

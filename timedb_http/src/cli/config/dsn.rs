@@ -1,5 +1,5 @@
-//! A connection string: what it says, and how its password stays out of everything printed. Where one can be read in
-//! two ways it is refused, because the other way would show a part of the password as a name.
+//! A connection string: what it says, and how its password is kept out of everything printed. One that can be read in
+//! two ways is refused, because the wrong reading would show part of the password as a name.
 
 use std::fmt;
 
@@ -58,9 +58,9 @@ const MISSING: [&str; 11] = [
 pub struct Parts {
     /// What the driver takes.
     rest: String,
-    /// Where in a URL a port can stand and none does: there the driver would take its own.
+    /// Where a URL could have a port but has none: there the driver would use its own.
     port_at: Option<usize>,
-    /// Those of [`OURS`] that are there.
+    /// Those of [`OURS`] that are present.
     options: Vec<(String, String)>,
 }
 
@@ -83,7 +83,7 @@ impl Parts {
         rest
     }
 
-    /// The value of an option, the last one if it is there twice.
+    /// The value of an option, the last one if it is given twice.
     pub fn option(&self, name: &str) -> Option<&str> {
         let mut found = self.options.iter().rev();
         found
@@ -129,7 +129,7 @@ fn of_url(scheme: &str, rest: &str) -> Result<Parts, Failure> {
              '?' as %3F and '#' as %23",
         ));
     }
-    // The driver takes what stands before the first '@' for a user.
+    // The driver takes what comes before the first '@' for a user.
     if !authority.contains('@') && query.contains('@') {
         return Err(invalid(
             "in a user name or password, and in the value of an option, write '@' as %40 and '?' as %3F",
@@ -222,7 +222,7 @@ fn value(text: &str) -> Result<(String, &str, &str), Failure> {
     Ok((value, raw, behind))
 }
 
-/// Whether an option is the driver's matter.
+/// Whether an option is for the driver.
 fn keep(name: &str) -> Result<bool, Failure> {
     if MISSING.contains(&name) {
         return Err(invalid(&format!("the option {name} is not supported")));

@@ -1,6 +1,6 @@
-//! What programs of PostgreSQL find beside the connection string: the PG* variables, a service file and a file of
-//! passwords, as libpq does (PostgreSQL's manual, chapter libpq, "Environment Variables", "The Connection Service
-//! File" and "The Password File"). The crates for it are no longer kept, and know a part of it only.
+//! Where PostgreSQL's programs look besides the connection string: the PG* variables, a service file and a password
+//! file, as libpq does (PostgreSQL's manual, chapter libpq, "Environment Variables", "The Connection Service File" and
+//! "The Password File"). The crates for this are no longer maintained, and know only part of it.
 
 use std::collections::HashMap;
 use std::fs;

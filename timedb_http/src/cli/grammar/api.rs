@@ -1,4 +1,4 @@
-//! The flags of `timedb api`, and the `ServerConfig` that they make.
+//! The flags of `timedb api`, and the `ServerConfig` that results from them.
 
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
@@ -117,7 +117,7 @@ impl ApiArgs {
     /// What the server is told.
     ///
     /// # Errors
-    /// A usage error for settings that do not go together.
+    /// A usage error for settings that cannot be combined.
     pub fn server_config(&self, database: Config) -> Result<ServerConfig, Failure> {
         let duration = |seconds: NonZeroU64| Duration::from_secs(seconds.get());
         let request_timeout = duration(self.request_timeout);

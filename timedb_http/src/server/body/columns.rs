@@ -83,7 +83,7 @@ impl<'a> Columns<'a> {
 
     fn place(&mut self, value_key: Cow<'a, str>, series_id: Option<Uuid>) -> u32 {
         let same = |entry: &Entry<'_>| entry.value_key == value_key && entry.series_id == series_id;
-        // Rows stand in runs of a series, or in turns; both are found without hashing.
+        // Rows come in runs of one series, or in turns; both are found without hashing.
         if let Some(&last) = self.series_index.last() {
             for guess in [last, last + 1, 0] {
                 if self.entries.get(guess as usize).is_some_and(same) {
@@ -114,7 +114,7 @@ impl<'a> Columns<'a> {
         place
     }
 
-    /// The packed form; `declared` tells what an upload says of a handle.
+    /// The packed form; `declared` returns what an upload says about a handle.
     pub(crate) fn pack<'d>(&self, declared: impl Fn(&str) -> Option<&'d Declared>) -> Vec<u8> {
         let upload = timedb_wire::Upload {
             series_index: &self.series_index,

@@ -1,5 +1,5 @@
-//! The body of `PUT /values`: which fields an update has, each in the one form that `timedb.update_values`
-//! takes. What an update means, and whether it can be, the database says.
+//! The body of `PUT /values`: which fields an update has, each in the one form that `timedb.update_values` takes. What
+//! an update means, and whether it is possible, is up to the database.
 
 use serde_json::{Value, json, value::RawValue};
 use timedb_wire::json::UPDATE_FIELDS;

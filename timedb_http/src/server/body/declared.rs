@@ -1,4 +1,4 @@
-//! What an upload says of its series: `series` and `series_descriptions`, by handle.
+//! What an upload says about its series: `series` and `series_descriptions`, by handle.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use super::{
 /// What an upload may say of a series.
 pub(super) const FIELDS: [&str; 4] = ["name", "labels", "unit", "description"];
 
-/// What a handle stands for; `None` where the upload says nothing.
+/// What a handle refers to; `None` if the upload does not say.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Declared {
     /// The handle itself unless given.

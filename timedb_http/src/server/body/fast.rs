@@ -1,5 +1,5 @@
-//! The fast reader: serde_json hands over value by value, straight into columns; nothing is kept per row. It gives
-//! up at the first thing that is wrong or that it doesn't know; the slow reader then takes over and finds the words.
+//! The fast reader: serde_json passes on value after value, directly into columns; nothing is kept per row. It gives
+//! up at the first thing that is wrong or unknown; the slow reader then takes over and finds the words.
 
 use std::fmt;
 

@@ -193,7 +193,7 @@ impl Errors {
         self.read(&[json!(name)], members.present(name), read)
     }
 
-    /// Converts a value that is there; what is wrong with it goes to the list.
+    /// Converts a value that is present; what is wrong with it goes to the list.
     pub(crate) fn read<'a, T>(
         &mut self,
         place: &[Value],
@@ -257,7 +257,7 @@ impl Errors {
         }
     }
 
-    /// Reads an optional top-level field that must be an object, as it stands.
+    /// Reads an optional top-level field that must be an object, unchanged.
     pub(crate) fn object<'a>(&mut self, members: &Members<'a>, name: &str) -> Option<&'a RawValue> {
         let raw = members.present(name)?;
         match kept_object(raw) {

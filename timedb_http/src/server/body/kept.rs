@@ -1,4 +1,4 @@
-//! Objects that the database keeps as they are.
+//! Objects that the database stores as they are.
 
 use serde_json::value::RawValue;
 use timedb_wire::json::{MAX_NESTING, nesting};

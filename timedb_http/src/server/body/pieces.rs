@@ -1,5 +1,5 @@
-//! The pieces of a body: as they come over the wire, at a pace that has a limit, or unpacked from gzip, never more
-//! than a small one at a time, so that whoever collects them can stop.
+//! The pieces of a body: as they arrive over the wire, at a limited pace, or unpacked from gzip; never more than a
+//! small one at a time, so that whoever collects them can stop.
 
 use std::{
     io::{self, BufRead, Read},

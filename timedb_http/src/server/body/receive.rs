@@ -1,5 +1,5 @@
-//! A body as it comes in. Who hasn't shown a good key can't make the server hold or parse a large one, nor learn what
-//! is wrong with a small one.
+//! A body as it arrives. Clients without a valid key can neither make the server hold or parse a large one, nor learn
+//! what is wrong with a small one.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! One JSON value as a body brings it, and the conversions that clients rely on, such as numbers as text.
-//! Both readers use these, so they can't disagree.
+//! One JSON value of a body, and the conversions that clients rely on, such as numbers as text. Both readers use
+//! these, so they can't disagree.
 
 use std::{borrow::Cow, fmt};
 
@@ -14,7 +14,7 @@ use crate::server::instant::{self, Malformed, TimeUnit};
 pub(crate) enum Scalar<'a> {
     Null,
     Bool(bool),
-    /// As it stands: a float may have lost some of its digits.
+    /// Unchanged: a float may have lost some of its digits.
     Number(&'a str),
     Text(Cow<'a, str>),
     Composite,
@@ -22,7 +22,7 @@ pub(crate) enum Scalar<'a> {
     Unreadable,
 }
 
-/// What is wrong with a value, in pydantic's words; where it stands is the reader's to add.
+/// What is wrong with a value, in pydantic's words; the reader adds its place.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Problem {
     pub kind: &'static str,

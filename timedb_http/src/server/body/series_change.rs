@@ -7,7 +7,7 @@ use super::{
 };
 use crate::server::error::FieldError;
 
-/// What changes, and what `GET` answers beside it: that may come back, and changes nothing.
+/// What changes, and what else `GET` answers: that may come back, and changes nothing.
 const FIELDS: [&str; 14] = [
     "name",
     "labels",

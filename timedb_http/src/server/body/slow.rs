@@ -1,4 +1,4 @@
-//! The slow reader: takes the same rows as the fast one, and notes every field that is wrong with its place.
+//! The slow reader: takes the same rows as the fast one, and records every invalid field with its place.
 
 use std::fmt;
 

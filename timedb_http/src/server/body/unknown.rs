@@ -1,5 +1,4 @@
-//! Fields that nobody knows: refused by name, with the known one that was probably meant. What is ignored is
-//! lost without a word.
+//! Unknown fields: refused by name, with the known field that was probably meant. What is ignored is lost silently.
 
 use serde_json::{Value, json};
 
@@ -8,7 +7,7 @@ use super::{
     scalar::Problem,
 };
 
-/// Longer names are told cut.
+/// Longer names are cut off in messages.
 const LONGEST_TOLD: usize = 200;
 /// Names are compared as far as this.
 const LONGEST_COMPARED: usize = 64;

@@ -53,7 +53,7 @@ pub(crate) struct Upload {
     pub value_keys: Vec<String>,
     /// The first row of each.
     first_rows: Vec<u32>,
-    /// What the upload says of them beside their rows.
+    /// What the upload says about them besides their rows.
     declared: HashMap<String, Declared>,
 }
 

@@ -13,7 +13,7 @@ pub enum CorsOrigin {
     One(HeaderValue),
 }
 
-/// A text that is no origin.
+/// A text that is not an origin.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "an origin is a scheme and a host in lower case, with the port unless it is the scheme's default, and \

@@ -1,6 +1,6 @@
-//! Cancelling a statement. PostgreSQL answers a cancel request by closing the connection it came on, and
-//! libpq waits for that; tokio-postgres does not. A PgBouncer that is still passing the request on then
-//! mixes things up or even ends (its issue 801), so this waits.
+//! Cancelling a statement. PostgreSQL answers a cancel request by closing the connection it came on, and libpq waits
+//! for that; tokio-postgres does not. A PgBouncer that is still passing on the request then mixes things up or even
+//! crashes (its issue 801), so this waits.
 
 use std::io;
 use std::pin::Pin;

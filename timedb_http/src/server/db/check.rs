@@ -1,5 +1,5 @@
-//! Asks the database, before anything is served and at each readiness probe, whether isolation holds here:
-//! schema `timedb` is the extension's, the work is done as `timedb_user`, and row security binds that role.
+//! Asks the database, before anything is served and at each readiness probe, whether tenants are isolated here: schema
+//! `timedb` belongs to the extension, the work is done as `timedb_user`, and row security binds that role.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ pub enum ServeError {
         "refusing to serve: {problem}, so what is called in schema timedb might not belong to timedb. Remedy: {remedy}"
     )]
     Doubtful {
-        /// What is not as it has to be.
+        /// What is not as it should be.
         problem: String,
         /// What repairs it: a statement, or a sentence.
         remedy: String,
@@ -73,7 +73,7 @@ pub enum ServeError {
          SELECT * FROM timedb.isolation_problems() shows everything there is to repair"
     )]
     Unbound {
-        /// What is not as it has to be.
+        /// What is not as it should be.
         problem: String,
         /// What repairs it: a statement, or a sentence.
         remedy: String,

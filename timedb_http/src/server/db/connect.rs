@@ -1,5 +1,5 @@
-//! Opens connections on which names mean PostgreSQL's own objects from the first statement on. A database
-//! belongs to somebody, who may have put a search path on it, and operators and functions of any name into it.
+//! Opens connections on which names mean PostgreSQL's own objects from the first statement on. A database has an
+//! owner, who may have set a search path for it and created operators and functions of any name in it.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use tokio_postgres::{AsyncMessage, Client, Config, Error};
 
 use super::tls;
 
-/// The same for one transaction. Each one says so itself: a PgBouncer drops what stands in the start-up packet,
+/// The same for one transaction. Each one says so itself: a PgBouncer drops what is in the start-up packet,
 /// and its next transaction may be on another connection of the database.
 pub const PIN: &str = "SET LOCAL search_path = pg_catalog, pg_temp";
 
-/// What stands in the start-up packet counts more than `ALTER DATABASE ... SET` and `ALTER ROLE ... SET`.
+/// What is in the start-up packet takes precedence over `ALTER DATABASE ... SET` and `ALTER ROLE ... SET`.
 const OPTIONS: &str = "-c search_path=pg_catalog,pg_temp";
 
 /// A commit that was told as done before the synchronous standbys had it: somebody has cancelled its wait, and
@@ -112,7 +112,7 @@ async fn open(config: &Config) -> Result<Opened, Error> {
     let unconfirmed = Unconfirmed::default();
     let heard = unconfirmed.clone();
     let task = tokio::spawn(async move {
-        // Notices come in their place among the answers: one of a commit is heard before the commit is told.
+        // Notices come in their place among the answers: one from a commit is received before the commit is confirmed.
         while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
             match message {
                 Ok(AsyncMessage::Notice(notice)) => heard.hear(&notice),

@@ -1,5 +1,5 @@
-//! The pool of connections, and what the server knows of the requests that share it: whose keys they bring, how many
-//! places a tenant has, whether writes go through. What is done on a connection is `transaction`'s.
+//! The pool of connections, and what the server knows about the requests that share it: whose keys they bring, how
+//! many places a tenant has, whether writes succeed. What happens on a connection is up to `transaction`.
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 

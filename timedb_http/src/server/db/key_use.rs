@@ -1,4 +1,4 @@
-//! Which keys are in use, as far as the database has to be told: once a minute for each.
+//! Which keys are in use, as far as the database needs to be told: once a minute for each.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ const PRECISION: Duration = Duration::from_secs(60);
 /// From this many keys on, those whose time has run out are forgotten.
 const FORGET_FROM: usize = 1024;
 
-/// When this server last reported which key; keys stand here as their hashes.
+/// When this server last reported which key; keys are represented by their hashes.
 #[derive(Default)]
 pub(super) struct KeyUse {
     reported: Mutex<Reported>,

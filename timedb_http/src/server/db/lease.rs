@@ -1,5 +1,5 @@
-//! A pooled connection held by one request. Unless the request ends cleanly, dropping it cancels what runs
-//! and throws the connection away: what a half-done request leaves behind must never meet the next one.
+//! A pooled connection held by one request. Unless the request ends cleanly, dropping the lease cancels what is
+//! running and discards the connection: what a half-done request leaves behind must never meet the next one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -120,7 +120,7 @@ impl Lease {
         self.object.as_mut().expect(HELD).login.credential(key)
     }
 
-    /// Takes the answer of the session of the transaction that is under way, and answers it.
+    /// Takes the answer of the current transaction's session, and answers it.
     pub(super) fn answer(&mut self, rows: &[Row], key: Option<&ApiKey>) -> Option<Credential> {
         let login = &mut self.object.as_mut().expect(HELD).login;
         login.answered(rows);

@@ -1,7 +1,7 @@
-//! How a transaction comes to its tenant: by a proof of the key, in answer to a challenge of the session. On a direct
-//! connection one challenge serves many transactions. Behind a pooler each one may meet another session, and
-//! asks for itself, which costs a round trip. Which of them it is, a mark tells that a session has from the start-up
-//! packet: poolers that share sessions drop it, or have given it to another's.
+//! How a transaction gets its tenant: by a proof of the key, in answer to a challenge of the session. On a direct
+//! connection one challenge serves many transactions. Behind a pooler each transaction may meet another session and
+//! has to ask for itself, which costs a round trip. A mark in the start-up packet tells which is the case: poolers
+//! that share sessions drop it, or have given it to another connection's session.
 
 use timedb_key::proof::Challenge;
 use tokio_postgres::{Client, Error, Row, types::Type};
@@ -64,7 +64,7 @@ impl Login {
         Some(Credential::Proof(key.prove(&challenge, self.count)))
     }
 
-    /// Takes the challenge, and the mark, of the session that the transaction under way is in.
+    /// Takes the challenge, and the mark, of the current transaction's session.
     pub(super) fn answered(&mut self, rows: &[Row]) {
         let row = rows.first();
         let challenge = row.and_then(|row| row.try_get::<_, &[u8]>(0).ok());

@@ -1,5 +1,5 @@
-//! A request's place among those of its tenant: it is there before a connection is asked for, and for as long as
-//! the request has one.
+//! A request's place among those of its tenant: it exists before a connection is requested, and as long as the request
+//! has one.
 
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use tokio_postgres::Row;

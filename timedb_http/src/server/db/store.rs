@@ -1,5 +1,5 @@
-//! Whether schema `timedb` is the extension's. A schema of that name can be anybody's, and what stands in it
-//! runs with the rights of whoever calls it; so nothing in it is called before `pg_extension` has been asked.
+//! Whether schema `timedb` belongs to the extension. A schema of that name can be anybody's, and what is in it runs
+//! with the privileges of whoever calls it; so nothing in it is called before `pg_extension` has been consulted.
 
 use tokio_postgres::{Error, GenericClient};
 
@@ -8,9 +8,9 @@ use tokio_postgres::{Error, GenericClient};
 pub enum Store {
     /// No extension. A schema of its name, if there is one, is somebody else's.
     Absent,
-    /// The extension is there, and so is something that could stand in for it.
+    /// The extension exists, and so does something that could take its place.
     Doubtful {
-        /// What is not as it has to be.
+        /// What is not as it should be.
         problem: String,
         /// A statement, or a sentence.
         remedy: String,

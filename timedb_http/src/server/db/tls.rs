@@ -1,5 +1,5 @@
-//! TLS towards the database, with libpq's meaning: `prefer` and `require` encrypt without asking who answers,
-//! unless a file of certificates to trust is named ([`trust`]); then chain and host name are verified.
+//! TLS to the database, with libpq's meaning: `prefer` and `require` encrypt without verifying the server, unless a
+//! file of trusted certificates is given ([`trust`]); then chain and host name are verified.
 
 use std::{
     path::PathBuf,

@@ -1,6 +1,6 @@
-//! One request, one transaction, one round trip: BEGIN, authenticate, the statement and COMMIT are all on
-//! their way before the first answer is awaited. The first transaction of a connection, and each one behind a
-//! pooler, takes another, to ask its session for a challenge.
+//! One request, one transaction, one round trip: BEGIN, authenticate, the statement and COMMIT are all sent before the
+//! first answer is awaited. The first transaction of a connection, and each one behind a pooler, takes another round
+//! trip to ask its session for a challenge.
 
 use std::time::{Duration, Instant};
 
@@ -110,7 +110,7 @@ impl Database {
         self.run(Access::Read, key, async |_| Ok(())).await
     }
 
-    /// Asks whether the database is there and keeps tenants apart, and says whether it takes writes.
+    /// Asks whether the database responds and keeps tenants apart, and whether it accepts writes.
     pub(crate) async fn probe(&self) -> Result<Writing, ApiError> {
         let mut lease = Self::lease_from(&self.probes).await?;
         lease.begin();
@@ -149,7 +149,7 @@ impl Database {
         lease.begin();
         let (credential, is_begun) = self.open(&mut lease, key, &self.begin_read).await?;
         let client = lease.client();
-        // Answers arrive in order, and an unread one holds up all behind it: COMMIT can only finish when the
+        // Answers arrive in order, and an unread one holds up all those after it: COMMIT can only finish when the
         // rows have been read. So the two halves run side by side, and nothing waits for COMMIT alone.
         let rows = async {
             let (begun, authenticated, rows) = join3(
@@ -210,7 +210,7 @@ pub(crate) enum Writing {
     Works,
     /// It is there for reading: a standby, or read-only by default.
     IsElsewhere,
-    /// The last one has failed, and an operator has to mend why.
+    /// The last one has failed, and an operator has to fix the cause.
     Fails,
 }
 
@@ -247,7 +247,7 @@ fn conclude<T>(
     committed: Result<(), Error>,
 ) -> Result<T, ApiError> {
     if let Err(error) = begun {
-        // Whatever stops BEGIN, SET ROLE or the guard is the operator's to mend, never the client's mistake.
+        // Whatever stops BEGIN, SET ROLE or the guard is for the operator to fix, and never the client's mistake.
         return Err(sqlstate::not_begun(&error));
     }
     if authenticated

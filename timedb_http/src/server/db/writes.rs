@@ -1,5 +1,5 @@
-//! Whether writes go through, as far as the last ones tell. A disk that is full, or a database that has run out of
-//! transaction ids, still reads; asking it whether it could write would be a write.
+//! Whether writes succeed, judging by the most recent ones. A database with a full disk, or without transaction ids,
+//! can still be read; asking it whether it can write would be a write.
 
 use std::{
     sync::Mutex,
@@ -8,11 +8,11 @@ use std::{
 
 use crate::server::error::{ApiError, OPERATORS_RETRY_S};
 
-/// A failure is remembered for as long as clients are told to wait: where nobody sends writes any more because of
+/// A failure is remembered for as long as clients are told to wait: if nobody sends writes any more because of
 /// it, some have to try.
 const MEMORY: Duration = Duration::from_secs(OPERATORS_RETRY_S as u64);
 
-/// When a write last failed for a reason that is the operator's to mend, unless one has gone through since.
+/// When a write last failed for a reason that the operator has to fix, unless one has succeeded since.
 #[derive(Default)]
 pub(super) struct Writes {
     failed: Mutex<Option<Instant>>,

@@ -1,4 +1,4 @@
-//! What is wrong with one field of a request. Where it stands and what is wrong with it, whoever reads it says.
+//! What is wrong with one field of a request. Its place and the problem come from whoever reads the field.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! Numbers as instants: only with a unit that the request names, and digit by digit, since a float of seconds
-//! has lost microseconds.
+//! Numbers as instants: only with a unit that the request names, and digit by digit, because a float of seconds has
+//! lost microseconds.
 
 use super::{Malformed, RANGE, in_range};
 
@@ -39,7 +39,7 @@ impl TimeUnit {
 const MOST_DIGITS: i64 = 18;
 
 /// Reads a number as JSON writes it. What is finer than a microsecond is cut, as further digits of a second
-/// are; `None` for what is no number.
+/// are; `None` for what is not a number.
 pub(crate) fn from_number(text: &str, unit: TimeUnit) -> Option<Result<i64, Malformed>> {
     let number = Decimal::read(text)?;
     Some(number.shifted(unit.shift()).map_or(Err(RANGE), in_range))
@@ -54,7 +54,7 @@ pub(crate) fn is_number(text: &str) -> bool {
     first.is_some_and(|byte| byte.is_ascii_digit() || byte == b'.') && digits.parse::<f64>().is_ok()
 }
 
-/// Digits, and how many of them stand before the point.
+/// Digits, and how many of them come before the point.
 struct Decimal<'a> {
     negative: bool,
     whole: &'a [u8],

@@ -1,5 +1,5 @@
-//! Which pages of other origins may use the API from a browser (CORS): none, unless the operator names them. For the
-//! others everything is as if this were not here, so that their browsers refuse.
+//! Which pages of other origins may use the API from a browser (CORS): none, unless the operator names them. For other
+//! origins everything is as if this did not exist, so their browsers refuse.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,9 +21,9 @@ use crate::server::{
 /// For so long a browser need not ask again.
 const MAX_AGE: Duration = Duration::from_secs(600);
 
-/// What pages of some origins are told.
+/// What pages of some origins may learn.
 pub(crate) struct Sharing {
-    /// None of them stands for all.
+    /// None of them means all.
     origins: Option<Vec<HeaderValue>>,
     layer: CorsLayer,
 }
@@ -70,7 +70,7 @@ impl Sharing {
         Some(Arc::new(Self { origins, layer }))
     }
 
-    /// Whether a request comes from such a page: itself, or the browser's question before it.
+    /// Whether a request comes from such a page: the request itself, or the browser's preflight.
     fn is_for(&self, request: &Request) -> bool {
         let headers = request.headers();
         let Some(origin) = headers.get(header::ORIGIN) else {

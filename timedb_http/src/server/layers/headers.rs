@@ -1,4 +1,4 @@
-//! What every answer says of itself, whoever made it: who may keep it, and that its type is what it says. The
+//! What every answer says about itself, whoever produced it: who may keep it, and that its type is what it says. The
 //! outermost layer, so that errors, refused heads and panics say it too.
 
 use axum::{
@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 
-/// What an answer depends on beside the URL: a cache that ignores `Cache-Control` still keeps keys apart by it.
+/// What an answer depends on besides the URL: a cache that ignores `Cache-Control` still keeps keys apart by it.
 const KEYS: HeaderValue = HeaderValue::from_static("X-API-Key, Authorization");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

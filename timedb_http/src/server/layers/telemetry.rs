@@ -1,5 +1,5 @@
-//! One log line a request; faults log themselves where they arise. Keys and query strings never get here.
-//! Where the log goes is the command line's to say.
+//! One log line per request; faults are logged where they arise. Keys and query strings never get here. Where the log
+//! goes is up to the command line.
 
 use axum::{
     extract::{MatchedPath, Request},

@@ -1,6 +1,6 @@
-//! What may be the head of a request, before the HTTP library sees it: that is lenient where a proxy in front may
-//! read the same bytes as another request (RFC 9112, sections 2.2, 3.2, 6.1, 6.3 and 11.2). Follows the framing
-//! of bodies as well, since a head begins where the body before it ends. Knows bytes, not sockets.
+//! What a request head may be, checked before the HTTP library sees it: that library is lenient where a proxy in front
+//! may read the same bytes as a different request (RFC 9112, sections 2.2, 3.2, 6.1, 6.3 and 11.2). Follows the
+//! framing of bodies as well, because a head begins where the previous body ends. Knows bytes, not sockets.
 
 use axum::http::Uri;
 use httparse::{EMPTY_HEADER, Request, Status};
@@ -34,7 +34,7 @@ pub(super) enum Step {
     Break,
 }
 
-/// Where the bytes of a connection stand.
+/// The position in the bytes of a connection.
 #[derive(Debug)]
 pub(super) enum Gate {
     /// In a head, of which so many bytes have been looked through.
@@ -193,7 +193,7 @@ fn number(value: &[u8]) -> Option<u64> {
     digits.parse().ok().filter(|length| *length <= MAX_LENGTH)
 }
 
-/// Where in a chunked body the bytes stand.
+/// The position in a chunked body.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
     part: Part,
@@ -208,7 +208,7 @@ enum Part {
     /// The hexadecimal digits.
     #[default]
     Size,
-    /// What stands behind a semicolon.
+    /// What follows a semicolon.
     Extension,
     SizeNewline,
     Data,
@@ -221,7 +221,7 @@ enum Part {
 }
 
 impl Chunks {
-    /// How many of the bytes belong to the body, and whether it ends there; `None` for what is no chunk.
+    /// How many of the bytes belong to the body, and whether it ends there; `None` for what is not a chunk.
     fn pass(&mut self, bytes: &[u8]) -> Option<(usize, bool)> {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {

@@ -1,5 +1,6 @@
-//! How long a connection that is silent is waited for: a client may keep one for its next request, but the head of
-//! one has to come within its own time, which begins with the first byte. While a request is answered nobody waits.
+//! How long to wait for a silent connection: a client may keep one for its next request, but the head of that request
+//! has to arrive within its own time, which begins with the first byte. While a request is being answered, nothing is
+//! timed.
 
 use std::{
     pin::Pin,
@@ -76,7 +77,7 @@ impl Patience {
             return Poll::Pending;
         }
         let (deadline, silence) = match self.head_began {
-            // A head behind another request is not read while that is answered.
+            // A head after another request is not read while that is being answered.
             Some(began) => (
                 began.max(self.quiet_since) + self.limits.head,
                 Silence::HalfHead,

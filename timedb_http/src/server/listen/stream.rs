@@ -1,5 +1,5 @@
-//! A client's connection as the HTTP library gets it: heads of requests come through the gate, and a client that
-//! is silent for too long, or takes nothing of its answer, ends it.
+//! A client's connection as the HTTP library gets it: heads of requests come through the gate, and a client that is
+//! silent for too long, or reads nothing of its answer, is disconnected.
 
 use std::{
     io,

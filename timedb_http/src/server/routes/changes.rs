@@ -1,4 +1,4 @@
-//! `GET /changes`: what writes have left since a change_time or behind a cursor, and the cursor to go on with.
+//! `GET /changes`: what has been written since a change_time or after a cursor, and the cursor to continue with.
 
 use std::sync::LazyLock;
 

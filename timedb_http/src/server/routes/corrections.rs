@@ -1,4 +1,4 @@
-//! `PUT /values`: corrections of points, all or none.
+//! `PUT /values`: corrections of points, all or none of them.
 
 use axum::response::Response;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! `GET /health`: the process answers. `GET /ready`: so does the database, and isolation holds in it; the answer says
-//! whether it takes writes, and how much that counts is the caller's to say.
+//! `GET /health`: the process responds. `GET /ready`: so does the database, and tenants are isolated in it. The answer
+//! says whether the database accepts writes; how much that matters is up to the caller.
 
 use axum::{
     extract::{RawQuery, State},

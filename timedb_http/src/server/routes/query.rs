@@ -1,5 +1,5 @@
-//! Query strings: every parameter known by name, every value checked, since a typo that is ignored would return
-//! everything. What is asked for, in the form that the database's functions take.
+//! Query strings: every parameter known by name and every value checked, because an ignored typo would return
+//! everything. The result is what was asked for, in the form that the database's functions take.
 
 pub(super) mod arguments;
 mod buckets;

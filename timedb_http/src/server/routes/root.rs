@@ -1,4 +1,4 @@
-//! `GET /`: what this is and where to go on.
+//! `GET /`: what this is and where to go next.
 
 use axum::{
     extract::RawQuery,

@@ -1,4 +1,4 @@
-//! `POST /series`: get or create a series by name and labels. The modules have the other routes below it.
+//! `POST /series`: get or create a series by name and labels. The modules contain the other routes below it.
 
 pub(crate) mod labels;
 pub(crate) mod one;

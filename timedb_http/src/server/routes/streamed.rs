@@ -1,4 +1,4 @@
-//! The task behind a read: collects packed chunks while they are few, else turns them into a stream whose
+//! The task behind a read: collects packed chunks while there are few, and otherwise turns them into a stream whose
 //! end the client can trust. A stream that fails breaks the body; it never just ends early.
 
 use std::{
@@ -202,7 +202,7 @@ impl StreamedAnswer {
 
 /// How slowly a client may take a stream, whose rows wait in the database until then, with a connection.
 struct Pace {
-    /// It may take nothing for so long, and be behind the rate by as much.
+    /// It may read nothing for this long, and may fall behind the rate by as much.
     stall: Duration,
     /// Bytes a second.
     rate: usize,

@@ -1,5 +1,4 @@
-//! `GET /values` and `GET /values/last`: a read, as rows of JSON; in order while they are few, streamed when
-//! they are many.
+//! `GET /values` and `GET /values/last`: a read, as rows of JSON; sorted if there are few, streamed if there are many.
 
 use axum::response::Response;
 use tokio::sync::{mpsc, oneshot};

@@ -1,4 +1,4 @@
-//! An answer of the change feed: rows in the order in which they came, and where to go on.
+//! An answer of the change feed: rows in the order in which they were written, and where to continue.
 
 use super::{
     chunk::{Chunk, DamagedChunk},
@@ -6,7 +6,7 @@ use super::{
     mode::Mode,
 };
 
-/// Writes the rows of a chunk of versions, with the cursor behind them.
+/// Writes the rows of a chunk of versions, with the cursor after them.
 pub(crate) fn write_changes(
     packed: &[u8],
     onward: (&str, bool),

@@ -1,4 +1,5 @@
-//! A chunk as rows need it: its columns where the database put them, and what many rows have in common, rendered once.
+//! A chunk as rows need it: its columns where the database put them, plus whatever many rows have in common, rendered
+//! once.
 
 use thiserror::Error;
 use timedb_wire::{AggregateColumn, Column, Malformed, NO_END, Note, Values};
@@ -44,7 +45,7 @@ impl<'a> Chunk<'a> {
         let ends = columns.valid_time_end.iter().flat_map(Column::iter);
         let known = columns.known_time.iter().flat_map(Column::iter);
         let versions = columns.versions.iter();
-        // The last ones most likely have a fraction: then there is no more to look at.
+        // The last ones are the most likely to have a fraction; then no others need to be examined.
         let change = versions.flat_map(|versions| versions.change_time.iter());
         Precision::of(change)
             .and(|| Precision::of(known))

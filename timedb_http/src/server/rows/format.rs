@@ -1,5 +1,5 @@
-//! What a format of rows has to do. It is handed columns of points, and does not know where they come from, nor whether
-//! the answer is collected or streams.
+//! What a format of rows has to do. It is given columns of points, and does not know where they come from, nor whether
+//! the answer is collected or streamed.
 
 use timedb_wire::Series;
 
@@ -31,7 +31,7 @@ pub(crate) trait RowFormat: Send {
 
 /// What the rows of a series have in common, as the format writes it.
 pub(crate) struct Shared {
-    /// From the end of the times to what stands for the values.
+    /// From the end of the times to the values.
     pub before: Vec<u8>,
     /// From there to the end of what the series says.
     pub after: Vec<u8>,

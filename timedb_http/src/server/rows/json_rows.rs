@@ -1,5 +1,5 @@
-//! Rows as compact JSON: `{"count":N,"data":[...]}`, or with the count at the end where it was not known. What a series'
-//! rows share is rendered once; the previous instant is kept, since in time order neighbours often share it.
+//! Rows as compact JSON: `{"count":N,"data":[...]}`, or with the count at the end if it was not known before. What a
+//! series' rows share is rendered once; the previous instant is kept, because in time order neighbours often share it.
 
 use timedb_wire::{AggregateColumn, AggregateValue, Series, Versions};
 use uuid::Uuid;

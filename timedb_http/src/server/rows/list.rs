@@ -1,4 +1,4 @@
-//! The frame of every list in JSON: `{"count":N,"data":[...]}`, with what more there is to say behind it.
+//! The frame of every list in JSON: `{"count":N,"data":[...]}`, followed by whatever else there is to say.
 
 use crate::server::json;
 
@@ -7,7 +7,7 @@ use crate::server::json;
 pub(crate) struct JsonList {
     /// Rows that have begun.
     rows: usize,
-    /// The count stands in front of the rows.
+    /// The count comes before the rows.
     is_counted: bool,
 }
 
@@ -24,7 +24,7 @@ impl JsonList {
         out.extend_from_slice(b"\"data\":[");
     }
 
-    /// What stands in front of the next row.
+    /// What comes before the next row.
     pub(crate) fn next_row(&mut self, out: &mut Vec<u8>) {
         if self.rows > 0 {
             out.push(b',');
@@ -32,7 +32,7 @@ impl JsonList {
         self.rows += 1;
     }
 
-    /// What stands behind the last one.
+    /// What comes after the last one.
     pub(crate) fn end_of_data(&self, out: &mut Vec<u8>) {
         out.push(b']');
         if !self.is_counted {
@@ -52,7 +52,7 @@ impl JsonList {
         out.push(b'}');
     }
 
-    /// The name of a member behind the rows; the closing brace is the caller's.
+    /// The name of a member after the rows; the closing brace is the caller's.
     pub(crate) fn member(&self, name: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\"");
         out.extend_from_slice(name.as_bytes());

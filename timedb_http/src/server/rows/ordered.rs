@@ -8,7 +8,7 @@ use super::{
 };
 use crate::server::instant::Precision;
 
-/// Where a row stands in which chunk, with what it is sorted by.
+/// The position of a row in its chunk, with its sort key.
 struct SortedRow {
     known_time: i64,
     valid_time: i64,

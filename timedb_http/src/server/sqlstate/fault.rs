@@ -1,4 +1,4 @@
-//! The database's errors that no client can have caused: logged here, once, and told without their text.
+//! Database errors that no client can have caused: logged here, once, and reported without their text.
 
 use tokio_postgres::Error;
 
@@ -49,7 +49,7 @@ fn fault_kind(code: &str) -> FaultKind {
     match (code, &code[..2]) {
         ("57014", _) => FaultKind::TimedOut,
         ("25006", _) => FaultKind::ReadOnly,
-        // Connections, transactions in each other's way, locks, a server that starts or stops.
+        // Connections, transactions that get in each other's way, locks, a server that is starting or stopping.
         (
             "25P03" | "25P04" | "40001" | "40P01" | "55006" | "55P03" | "57P01" | "57P02" | "57P03"
             | "57P05" | "72000",

@@ -1,5 +1,5 @@
-//! What an error of a statement means, by what it says to programs: SQLSTATE, token, and whose it is. It does not
-//! know the words of an error, so that none of them can matter.
+//! What an error of a statement means, judging by what it tells programs: SQLSTATE, token, and who raised it. It does
+//! not know the words of an error, so that none of them can matter.
 
 use timedb_wire::refused::{ROUTINE, RequestName, SeriesField, Token};
 use tokio_postgres::error::DbError;

@@ -1,4 +1,4 @@
-//! Which version each update means, and what is said of those that mean none, or more than one.
+//! Which version each update means, and the errors for updates that match none or more than one.
 
 use super::update::{CurrentVersion, PointUpdate, Target, UpdatePlace};
 use crate::error::{Error, Result, SqlState, uuid_text};
@@ -6,9 +6,9 @@ use crate::time;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use timedb_segment::{Merged, NO_END, Stamp};
 
-/// As many problems are told; a request with more of them has one cause.
+/// At most this many problems are reported; a request with more of them has a single cause.
 const MOST_PROBLEMS: usize = 100;
-/// The ends that are told of points that an update may mean.
+/// The ends that are reported of points that an update may mean.
 const MOST_ENDS: usize = 3;
 
 /// What has been found so far for each update.
@@ -95,7 +95,7 @@ impl Candidates {
         }
     }
 
-    /// Whether an update means another version than here.
+    /// Whether an update means a version other than the ones here.
     pub fn differ(&self, found: &[CurrentVersion]) -> bool {
         let same = |(one, other): (&Option<CurrentVersion>, &CurrentVersion)| {
             one.as_ref().is_some_and(|one| one.stamp == other.stamp)

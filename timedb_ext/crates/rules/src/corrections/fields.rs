@@ -1,4 +1,4 @@
-//! What an update changes of a version: value, annotation, tags and metadata, in canonical form.
+//! What an update changes in a version: value, annotation, tags and metadata, in canonical form.
 
 use crate::error::{Error, Result, SqlState};
 use crate::limits::check_nesting;

@@ -1,4 +1,4 @@
-//! What an update is: the version that it names, and what becomes of it.
+//! What an update is: the version that it names, and the changes to it.
 
 use std::rc::Rc;
 use timedb_segment::{Note, Stamp};
@@ -18,7 +18,7 @@ pub struct Target {
     pub series: [u8; 16],
     /// Unix microseconds, like all instants here.
     pub valid_time: i64,
-    /// [`NO_END`](timedb_segment::NO_END) for the point without; None for whichever stands there.
+    /// [`NO_END`](timedb_segment::NO_END) for the point without one; None for whichever exists.
     pub end: Option<i64>,
     /// None for whichever is the newest.
     pub known_time: Option<i64>,
@@ -37,7 +37,7 @@ pub struct CurrentVersion {
     pub batch: [u8; 16],
     /// None is null.
     pub value: Option<f64>,
-    /// What it says beside its value.
+    /// What it says besides its value.
     pub note: Option<Rc<Note>>,
 }
 

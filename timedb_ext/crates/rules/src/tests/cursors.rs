@@ -53,7 +53,7 @@ proptest! {
 
     #[test]
     fn positions_are_ordered_like_changes(a in position(), b in position()) {
-        // All of a change_time stands behind each of its writes, all of a write behind each of its points.
+        // The whole of a change_time comes after each of its writes, the whole of a write after each of its points.
         let all = Position::behind_instant(a.change_time);
         prop_assert!(a <= all);
         if let Reached::Point { batch_id, .. } = a.place {

@@ -1,4 +1,4 @@
-//! The columns of an upload, however they came in, and what is left out of them or completed before they are stored.
+//! The columns of an upload, however they arrived, and what is removed from them or completed before they are stored.
 
 use super::series::SeriesRef;
 use timedb_wire::NO_KNOWN_TIME;

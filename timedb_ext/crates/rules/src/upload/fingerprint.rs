@@ -1,5 +1,5 @@
-//! What tells one upload from another. Two that say the same have the same fingerprint, whether they came
-//! as arrays or packed, and however their JSON was written; the order of series and of points counts.
+//! What distinguishes one upload from another. Two uploads that say the same have the same fingerprint, whether they
+//! came as arrays or packed, and however their JSON was written; the order of series and of points counts.
 
 use super::columns::UploadColumns;
 use super::series::SeriesRef;
@@ -20,7 +20,7 @@ pub struct AboutBatch<'a> {
     pub batch_params: Option<&'a str>,
 }
 
-/// SHA-256 of everything that the upload says. What stands where a value is null must have been cleared.
+/// SHA-256 of everything that the upload says. The contents of null values must have been cleared.
 pub fn fingerprint(
     columns: &UploadColumns,
     about: AboutBatch,

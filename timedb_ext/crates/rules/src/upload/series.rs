@@ -1,4 +1,4 @@
-//! Series as a writer names them, and the list of them while an upload is taken in: no more of them, and no longer
+//! Series as a writer names them, and the list of them while an upload is being read: no more of them, and no longer
 //! ones, than one upload may have.
 
 use crate::error::{Result, uuid_text};

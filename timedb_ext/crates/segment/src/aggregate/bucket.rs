@@ -1,5 +1,5 @@
-//! The bucket that points are folded into, and the value that holds on beyond it. Owns what an
-//! aggregate is; neither which buckets there are nor how empty ones are filled.
+//! The bucket that points are folded into, and the value that continues to hold after it. Owns what an aggregate is,
+//! but neither which buckets there are nor how empty ones are filled.
 
 use super::fill::{Bucket, Values};
 use super::mean::Mean;
@@ -76,7 +76,7 @@ fn count_before(times: &[i64], end: i64) -> usize {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HeldValue {
     value: f64,
-    /// From where it has not been counted.
+    /// From where on it has not been counted.
     from: i64,
     /// Where it ends if nothing comes before.
     until: i64,

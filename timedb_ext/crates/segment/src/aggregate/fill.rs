@@ -1,5 +1,5 @@
-//! The columns that an aggregation answers with, and what stands in buckets without a value. Sees
-//! closed buckets only, in ascending order.
+//! The columns that an aggregation returns, and the contents of buckets without a value. Sees only closed buckets, in
+//! ascending order.
 
 use thiserror::Error;
 
@@ -11,7 +11,7 @@ pub struct SumOverflow {
     pub bucket_start: i64,
 }
 
-/// What stands in buckets without a value. A time-weighted average is never filled: it is null where
+/// What buckets without a value contain. A time-weighted average is never filled: it is null where
 /// no value holds; and neither is a sum.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Fill {
@@ -60,7 +60,7 @@ impl Buckets {
         self.start.len()
     }
 
-    /// Whether there is no bucket.
+    /// Whether there are no buckets.
     pub fn is_empty(&self) -> bool {
         self.start.is_empty()
     }

@@ -1,5 +1,5 @@
-//! Weighted means, sums and extremes of many doubles: compensated, so that rounding does not add
-//! up, and without overflow on the way. The result depends on the order of the values only.
+//! Weighted means, sums and extremes of many doubles, compensated so that rounding errors do not add up, and without
+//! intermediate overflow. The result depends only on the order of the values.
 
 /// What values are scaled by once their sum is too large for a double: the 2^64 values or
 /// microseconds of weight that a bucket has at most then can't reach the limit again.

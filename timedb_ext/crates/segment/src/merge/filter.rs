@@ -1,4 +1,4 @@
-//! What a version has to be to count: applied to each segment, before the newest versions are chosen.
+//! Which versions count: applied to each segment before the newest versions are chosen.
 
 use crate::Points;
 
@@ -74,7 +74,7 @@ impl Filter {
     }
 }
 
-/// The lesser bound, where None is no bound.
+/// The smaller bound, where None means no bound.
 fn least(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),

@@ -1,5 +1,5 @@
-//! The quick way to the newest versions: where segments overlap on the same grid of times, as
-//! forecast runs do, whole pieces of segments win or lose, and no point is touched.
+//! The fast way to the newest versions: where segments overlap on the same grid of times, as forecast runs do, whole
+//! pieces of segments win or lose, and no point is touched.
 
 use super::slice::Slice;
 use crate::Stamp;
@@ -52,7 +52,7 @@ fn lay_over<'a>(
     while let Some(old) = overlapped.pop() {
         let common = (old.to - old.from).min(slice.to - slice.from);
         if common == 0 {
-            // The slice is used up: what is left lies behind it.
+            // The slice is used up: what is left comes after it.
             append(pieces, old);
             continue;
         }

@@ -1,4 +1,4 @@
-//! The columns that a merge answers with.
+//! The columns that a merge returns.
 
 use std::ops::Range;
 
@@ -26,11 +26,11 @@ pub struct Merged {
     pub value_id: Vec<i64>,
     /// The batch of each version; empty but in [`Mode::Versions`].
     pub batch: Vec<[u8; 16]>,
-    /// What versions say beside their value; None but in [`Mode::Versions`], and if none says anything.
+    /// What versions say besides their value; None except in [`Mode::Versions`], and None if no version says anything.
     pub notes: Option<Notes>,
 }
 
-/// Which columns are answered beside the times and the value.
+/// Which columns are returned besides the times and the value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
     pub(super) known_time: bool,
@@ -53,7 +53,7 @@ impl Merged {
         self.valid_time.len()
     }
 
-    /// Whether there is no point.
+    /// Whether there are no points.
     pub fn is_empty(&self) -> bool {
         self.valid_time.is_empty()
     }

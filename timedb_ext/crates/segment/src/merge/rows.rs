@@ -1,5 +1,5 @@
-//! The general way to merge: sorted runs of references to points, merged pair by pair, each run
-//! losing the versions that are not answered.
+//! The general way to merge: sorted runs of references to points are merged pair by pair, and each run drops the
+//! versions that are not returned.
 
 use super::fold;
 use super::slice::{Mode, Slice};
@@ -126,8 +126,8 @@ fn merge_ranked<'a>(cluster: &[Slice<'a>], stamps: &[Stamp], mode: Mode) -> Rows
     }
 }
 
-/// All points of ranked slices, by counting how many stand at each time: many forecast runs have
-/// few times. None if the slices don't share a grid on which that pays.
+/// All points of ranked slices, by counting how many there are at each time: many forecast runs
+/// have few times. None if the slices don't share a grid on which that pays.
 fn scatter(cluster: &[Slice<'_>], by_rank: &[usize]) -> Option<Vec<Row>> {
     let total: usize = cluster.iter().map(|slice| slice.to - slice.from).sum();
     let pieces = fold::newest(cluster)?;
@@ -135,7 +135,7 @@ fn scatter(cluster: &[Slice<'_>], by_rank: &[usize]) -> Option<Vec<Row>> {
     if times.len() * 2 > total {
         return None;
     }
-    // On one grid each slice stands at a stretch of the times without gaps.
+    // On a shared grid, each slice covers a stretch of the times without gaps.
     let mut first = Vec::with_capacity(cluster.len());
     let mut starts = vec![0usize; times.len() + 1];
     for slice in cluster {

@@ -1,4 +1,4 @@
-//! The points that a merge holds, and parts of them.
+//! The points that a merge holds, and slices of them.
 
 use crate::{Points, Stamp};
 
@@ -17,7 +17,7 @@ pub enum Mode {
 pub(super) struct Held {
     pub(super) points: Points,
     pub(super) from: usize,
-    /// Whether no valid_time stands twice.
+    /// Whether no valid_time occurs twice.
     pub(super) strict: bool,
     pub(super) stamp: Option<Stamp>,
 }

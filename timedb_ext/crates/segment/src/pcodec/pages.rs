@@ -40,7 +40,7 @@ pub(crate) struct Pages<'a, T: Number> {
 }
 
 impl<'a, T: Number + Default> Pages<'a, T> {
-    /// Reads what stands before the pages of `n` numbers.
+    /// Reads what comes before the pages of `n` numbers.
     pub(crate) fn open(
         mut reader: Reader<'a>,
         modes: Modes,

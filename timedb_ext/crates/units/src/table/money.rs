@@ -1,4 +1,4 @@
-//! Currencies. Each is a dimension of its own: a rate of exchange is a time series, not a unit.
+//! Currencies. Each is a dimension of its own, because an exchange rate is a time series, not a unit.
 
 use super::prefixes::Prefixes;
 use super::unit::Unit;

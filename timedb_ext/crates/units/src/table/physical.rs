@@ -1,6 +1,5 @@
-//! The units that are not money. Factors are exact. Where a name has several definitions, it is the
-//! international one (foot, acre, table BTU), the US gallon, the thermochemical calorie, the Julian
-//! year; docs/units.md says so.
+//! The units that are not money. Factors are exact. Where a name has several definitions, this uses the international
+//! one (foot, acre, table BTU), the US gallon, the thermochemical calorie and the Julian year; docs/units.md says so.
 
 use super::prefixes::Prefixes;
 use super::unit::Unit;

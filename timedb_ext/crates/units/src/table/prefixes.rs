@@ -1,10 +1,9 @@
-//! The prefixes, and the sets of them that units take. A set leaves out what would be mistaken for
-//! something else: nobody means femtotonnes by `ft`, and `TEUR` are thousands, not millions of
-//! millions.
+//! The prefixes, and the sets of them that units take. A set leaves out what would be mistaken for something else:
+//! nobody means femtotonnes by `ft`, and `TEUR` means thousands, not millions of millions.
 
 use crate::factor::Factor;
 
-/// What stands before a unit and makes it larger or smaller.
+/// What goes before a unit and makes it larger or smaller.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prefix {
     /// Before symbols, written exactly so.
@@ -90,7 +89,7 @@ static DECIMAL: [Prefix; 24] = [
     decimal(&["d"], "deci", -1),
     decimal(&["c"], "centi", -2),
     decimal(&["m"], "milli", -3),
-    // The micro sign, the Greek letter, and what stands for both on a keyboard.
+    // The micro sign, the Greek letter, and what replaces both on a keyboard.
     decimal(&["\u{b5}", "\u{3bc}", "u"], "micro", -6),
     decimal(&["n"], "nano", -9),
     decimal(&["p"], "pico", -12),

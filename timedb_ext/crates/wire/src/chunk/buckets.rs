@@ -1,4 +1,4 @@
-//! Buckets: what a chunk of them has in the place of values, the columns of its aggregates.
+//! Buckets: what a chunk of them has instead of values, namely the columns of its aggregates.
 
 use super::series::Series;
 use crate::bytes::{self, Input, put_length};
@@ -140,7 +140,7 @@ fn put_numbers<'a>(
     }
 }
 
-/// The column of an aggregate where it stands in its chunk.
+/// The column of an aggregate, within its chunk.
 #[derive(Debug, Clone, Copy)]
 pub struct AggregateColumn<'a> {
     /// Which one.

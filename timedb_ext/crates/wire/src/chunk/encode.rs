@@ -22,15 +22,15 @@ pub struct Run<'a, N> {
     pub value: &'a [f64],
     /// Which values are null; None if none is.
     pub nulls: Option<&'a [bool]>,
-    /// When each value was known; read only where that is told.
+    /// When each value was known; read only if that is reported.
     pub known_time: &'a [i64],
-    /// When each version was written; this and all that follows is read only where versions are told.
+    /// When each version was written; this and everything after it is read only if versions are reported.
     pub change_time: &'a [i64],
     /// The id of each write.
     pub value_id: &'a [i64],
     /// The batch of each version.
     pub batch: &'a [[u8; 16]],
-    /// What versions say beside their value; None if none says anything.
+    /// What versions say besides their value; None if no version says anything.
     pub notes: Option<&'a [Option<N>]>,
 }
 

@@ -3,7 +3,7 @@
 use crate::Malformed;
 use crate::bytes::{Input, put_text};
 
-/// What a reader is told about a series.
+/// What a reader learns about a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Series<'a> {
     /// Its id.

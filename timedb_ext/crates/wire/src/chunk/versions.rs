@@ -1,4 +1,4 @@
-//! What a chunk of versions says beside times and values: who wrote each one in which batch, and its note.
+//! What a chunk of versions has besides times and values: who wrote each one in which batch, and its note.
 
 use crate::Malformed;
 use crate::bytes::{self, Input, put_length, put_text};
@@ -22,7 +22,7 @@ pub struct Note<'a> {
     pub changed_by: Option<&'a [u8; 16]>,
 }
 
-/// The columns of versions where they stand in their chunk.
+/// The columns of versions, within their chunk.
 #[derive(Debug, Clone)]
 pub struct Versions<'a> {
     /// When each version was written.
@@ -45,7 +45,7 @@ impl<'a> Versions<'a> {
     ) -> Result<Self, Malformed> {
         let change_time = input.column(points)?;
         let value_id = input.column(points)?;
-        // Collecting results reserves nothing: a count is no reason to have the memory.
+        // Collecting results reserves nothing: a count does not justify the memory.
         let batches: Vec<_> = (0..input.entries(points)?)
             .map(|_| {
                 let (batch, known, user) = (input.array()?, input.u8()?, input.array()?);

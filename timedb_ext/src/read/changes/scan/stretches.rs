@@ -1,4 +1,4 @@
-//! Where in the segments of a series the versions of writes stand.
+//! Where in the segments of a series the versions of writes are.
 
 use crate::read::changes::writes::FeedBatch;
 use crate::read::segments::Stretch;
@@ -46,7 +46,7 @@ fn join(each: &[Stretch], all: &mut Vec<Stretch>) {
     let gap = |[a, b]: &[Stretch; 2]| b.start.saturating_sub(a.end);
     let mut gaps: Vec<i64> = apart.array_windows().map(gap).collect();
     gaps.sort_unstable_by(|a, b| b.cmp(a));
-    // What is no wider than this is joined: fewer than MAX_STRETCHES gaps are left.
+    // Gaps no wider than this are joined: fewer than MAX_STRETCHES are left.
     let widest = gaps.get(MAX_STRETCHES - 1).copied().unwrap_or(0);
     for stretch in &apart {
         match all[from..].last_mut() {

@@ -22,7 +22,7 @@ pub fn id(text: &str) -> Result<Uuid, Failure> {
     })
 }
 
-/// A time, read as the server reads one: without a time zone it is UTC, wherever the database stands.
+/// A time, read as the server reads one: without a time zone it is UTC, wherever the database is.
 pub fn read_time(option: &str, text: Option<&str>) -> Result<Option<PgInstant>, Failure> {
     let read = |text: &str| {
         instant::parse(text.trim()).map(PgInstant).map_err(|malformed| {

@@ -1,5 +1,5 @@
-//! `timedb keys check`: the form and the checksum of a key, without any database. The key comes on
-//! standard input: arguments can be seen by other users of the machine.
+//! `timedb keys check`: the form and the checksum of a key, without a database. The key is read from standard input,
+//! because arguments can be seen by other users of the machine.
 
 use std::io::{self, IsTerminal, Read};
 
@@ -47,6 +47,6 @@ fn read() -> Result<String, Failure> {
         .take(LIMIT)
         .read_to_end(&mut bytes)
         .map_err(unread)?;
-    // What is no text is no key either, and is told so.
+    // What is not text is not a key either, and the message says so.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

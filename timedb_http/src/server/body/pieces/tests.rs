@@ -47,7 +47,7 @@ async fn gzip_comes_out_as_it_went_in_however_it_is_cut() {
         for size in [1, 7, 4096, bytes.len()] {
             assert_eq!(unpacked(&bytes, size).await.as_deref(), Ok(plain), "{size}");
         }
-        // Several, one behind the other, are one.
+        // Several, one after the other, count as one.
         let twice = [bytes.clone(), bytes].concat();
         assert_eq!(unpacked(&twice, 5).await, Ok([plain, plain].concat()));
     }

@@ -1,5 +1,5 @@
-//! What a query string gives the functions that read. Which arguments there are, and what each holds, stands in one list
-//! (crate timedb_wire, `reads`); how a text becomes what one holds, in `values`.
+//! What a query string passes to the functions that read. A list (crate timedb_wire, `reads`) says which arguments there
+//! are and what each contains; `values` converts the texts.
 
 use std::{borrow::Cow, error::Error};
 

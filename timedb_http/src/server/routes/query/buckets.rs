@@ -1,4 +1,4 @@
-//! The parameters of a read of buckets: which aggregates, what fills gaps, and what they go with.
+//! The parameters of a read of buckets: which aggregates, what fills gaps, and what they can be combined with.
 
 use serde_json::Value;
 use timedb_wire::reads::Argument;

@@ -1,5 +1,5 @@
-//! Percent-encoding, to the letter: an escape that is none, or bytes that are no text, would otherwise become
-//! another name than the client meant, and the answer would be that nothing is there.
+//! Strict percent-encoding: an invalid escape, or bytes that are not text, would otherwise become a different name
+//! from the one the client meant, and the answer would be that nothing is there.
 
 use std::borrow::Cow;
 
@@ -35,7 +35,7 @@ pub(super) fn of_query(raw: &str) -> Result<Cow<'_, str>, Problem> {
 
 fn escapes_are_whole(raw: &str) -> bool {
     let mut parts = raw.split('%');
-    // What stands before the first one is no escape.
+    // What comes before the first one is not an escape.
     parts.next();
     parts.all(|part| {
         let digits = part.as_bytes().get(..2);

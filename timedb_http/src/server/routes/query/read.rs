@@ -1,4 +1,4 @@
-//! The parameters of `GET /values` and `GET /values/last`, and the statement that they make.
+//! The parameters of `GET /values` and `GET /values/last`, and the resulting statement.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! The values of query parameters: text to what the database takes, or what is wrong with it in pydantic's words.
+//! The values of query parameters: from text to what the database takes, or what is wrong with it in pydantic's words.
 
 use serde_json::{Value, json};
 use timedb_wire::Aggregate;
@@ -107,7 +107,7 @@ pub(crate) fn unit(value: &str, into: &mut Option<String>) -> Result<(), Problem
     }
 }
 
-/// A JSON object, as it stands.
+/// A JSON object, unchanged.
 pub(crate) fn labels(value: &str, into: &mut Option<String>) -> Result<(), Problem> {
     match serde_json::from_str(value) {
         Ok(Value::Object(_)) => text(value, into),
@@ -194,7 +194,7 @@ pub(super) fn aggregates(value: &str, into: &mut Vec<&'static str>) -> Result<()
     Ok(())
 }
 
-/// What stands in buckets without values.
+/// What buckets without values contain.
 pub(super) fn fill(value: &str) -> Result<&'static str, Problem> {
     choice(value, &FILLS)
 }

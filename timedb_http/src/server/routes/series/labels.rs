@@ -11,7 +11,7 @@ use crate::server::{
 
 const NAMES: &str = "SELECT label, series FROM timedb.label_names()";
 const VALUES: &str = "SELECT value, series FROM timedb.label_values($1, $2, $3, $4)";
-/// Values on a page unless asked otherwise.
+/// Values on a page by default.
 const PAGE: usize = 1000;
 
 /// Which values of which label.

@@ -1,5 +1,5 @@
-//! `GET /series/{series_id}`: what a series is and how much of it there is. `PATCH`: another name, other
-//! labels, another description or unit.
+//! `GET /series/{series_id}`: what a series is and how much of it is stored. `PATCH`: a new name, labels, description
+//! or unit.
 
 use axum::response::Response;
 use futures_util::future::join3;
@@ -24,7 +24,7 @@ use crate::server::{
 const DESCRIBE: &str = "SELECT series_id, name, unit, description, labels::pg_catalog.text, created_at, \
                         versions, segments, bytes, first_valid_time, last_valid_time, first_known_time, \
                         last_known_time, last_change_time FROM timedb.describe_series($1)";
-/// The times of that row beside the creation, with their names.
+/// The times of that row besides the creation, with their names.
 const TIMES: [(usize, &str); 5] = [
     (9, "first_valid_time"),
     (10, "last_valid_time"),
@@ -80,10 +80,10 @@ pub(crate) async fn change(
     Ok(render(&caller.write(write).await?))
 }
 
-/// The series that the path names; there is nothing to ask for beside it.
+/// The series that the path names; there are no other parameters.
 fn series_id(head: &Head) -> Result<Uuid, Vec<FieldError>> {
     let raw = head.last_part();
-    // Whatever is wrong with its escapes, it is no id.
+    // Whatever is wrong with its escapes, it is not an id.
     let id = escapes::of_path(raw)
         .ok()
         .and_then(|text| Uuid::try_parse(&text).ok())

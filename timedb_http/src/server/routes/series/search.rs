@@ -23,7 +23,7 @@ use crate::server::{
 const FIND: &str = "SELECT series_id, name, unit, description, labels::pg_catalog.text, created_at \
                     FROM timedb.find_series($1, $2, $3::pg_catalog.text::pg_catalog.jsonb, $4, $5, $6)";
 const COUNT: &str = "SELECT timedb.count_series($1, $2, $3::pg_catalog.text::pg_catalog.jsonb, $4)";
-/// Series on a page unless asked otherwise.
+/// Series on a page by default.
 const PAGE: usize = 1000;
 
 /// What is looked for.
