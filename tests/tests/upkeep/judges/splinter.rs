@@ -51,7 +51,7 @@ async fn cluster() -> ThrowawayCluster {
 /// Everything that the lints say about the database.
 fn lint(cluster: &ThrowawayCluster) -> Vec<Finding> {
     let program = std::env::var("TIMEDB_TEST_LINTER")
-        .expect("TIMEDB_TEST_LINTER is not set: `make test T=judges` installs the linter");
+        .expect("TIMEDB_TEST_LINTER is not set: `make test T=upkeep` installs the linter");
     let dsn = cluster.dsn("judged");
     let verdict = Run::new(program)
         .args([
