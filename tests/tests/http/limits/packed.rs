@@ -178,15 +178,15 @@ async fn what_is_no_gzip_or_packed_otherwise_is_told_so_after_the_key() {
     let middle = damaged.len() / 2;
     damaged[middle..middle + 8].fill(0);
     for (coding, body, status, told) in [
-        ("gzip", plain.clone(), 400, "not valid gzip"),
-        ("gzip", Vec::new(), 400, "not valid gzip"),
+        ("gzip", plain.clone(), 400, "not valid, complete gzip"),
+        ("gzip", Vec::new(), 400, "not valid, complete gzip"),
         (
             "gzip",
             whole[..whole.len() - 4].to_vec(),
             400,
-            "not valid gzip",
+            "not valid, complete gzip",
         ),
-        ("gzip", damaged, 400, "not valid gzip"),
+        ("gzip", damaged, 400, "not valid, complete gzip"),
         ("br", plain.clone(), 415, "gzip"),
         ("deflate", plain.clone(), 415, "gzip"),
         ("zstd", plain.clone(), 415, "gzip"),

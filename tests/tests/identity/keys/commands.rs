@@ -179,7 +179,7 @@ async fn wrong_input_is_a_sentence_and_changes_nothing() {
         (
             vec!["create", "-e", email, "-n", "n", "--expires-at", "soon"],
             2,
-            "Invalid time for --expires-at: soon (input is too short). It is ISO 8601",
+            "Invalid time for --expires-at: soon (input is too short). Use ISO 8601",
         ),
         (
             vec!["create", "-e", email, "-n", "n", "--expires-at", "2099"],

@@ -206,7 +206,7 @@ async fn what_a_new_key_is_to_be_is_checked() {
         (
             "'EMAIL', 'n', expires_at => '2020-01-01Z'",
             "22023",
-            "is past",
+            "is in the past",
         ),
         (
             "'EMAIL', 'n', expires_at => now() + interval '1 h', not_before => now() + interval '2 h'",

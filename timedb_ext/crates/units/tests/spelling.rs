@@ -118,9 +118,9 @@ fn a_text_that_can_be_read_in_two_ways_or_not_at_all_is_refused() {
     for (unit, why) in [
         ("W/m2 K", "parentheses"),
         ("kg/m*s", "parentheses"),
-        ("degC/h", "alone only"),
-        ("K*degF", "alone only"),
-        ("degC2", "alone only"),
+        ("degC/h", "used alone"),
+        ("K*degF", "used alone"),
+        ("degC2", "used alone"),
         ("15 min", "number"),
         ("MWh/15min", "number"),
         ("10 m", "number"),
@@ -143,7 +143,7 @@ fn a_text_that_can_be_read_in_two_ways_or_not_at_all_is_refused() {
         ("W-h", "product or quotient"),
         ("Qm9 Qm9", "too large"),
         ("psi9", "too large"),
-        ("((((((((((m))))))))))", "in each other"),
+        ("((((((((((m))))))))))", "nested too deeply"),
         (&"m".repeat(129), "128 bytes"),
     ] {
         assert!(!is_known(unit), "{unit}");
