@@ -23,7 +23,7 @@ pub const CHANGES: &[Change] = &[
     Change {
         name: "a function that is missing",
         undo: "DROP FUNCTION timedb.logout();",
-        redo: "{CREATE FUNCTION timedb.logout()} {COMMENT ON FUNCTION timedb.logout()}",
+        redo: "{CREATE FUNCTION timedb.logout()} {COMMENT ON FUNCTION timedb.logout IS}",
         shows: "member: function timedb.logout()",
     },
     Change {
@@ -77,7 +77,7 @@ pub const CHANGES: &[Change] = &[
     Change {
         name: "another comment",
         undo: "COMMENT ON FUNCTION timedb.version() IS 'what it was';",
-        redo: "{COMMENT ON FUNCTION timedb.version()}",
+        redo: "{COMMENT ON FUNCTION timedb.version IS}",
         shows: "comment: on function timedb.version()",
     },
     Change {
