@@ -186,11 +186,18 @@ async fn a_request_sent_again_is_answered_when_the_standby_has_the_first() {
     let server = Server::start_with(&store.cluster.dsn_as("postgres", "app"), &[], &limits);
     store.wait_for_standby(true).await;
     let upload = async |name: &str| {
-        let request = server
-            .request(reqwest::Method::POST, "/upload", Some(&store.key))
-            .header("Idempotency-Key", name)
-            .json(&body(&[1.0, 2.0]));
-        server.send(request).await
+        loop {
+            let request = server
+                .request(reqwest::Method::POST, "/upload", Some(&store.key))
+                .header("Idempotency-Key", name)
+                .json(&body(&[1.0, 2.0]));
+            let reply = server.send(request).await;
+            // The one before was answered, and may need a moment yet to end.
+            if reply.status != 409 {
+                break reply;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     };
     for _ in 0..3 {
         let reply = upload("run").await;
