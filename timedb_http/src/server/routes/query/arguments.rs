@@ -120,7 +120,8 @@ impl Arguments {
     }
 }
 
-/// The call of a function with all of its arguments, by their names.
+/// The call of a function with all of its arguments, in their order: by name, PostgreSQL takes 5 microseconds more to
+/// read it.
 pub(crate) fn call(function: Function) -> String {
     let arguments = function
         .arguments
@@ -131,7 +132,7 @@ pub(crate) fn call(function: Function) -> String {
                 Kind::Labels => "::pg_catalog.text::pg_catalog.jsonb",
                 _ => "",
             };
-            format!("{} => ${number}{cast}", argument.name())
+            format!("${number}{cast}")
         });
     let arguments = arguments.collect::<Vec<_>>().join(", ");
     format!("timedb.{}({arguments})", function.name)
