@@ -121,7 +121,7 @@ impl Arguments {
 }
 
 /// The call of a function with all of its arguments, in their order: by name, PostgreSQL takes 5 microseconds more to
-/// read it.
+/// parse it.
 pub(crate) fn call(function: Function) -> String {
     let arguments = function
         .arguments
@@ -182,11 +182,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_names_all_arguments_and_sends_labels_as_text() {
+    fn a_call_has_all_arguments_in_their_order_and_sends_labels_as_text() {
         assert_eq!(
             call(reads::READ_CHANGES_PACKED),
-            "timedb._read_changes_packed(since => $1, cursor => $2, series_id => $3, name => $4, \
-             labels => $5::pg_catalog.text::pg_catalog.jsonb, max_points => $6)"
+            "timedb._read_changes_packed($1, $2, $3, $4, $5::pg_catalog.text::pg_catalog.jsonb, $6)"
         );
         let arguments = Arguments::default();
         let types = arguments.of(reads::READ_CHANGES_PACKED);
