@@ -12,6 +12,7 @@ use crate::write::upload::{Uploaded, upload};
 use arrays::{UploadArrays, from_arrays};
 use pgrx::datum::{AnyArray, AnyElement, Uuid};
 use pgrx::prelude::*;
+use timedb_rules::upload::UploadColumns;
 
 // pgrx reads the columns off the signature, so that it can be no alias.
 fn upload_row(
@@ -51,6 +52,21 @@ fn batch_info(
         batch_finish_time: stored(batch_finish_time, "batch_finish_time")?,
         batch_params: batch_params.as_ref().map(Jsonb::of_argument).transpose()?,
     })
+}
+
+/// Stores what both functions have made of their arguments.
+fn store(
+    columns: UploadColumns,
+    info: BatchInfo,
+    batch_id: Option<Uuid>,
+    idempotency_key: Option<String>,
+    skip_unchanged: Option<bool>,
+) -> Result<Uploaded> {
+    let retry = Retry {
+        batch_id: batch_id.map(|id| *id.as_bytes()),
+        idempotency_key,
+    };
+    connected(|| upload(columns, info, &retry, skip_unchanged.unwrap_or(false)))
 }
 
 /// `timedb.upload(...)`.
@@ -107,11 +123,7 @@ fn upload_arrays<'a>(
             valid_time_end: valid_time_end.as_ref(),
             known_times: known_times.as_ref(),
         })?;
-        let retry = Retry {
-            batch_id: batch_id.map(|id| *id.as_bytes()),
-            idempotency_key,
-        };
-        connected(|| upload(columns, info, &retry, skip_unchanged.unwrap_or(false)))
+        store(columns, info, batch_id, idempotency_key, skip_unchanged)
     };
     upload_row(entry(run))
 }
@@ -148,11 +160,7 @@ fn upload_packed(
             batch_params,
         )?;
         let columns = packed::upload(data.ok_or_else(|| Error::invalid("data must not be null"))?)?;
-        let retry = Retry {
-            batch_id: batch_id.map(|id| *id.as_bytes()),
-            idempotency_key,
-        };
-        connected(|| upload(columns, info, &retry, skip_unchanged.unwrap_or(false)))
+        store(columns, info, batch_id, idempotency_key, skip_unchanged)
     };
     upload_row(entry(run))
 }
