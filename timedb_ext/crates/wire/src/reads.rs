@@ -2,24 +2,17 @@
 //! from these lists, the server its parameters, and tests check `sql/` and the references against
 //! them. What an argument means is not known here.
 
-/// What an argument holds.
+/// What an argument holds: `Ids` are those of series, `Labels` a JSON object, a `Length` is one of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are called what they are")]
 pub enum Kind {
-    /// A text.
     Text,
-    /// Texts.
     Texts,
-    /// Ids of series.
     Ids,
-    /// A JSON object.
     Labels,
-    /// An instant.
     Instant,
-    /// A length of time.
     Length,
-    /// A whole number.
     Integer,
-    /// A time of day.
     TimeOfDay,
 }
 
@@ -106,68 +99,38 @@ arguments! {
     MaxPoints "max_points" Integer, "Most changes that are answered.";
 }
 
-use Argument::*;
+macro_rules! lists {
+    ($($(#[$doc:meta])* $visibility:vis $list:ident: $($argument:ident),*;)*) => {$(
+        $(#[$doc])*
+        $visibility const $list: [Argument; [$(Argument::$argument),*].len()] =
+            [$(Argument::$argument),*];
+    )*};
+}
 
-/// What reads of points take that say their mode.
-pub const READ: [Argument; 19] = [
-    Mode,
-    SeriesId,
-    Name,
-    Labels,
-    StartValid,
-    EndValid,
-    StartKnown,
-    EndKnown,
-    AsOf,
-    AsOfChange,
-    MinLead,
-    MaxLead,
-    WindowLength,
-    IssueOffset,
-    StartWindow,
-    DaysAhead,
-    TimeOfDay,
-    Tz,
-    Unit,
-];
+lists! {
+    /// What reads of points take that say their mode.
+    pub READ:
+        Mode, SeriesId, Name, Labels, StartValid, EndValid, StartKnown, EndKnown, AsOf, AsOfChange,
+        MinLead, MaxLead, WindowLength, IssueOffset, StartWindow, DaysAhead, TimeOfDay, Tz, Unit;
+    /// What reads take that have no cut-off.
+    PLAIN:
+        SeriesId, Name, Labels, StartValid, EndValid, StartKnown, EndKnown, AsOf, AsOfChange,
+        MinLead, MaxLead, Unit;
+    RELATIVE:
+        SeriesId, Name, Labels, StartValid, EndValid, WindowLength, IssueOffset, StartWindow,
+        DaysAhead, TimeOfDay, Tz, AsOf, AsOfChange, Unit;
+    /// What the read of last points takes.
+    pub LAST: SeriesId, Name, Labels, EndValid, AsOf, AsOfChange, Unit;
+    /// What reads of buckets take.
+    pub BUCKETS:
+        Bucket, Tz, Fill, SeriesId, Name, Labels, StartValid, EndValid, StartKnown, EndKnown, AsOf,
+        AsOfChange, MinLead, MaxLead, Unit, Aggregates;
+    /// What reads of changes take.
+    pub CHANGES: Since, Cursor, SeriesId, Name, Labels, MaxPoints;
+}
 
-/// What all of those filter by: everything but the mode.
+/// What all reads of points filter by: everything but the mode.
 pub const FILTERS: &[Argument] = READ.split_at(1).1;
-
-/// What reads take that have no cut-off.
-const PLAIN: [Argument; 12] = [
-    SeriesId, Name, Labels, StartValid, EndValid, StartKnown, EndKnown, AsOf, AsOfChange, MinLead,
-    MaxLead, Unit,
-];
-
-const RELATIVE: [Argument; 14] = [
-    SeriesId,
-    Name,
-    Labels,
-    StartValid,
-    EndValid,
-    WindowLength,
-    IssueOffset,
-    StartWindow,
-    DaysAhead,
-    TimeOfDay,
-    Tz,
-    AsOf,
-    AsOfChange,
-    Unit,
-];
-
-/// What the read of last points takes.
-pub const LAST: [Argument; 7] = [SeriesId, Name, Labels, EndValid, AsOf, AsOfChange, Unit];
-
-/// What reads of buckets take.
-pub const BUCKETS: [Argument; 16] = [
-    Bucket, Tz, Fill, SeriesId, Name, Labels, StartValid, EndValid, StartKnown, EndKnown, AsOf,
-    AsOfChange, MinLead, MaxLead, Unit, Aggregates,
-];
-
-/// What reads of changes take.
-pub const CHANGES: [Argument; 6] = [Since, Cursor, SeriesId, Name, Labels, MaxPoints];
 
 /// A function that reads, and what it takes.
 #[derive(Clone, Copy, Debug)]
@@ -185,9 +148,8 @@ impl Function {
 
     /// The name with the types of the arguments, as PostgreSQL finds it by.
     pub fn signature(self) -> String {
-        let types = self.arguments.iter().map(|a| a.kind().sql_type());
-        let types = types.collect::<Vec<_>>().join(",");
-        format!("timedb.{}({types})", self.name)
+        let types: Vec<_> = self.arguments.iter().map(|a| a.kind().sql_type()).collect();
+        format!("timedb.{}({})", self.name, types.join(","))
     }
 }
 

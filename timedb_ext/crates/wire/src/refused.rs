@@ -27,12 +27,10 @@ pub enum Token {
 
 /// A field of a series that can be refused by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are called what they are")]
 pub enum SeriesField {
-    /// `name`
     Name,
-    /// `labels`
     Labels,
-    /// `unit`
     Unit,
 }
 
@@ -68,26 +66,22 @@ impl Token {
                 let rest = rest.strip_prefix("field=")?;
                 let (name, series) = match rest.split_once(" series=") {
                     None => (rest, None),
-                    Some((name, series)) => (name, Some(series.parse::<usize>().ok()?)),
+                    Some((name, from_1)) => {
+                        (name, Some(from_1.parse::<usize>().ok()?.checked_sub(1)?))
+                    }
                 };
-                let field = SeriesField::ALL
-                    .into_iter()
-                    .find(|field| field.name() == name)?;
-                let series = match series {
-                    None => None,
-                    Some(counted_from_1) => Some(counted_from_1.checked_sub(1)?),
-                };
+                let mut fields = SeriesField::ALL.into_iter();
+                let field = fields.find(|field| field.name() == name)?;
                 Some(Self::RefusedField { field, series })
             }
             "idempotency_mismatch" => {
                 let (what, name) = rest.split_once('=')?;
-                let name = name.to_owned();
-                match what {
-                    "idempotency_key" => Some(RequestName::IdempotencyKey(name)),
-                    "batch_id" => Some(RequestName::BatchId(name)),
-                    _ => None,
-                }
-                .map(Self::IdempotencyMismatch)
+                let kind = match what {
+                    "idempotency_key" => RequestName::IdempotencyKey,
+                    "batch_id" => RequestName::BatchId,
+                    _ => return None,
+                };
+                Some(Self::IdempotencyMismatch(kind(name.to_owned())))
             }
             "other_challenge" => rest.is_empty().then_some(Self::OtherChallenge),
             _ => None,
