@@ -1,15 +1,15 @@
 //! Where bytes leave and come in: runs and buckets become packed columns here, and packed columns an upload.
 
 use crate::pg::error::{Error, Result, SqlState};
-use crate::read::{Aggregate, BucketCursor, Piece, Runs, Writers};
+use crate::read::{BucketCursor, Piece, Runs, Writers};
 use crate::series::SeriesInfo;
 use std::rc::Rc;
 use timedb_rules::labels::Labels;
 use timedb_rules::limits;
 use timedb_rules::upload::{NamedSeries, SeriesList, SeriesRef, UploadColumns};
 use timedb_wire::{
-    BucketColumn, BucketRun, Column, Malformed, Note, Number, Run, Series, SeriesName,
-    UploadReader, VersionSource, encode_buckets, encode_points,
+    BucketRun, Column, Malformed, Note, Number, Run, Series, SeriesName, UploadReader,
+    VersionSource, encode_buckets, encode_points,
 };
 
 const _: () = assert!(timedb_segment::NO_END == timedb_wire::NO_END);
@@ -60,11 +60,9 @@ pub fn buckets(cursor: &BucketCursor, pieces: &[Piece]) -> Vec<u8> {
             series: series(cursor.series_of(piece)),
             start: piece.starts().collect(),
             end: piece.ends().collect(),
-            columns: (cursor.aggregates().iter())
-                .map(|&aggregate| match aggregate {
-                    Aggregate::Count => BucketColumn::Counts(piece.counts()),
-                    _ => BucketColumn::Numbers(piece.values(aggregate)),
-                })
+            counts: piece.counts(),
+            numbers: (cursor.aggregates().iter())
+                .map(|&aggregate| piece.values(aggregate))
                 .collect(),
         })
         .collect();
@@ -86,9 +84,9 @@ fn series(info: &SeriesInfo) -> Series<'_> {
 /// 22P03 for bytes that are not a packed upload, 54000 for too many points or series.
 pub fn upload(bytes: &[u8]) -> Result<UploadColumns> {
     let mut reader = UploadReader::open(bytes).map_err(malformed)?;
-    let points = reader.points();
+    let points = reader.points;
     limits::check_points(points)?;
-    let mut series = SeriesList::with_capacity(reader.series())?;
+    let mut series = SeriesList::with_capacity(reader.series)?;
     while let Some(name) = reader.next_series().map_err(malformed)? {
         series.push(series_ref(&name)?)?;
     }

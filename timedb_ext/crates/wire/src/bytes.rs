@@ -1,7 +1,40 @@
-//! The basic parts of the format: header, counts, texts and columns, taken from the front of the bytes or appended.
+//! The basic parts of the format: header, counts, texts and columns, taken from the front of the bytes or appended; and
+//! why bytes are not what the format says.
 
+use thiserror::Error;
+
+use crate::VERSION;
 use crate::column::{Bits, Column, Number};
-use crate::{Malformed, VERSION};
+
+/// Bytes that are not what the format says. The text follows "malformed packed columns".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "their texts say it")]
+pub enum Malformed {
+    #[error("unknown version")]
+    Version,
+    #[error("unknown flags")]
+    Flags,
+    #[error("they end too early")]
+    Truncated,
+    #[error("bytes after the last column")]
+    Trailing,
+    #[error("more series than bytes")]
+    SeriesCount,
+    #[error("unknown kind of series")]
+    SeriesKind,
+    #[error("a point of a series that is not listed")]
+    SeriesIndex,
+    #[error("runs that are not all points")]
+    RunLength,
+    #[error("text that is not UTF-8")]
+    Text,
+    #[error("unknown aggregate")]
+    Aggregate,
+    #[error("a dictionary with more entries than points")]
+    DictionarySize,
+    #[error("a place beyond its dictionary")]
+    Place,
+}
 
 /// What is left of the bytes; every method takes from the front, and fails where they end.
 #[derive(Debug, Clone)]
@@ -30,12 +63,7 @@ impl<'a> Input<'a> {
     }
 
     pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = self
-            .0
-            .split_at_checked(length)
-            .ok_or(Malformed::Truncated)?;
-        self.0 = rest;
-        Ok(taken)
+        self.0.split_off(..length).ok_or(Malformed::Truncated)
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Malformed> {
@@ -58,48 +86,49 @@ impl<'a> Input<'a> {
     }
 
     pub(crate) fn column<T: Number>(&mut self, n: usize) -> Result<Column<'a, T>, Malformed> {
-        let length = n
-            .checked_mul(size_of::<T::Bytes>())
-            .ok_or(Malformed::Truncated)?;
-        self.take(length).map(Column::over)
+        let length = n.checked_mul(size_of::<T::Bytes>());
+        self.take(length.ok_or(Malformed::Truncated)?)
+            .map(Column::over)
     }
 
-    /// A column that exists if this is true.
-    pub(crate) fn optional<T: Number>(
+    /// What is there only if this is true.
+    pub(crate) fn optional<T>(
         &mut self,
         is_there: bool,
-        n: usize,
-    ) -> Result<Option<Column<'a, T>>, Malformed> {
-        is_there.then(|| self.column(n)).transpose()
+        take: impl FnOnce(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<Option<T>, Malformed> {
+        is_there.then(|| take(self)).transpose()
     }
 
-    /// Null bits, where this is true.
-    pub(crate) fn nulls(
+    pub(crate) fn bits(&mut self, n: usize) -> Result<Bits<'a>, Malformed> {
+        self.take(n.div_ceil(8)).map(Bits)
+    }
+
+    /// So many of the same kind.
+    pub(crate) fn list<T>(
         &mut self,
-        are_there: bool,
         n: usize,
-    ) -> Result<Option<Bits<'a>>, Malformed> {
-        let bits = are_there.then(|| self.take(n.div_ceil(8)));
-        Ok(bits.transpose()?.map(Bits))
+        take: impl Fn(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<Vec<T>, Malformed> {
+        // Collecting results reserves nothing: a count does not justify the memory.
+        (0..n).map(|_| take(self)).collect()
     }
 
-    /// How many entries a dictionary of so many points has: an entry that no point has is none.
-    pub(crate) fn entries(&mut self, points: usize) -> Result<usize, Malformed> {
-        match self.length()? {
-            entries if entries > points => Err(Malformed::DictionarySize),
-            entries => Ok(entries),
-        }
-    }
-
-    /// The place of each point among so many entries.
-    pub(crate) fn places(
+    /// The different entries of so many points, and the place of each point among them.
+    pub(crate) fn dictionary<T>(
         &mut self,
         points: usize,
-        entries: usize,
-    ) -> Result<Column<'a, u32>, Malformed> {
+        take: impl Fn(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<(Vec<T>, Column<'a, u32>), Malformed> {
+        let n = self.length()?;
+        // An entry that no point has is none.
+        if n > points {
+            return Err(Malformed::DictionarySize);
+        }
+        let entries = self.list(n, take)?;
         let places = self.column::<u32>(points)?;
-        match places.iter().all(|place| (place as usize) < entries) {
-            true => Ok(places),
+        match places.iter().all(|place| (place as usize) < n) {
+            true => Ok((entries, places)),
             false => Err(Malformed::Place),
         }
     }

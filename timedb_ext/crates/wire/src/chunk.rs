@@ -3,14 +3,10 @@
 
 mod buckets;
 mod encode;
-mod series;
 mod versions;
 
-pub use buckets::{
-    Aggregate, AggregateColumn, AggregateValue, BucketColumn, BucketRun, encode_buckets,
-};
-pub use encode::{Run, VersionSource, encode_points};
-pub use series::{Series, SeriesRun};
+pub use buckets::{Aggregate, AggregateColumn, AggregateValue};
+pub use encode::{BucketRun, Run, VersionSource, encode_buckets, encode_points};
 pub use versions::{Note, Versions};
 
 use crate::bytes::Input;
@@ -18,6 +14,28 @@ use crate::column::{Bits, Column};
 use crate::{
     HAS_BUCKETS, HAS_END, HAS_KNOWN, HAS_NOTES, HAS_NULLS, HAS_VERSIONS, Malformed, NO_END,
 };
+
+/// What a reader learns about a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Series<'a> {
+    /// Its id.
+    pub id: &'a [u8; 16],
+    /// Its name.
+    pub name: &'a str,
+    /// The unit of its values.
+    pub unit: &'a str,
+    /// The JSON text of an object.
+    pub labels: &'a str,
+}
+
+/// A series, with how many of the chunk's points are its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeriesRun<'a> {
+    /// The series.
+    pub series: Series<'a>,
+    /// The length of its run.
+    pub points: usize,
+}
 
 /// A chunk whose columns remain in its bytes, each with one entry per point.
 #[derive(Debug, Clone)]
@@ -68,21 +86,20 @@ impl<'a> Chunk<'a> {
             return Err(Malformed::Flags);
         }
         let (n_series, points) = (input.length()?, input.length()?);
-        let runs = series::take(&mut input, n_series, points)?;
+        let runs = take_runs(&mut input, n_series, points)?;
         let valid_time = input.column(points)?;
-        let valid_time_end = input.optional(has(HAS_END), points)?;
+        let valid_time_end = input.optional(has(HAS_END), |input| input.column(points))?;
         let values = match has(HAS_BUCKETS) {
             true => Values::Buckets(buckets::take(&mut input, points)?),
             false => Values::Points {
                 value: input.column(points)?,
-                nulls: input.nulls(has(HAS_NULLS), points)?,
+                nulls: input.optional(has(HAS_NULLS), |input| input.bits(points))?,
             },
         };
-        let known_time = input.optional(has(HAS_KNOWN), points)?;
-        let versions = match has(HAS_VERSIONS) {
-            true => Some(Versions::take(&mut input, points, has(HAS_NOTES))?),
-            false => None,
-        };
+        let known_time = input.optional(has(HAS_KNOWN), |input| input.column(points))?;
+        let versions = input.optional(has(HAS_VERSIONS), |input| {
+            Versions::take(input, points, has(HAS_NOTES))
+        })?;
         input.finish()?;
         Ok(Self {
             runs,
@@ -112,5 +129,37 @@ impl<'a> Chunk<'a> {
             }
             Values::Buckets(_) => None,
         }
+    }
+}
+
+/// The bytes of an id and three lengths.
+const LEAST_SERIES_BYTES: usize = 28;
+
+/// The series, and the lengths of their runs.
+fn take_runs<'a>(
+    input: &mut Input<'a>,
+    n_series: usize,
+    points: usize,
+) -> Result<Vec<SeriesRun<'a>>, Malformed> {
+    if n_series > input.len() / LEAST_SERIES_BYTES {
+        return Err(Malformed::SeriesCount);
+    }
+    let mut runs = Vec::with_capacity(n_series);
+    for _ in 0..n_series {
+        let series = Series {
+            id: input.array()?,
+            name: input.text()?,
+            unit: input.text()?,
+            labels: input.text()?,
+        };
+        runs.push(SeriesRun { series, points: 0 });
+    }
+    let lengths = input.column::<u32>(n_series)?;
+    for (run, length) in runs.iter_mut().zip(lengths.iter()) {
+        run.points = length as usize;
+    }
+    match lengths.iter().map(u64::from).sum::<u64>() == points as u64 {
+        true => Ok(runs),
+        false => Err(Malformed::RunLength),
     }
 }

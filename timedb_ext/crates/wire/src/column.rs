@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A number as columns have it.
-pub trait Number: Copy + sealed::Sealed {
+pub trait Number: Copy {
     /// Its bytes.
     type Bytes: Copy + fmt::Debug + IntoIterator<Item = u8>;
 
@@ -15,13 +15,8 @@ pub trait Number: Copy + sealed::Sealed {
     fn split(bytes: &[u8]) -> &[Self::Bytes];
 }
 
-mod sealed {
-    pub trait Sealed {}
-}
-
 macro_rules! number {
     ($($type:ty),*) => {$(
-        impl sealed::Sealed for $type {}
         impl Number for $type {
             type Bytes = [u8; size_of::<$type>()];
 
@@ -105,7 +100,6 @@ impl Bits<'_> {
 pub struct Bitmap {
     bytes: Vec<u8>,
     len: usize,
-    any: bool,
 }
 
 impl Bitmap {
@@ -126,14 +120,13 @@ impl Bitmap {
         }
         if let (true, Some(last)) = (bit, self.bytes.last_mut()) {
             *last |= 1 << at;
-            self.any = true;
         }
         self.len += 1;
     }
 
     /// Whether any bit is set.
     pub fn any(&self) -> bool {
-        self.any
+        self.bytes.iter().any(|&byte| byte != 0)
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -141,11 +134,15 @@ impl Bitmap {
     }
 }
 
-/// Appends a column of so many bits, of which those at these places are set.
-pub(crate) fn put_bits(out: &mut Vec<u8>, bits: usize, set: impl Iterator<Item = usize>) {
+/// Appends a column of bits.
+pub(crate) fn put_bits(out: &mut Vec<u8>, bits: impl Iterator<Item = bool>) {
     let start = out.len();
-    out.resize(start + bits.div_ceil(8), 0);
-    for at in set {
-        out[start + at / 8] |= 1 << (at % 8);
+    for (at, bit) in bits.enumerate() {
+        if at % 8 == 0 {
+            out.push(0);
+        }
+        if bit {
+            out[start + at / 8] |= 1 << (at % 8);
+        }
     }
 }

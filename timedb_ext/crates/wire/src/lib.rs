@@ -29,18 +29,17 @@
 mod bytes;
 mod chunk;
 mod column;
-mod error;
 pub mod json;
 pub mod reads;
 pub mod refused;
 mod upload;
 
+pub use bytes::Malformed;
 pub use chunk::{
-    Aggregate, AggregateColumn, AggregateValue, BucketColumn, BucketRun, Chunk, Note, Run, Series,
-    SeriesRun, Values, VersionSource, Versions, encode_buckets, encode_points,
+    Aggregate, AggregateColumn, AggregateValue, BucketRun, Chunk, Note, Run, Series, SeriesRun,
+    Values, VersionSource, Versions, encode_buckets, encode_points,
 };
 pub use column::{Bitmap, Bits, Column, Number};
-pub use error::Malformed;
 pub use upload::{SeriesName, Upload, UploadColumns, UploadReader};
 
 /// Represents the end of a point that is not an interval.

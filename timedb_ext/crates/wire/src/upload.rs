@@ -1,5 +1,7 @@
 //! An upload: its series by name or id, and its points by column.
 
+use std::ops::Range;
+
 use crate::bytes::{self, Input, put_text};
 use crate::column::{Bitmap, Bits, Column, put_column};
 use crate::{HAS_END, HAS_KNOWN, HAS_NULLS, Malformed};
@@ -40,13 +42,9 @@ impl<'a> SeriesName<'a> {
                 unit: input.text()?,
                 description: input.text()?,
             },
-            BY_ID => Self::Id {
+            kind @ (BY_ID | BY_ID_WITH_UNIT) => Self::Id {
                 id: *input.array()?,
-                unit: "",
-            },
-            BY_ID_WITH_UNIT => Self::Id {
-                id: *input.array()?,
-                unit: input.text()?,
+                unit: (input.optional(kind == BY_ID_WITH_UNIT, Input::text)?).unwrap_or_default(),
             },
             _ => return Err(Malformed::SeriesKind),
         })
@@ -114,16 +112,10 @@ impl Upload<'_> {
         }
         put_column(&mut out, self.series_index);
         put_column(&mut out, self.valid_time);
-        if let Some(ends) = self.valid_time_end {
-            put_column(&mut out, ends);
-        }
+        put_column(&mut out, self.valid_time_end.unwrap_or_default());
         put_column(&mut out, self.value);
-        if let Some(nulls) = self.nulls {
-            out.extend_from_slice(nulls.bytes());
-        }
-        if let Some(known_time) = self.known_time {
-            put_column(&mut out, known_time);
-        }
+        out.extend_from_slice(self.nulls.map_or(&[], Bitmap::bytes));
+        put_column(&mut out, self.known_time.unwrap_or_default());
         out
     }
 }
@@ -131,11 +123,12 @@ impl Upload<'_> {
 /// An upload that is being read: first how much it says it brings, then its series, then its points.
 #[derive(Debug, Clone)]
 pub struct UploadReader<'a> {
+    /// How many points it says it has; there may be bytes for fewer.
+    pub points: usize,
+    /// How many series it says it has: no more than it has bytes.
+    pub series: usize,
     flags: u8,
-    points: usize,
-    series: usize,
-    /// Series that have not been read.
-    unread: usize,
+    unread: Range<usize>,
     input: Input<'a>,
 }
 
@@ -155,22 +148,12 @@ impl<'a> UploadReader<'a> {
             return Err(Malformed::SeriesCount);
         }
         Ok(Self {
-            flags,
             points,
             series,
-            unread: series,
+            flags,
+            unread: 0..series,
             input,
         })
-    }
-
-    /// How many points it says it has; there may be bytes for fewer.
-    pub fn points(&self) -> usize {
-        self.points
-    }
-
-    /// How many series it says it has: no more than it has bytes.
-    pub fn series(&self) -> usize {
-        self.series
     }
 
     /// Reads the next series, or `None` after the last one.
@@ -178,11 +161,8 @@ impl<'a> UploadReader<'a> {
     /// # Errors
     /// For one that is malformed.
     pub fn next_series(&mut self) -> Result<Option<SeriesName<'a>>, Malformed> {
-        if self.unread == 0 {
-            return Ok(None);
-        }
-        self.unread -= 1;
-        SeriesName::take(&mut self.input).map(Some)
+        let next = self.unread.next();
+        next.map(|_| SeriesName::take(&mut self.input)).transpose()
     }
 
     /// Reads the points, passing over series that have not been read.
@@ -196,10 +176,10 @@ impl<'a> UploadReader<'a> {
         let columns = UploadColumns {
             series_index: input.column(points)?,
             valid_time: input.column(points)?,
-            valid_time_end: input.optional(has(HAS_END), points)?,
+            valid_time_end: input.optional(has(HAS_END), |input| input.column(points))?,
             value: input.column(points)?,
-            nulls: input.nulls(has(HAS_NULLS), points)?,
-            known_time: input.optional(has(HAS_KNOWN), points)?,
+            nulls: input.optional(has(HAS_NULLS), |input| input.bits(points))?,
+            known_time: input.optional(has(HAS_KNOWN), |input| input.column(points))?,
         };
         input.finish()?;
         let listed = |index: u32| (index as usize) < self.series;
@@ -210,19 +190,14 @@ impl<'a> UploadReader<'a> {
     }
 }
 
-/// The columns of an upload, within its bytes, as in [`Upload`].
+/// The columns of an upload, within its bytes. Each point's series is one that there is.
 #[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "they are those of `Upload`")]
 pub struct UploadColumns<'a> {
-    /// For each point, the place of its series: one that there is.
     pub series_index: Column<'a, u32>,
-    /// The instant that each value is about, or the start of its interval.
     pub valid_time: Column<'a, i64>,
-    /// The end of each interval, [`crate::NO_END`] for a point without.
     pub valid_time_end: Option<Column<'a, i64>>,
-    /// The values.
     pub value: Column<'a, f64>,
-    /// Which values are null.
     pub nulls: Option<Bits<'a>>,
-    /// When each value was known; [`crate::NO_KNOWN_TIME`] where the batch says it.
     pub known_time: Option<Column<'a, i64>>,
 }

@@ -45,25 +45,16 @@ impl<'a> Versions<'a> {
     ) -> Result<Self, Malformed> {
         let change_time = input.column(points)?;
         let value_id = input.column(points)?;
-        // Collecting results reserves nothing: a count does not justify the memory.
-        let batches: Vec<_> = (0..input.entries(points)?)
-            .map(|_| {
-                let (batch, known, user) = (input.array()?, input.u8()?, input.array()?);
-                Ok((batch, (known != 0).then_some(user)))
-            })
-            .collect::<Result<_, Malformed>>()?;
-        let batch = input.places(points, batches.len())?;
-        let (mut notes, mut note) = (Vec::new(), None);
-        if with_notes {
-            notes = (0..input.entries(points)?)
-                .map(|_| Note::take(input))
-                .collect::<Result<_, _>>()?;
-            note = Some(input.places(points, notes.len())?);
-        }
+        let (batches, batch) = input.dictionary(points, |input| {
+            let (batch, known, user) = (input.array()?, input.u8()?, input.array()?);
+            Ok((batch, (known != 0).then_some(user)))
+        })?;
+        let notes = input.optional(with_notes, |input| input.dictionary(points, Note::take))?;
+        let (notes, note) = notes.unzip();
         Ok(Self {
             change_time,
             value_id,
-            notes,
+            notes: notes.unwrap_or_default(),
             batches,
             batch,
             note,
@@ -95,22 +86,14 @@ impl<'a> Note<'a> {
     fn take(input: &mut Input<'a>) -> Result<Self, Malformed> {
         let bits = input.u8()?;
         let has = |bit| bits & bit != 0;
-        let mut note = Self::default();
-        if has(ANNOTATION) {
-            note.annotation = Some(input.text()?);
-        }
-        if has(TAGS) {
-            note.tags = (0..input.length()?)
-                .map(|_| input.text())
-                .collect::<Result<_, _>>()?;
-        }
-        if has(METADATA) {
-            note.metadata = Some(input.text()?);
-        }
-        if has(CHANGED_BY) {
-            note.changed_by = Some(input.array()?);
-        }
-        Ok(note)
+        let annotation = input.optional(has(ANNOTATION), Input::text)?;
+        let n_tags = input.optional(has(TAGS), Input::length)?;
+        Ok(Self {
+            annotation,
+            tags: input.list(n_tags.unwrap_or(0), Input::text)?,
+            metadata: input.optional(has(METADATA), Input::text)?,
+            changed_by: input.optional(has(CHANGED_BY), Input::array)?,
+        })
     }
 
     pub(super) fn put(&self, out: &mut Vec<u8>) {
@@ -120,16 +103,12 @@ impl<'a> Note<'a> {
             (METADATA, self.metadata.is_some()),
             (CHANGED_BY, self.changed_by.is_some()),
         ]));
-        if let Some(annotation) = self.annotation {
-            put_text(out, annotation);
-        }
+        self.annotation.iter().for_each(|text| put_text(out, text));
         if !self.tags.is_empty() {
             put_length(out, self.tags.len());
             self.tags.iter().for_each(|tag| put_text(out, tag));
         }
-        if let Some(metadata) = self.metadata {
-            put_text(out, metadata);
-        }
+        self.metadata.iter().for_each(|text| put_text(out, text));
         out.extend(self.changed_by.into_iter().flatten());
     }
 }

@@ -2,9 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use timedb_wire::{
-    Aggregate, AggregateValue, BucketColumn, BucketRun, Chunk, NO_END, Values, encode_buckets,
-};
+use timedb_wire::{Aggregate, AggregateValue, BucketRun, Chunk, NO_END, Values, encode_buckets};
 
 use super::{Group, groups};
 
@@ -26,30 +24,27 @@ pub struct Bucket {
 impl Buckets {
     pub fn pack(&self) -> Vec<u8> {
         let float = |bits: i64| f64::from_bits(bits.cast_unsigned());
-        let of = |group: &Group<Bucket>| -> Vec<(Vec<i64>, Vec<Option<f64>>)> {
-            let column = |at: usize| {
-                let numbers = group.rows.iter().map(|bucket| bucket.numbers[at]);
-                let counts = numbers.clone().map(Option::unwrap_or_default).collect();
-                (counts, numbers.map(|number| number.map(float)).collect())
-            };
-            (0..self.aggregates.len()).map(column).collect()
+        let counted = self
+            .aggregates
+            .iter()
+            .position(|one| *one == Aggregate::Count);
+        let of = |group: &Group<Bucket>| -> (Vec<i64>, Vec<Vec<Option<f64>>>) {
+            let column = |at: usize| group.rows.iter().map(move |bucket| bucket.numbers[at]);
+            let counts = counted.into_iter().flat_map(column);
+            let numbers = |at| column(at).map(|number| number.map(float)).collect();
+            (
+                counts.map(Option::unwrap_or_default).collect(),
+                (0..self.aggregates.len()).map(numbers).collect(),
+            )
         };
         let columns: Vec<_> = self.groups.iter().map(of).collect();
-        let runs = self.groups.iter().zip(&columns).map(|(group, columns)| {
-            let columns =
-                self.aggregates
-                    .iter()
-                    .zip(columns)
-                    .map(|(aggregate, (counts, numbers))| match aggregate {
-                        Aggregate::Count => BucketColumn::Counts(counts),
-                        _ => BucketColumn::Numbers(numbers),
-                    });
-            BucketRun {
-                series: group.series(),
-                start: group.rows.iter().map(|bucket| bucket.start).collect(),
-                end: group.rows.iter().map(|bucket| bucket.end).collect(),
-                columns: columns.collect(),
-            }
+        let runs = self.groups.iter().zip(&columns);
+        let runs = runs.map(|(group, (counts, numbers))| BucketRun {
+            series: group.series(),
+            start: group.rows.iter().map(|bucket| bucket.start).collect(),
+            end: group.rows.iter().map(|bucket| bucket.end).collect(),
+            counts,
+            numbers: numbers.iter().map(Vec::as_slice).collect(),
         });
         encode_buckets(&self.aggregates, &runs.collect::<Vec<_>>())
     }

@@ -87,7 +87,7 @@ impl Sent {
         while let Some(name) = reader.next_series()? {
             series.push(Name::of(name));
         }
-        let n = reader.points();
+        let n = reader.points;
         let columns = reader.columns()?;
         assert_eq!(columns.valid_time.to_vec().len(), n);
         let nulls = columns.nulls.map(|nulls| nulls.to_vec(n));
