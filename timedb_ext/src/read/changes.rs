@@ -15,7 +15,7 @@ use crate::series::{SeriesFilter, SeriesInfo, find};
 pub use runs::runs;
 use scan::{FeedChange, FoundChanges, Scan};
 use std::collections::{HashMap, HashSet};
-use timedb_rules::{Position, Reached};
+use timedb_rules::{Position, Reached, ReachedPoint};
 use writes::{FeedBatch, WriteWalk};
 
 /// The size of an answer in bytes, about, from which it holds no more changes: names, labels and notes can
@@ -205,14 +205,10 @@ impl Feed<'_> {
 impl FeedBatch {
     /// The position after one of its changes.
     pub fn behind(&self, change: &FeedChange) -> Position {
+        let point = ReachedPoint::Point(change.series, change.valid_time, change.valid_time_end);
         Position {
             change_time: self.change_time,
-            place: Reached::Point {
-                batch_id: self.batch_id,
-                series: change.series,
-                valid_time: change.valid_time,
-                valid_time_end: change.valid_time_end,
-            },
+            place: Reached::Batch(self.batch_id, point),
         }
     }
 }

@@ -12,7 +12,7 @@ pub mod time;
 pub mod upload;
 
 pub use error::{Error, Result, SqlState, uuid_text};
-pub use position::{Position, Reached};
+pub use position::{Position, Reached, ReachedPoint};
 
 #[cfg(test)]
 mod tests;

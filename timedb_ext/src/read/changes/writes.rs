@@ -5,7 +5,7 @@ use crate::pg::spi::{Arg, Home, Query, Row, Statement};
 use crate::pg::time;
 use pgrx::pg_sys;
 use std::collections::{HashSet, VecDeque};
-use timedb_rules::{Position, Reached};
+use timedb_rules::{Position, Reached, ReachedPoint};
 
 /// Writes fetched at a time.
 const FETCH: usize = 500;
@@ -84,7 +84,7 @@ impl WriteWalk {
     ) -> Result<Self> {
         // From what can be compared in the index; `next` drops what is not after the position.
         let batch_id = match start.place {
-            Reached::Point { batch_id, .. } | Reached::Batch { batch_id } => batch_id,
+            Reached::Batch(batch_id, _) => batch_id,
             Reached::Instant => [0xff; 16],
         };
         let args = [
@@ -193,12 +193,9 @@ impl WriteWalk {
             series.retain(|id| selected.contains(id));
         }
         let after = match self.start.place {
-            Reached::Point {
-                batch_id,
-                series,
-                valid_time,
-                valid_time_end,
-            } if batch_id == listed.batch_id && self.start.change_time == listed.change_time => {
+            Reached::Batch(batch_id, ReachedPoint::Point(series, valid_time, valid_time_end))
+                if (self.start.change_time, batch_id) == (listed.change_time, listed.batch_id) =>
+            {
                 Some((series, valid_time, valid_time_end))
             }
             _ => None,

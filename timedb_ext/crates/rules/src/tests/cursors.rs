@@ -1,6 +1,6 @@
 //! Positions and their cursors.
 
-use crate::{Position, Reached, SqlState};
+use crate::{Position, Reached, ReachedPoint, SqlState};
 use proptest::prelude::*;
 
 const TENANT: [u8; 16] = [7; 16];
@@ -9,13 +9,11 @@ fn position() -> impl Strategy<Value = Position> {
     let id = || any::<[u8; 16]>();
     let reached = prop_oneof![
         Just(Reached::Instant),
-        id().prop_map(|batch_id| Reached::Batch { batch_id }),
+        id().prop_map(|batch_id| Reached::Batch(batch_id, ReachedPoint::Last)),
         (id(), id(), any::<i64>(), any::<i64>()).prop_map(
-            |(batch_id, series, valid_time, valid_time_end)| Reached::Point {
-                batch_id,
-                series,
-                valid_time,
-                valid_time_end,
+            |(batch_id, series, valid_time, valid_time_end)| {
+                let point = ReachedPoint::Point(series, valid_time, valid_time_end);
+                Reached::Batch(batch_id, point)
             }
         ),
     ];
@@ -56,7 +54,7 @@ proptest! {
         // The whole of a change_time comes after each of its writes, the whole of a write after each of its points.
         let all = Position::behind_instant(a.change_time);
         prop_assert!(a <= all);
-        if let Reached::Point { batch_id, .. } = a.place {
+        if let Reached::Batch(batch_id, ReachedPoint::Point(..)) = a.place {
             prop_assert!(a < Position::behind_batch(a.change_time, batch_id));
         }
         if a.change_time < b.change_time {
