@@ -1,6 +1,6 @@
 //! Which version each update means, and the errors for updates that match none or more than one.
 
-use super::update::{CurrentVersion, PointUpdate, Target, UpdatePlace};
+use super::{CurrentVersion, PointUpdate, Target, place};
 use crate::error::{Error, Result, SqlState, uuid_text};
 use crate::time;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -14,23 +14,10 @@ const MOST_ENDS: usize = 3;
 /// What has been found so far for each update.
 pub struct Candidates {
     places: HashMap<Target, usize>,
-    /// Which of end, known_time and batch updates name, as bits: few combinations.
-    shapes: BTreeSet<u8>,
+    /// Whether updates name end, known_time and batch: few combinations.
+    shapes: BTreeSet<[bool; 3]>,
     found: Vec<Option<CurrentVersion>>,
     ends: Vec<Vec<i64>>,
-}
-
-const WITH_END: u8 = 1;
-const WITH_KNOWN_TIME: u8 = 2;
-const WITH_BATCH: u8 = 4;
-
-impl Target {
-    fn shape(&self) -> u8 {
-        let bit = |given, bit| if given { bit } else { 0 };
-        bit(self.end.is_some(), WITH_END)
-            | bit(self.known_time.is_some(), WITH_KNOWN_TIME)
-            | bit(self.batch.is_some(), WITH_BATCH)
-    }
 }
 
 impl Candidates {
@@ -45,9 +32,17 @@ impl Candidates {
                 return Err(twice(first, i));
             }
         }
+        let shape = |update: &PointUpdate| {
+            let target = &update.target;
+            [
+                target.end.is_some(),
+                target.known_time.is_some(),
+                target.batch.is_some(),
+            ]
+        };
         Ok(Self {
             places,
-            shapes: updates.iter().map(|update| update.target.shape()).collect(),
+            shapes: updates.iter().map(shape).collect(),
             found: vec![None; updates.len()],
             ends: vec![Vec::new(); updates.len()],
         })
@@ -62,28 +57,24 @@ impl Candidates {
                 change_time: run.change_time[i],
                 value_id: run.value_id[i],
             };
-            for &shape in &self.shapes {
-                let if_named = |bit| shape & bit != 0;
+            for [with_end, with_known_time, with_batch] in &self.shapes {
                 let target = Target {
                     series: *series,
                     valid_time: run.valid_time[i],
-                    end: if_named(WITH_END).then_some(end),
-                    known_time: if_named(WITH_KNOWN_TIME).then_some(stamp.known_time),
-                    batch: if_named(WITH_BATCH).then_some(run.batch[i]),
+                    end: with_end.then_some(end),
+                    known_time: with_known_time.then_some(stamp.known_time),
+                    batch: with_batch.then_some(run.batch[i]),
                 };
                 let Some(&place) = self.places.get(&target) else {
                     continue;
                 };
-                let ends = &mut self.ends[place];
+                let (ends, found) = (&mut self.ends[place], &mut self.found[place]);
                 if ends.len() < MOST_ENDS && !ends.contains(&end) {
                     ends.push(end);
                 }
-                if self.found[place]
-                    .as_ref()
-                    .is_none_or(|found| found.stamp < stamp)
-                {
+                if found.as_ref().is_none_or(|found| found.stamp < stamp) {
                     let null = run.nulls.as_ref().is_some_and(|nulls| nulls[i]);
-                    self.found[place] = Some(CurrentVersion {
+                    *found = Some(CurrentVersion {
                         end,
                         stamp,
                         batch: run.batch[i],
@@ -114,16 +105,12 @@ impl Candidates {
     ) -> Result<Vec<CurrentVersion>> {
         let mut problems = Vec::new();
         let (mut missing, mut ambiguous) = (false, false);
-        for (i, (update, (found, ends))) in updates
-            .iter()
-            .zip(self.found.iter().zip(&self.ends))
-            .enumerate()
-        {
-            let target = &update.target;
+        for (i, PointUpdate { target, .. }) in updates.iter().enumerate() {
+            let ends = &self.ends[i];
             let problem = if !series.contains(&target.series) {
                 missing = true;
                 format!("series \"{}\" does not exist", uuid_text(&target.series))
-            } else if found.is_none() {
+            } else if ends.is_empty() {
                 missing = true;
                 no_point(target)
             } else if ends.len() > 1 {
@@ -132,7 +119,7 @@ impl Candidates {
             } else {
                 continue;
             };
-            problems.push(format!("{}: {problem}", UpdatePlace(i)));
+            problems.push(format!("{}: {problem}", place(i)));
         }
         if problems.is_empty() {
             return Ok(self.found.into_iter().flatten().collect());
@@ -163,27 +150,27 @@ fn no_point(target: &Target) -> String {
         Some(NO_END) => " without an end".to_owned(),
         Some(end) => format!(", valid_time_end {}", time::text(end)),
     };
-    let known = target.known_time.map_or(String::new(), |known_time| {
-        format!(", known_time {}", time::text(known_time))
-    });
-    let batch = target.batch.map_or(String::new(), |batch| {
-        format!(", batch_id {}", uuid_text(&batch))
-    });
+    let known = target
+        .known_time
+        .map(|t| format!(", known_time {}", time::text(t)));
+    let batch = target
+        .batch
+        .map(|id| format!(", batch_id {}", uuid_text(&id)));
     format!(
-        "series \"{}\" has no point at valid_time {}{end}{known}{batch}",
+        "series \"{}\" has no point at valid_time {}{end}{}{}",
         uuid_text(&target.series),
-        time::text(target.valid_time)
+        time::text(target.valid_time),
+        known.unwrap_or_default(),
+        batch.unwrap_or_default()
     )
 }
 
 fn several_points(target: &Target, ends: &[i64]) -> String {
-    let mut each: Vec<String> = ends
-        .iter()
-        .map(|&end| match end {
-            NO_END => "null".to_owned(),
-            end => time::text(end),
-        })
-        .collect();
+    let each = ends.iter().map(|&end| match end {
+        NO_END => "null".to_owned(),
+        end => time::text(end),
+    });
+    let mut each: Vec<String> = each.collect();
     if ends.len() == MOST_ENDS {
         each.push("...".to_owned());
     }
@@ -214,13 +201,10 @@ pub fn refuse_twice(updates: &[PointUpdate], found: &[CurrentVersion]) -> Result
 }
 
 fn twice(first: usize, second: usize) -> Error {
+    let (first, second) = (place(first), place(second));
     Error::new(
         SqlState::CARDINALITY_VIOLATION,
-        format!(
-            "{} and {} correct the same point with the same known_time",
-            UpdatePlace(first),
-            UpdatePlace(second)
-        ),
+        format!("{first} and {second} correct the same point with the same known_time"),
     )
     .hint("Combine them into one update, or send them one after the other.")
 }
