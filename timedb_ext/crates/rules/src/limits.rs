@@ -37,16 +37,7 @@ pub fn too_many(what: &str, most: usize, of: &str, given: usize, hint: &str) -> 
 /// # Errors
 /// 54000 for too many.
 pub fn check_points(points: usize) -> Result<()> {
-    match points > MAX_POINTS {
-        true => Err(too_many(
-            "an upload",
-            MAX_POINTS,
-            "points",
-            points,
-            "Split it into several uploads.",
-        )),
-        false => Ok(()),
-    }
+    check_upload("an upload", MAX_POINTS, "points", points)
 }
 
 /// Checks the series of an upload by their number.
@@ -54,14 +45,14 @@ pub fn check_points(points: usize) -> Result<()> {
 /// # Errors
 /// 54000 for too many.
 pub fn check_series(series: usize) -> Result<()> {
-    match series > MAX_SERIES {
-        true => Err(too_many(
-            "an upload",
-            MAX_SERIES,
-            "series",
-            series,
-            "Split it into several uploads.",
-        )),
+    check_upload("an upload", MAX_SERIES, "series", series)
+}
+
+/// As [`too_many`], unless it is as much as an upload may bring.
+pub(crate) fn check_upload(what: &str, most: usize, of: &str, given: usize) -> Result<()> {
+    let hint = "Split it into several uploads.";
+    match given > most {
+        true => Err(too_many(what, most, of, given, hint)),
         false => Ok(()),
     }
 }

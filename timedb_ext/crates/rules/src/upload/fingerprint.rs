@@ -1,8 +1,7 @@
 //! What distinguishes one upload from another. Two uploads that say the same have the same fingerprint, whether they
 //! came as arrays or packed, and however their JSON was written; the order of series and of points counts.
 
-use super::columns::UploadColumns;
-use super::series::SeriesRef;
+use super::{SeriesRef, UploadColumns};
 use sha2::{Digest, Sha256};
 use timedb_segment::NO_END;
 
@@ -32,41 +31,37 @@ pub fn fingerprint(
     hash.part(&(columns.series.len() as u64).to_le_bytes());
     for series in &columns.series {
         timedb_segment::pause();
+        let unit = series.unit().unwrap_or_default();
         match series {
-            SeriesRef::Id { id, unit } => {
+            SeriesRef::Id { id, .. } => {
                 hash.part(id);
-                hash.part(unit.as_deref().unwrap_or_default().as_bytes());
+                hash.part(unit.as_bytes());
             }
             SeriesRef::Named(named) => {
                 // No id is empty: a name cannot pass for one.
                 hash.part(&[]);
-                hash.part(named.name.as_bytes());
-                hash.part(named.labels.json().as_bytes());
-                hash.part(named.unit.as_deref().unwrap_or_default().as_bytes());
-                hash.part(named.description.as_deref().unwrap_or_default().as_bytes());
+                let description = named.description.as_deref().unwrap_or_default();
+                for text in [&named.name, &*named.labels.json(), unit, description] {
+                    hash.part(text.as_bytes());
+                }
             }
         }
     }
     hash.column(&columns.series_index, u32::to_le_bytes);
     hash.column(&columns.valid_time, i64::to_le_bytes);
     // A column that says nothing is the same as none.
-    let ends = columns.valid_time_end.as_deref().unwrap_or_default();
-    let ends = if ends.iter().all(|&end| end == NO_END) {
-        &[]
-    } else {
-        ends
-    };
-    hash.column(ends, i64::to_le_bytes);
+    let ends = columns.valid_time_end.as_deref();
+    let ends = ends.filter(|ends| ends.iter().any(|&end| end != NO_END));
+    hash.column(ends.unwrap_or_default(), i64::to_le_bytes);
     hash.column(&columns.value, |value| value.to_bits().to_le_bytes());
-    let nulls = columns.nulls.as_deref().unwrap_or_default();
-    let nulls = if nulls.contains(&true) { nulls } else { &[] };
-    hash.column(nulls, |null| [u8::from(null)]);
-    let instants = about.instants.map(|t| t.map(i64::to_le_bytes));
-    for instant in &instants {
-        hash.optional(instant.as_ref().map(|bytes| bytes.as_slice()));
+    let nulls = columns.nulls.as_deref();
+    let nulls = nulls.filter(|nulls| nulls.contains(&true));
+    hash.column(nulls.unwrap_or_default(), |null| [u8::from(null)]);
+    for instant in about.instants {
+        hash.optional(instant.map(i64::to_le_bytes));
     }
-    hash.optional(about.workflow_id.map(str::as_bytes));
-    hash.optional(about.batch_params.map(str::as_bytes));
+    hash.optional(about.workflow_id);
+    hash.optional(about.batch_params);
     hash.part(batch_id.map_or(&[], |id| id.as_slice()));
     hash.part(&[u8::from(skip_unchanged)]);
     // Only where there is one, so that a request without is the one that it was to older versions.
@@ -86,9 +81,9 @@ impl Parts {
     }
 
     /// A part that may be missing, which is not the same as an empty one.
-    fn optional(&mut self, bytes: Option<&[u8]>) {
+    fn optional(&mut self, bytes: Option<impl AsRef<[u8]>>) {
         self.part(&[u8::from(bytes.is_some())]);
-        self.part(bytes.unwrap_or_default());
+        self.part(bytes.as_ref().map_or(&[], AsRef::as_ref));
     }
 
     /// A column as one part, without a copy of it.
