@@ -6,56 +6,35 @@ use timedb_wire::refused::{SeriesField, Token};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SqlState([u8; 5]);
 
+#[expect(missing_docs, reason = "the manual lists them, each with its code")]
 impl SqlState {
-    /// 0A000.
     pub const FEATURE_NOT_SUPPORTED: Self = Self(*b"0A000");
-    /// 21000.
     pub const CARDINALITY_VIOLATION: Self = Self(*b"21000");
-    /// 22000.
     pub const DATA_EXCEPTION: Self = Self(*b"22000");
-    /// 22003.
     pub const NUMERIC_VALUE_OUT_OF_RANGE: Self = Self(*b"22003");
-    /// 22004.
     pub const NULL_VALUE_NOT_ALLOWED: Self = Self(*b"22004");
-    /// 22007.
     pub const INVALID_DATETIME_FORMAT: Self = Self(*b"22007");
-    /// 22008.
     pub const DATETIME_FIELD_OVERFLOW: Self = Self(*b"22008");
-    /// 22023.
     pub const INVALID_PARAMETER_VALUE: Self = Self(*b"22023");
-    /// 2202E.
     pub const ARRAY_ELEMENT_ERROR: Self = Self(*b"2202E");
-    /// 22P02.
     pub const INVALID_TEXT_REPRESENTATION: Self = Self(*b"22P02");
-    /// 22P03.
     pub const INVALID_BINARY_REPRESENTATION: Self = Self(*b"22P03");
-    /// 23505.
     pub const UNIQUE_VIOLATION: Self = Self(*b"23505");
-    /// 25006.
     pub const READ_ONLY_SQL_TRANSACTION: Self = Self(*b"25006");
-    /// 28000.
     pub const INVALID_AUTHORIZATION_SPECIFICATION: Self = Self(*b"28000");
-    /// 40001.
     pub const T_R_SERIALIZATION_FAILURE: Self = Self(*b"40001");
-    /// 42501.
     pub const INSUFFICIENT_PRIVILEGE: Self = Self(*b"42501");
-    /// 42704.
     pub const UNDEFINED_OBJECT: Self = Self(*b"42704");
-    /// 54000.
     pub const PROGRAM_LIMIT_EXCEEDED: Self = Self(*b"54000");
-    /// 55000.
     pub const OBJECT_NOT_IN_PREREQUISITE_STATE: Self = Self(*b"55000");
-    /// 55006.
     pub const OBJECT_IN_USE: Self = Self(*b"55006");
-    /// 55P03.
     pub const LOCK_NOT_AVAILABLE: Self = Self(*b"55P03");
-    /// P0003.
     pub const TOO_MANY_ROWS: Self = Self(*b"P0003");
-    /// XX000.
     pub const INTERNAL_ERROR: Self = Self(*b"XX000");
-    /// XX001.
     pub const DATA_CORRUPTED: Self = Self(*b"XX001");
+}
 
+impl SqlState {
     /// The SQLSTATE of its form in PostgreSQL, six bits a character (`MAKE_SQLSTATE`).
     pub fn of_packed(packed: i32) -> Self {
         Self([0, 6, 12, 18, 24].map(|shift| b'0' + (packed >> shift & 0x3f) as u8))
@@ -107,10 +86,8 @@ impl Error {
 
     /// Says which field of a series is refused.
     pub fn field(self, field: SeriesField) -> Self {
-        self.token(Token::RefusedField {
-            field,
-            series: None,
-        })
+        let series = None;
+        self.token(Token::RefusedField { field, series })
     }
 
     /// Says of which series of a list the field that is refused is, counted from 0.

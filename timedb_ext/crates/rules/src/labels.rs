@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::text;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use timedb_wire::refused::SeriesField;
 
@@ -42,8 +42,7 @@ impl Labels {
             return Err(Error::invalid("labels must be a JSON object")
                 .hint("Pass an object of strings, for instance {\"site\": \"north\"}."));
         };
-        let mut labels = Vec::with_capacity(map.len());
-        let mut bytes = 0;
+        let mut labels = Self(Vec::with_capacity(map.len()));
         for (label, value) in map {
             if label.is_empty() || label.len() > MAX_LABEL_BYTES {
                 return Err(Error::invalid(format!(
@@ -57,14 +56,13 @@ impl Labels {
             };
             refuse_nul(&label, "the name of a label")?;
             refuse_nul(&value, "the value of a label")?;
-            bytes += label.len() + value.len();
-            labels.push((label, value));
+            labels.0.push((label, value));
         }
-        if bytes > MAX_LABELS_BYTES {
+        if labels.bytes() > MAX_LABELS_BYTES {
             return Err(too_long());
         }
-        labels.sort();
-        Ok(Self(labels))
+        labels.0.sort();
+        Ok(labels)
     }
 
     /// Checks how many bytes their JSON has, before it is read.
@@ -85,10 +83,9 @@ impl Labels {
     pub fn check(&self) -> Result<()> {
         for (label, value) in self.pairs() {
             let what = format!("the value of label \"{label}\"");
-            text::check_name(label, "the name of a label")
-                .map_err(|e| e.field(SeriesField::Labels))?;
+            check_visible(label, "the name of a label", SeriesField::Labels)?;
             if !value.is_empty() {
-                text::check_name(value, &what).map_err(|e| e.field(SeriesField::Labels))?;
+                check_visible(value, &what, SeriesField::Labels)?;
             }
         }
         Ok(())
@@ -96,23 +93,18 @@ impl Labels {
 
     /// How many bytes names and values take.
     pub fn bytes(&self) -> usize {
-        self.pairs()
-            .map(|(label, value)| label.len() + value.len())
-            .sum()
+        let each = self.0.iter();
+        each.map(|(label, value)| label.len() + value.len()).sum()
     }
 
     /// The labels as compact JSON.
     pub fn json(&self) -> String {
-        let strings = self.0.iter().cloned();
-        let map: Map<String, Value> = strings.map(|(l, v)| (l, Value::String(v))).collect();
-        Value::Object(map).to_string()
+        self.pairs().collect::<Value>().to_string()
     }
 
     /// Name and value of each label.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(label, value)| (label.as_str(), value.as_str()))
+        self.0.iter().map(|(label, value)| (&**label, &**value))
     }
 }
 
@@ -141,10 +133,8 @@ pub fn identity(name: &str, labels: &Labels) -> [u8; 32] {
 
 /// SHA-256 of a label's value, shortened to 16 bytes: the value itself may be too long for an index.
 pub fn value_hash(value: &str) -> [u8; 16] {
-    let digest: [u8; 32] = Sha256::digest(value.as_bytes()).into();
-    let mut short = [0; 16];
-    short.copy_from_slice(&digest[..16]);
-    short
+    let digest = Sha256::digest(value.as_bytes());
+    std::array::from_fn(|i| digest[i])
 }
 
 /// The first characters of a label's value, as the table's column `value_head` has them: by them the index
@@ -160,9 +150,8 @@ pub fn value_head(value: &str) -> &str {
 /// 22023 when it is empty, too long or holds a NUL.
 pub fn check_name(name: &str) -> Result<()> {
     if name.is_empty() {
-        return Err(
-            Error::invalid("the name of a series must not be empty").field(SeriesField::Name)
-        );
+        let empty = Error::invalid("the name of a series must not be empty");
+        return Err(empty.field(SeriesField::Name));
     }
     if name.len() > MAX_NAME_BYTES {
         return Err(Error::invalid(format!(
@@ -180,7 +169,7 @@ pub fn check_name(name: &str) -> Result<()> {
 /// As [`check_name`]; 22023 also for a name that cannot be seen, or does more than be seen.
 pub fn check_new_name(name: &str) -> Result<()> {
     check_name(name)?;
-    text::check_name(name, "the name of a series").map_err(|e| e.field(SeriesField::Name))
+    check_visible(name, "the name of a series", SeriesField::Name)
 }
 
 /// Checks a unit that values come in, or are asked for.
@@ -203,7 +192,7 @@ pub fn check_unit(unit: &str) -> Result<()> {
 /// As [`check_unit`]; 22023 also as for a name.
 pub fn check_new_unit(unit: &str) -> Result<()> {
     check_unit(unit)?;
-    text::check_name(unit, "the unit of a series").map_err(|e| e.field(SeriesField::Unit))
+    check_visible(unit, "the unit of a series", SeriesField::Unit)
 }
 
 /// Checks a text that is looked for in names and descriptions.
@@ -222,6 +211,10 @@ pub fn check_description(description: &str) -> Result<()> {
     let what = "the description of a series";
     check_length(description, what, MAX_DESCRIPTION_BYTES)?;
     text::check_prose(description, what)
+}
+
+fn check_visible(text: &str, what: &str, field: SeriesField) -> Result<()> {
+    text::check_name(text, what).map_err(|e| e.field(field))
 }
 
 fn check_length(text: &str, what: &str, most: usize) -> Result<()> {

@@ -51,12 +51,11 @@ pub fn stored_from_pg(timestamp: i64, what: &str) -> Result<i64> {
 /// # Errors
 /// 22008 for a year outside 1..9999.
 pub fn check(time: i64, what: &str) -> Result<i64> {
-    if (MIN_TIME..=MAX_TIME).contains(&time) {
-        Ok(time)
-    } else {
-        Err(Error::time(format!(
+    match (MIN_TIME..=MAX_TIME).contains(&time) {
+        true => Ok(time),
+        false => Err(Error::time(format!(
             "{what} is outside the years 1 to 9999"
-        )))
+        ))),
     }
 }
 
@@ -79,13 +78,14 @@ pub fn extent(times: &[i64]) -> Option<(i64, i64)> {
 
 /// An instant as text for messages, e.g. `2025-01-01 00:00:00+00`.
 pub fn text(time: i64) -> String {
-    written(time, ' ', "+00", has_fraction(time))
+    let time = civil(time, has_fraction(time)).replace('T', " ");
+    format!("{time}+00")
 }
 
 /// An instant in ISO 8601 for answers, e.g. `2025-01-01T00:00:00+00:00`; `with_fraction` where some time of
 /// the answer has a fraction of a second, so that all are alike.
 pub fn iso(time: i64, with_fraction: bool) -> String {
-    written(time, 'T', "+00:00", with_fraction)
+    civil(time, with_fraction) + "+00:00"
 }
 
 /// Whether an instant is not at a full second.
@@ -94,23 +94,11 @@ pub fn has_fraction(time: i64) -> bool {
 }
 
 /// The instant in UTC, or the nearest one whose year can be written.
-fn written(time: i64, separator: char, zone: &str, with_fraction: bool) -> String {
+fn civil(time: i64, with_fraction: bool) -> String {
     let time = time.clamp(MIN_TIME, MAX_TIME);
     // Not as a timestamp of the library, whose last one comes some hours before the end of 9999.
     let written = DateTime::constant(1970, 1, 1, 0, 0, 0, 0)
         .saturating_add(SignedDuration::from_micros(time));
-    let fraction = if with_fraction {
-        format!(".{:06}", time.rem_euclid(1_000_000))
-    } else {
-        String::new()
-    };
-    format!(
-        "{:04}-{:02}-{:02}{separator}{:02}:{:02}:{:02}{fraction}{zone}",
-        written.year(),
-        written.month(),
-        written.day(),
-        written.hour(),
-        written.minute(),
-        written.second()
-    )
+    let digits = if with_fraction { 6 } else { 0 };
+    format!("{written:.digits$}")
 }
