@@ -2,10 +2,10 @@
 //! people expect. What units mean is defined elsewhere.
 
 use crate::MAX_BYTES;
-use crate::describe::describe;
 use crate::error::UnitError;
 use crate::factor::{EXACT, Parts};
 use crate::parse::{Measure, Refusal, parse};
+use crate::table::describe;
 
 /// How values in one unit become values in another: `(value * num + offset) / den`.
 #[derive(Debug, Clone, Copy, PartialEq)]

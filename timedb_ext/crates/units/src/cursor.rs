@@ -8,9 +8,9 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// Whether a number continues here: otherwise `m^1.5` would be `m^1` times something.
-    pub(crate) fn is_decimal_point(&self) -> bool {
-        let digits = self.rest.strip_prefix('.');
+    /// Whether this sign comes next, and a digit after it: the point in `m^1.5` doesn't multiply.
+    pub(crate) fn is_before_digit(&self, sign: &str) -> bool {
+        let digits = self.rest.strip_prefix(sign);
         digits.is_some_and(|digits| digits.starts_with(|char: char| char.is_ascii_digit()))
     }
 

@@ -5,7 +5,6 @@
 
 mod conversion;
 mod cursor;
-mod describe;
 mod dimension;
 mod error;
 mod factor;

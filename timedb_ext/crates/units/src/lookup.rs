@@ -1,6 +1,8 @@
 //! Finds what one word of a unit means: a unit of the table, with or without a prefix. Knows nothing
 //! of products, quotients and powers.
 
+use std::slice::from_ref;
+
 use crate::factor::Factor;
 use crate::table::{self, Prefix, Unit};
 
@@ -15,50 +17,33 @@ pub(crate) struct Found {
 /// The meaning of a word. What is written exactly as in the table comes first, then a prefix with a
 /// symbol (upper and lower case count: `mW` is no `MW`), then names.
 pub(crate) fn lookup(word: &str) -> Option<Found> {
-    symbol(word).or_else(|| {
+    let name = |word: &str| find(word, |unit| unit.names, |prefix| from_ref(&prefix.name));
+    find(word, |unit| unit.symbols, |prefix| prefix.symbols).or_else(|| {
         let lower = word.to_lowercase();
         name(&lower).or_else(|| name(lower.strip_suffix('s')?))
     })
 }
 
-fn symbol(word: &str) -> Option<Found> {
-    let exact = table::units().find(|unit| unit.symbols.contains(&word));
-    exact.map(alone).or_else(|| {
+type Texts = &'static [&'static str];
+
+/// Finds a word among these texts of the units or, before them, of their prefixes.
+fn find(
+    word: &str,
+    units: fn(&'static Unit) -> Texts,
+    prefixes: fn(&'static Prefix) -> Texts,
+) -> Option<Found> {
+    let exact = table::units().find(|unit| units(unit).contains(&word));
+    let found = |unit, prefix| Found { unit, prefix };
+    exact.map(|unit| found(unit, Factor::ONE)).or_else(|| {
         table::units().find_map(|unit| {
             let prefix = unit.prefixes.each().find(|prefix| {
-                let mut rests = (prefix.symbols.iter()).filter_map(|text| word.strip_prefix(text));
-                rests.any(|rest| unit.symbols.contains(&rest))
+                let mut rests =
+                    (prefixes(prefix).iter()).filter_map(|text| word.strip_prefix(text));
+                rests.any(|rest| units(unit).contains(&rest))
             });
-            prefix.map(|prefix| prefixed(unit, prefix))
+            prefix.map(|prefix| found(unit, prefix.factor))
         })
     })
-}
-
-fn name(word: &str) -> Option<Found> {
-    let exact = table::units().find(|unit| unit.names.contains(&word));
-    exact.map(alone).or_else(|| {
-        table::units().find_map(|unit| {
-            let prefix = unit.prefixes.each().find(|prefix| {
-                let rest = word.strip_prefix(prefix.name);
-                rest.is_some_and(|rest| unit.names.contains(&rest))
-            });
-            prefix.map(|prefix| prefixed(unit, prefix))
-        })
-    })
-}
-
-fn alone(unit: &'static Unit) -> Found {
-    Found {
-        unit,
-        prefix: Factor::ONE,
-    }
-}
-
-fn prefixed(unit: &'static Unit, prefix: &Prefix) -> Found {
-    Found {
-        unit,
-        prefix: prefix.factor,
-    }
 }
 
 #[cfg(test)]

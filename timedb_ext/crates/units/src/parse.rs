@@ -60,16 +60,14 @@ impl Measure {
         if self.zero_hundredths != 0 || other.zero_hundredths != 0 {
             return Err(SCALE);
         }
-        let factor = other.factor.power(power).and_then(|f| self.factor.times(f));
-        let dimension = self.dimension.times(&other.dimension, power);
-        match (factor, dimension) {
-            (Some(factor), Some(dimension)) => Ok(Self {
-                factor,
-                dimension,
+        let product = || {
+            Some(Self {
+                factor: self.factor.times(other.factor.power(power)?)?,
+                dimension: self.dimension.times(&other.dimension, power)?,
                 zero_hundredths: 0,
-            }),
-            _ => Err(RANGE),
-        }
+            })
+        };
+        product().ok_or(RANGE)
     }
 }
 
@@ -130,7 +128,7 @@ impl Cursor<'_> {
             return Ok(Some(Operator::Over));
         }
         let times = ["*", "·", "⋅", "×", "."];
-        let no_sign = self.rest.starts_with("**") || self.is_decimal_point();
+        let no_sign = self.rest.starts_with("**") || self.is_before_digit(".");
         if !no_sign && times.iter().any(|sign| self.take(sign)) {
             return Ok(Some(Operator::Times));
         }
@@ -144,7 +142,7 @@ impl Cursor<'_> {
     /// A word, a 1 or something in parentheses, with its exponent.
     fn factor(&mut self, depth: u8) -> Result<Measure, Refusal> {
         self.skip_space();
-        let (base, glued) = if self.take("(") {
+        let (base, mut exponent) = if self.take("(") {
             if depth == MAX_DEPTH {
                 return Err(DEEP);
             }
@@ -161,14 +159,10 @@ impl Cursor<'_> {
         } else {
             self.named()?
         };
-        let exponent = match glued {
-            Some(exponent) => Some(exponent),
-            None => self.exponent()?,
-        };
-        match exponent {
-            Some(exponent) => Measure::ONE.times(base, exponent),
-            None => Ok(base),
+        if exponent.is_none() {
+            exponent = self.exponent()?;
         }
+        exponent.map_or(Ok(base), |exponent| Measure::ONE.times(base, exponent))
     }
 
     /// A word of the table, and an exponent that follows it immediately: `m2`, `s-1`.
@@ -182,7 +176,9 @@ impl Cursor<'_> {
             return Ok(found);
         }
         if let Some(measure) = known(word) {
-            return Ok((measure, self.glued_negative()?));
+            let negative = self.is_before_digit("-") && self.take("-");
+            let exponent = negative.then(|| small(self.digits())).transpose()?;
+            return Ok((measure, exponent.map(|exponent| -exponent)));
         }
         let name = word.trim_end_matches(|char: char| char.is_ascii_digit());
         let digits = word.strip_prefix(name).unwrap_or_default();
@@ -205,17 +201,6 @@ impl Cursor<'_> {
         let measure = known(&format!("{first}_{second}"))?;
         self.rest = ahead.rest;
         Some((measure, None))
-    }
-
-    /// The exponent in `s-1` once the `s` is read.
-    fn glued_negative(&mut self) -> Result<Option<i8>, Refusal> {
-        let mut ahead = Cursor { rest: self.rest };
-        let digits = if ahead.take("-") { ahead.digits() } else { "" };
-        if digits.is_empty() {
-            return Ok(None);
-        }
-        self.rest = ahead.rest;
-        Ok(Some(-small(digits)?))
     }
 
     /// An exponent with a sign before it, or written above the line.
@@ -242,16 +227,11 @@ impl Cursor<'_> {
             return Ok(None);
         }
         let negative = self.take("⁻");
-        let mut chars = self.rest.chars();
-        let value = chars
-            .next()
-            .and_then(|char| RAISED.iter().position(|raised| *raised == char));
-        let value = value.and_then(|value| i8::try_from(value).ok());
-        let value = value.filter(|value| *value > 0).ok_or(EXPONENT)?;
-        self.rest = chars.as_str();
-        if self.rest.starts_with(RAISED) {
-            return Err(EXPONENT);
-        }
+        let mut digits = (0..).zip(RAISED);
+        let read = digits.find_map(|(value, digit)| Some((value, self.rest.strip_prefix(digit)?)));
+        let one = read.filter(|(value, rest)| *value > 0 && !rest.starts_with(RAISED));
+        let (value, rest) = one.ok_or(EXPONENT)?;
+        self.rest = rest;
         Ok(Some(if negative { -value } else { value }))
     }
 }
@@ -267,10 +247,8 @@ fn known(word: &str) -> Option<Measure> {
 
 /// An exponent from 1 to 9.
 fn small(digits: &str) -> Result<i8, Refusal> {
-    let value = digits.parse().map_err(|_| EXPONENT)?;
-    if (1..=9).contains(&value) {
-        Ok(value)
-    } else {
-        Err(EXPONENT)
-    }
+    let value = digits.parse().ok();
+    value
+        .filter(|value| (1..=9).contains(value))
+        .ok_or(EXPONENT)
 }

@@ -1,26 +1,25 @@
 //! Currencies. Each is a dimension of its own, because an exchange rate is a time series, not a unit.
 
-use super::prefixes::Prefixes;
-use super::unit::Unit;
+use super::unit::{Prefixes, Unit};
 use crate::dimension::{CURRENCIES, Dimension, Quantity};
 use crate::factor::{Factor, of};
 
-/// Lists the currencies: ISO 4217 code, other symbols, names.
+/// Lists the currencies: ISO 4217 code, and if there are any, other symbols and names.
 macro_rules! currencies {
-    ($($code:ident [$($symbol:literal),*] [$($name:literal),*];)*) => {
+    ($($code:ident $([$($symbol:literal),*] [$($name:literal),*])?,)*) => {
         // The codes are upper case.
         #[allow(clippy::upper_case_acronyms)]
         enum Currency { $($code),* }
 
         pub(super) static UNITS: [Unit; CURRENCIES] = [$(Unit {
-            symbols: &[stringify!($code), $($symbol),*],
-            names: &[$($name),*],
+            symbols: &[stringify!($code), $($($symbol),*)?],
+            names: &[$($($name),*)?],
             prefixes: Prefixes::Money,
-            quantity: money(
-                concat!("money in ", stringify!($code)),
-                stringify!($code),
-                Currency::$code,
-            ),
+            quantity: Quantity {
+                name: concat!("money in ", stringify!($code)),
+                unit: stringify!($code),
+                dimension: Dimension::money(Currency::$code as usize),
+            },
             factor: Factor::ONE,
             zero_hundredths: 0,
         }),*];
@@ -28,43 +27,9 @@ macro_rules! currencies {
 }
 
 currencies! {
-    EUR ["€"] ["euro"];
-    USD [] [];
-    GBP ["£"] [];
-    CHF [] [];
-    SEK [] [];
-    NOK [] [];
-    DKK [] [];
-    ISK [] [];
-    PLN [] [];
-    CZK [] [];
-    HUF [] [];
-    RON [] [];
-    BGN [] [];
-    RSD [] [];
-    BAM [] [];
-    MKD [] [];
-    ALL [] [];
-    MDL [] [];
-    UAH [] [];
-    TRY [] [];
-    GEL [] [];
-    JPY [] [];
-    CNY [] [];
-    KRW [] [];
-    INR [] [];
-    SGD [] [];
-    HKD [] [];
-    AUD [] [];
-    NZD [] [];
-    CAD [] [];
-    MXN [] [];
-    BRL [] [];
-    CLP [] [];
-    ZAR [] [];
-    ILS [] [];
-    AED [] [];
-    SAR [] [];
+    EUR ["€"] ["euro"], USD, GBP ["£"] [], CHF, SEK, NOK, DKK, ISK, PLN, CZK, HUF, RON,
+    BGN, RSD, BAM, MKD, ALL, MDL, UAH, TRY, GEL, JPY, CNY, KRW, INR, SGD, HKD, AUD, NZD,
+    CAD, MXN, BRL, CLP, ZAR, ILS, AED, SAR,
 }
 
 /// What prices are quoted in besides.
@@ -73,24 +38,14 @@ pub(super) static CENTS: [Unit; 2] = [
         symbols: &["EURct", "c€"],
         names: &["eurocent"],
         prefixes: Prefixes::None,
-        quantity: money("money in EUR", "EUR", Currency::EUR),
         factor: of(1, 100),
-        zero_hundredths: 0,
+        ..UNITS[Currency::EUR as usize]
     },
     Unit {
         symbols: &["GBp"],
         names: &["pence"],
         prefixes: Prefixes::None,
-        quantity: money("money in GBP", "GBP", Currency::GBP),
         factor: of(1, 100),
-        zero_hundredths: 0,
+        ..UNITS[Currency::GBP as usize]
     },
 ];
-
-const fn money(name: &'static str, unit: &'static str, currency: Currency) -> Quantity {
-    Quantity {
-        name,
-        unit,
-        dimension: Dimension::money(currency as usize),
-    }
-}
