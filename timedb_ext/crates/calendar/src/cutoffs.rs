@@ -65,11 +65,10 @@ impl Cutoffs {
         if !(0..=DAY).contains(&time_of_day_micros) {
             return Err(CalendarError::TimeOfDay);
         }
-        let clock = Clock::new(zone);
         Ok(Cutoffs::new(Windows::Days {
             ahead,
             time_of_day: time_of_day_micros,
-            clock,
+            clock: Clock::new(zone),
         }))
     }
 

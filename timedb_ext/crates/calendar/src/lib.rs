@@ -3,7 +3,6 @@
 //! All instants are microseconds since 1970-01-01T00:00:00Z.
 #![forbid(unsafe_code)]
 
-mod bucket;
 mod buckets;
 mod clock;
 mod cutoffs;
@@ -11,8 +10,7 @@ mod error;
 mod months;
 mod zone;
 
-pub use bucket::Bucket;
-pub use buckets::Buckets;
+pub use buckets::{Bucket, Buckets};
 pub use cutoffs::Cutoffs;
 pub use error::CalendarError;
 pub use zone::Zone;

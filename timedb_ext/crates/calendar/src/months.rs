@@ -4,21 +4,18 @@
 /// 2000-01-01.
 const MILLENNIUM: i64 = 10_957;
 
+/// 2000-03-01.
+const MARCH: i64 = MILLENNIUM + 60;
+
 /// The days of 400 years, after which the calendar repeats itself.
 const CYCLE: i64 = 146_097;
 
 /// The first day of a month.
 pub(crate) fn first_day(month: i64) -> i64 {
-    const BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-    let years = month.div_euclid(12);
-    let in_year = month.rem_euclid(12);
-    // Leap days of the years since 2000 that are over; 2000 was one, so 1 counts it.
-    let past = years - 1;
-    let leap_days = past.div_euclid(4) - past.div_euclid(100) + past.div_euclid(400) + 1;
-    let leaps =
-        years.rem_euclid(4) == 0 && (years.rem_euclid(100) != 0 || years.rem_euclid(400) == 0);
-    let leap_day = i64::from(leaps && in_year > 1);
-    MILLENNIUM + 365 * years + leap_days + BEFORE[in_year as usize] + leap_day
+    // Of years that begin in March, a leap day is the last one, and five months have 153 days.
+    let (years, months) = ((month - 2).div_euclid(12), (month - 2).rem_euclid(12));
+    let leap_days = years.div_euclid(4) - years.div_euclid(100) + years.div_euclid(400);
+    MARCH + 365 * years + leap_days + (153 * months + 2) / 5
 }
 
 /// The month of a day.
