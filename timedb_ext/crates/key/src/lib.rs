@@ -8,15 +8,15 @@
 
 pub mod proof;
 
-use std::fmt;
-
 use sha2::{Digest, Sha256};
+use thiserror::Error;
 
 /// What every key of timedb's own begins with.
 pub const PREFIX: &str = "tdb_";
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_CHARS: usize = 43;
 const CHECKSUM_CHARS: usize = 6;
+const CHARS: usize = PREFIX.len() + RANDOM_CHARS + CHECKSUM_CHARS;
 const LEGACY_CHARS: usize = 43;
 
 /// How a key is spelled.
@@ -39,46 +39,29 @@ impl Format {
 }
 
 /// Why a text is not a key. The text itself is never part of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Problem {
     /// There is nothing.
+    #[error("it is empty")]
     Empty,
     /// White space before or after it.
+    #[error("it has white space before or after it")]
     Blanks,
     /// Neither format has this many characters.
+    #[error("it has {0} characters instead of {CHARS} (or {LEGACY_CHARS} in the legacy format)")]
     Length(usize),
     /// The right length, and a character that no key has.
+    #[error("it has characters that do not occur in keys")]
     Characters,
     /// The checksum belongs to other characters: mistyped, or pieced together.
+    #[error("its checksum does not fit: a character is wrong")]
     Checksum,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("it is empty"),
-            Self::Blanks => f.write_str("it has white space before or after it"),
-            Self::Length(chars) => {
-                let own = PREFIX.len() + RANDOM_CHARS + CHECKSUM_CHARS;
-                write!(
-                    f,
-                    "it has {chars} characters instead of {own} (or {LEGACY_CHARS} in the legacy format)"
-                )
-            }
-            Self::Characters => f.write_str("it has characters that do not occur in keys"),
-            Self::Checksum => f.write_str("its checksum does not fit: a character is wrong"),
-        }
-    }
 }
 
 /// Spells 256 random bits as a key.
 pub fn from_random(random: [u8; 32]) -> String {
-    let mut number = random;
-    let mut body = [0u8; RANDOM_CHARS];
-    for char in body.iter_mut().rev() {
-        *char = ALPHABET[usize::from(divide_by_62(&mut number))];
-    }
-    let mut key = String::with_capacity(PREFIX.len() + RANDOM_CHARS + CHECKSUM_CHARS);
+    let body: [u8; RANDOM_CHARS] = spell(random);
+    let mut key = String::with_capacity(CHARS);
     key.push_str(PREFIX);
     key.extend(body.map(char::from));
     key.extend(checksum(&body).map(char::from));
@@ -121,24 +104,22 @@ pub fn hash(key: &str) -> [u8; 32] {
 }
 
 fn checksum(body: &[u8]) -> [u8; CHECKSUM_CHARS] {
-    let mut rest = crc32fast::hash(body);
-    let mut chars = [0u8; CHECKSUM_CHARS];
-    for char in chars.iter_mut().rev() {
-        *char = ALPHABET[(rest % 62) as usize];
-        rest /= 62;
-    }
-    chars
+    spell(crc32fast::hash(body).to_be_bytes())
 }
 
-/// Divides a big-endian number in place and returns the remainder.
-fn divide_by_62(number: &mut [u8; 32]) -> u8 {
-    let mut remainder = 0u16;
-    for byte in number.iter_mut() {
-        let value = remainder << 8 | u16::from(*byte);
-        *byte = (value / 62) as u8;
-        remainder = value % 62;
+/// Spells a big-endian number in base 62.
+fn spell<const BYTES: usize, const CHARS: usize>(mut number: [u8; BYTES]) -> [u8; CHARS] {
+    let mut chars = [0; CHARS];
+    for char in chars.iter_mut().rev() {
+        let mut remainder = 0u16;
+        for byte in &mut number {
+            let value = remainder << 8 | u16::from(*byte);
+            *byte = (value / 62) as u8;
+            remainder = value % 62;
+        }
+        *char = ALPHABET[usize::from(remainder)];
     }
-    remainder as u8
+    chars
 }
 
 #[cfg(test)]
