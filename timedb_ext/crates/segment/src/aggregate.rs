@@ -5,17 +5,16 @@
 mod bucket;
 mod fill;
 mod mean;
-mod range;
 #[cfg(test)]
 mod tests;
 
 use thiserror::Error;
 
 use crate::Merged;
+pub use bucket::Range;
 use bucket::{HeldValue, Open, PointsInRange};
 use fill::Filler;
 pub use fill::{Buckets, Fill, SumOverflow};
-pub use range::Range;
 
 /// There are more buckets than the reader wants to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -42,18 +42,15 @@ pub fn decode_range(
     let times = Ints::open(codec, bounds.min_valid, n, reader)?;
     let (from, valid_time) = decode_times(&times, n, bounds, start_valid, end_valid)?;
     let range = from..from + valid_time.len();
-    let marks = match columns.optional(ColumnId::Nulls) {
-        Some((codec, reader)) => Some(nulls::decode(codec, n, range.clone(), reader)?),
-        None => None,
-    };
+    let marks = columns
+        .optional(ColumnId::Nulls)
+        .map(|(codec, reader)| nulls::decode(codec, n, range.clone(), reader))
+        .transpose()?;
     let value = decode_values(&columns, marks.as_ref(), n, range.clone())?;
-    let valid_time_end = match columns.optional(ColumnId::ValidTimeEnd) {
-        Some((codec, reader)) => {
-            let base = bounds.min_valid;
-            Some(decode_ends(codec, base, n, &valid_time, from, reader)?)
-        }
-        None => None,
-    };
+    let valid_time_end = columns
+        .optional(ColumnId::ValidTimeEnd)
+        .map(|(codec, reader)| decode_ends(codec, bounds.min_valid, n, &valid_time, from, reader))
+        .transpose()?;
     let integers = |id: ColumnId, base: i64| {
         let (codec, reader) = columns.required(id)?;
         ints::decode(codec, base, n, range.clone(), reader)

@@ -39,7 +39,7 @@ pub fn encode(key: &SegmentKey, points: &Points) -> Result<Segment, SegmentError
         (ColumnId::ChangeTime, &points.change_time, bounds.min_change),
         (ColumnId::ValueId, &points.value_id, 0),
     ] {
-        frame.column(id, |out| Ok(ints::encode_column(column, base, out)))?;
+        frame.column(id, |out| Ok(ints::encode(column.entries(), base, out)))?;
     }
     frame.column(ColumnId::Batch, |out| {
         Ok(encode_batches(&points.batch, out))

@@ -101,11 +101,9 @@ fn best_scale(values: &[f64]) -> Option<usize> {
             Some(scale) => {
                 needs[scale] += 1;
                 // One long outlier must not become the measure of all.
-                guess = if scale > guess && needs[scale] * 2 > needs[guess] {
-                    scale
-                } else {
-                    guess
-                };
+                if scale > guess && needs[scale] * 2 > needs[guess] {
+                    guess = scale;
+                }
             }
             None => {
                 none += 1;

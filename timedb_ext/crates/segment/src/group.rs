@@ -94,23 +94,12 @@ pub fn group_points(
     valid_time_end: Option<&[i64]>,
     known_time: Option<&[i64]>,
 ) -> Result<Vec<Group>, Duplicate> {
-    assert_eq!(
-        series_index.len(),
-        valid_time.len(),
-        "a series and a time for each point"
-    );
-    assert!(
-        valid_time_end.is_none_or(|end| end.len() == valid_time.len()),
-        "an end for each"
-    );
-    assert!(
-        known_time.is_none_or(|known| known.len() == valid_time.len()),
-        "a known_time for each"
-    );
-    assert!(
-        u32::try_from(series_index.len()).is_ok(),
-        "positions fit u32"
-    );
+    let n = series_index.len();
+    let fits = |times: Option<&[i64]>| times.is_none_or(|times| times.len() == n);
+    assert!(fits(Some(valid_time)), "a series and a time for each point");
+    assert!(fits(valid_time_end), "an end for each");
+    assert!(fits(known_time), "a known_time for each");
+    assert!(u32::try_from(n).is_ok(), "positions fit u32");
     let times = Times {
         start: valid_time,
         end: valid_time_end,
@@ -214,24 +203,18 @@ impl Times<'_> {
     /// Puts a group into the order of time.
     fn order(self, group: &mut Group) -> Result<(), Duplicate> {
         let series = group.series;
-        let list = match &mut group.positions {
-            Positions::Range(range) => {
-                // Strictly ascending times are in order and unique, whatever the ends are.
-                let mut pairs = self.start[range.clone()].array_windows();
-                if pairs.all(|[a, b]| a < b) {
-                    return Ok(());
-                }
-                let sorted = (range.start + 1..range.end).all(|i| self.at(i - 1) < self.at(i));
-                if sorted {
-                    return Ok(());
-                }
-                group.positions = Positions::List(range.clone().map(|i| i as u32).collect());
-                match &mut group.positions {
-                    Positions::List(list) => list,
-                    Positions::Range(_) => return Ok(()),
-                }
+        if let Positions::Range(range) = &group.positions {
+            // Strictly ascending times are in order and unique, whatever the ends are.
+            let mut pairs = self.start[range.clone()].array_windows();
+            if pairs.all(|[a, b]| a < b)
+                || (range.start + 1..range.end).all(|i| self.at(i - 1) < self.at(i))
+            {
+                return Ok(());
             }
-            Positions::List(list) => list,
+            group.positions = Positions::List(range.clone().map(|i| i as u32).collect());
+        }
+        let Positions::List(list) = &mut group.positions else {
+            return Ok(());
         };
         let at = |i: u32| self.at(i as usize);
         if !list.is_sorted_by(|&a, &b| at(a) < at(b)) {

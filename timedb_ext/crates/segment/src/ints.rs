@@ -3,10 +3,10 @@
 
 mod decode;
 
-use crate::Column;
 use crate::bits::{pack, packed_len, width_of};
 use crate::format::{put_varint, put_zigzag};
 use crate::pcodec::{self, Modes, Outlook};
+use crate::points::extent;
 
 pub(crate) use decode::{Ints, decode};
 
@@ -31,9 +31,7 @@ struct Scaling {
 
 impl Scaling {
     fn of(numbers: impl Iterator<Item = i64> + Clone) -> Scaling {
-        let (min, max) = numbers.clone().fold((i64::MAX, i64::MIN), |(min, max), x| {
-            (min.min(x), max.max(x))
-        });
+        let (min, max) = extent(numbers.clone());
         let mut unit = 0;
         for number in numbers {
             unit = gcd(unit, number.wrapping_sub(min) as u64);
@@ -75,14 +73,6 @@ fn gcd(mut a: u64, mut b: u64) -> u64 {
         (a, b) = (b, a % b);
     }
     a
-}
-
-/// Appends a column and names its codec.
-pub(crate) fn encode_column(column: &Column<i64>, base: i64, out: &mut Vec<u8>) -> u8 {
-    match column {
-        Column::Constant(one) => encode(&[*one], base, out),
-        Column::Each(each) => encode(each, base, out),
-    }
 }
 
 /// Appends numbers (at least one) and names the codec.
@@ -136,26 +126,15 @@ pub(crate) fn encode(numbers: &[i64], base: i64, out: &mut Vec<u8>) -> u8 {
 fn encode_pco(numbers: &[i64], scaled: &Scaling, out: &mut Vec<u8>) -> Option<u8> {
     let numbers: Vec<u64> = numbers.iter().map(|&number| scaled.scale(number)).collect();
     let outlook = Outlook::of(&numbers, 2);
-    fn narrow<T>(numbers: &[u64], narrow: impl Fn(u64) -> T) -> Vec<T> {
-        numbers.iter().map(|&number| narrow(number)).collect()
-    }
     match scaled.width() {
         0..=16 => {
-            pcodec::compress(
-                &narrow(&numbers, |x| x as u16),
-                Modes::Classic,
-                outlook,
-                out,
-            )?;
+            let numbers: Vec<u16> = numbers.iter().map(|&x| x as u16).collect();
+            pcodec::compress(&numbers, Modes::Classic, outlook, out)?;
             Some(PCO_16)
         }
         17..=32 => {
-            pcodec::compress(
-                &narrow(&numbers, |x| x as u32),
-                Modes::Classic,
-                outlook,
-                out,
-            )?;
+            let numbers: Vec<u32> = numbers.iter().map(|&x| x as u32).collect();
+            pcodec::compress(&numbers, Modes::Classic, outlook, out)?;
             Some(PCO_32)
         }
         _ => {

@@ -14,23 +14,22 @@ const DICTIONARY: u8 = 0;
 /// What a column keeps of a note.
 type Entry = fn(&Note) -> Option<Vec<u8>>;
 
+const COLUMNS: [(ColumnId, Entry); 4] = [
+    (ColumnId::Annotation, |note| {
+        note.annotation.clone().map(String::into_bytes)
+    }),
+    (ColumnId::Tags, |note| {
+        (!note.tags.is_empty()).then(|| join(&note.tags))
+    }),
+    (ColumnId::Metadata, |note| {
+        note.metadata.clone().map(String::into_bytes)
+    }),
+    (ColumnId::ChangedBy, |note| note.changed_by.map(Vec::from)),
+];
+
 /// Writes the columns that say something.
 pub(crate) fn encode(notes: &[Option<Rc<Note>>], frame: &mut Frame) -> Result<(), SegmentError> {
-    let columns: [(ColumnId, Entry); 4] = [
-        (ColumnId::Annotation, |note| {
-            note.annotation
-                .as_ref()
-                .map(|text| text.as_bytes().to_vec())
-        }),
-        (ColumnId::Tags, |note| {
-            (!note.tags.is_empty()).then(|| join(&note.tags))
-        }),
-        (ColumnId::Metadata, |note| {
-            note.metadata.as_ref().map(|text| text.as_bytes().to_vec())
-        }),
-        (ColumnId::ChangedBy, |note| note.changed_by.map(Vec::from)),
-    ];
-    for (id, entry) in columns {
+    for (id, entry) in COLUMNS {
         let entries = notes.iter().map(|note| note.as_deref().and_then(entry));
         let mut places = HashMap::new();
         let mut dictionary = Vec::new();
@@ -79,14 +78,8 @@ pub(crate) fn decode(
     n: usize,
     range: Range<usize>,
 ) -> Result<Option<Notes>, SegmentError> {
-    let ids = [
-        ColumnId::Annotation,
-        ColumnId::Tags,
-        ColumnId::Metadata,
-        ColumnId::ChangedBy,
-    ];
-    let mut found = Vec::with_capacity(ids.len());
-    for id in ids {
+    let mut found = Vec::with_capacity(COLUMNS.len());
+    for (id, _) in COLUMNS {
         found.push(match columns.optional(id) {
             Some((codec, reader)) => Some(Dictionary::open(codec, n, range.clone(), reader)?),
             None => None,

@@ -61,6 +61,14 @@ impl<T: Copy + PartialEq> Column<T> {
         }
     }
 
+    /// What points have: once if it is the same for all of them.
+    pub(crate) fn entries(&self) -> &[T] {
+        match self {
+            Column::Constant(one) => std::slice::from_ref(one),
+            Column::Each(each) => each,
+        }
+    }
+
     fn truncate(&mut self, n: usize) {
         if let Column::Each(each) = self {
             each.truncate(n);
@@ -71,7 +79,7 @@ impl<T: Copy + PartialEq> Column<T> {
     pub fn select(&self, positions: &[usize]) -> Self {
         match self {
             Column::Constant(one) => Column::Constant(*one),
-            Column::Each(each) => Column::Each(positions.iter().map(|&i| each[i]).collect()),
+            Column::Each(each) => Column::Each(pick(each, positions)),
         }
     }
 
@@ -85,11 +93,12 @@ impl<T: Copy + PartialEq> Column<T> {
 
     /// One a point.
     pub fn to_vec(&self, n: usize) -> Vec<T> {
-        match self {
-            Column::Constant(one) => vec![*one; n],
-            Column::Each(each) => each.clone(),
-        }
+        self.clone().into_vec(n)
     }
+}
+
+fn pick<T: Clone>(column: &[T], positions: &[usize]) -> Vec<T> {
+    positions.iter().map(|&i| column[i].clone()).collect()
 }
 
 /// Columns of one series, in ascending order of (valid_time, valid_time_end, known_time,
@@ -177,9 +186,6 @@ impl Points {
 
     /// The points at these positions, in that order.
     pub fn select(&self, positions: &[usize]) -> Points {
-        fn pick<T: Copy>(column: &[T], positions: &[usize]) -> Vec<T> {
-            positions.iter().map(|&i| column[i]).collect()
-        }
         Points {
             valid_time: pick(&self.valid_time, positions),
             valid_time_end: self.valid_time_end.as_ref().map(|c| pick(c, positions)),
@@ -189,10 +195,7 @@ impl Points {
             change_time: self.change_time.select(positions),
             value_id: self.value_id.select(positions),
             batch: self.batch.select(positions),
-            notes: self
-                .notes
-                .as_ref()
-                .map(|notes| positions.iter().map(|&i| notes[i].clone()).collect()),
+            notes: self.notes.as_ref().map(|c| pick(c, positions)),
         }
     }
 
@@ -206,13 +209,9 @@ impl Points {
         if let Some(nulls) = &mut self.nulls {
             nulls.truncate(n);
         }
-        for column in [
-            &mut self.known_time,
-            &mut self.change_time,
-            &mut self.value_id,
-        ] {
-            column.truncate(n);
-        }
+        self.known_time.truncate(n);
+        self.change_time.truncate(n);
+        self.value_id.truncate(n);
         self.batch.truncate(n);
         if let Some(notes) = &mut self.notes {
             notes.truncate(n);
@@ -277,8 +276,8 @@ impl Bounds {
             .ok()
             .filter(|&count| count <= MAX_COUNT)
             .ok_or(SegmentError::Invalid("too many points for a segment"))?;
-        let (min_known, max_known) = extent(&points.known_time);
-        let (min_change, max_change) = extent(&points.change_time);
+        let (min_known, max_known) = extent(points.known_time.entries().iter().copied());
+        let (min_change, max_change) = extent(points.change_time.entries().iter().copied());
         Ok(Bounds {
             count,
             min_valid,
@@ -291,13 +290,11 @@ impl Bounds {
     }
 }
 
-fn extent(column: &Column<i64>) -> (i64, i64) {
-    match column {
-        Column::Constant(one) => (*one, *one),
-        Column::Each(each) => each.iter().fold((i64::MAX, i64::MIN), |(min, max), &t| {
-            (min.min(t), max.max(t))
-        }),
-    }
+/// The least and the greatest of some numbers.
+pub(crate) fn extent(numbers: impl Iterator<Item = i64>) -> (i64, i64) {
+    numbers.fold((i64::MAX, i64::MIN), |(min, max), x| {
+        (min.min(x), max.max(x))
+    })
 }
 
 /// Whose segment it is. It goes into the checksum, so that a blob is not valid in another row.

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::MAX_POINTS;
+use crate::bits::width_of;
 
 /// Segments shorter than this never hurt a read: a gap below it is no reason to split.
 const SMALL_GAP_US: i64 = 86_400_000_000;
@@ -19,11 +20,7 @@ const POINTS_A_SPLIT: usize = 16;
 
 /// The class of a span of valid times: the smallest c with `span_us <= 2^c`, 0 for no span.
 pub fn span_class(span_us: i64) -> i16 {
-    if span_us <= 1 {
-        0
-    } else {
-        (64 - (span_us - 1).leading_zeros()) as i16
-    }
+    width_of(span_us.saturating_sub(1).max(0) as u64) as i16
 }
 
 /// The segments that sorted points are written as: by [`MAX_POINTS`], and at gaps so large that a

@@ -2,7 +2,6 @@
 //! pieces of segments win or lose, and no point is touched.
 
 use super::slice::Slice;
-use crate::Stamp;
 
 /// Disjoint pieces, in order, that hold the newest version of each point, if the slices of a
 /// cluster (ascending by first valid_time) have one stamp each and agree on their times.
@@ -29,15 +28,9 @@ fn cut<'a>(pieces: &mut Vec<Slice<'a>>, from: i64, overlapped: &mut Vec<Slice<'a
             overlapped.push(piece);
             continue;
         }
-        let middle = piece.from + piece.times().partition_point(|&t| t < from);
-        pieces.push(Slice {
-            to: middle,
-            ..piece
-        });
-        overlapped.push(Slice {
-            from: middle,
-            ..piece
-        });
+        let (before, rest) = piece.split(piece.times().partition_point(|&t| t < from));
+        pieces.push(before);
+        overlapped.push(rest);
         return;
     }
 }
@@ -50,40 +43,25 @@ fn lay_over<'a>(
     mut slice: Slice<'a>,
 ) -> Option<()> {
     while let Some(old) = overlapped.pop() {
-        let common = (old.to - old.from).min(slice.to - slice.from);
+        let common = old.len().min(slice.len());
         if common == 0 {
             // The slice is used up: what is left comes after it.
             append(pieces, old);
             continue;
         }
-        let old_part = Slice {
-            to: old.from + common,
-            ..old
-        };
-        let new_part = Slice {
-            to: slice.from + common,
-            ..slice
-        };
+        let (old_part, old_rest) = old.split(common);
+        let (new_part, new_rest) = slice.split(common);
         if old_part.times() != new_part.times() || !same_ends(&old_part, &new_part) {
             return None;
         }
-        append(
-            pieces,
-            if stamp(&new_part) >= stamp(&old_part) {
-                new_part
-            } else {
-                old_part
-            },
-        );
-        slice.from += common;
-        if old_part.to < old.to {
-            overlapped.push(Slice {
-                from: old_part.to,
-                ..old
-            });
+        let is_newer = new_part.held.stamp >= old_part.held.stamp;
+        append(pieces, if is_newer { new_part } else { old_part });
+        slice = new_rest;
+        if old_rest.len() > 0 {
+            overlapped.push(old_rest);
         }
     }
-    if slice.from < slice.to {
+    if slice.len() > 0 {
         append(pieces, slice);
     }
     Some(())
@@ -97,10 +75,6 @@ fn append<'a>(pieces: &mut Vec<Slice<'a>>, piece: Slice<'a>) {
         }
         _ => pieces.push(piece),
     }
-}
-
-fn stamp(slice: &Slice<'_>) -> Option<Stamp> {
-    slice.held.stamp
 }
 
 fn same_ends(a: &Slice<'_>, b: &Slice<'_>) -> bool {

@@ -126,72 +126,55 @@ impl Output {
                 Column::Each(each) => all.extend_from_slice(&each[range]),
             }
         }
+        /// Brings a column that not every segment has to the length `n`.
+        fn fill<T: Clone>(all: &mut Option<Vec<T>>, some: Option<&[T]>, n: usize, none: T) {
+            match (all, some) {
+                (Some(all), Some(some)) => all.extend_from_slice(some),
+                (Some(all), None) => all.resize(n, none),
+                (None, _) => {}
+            }
+        }
         let points = &slice.held.points;
         let range = slice.from..slice.to;
         let merged = &mut self.merged;
         merged.valid_time.extend_from_slice(slice.times());
         merged.value.extend_from_slice(&points.value[range.clone()]);
         let n = merged.valid_time.len();
-        if let Some(all) = &mut merged.valid_time_end {
-            match slice.ends() {
-                Some(ends) => all.extend_from_slice(ends),
-                None => all.resize(n, crate::NO_END),
-            }
-        }
-        if let Some(all) = &mut merged.nulls {
-            match &points.nulls {
-                Some(nulls) => all.extend_from_slice(&nulls[range.clone()]),
-                None => all.resize(n, false),
-            }
-        }
+        let nulls = points.nulls.as_ref().map(|nulls| &nulls[range.clone()]);
+        let notes = points.notes.as_ref().map(|notes| &notes[range.clone()]);
+        fill(&mut merged.valid_time_end, slice.ends(), n, crate::NO_END);
+        fill(&mut merged.nulls, nulls, n, false);
+        fill(&mut merged.notes, notes, n, None);
         if self.wanted.known_time {
             extend(&mut merged.known_time, &points.known_time, range.clone());
         }
         if self.wanted.versions {
             extend(&mut merged.change_time, &points.change_time, range.clone());
             extend(&mut merged.value_id, &points.value_id, range.clone());
-            extend(&mut merged.batch, &points.batch, range.clone());
-        }
-        if let Some(all) = &mut merged.notes {
-            match &points.notes {
-                Some(notes) => all.extend_from_slice(&notes[range]),
-                None => all.resize(n, None),
-            }
+            extend(&mut merged.batch, &points.batch, range);
         }
     }
 
     pub(super) fn rows(&mut self, rows: &Rows<'_>) {
-        let merged = &mut self.merged;
-        merged
-            .valid_time
-            .extend(rows.iter().map(|(points, i)| points.valid_time[i]));
-        merged
-            .value
-            .extend(rows.iter().map(|(points, i)| points.value[i]));
-        if let Some(all) = &mut merged.valid_time_end {
-            all.extend(rows.iter().map(|(points, i)| points.end(i)));
+        let to = &mut self.merged;
+        rows.append(&mut to.valid_time, |points, i| points.valid_time[i]);
+        rows.append(&mut to.value, |points, i| points.value[i]);
+        if let Some(ends) = &mut to.valid_time_end {
+            rows.append(ends, Points::end);
         }
-        if let Some(all) = &mut merged.nulls {
-            all.extend(rows.iter().map(|(points, i)| points.is_null(i)));
+        if let Some(nulls) = &mut to.nulls {
+            rows.append(nulls, Points::is_null);
         }
         if self.wanted.known_time {
-            merged
-                .known_time
-                .extend(rows.iter().map(|(points, i)| points.known_time.get(i)));
+            rows.append(&mut to.known_time, |points, i| points.known_time.get(i));
         }
         if self.wanted.versions {
-            merged
-                .change_time
-                .extend(rows.iter().map(|(points, i)| points.change_time.get(i)));
-            merged
-                .value_id
-                .extend(rows.iter().map(|(points, i)| points.value_id.get(i)));
-            merged
-                .batch
-                .extend(rows.iter().map(|(points, i)| points.batch.get(i)));
+            rows.append(&mut to.change_time, |points, i| points.change_time.get(i));
+            rows.append(&mut to.value_id, |points, i| points.value_id.get(i));
+            rows.append(&mut to.batch, |points, i| points.batch.get(i));
         }
-        if let Some(all) = &mut merged.notes {
-            all.extend(rows.iter().map(|(points, i)| points.note(i).cloned()));
+        if let Some(notes) = &mut to.notes {
+            rows.append(notes, |points, i| points.note(i).cloned());
         }
     }
 

@@ -14,6 +14,16 @@ struct Row {
 }
 
 impl Row {
+    /// The points of a slice of this segment.
+    fn each(slice: &Slice<'_>, segment: usize) -> impl Iterator<Item = Row> {
+        let segment = (segment as u64) << 32;
+        let points = slice.times().iter().zip(slice.from as u64..);
+        points.map(move |(&valid_time, position)| Row {
+            valid_time,
+            at: segment | position,
+        })
+    }
+
     fn segment(self) -> usize {
         (self.at >> 32) as usize
     }
@@ -32,26 +42,24 @@ pub(super) struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// All points of slices that don't overlap.
     fn of(pieces: &[Slice<'a>]) -> Rows<'a> {
-        let row = |(i, piece): (usize, &Slice<'_>)| {
-            let segment = (i as u64) << 32;
-            let positions = piece.from as u64..;
-            let rows = piece.times().iter().zip(positions);
-            rows.map(|(&valid_time, i)| Row {
-                valid_time,
-                at: segment | i,
-            })
-            .collect::<Vec<_>>()
-        };
-        let segments = pieces.iter().map(|piece| &piece.held.points).collect();
+        let rows = pieces.iter().enumerate();
         Rows {
-            segments,
-            rows: pieces.iter().enumerate().flat_map(row).collect(),
+            segments: pieces.iter().map(|piece| &piece.held.points).collect(),
+            rows: rows.flat_map(|(i, piece)| Row::each(piece, i)).collect(),
         }
     }
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&Points, usize)> {
-        self.rows
-            .iter()
-            .map(|row| (self.segments[row.segment()], row.position()))
+
+    /// Appends what each of the points has.
+    pub(super) fn append<T>(&self, to: &mut Vec<T>, get: impl Fn(&Points, usize) -> T) {
+        let rows = self.rows.iter();
+        to.extend(rows.map(|row| get(self.segments[row.segment()], row.position())));
+    }
+
+    /// What each of the points has.
+    fn column<T>(&self, get: impl Fn(&Points, usize) -> T) -> Vec<T> {
+        let mut column = Vec::new();
+        self.append(&mut column, get);
+        column
     }
 }
 
@@ -103,22 +111,14 @@ fn merge_ranked<'a>(cluster: &[Slice<'a>], stamps: &[Stamp], mode: Mode) -> Rows
     let less = |a: Row, b: Row| (a.valid_time, a.at) < (b.valid_time, b.at);
     let same_time = |a: Row, b: Row| a.valid_time == b.valid_time;
     let at = |i: usize| rank[i];
-    let rows = match mode {
-        Mode::Flat => merge_rows(cluster, at, less, same_time),
-        Mode::Overlapping | Mode::Versions => {
-            let scattered = if unique {
-                scatter(cluster, &by_rank)
-            } else {
-                None
-            };
-            match scattered {
-                Some(rows) => rows,
-                None if mode == Mode::Versions => merge_rows(cluster, at, less, |_, _| false),
-                None => merge_rows(cluster, at, less, |a, b| {
-                    same_time(a, b) && known[a.segment()] == known[b.segment()]
-                }),
-            }
-        }
+    let scattered = (unique && mode != Mode::Flat).then(|| scatter(cluster, &by_rank));
+    let rows = match (scattered.flatten(), mode) {
+        (Some(rows), _) => rows,
+        (None, Mode::Flat) => merge_rows(cluster, at, less, same_time),
+        (None, Mode::Overlapping) => merge_rows(cluster, at, less, |a, b| {
+            same_time(a, b) && known[a.segment()] == known[b.segment()]
+        }),
+        (None, Mode::Versions) => merge_rows(cluster, at, less, |_, _| false),
     };
     Rows {
         segments: by_rank.iter().map(|&i| &cluster[i].held.points).collect(),
@@ -129,7 +129,7 @@ fn merge_ranked<'a>(cluster: &[Slice<'a>], stamps: &[Stamp], mode: Mode) -> Rows
 /// All points of ranked slices, by counting how many there are at each time: many forecast runs
 /// have few times. None if the slices don't share a grid on which that pays.
 fn scatter(cluster: &[Slice<'_>], by_rank: &[usize]) -> Option<Vec<Row>> {
-    let total: usize = cluster.iter().map(|slice| slice.to - slice.from).sum();
+    let total: usize = cluster.iter().map(Slice::len).sum();
     let pieces = fold::newest(cluster)?;
     let times: Vec<i64> = pieces.iter().flat_map(Slice::times).copied().collect();
     if times.len() * 2 > total {
@@ -140,14 +140,12 @@ fn scatter(cluster: &[Slice<'_>], by_rank: &[usize]) -> Option<Vec<Row>> {
     let mut starts = vec![0usize; times.len() + 1];
     for slice in cluster {
         let from = times.partition_point(|&t| t < slice.first());
-        let stretch = times.get(from..from + slice.times().len());
-        if stretch != Some(slice.times()) {
+        let to = from + slice.len();
+        if times.get(from..to) != Some(slice.times()) {
             return None;
         }
         first.push(from);
-        starts[from..from + slice.times().len()]
-            .iter_mut()
-            .for_each(|count| *count += 1);
+        starts[from..to].iter_mut().for_each(|count| *count += 1);
     }
     let mut filled = 0;
     for start in &mut starts {
@@ -156,14 +154,9 @@ fn scatter(cluster: &[Slice<'_>], by_rank: &[usize]) -> Option<Vec<Row>> {
     let mut rows = vec![Row::default(); total];
     for (rank, &i) in by_rank.iter().enumerate() {
         let slice = &cluster[i];
-        let places = &mut starts[first[i]..first[i] + slice.times().len()];
-        for ((place, &valid_time), position) in
-            places.iter_mut().zip(slice.times()).zip(slice.from..)
-        {
-            rows[*place] = Row {
-                valid_time,
-                at: (rank as u64) << 32 | position as u64,
-            };
+        let places = &mut starts[first[i]..first[i] + slice.len()];
+        for (place, row) in places.iter_mut().zip(Row::each(slice, rank)) {
+            rows[*place] = row;
             *place += 1;
         }
     }
@@ -177,35 +170,19 @@ pub(super) fn survivors(cluster: &[Slice<'_>], mode: Mode) -> Points {
     let nulls = cluster
         .iter()
         .any(|slice| slice.held.points.nulls.is_some());
-    let pieces = if mode == Mode::Flat {
-        fold::newest(cluster)
-    } else {
-        None
-    };
-    let rows = match pieces {
+    let pieces = (mode == Mode::Flat).then(|| fold::newest(cluster));
+    let rows = match pieces.flatten() {
         Some(pieces) => Rows::of(&pieces),
         None => merge(cluster, mode),
     };
     Points {
         valid_time: rows.rows.iter().map(|row| row.valid_time).collect(),
-        valid_time_end: ends.then(|| rows.iter().map(|(points, i)| points.end(i)).collect()),
-        value: rows.iter().map(|(points, i)| points.value[i]).collect(),
-        nulls: nulls.then(|| rows.iter().map(|(points, i)| points.is_null(i)).collect()),
-        known_time: Column::of(
-            rows.iter()
-                .map(|(points, i)| points.known_time.get(i))
-                .collect(),
-        ),
-        change_time: Column::of(
-            rows.iter()
-                .map(|(points, i)| points.change_time.get(i))
-                .collect(),
-        ),
-        value_id: Column::of(
-            rows.iter()
-                .map(|(points, i)| points.value_id.get(i))
-                .collect(),
-        ),
+        valid_time_end: ends.then(|| rows.column(Points::end)),
+        value: rows.column(|points, i| points.value[i]),
+        nulls: nulls.then(|| rows.column(Points::is_null)),
+        known_time: Column::of(rows.column(|points, i| points.known_time.get(i))),
+        change_time: Column::of(rows.column(|points, i| points.change_time.get(i))),
+        value_id: Column::of(rows.column(|points, i| points.value_id.get(i))),
         batch: Column::Constant([0; 16]),
         notes: None,
     }
@@ -219,26 +196,17 @@ fn merge_rows(
     less: impl Fn(Row, Row) -> bool,
     same: impl Fn(Row, Row) -> bool,
 ) -> Vec<Row> {
-    let total = cluster.iter().map(|slice| slice.to - slice.from).sum();
+    let total = cluster.iter().map(Slice::len).sum();
     let mut rows = vec![Row::default(); total];
     let mut merged = vec![Row::default(); total];
     let mut runs = Vec::with_capacity(cluster.len());
     let mut filled = 0;
     for (i, slice) in cluster.iter().enumerate() {
-        let id = (slice_id(i) as u64) << 32;
         let mut run = Run {
             rows: &mut rows[filled..],
             len: 0,
         };
-        for (&valid_time, position) in slice.times().iter().zip(slice.from..) {
-            run.push(
-                Row {
-                    valid_time,
-                    at: id | position as u64,
-                },
-                &same,
-            );
-        }
+        Row::each(slice, slice_id(i)).for_each(|row| run.push(row, &same));
         runs.push(filled..filled + run.len);
         filled += run.len;
     }

@@ -36,7 +36,7 @@ impl Held {
     }
 }
 
-/// Some of the points that are held; not empty.
+/// Some of the points that are held.
 #[derive(Clone, Copy)]
 pub(super) struct Slice<'a> {
     pub(super) held: &'a Held,
@@ -51,6 +51,16 @@ impl<'a> Slice<'a> {
 
     pub(super) fn ends(&self) -> Option<&'a [i64]> {
         Some(&self.held.points.valid_time_end.as_ref()?[self.from..self.to])
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.to - self.from
+    }
+
+    /// As many points from the beginning, and the others.
+    pub(super) fn split(self, n: usize) -> (Slice<'a>, Slice<'a>) {
+        let at = self.from + n;
+        (Slice { to: at, ..self }, Slice { from: at, ..self })
     }
 
     pub(super) fn first(&self) -> i64 {
