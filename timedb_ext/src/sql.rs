@@ -1,4 +1,4 @@
-//! What PostgreSQL calls, one file for each of `sql/functions/`: arguments in, `Result` out, nothing else.
+//! What PostgreSQL calls, by the subjects of `sql/functions/`: arguments in, `Result` out, nothing else.
 //!
 //! The declarations, owners and grants are in `sql/`; the symbol of `f` is `f_wrapper`. Instants arrive as
 //! PostgreSQL's microseconds (`timestamptz` is an `i64`).
@@ -8,18 +8,14 @@ mod auth;
 mod buckets;
 mod changes;
 mod corrections;
-mod ids;
 mod install;
-mod key_use;
 mod keys;
-mod names;
 mod packed;
 mod read;
 mod request;
 mod rows;
 pub mod scan;
 mod series;
-mod series_search;
 mod store;
 mod upload;
 

@@ -54,18 +54,15 @@ fn current_tenant() -> Option<Uuid> {
 }
 
 /// SQL `timedb.whoami()`.
-#[allow(
-    clippy::type_complexity,
-    reason = "pgrx does not see through a type alias"
-)]
+#[allow(clippy::type_complexity, reason = "pgrx sees through no alias")]
 #[pg_extern(sql = false)]
 fn whoami() -> TableIterator<
     'static,
     (
-        name!(tenant_id, Option<Uuid>),
-        name!(user_id, Option<Uuid>),
-        name!(key_id, Option<Uuid>),
-        name!(access, Option<&'static str>),
+        Option<Uuid>,
+        Option<Uuid>,
+        Option<Uuid>,
+        Option<&'static str>,
     ),
 > {
     let who = settings::identity();

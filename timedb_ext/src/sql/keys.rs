@@ -1,6 +1,6 @@
-//! New keys and imported keys. They are administered in SQL.
+//! New keys, imported keys, and when keys were last used. They are administered in SQL.
 
-use crate::identity::new_key;
+use crate::identity::{key_use, new_key};
 use crate::pg::error::entry;
 use pgrx::prelude::*;
 
@@ -19,31 +19,22 @@ fn _bring_key(key: Option<&str>) -> Option<String> {
 
 /// SQL `timedb._take_key()`.
 #[pg_extern(sql = false)]
-fn _take_key() -> TableIterator<
-    'static,
-    (
-        name!(key_hash, Vec<u8>),
-        name!(key_prefix, String),
-        name!(legacy, bool),
-    ),
-> {
+fn _take_key() -> TableIterator<'static, (Vec<u8>, String, bool)> {
     let kept = entry(new_key::take);
     TableIterator::once((kept.hash.to_vec(), kept.prefix, kept.legacy))
 }
 
 /// SQL `timedb.check_key(key)`. NULL is not a key either.
 #[pg_extern(sql = false)]
-fn check_key(
-    key: Option<&str>,
-) -> TableIterator<
-    'static,
-    (
-        name!(format, Option<&'static str>),
-        name!(problem, Option<String>),
-    ),
-> {
+fn check_key(key: Option<&str>) -> TableIterator<'static, (Option<&'static str>, Option<String>)> {
     TableIterator::once(match timedb_key::check(key.unwrap_or_default()) {
         Ok(format) => (Some(format.name()), None),
         Err(problem) => (None, Some(problem.to_string())),
     })
+}
+
+/// SQL `timedb.report_key_use()`.
+#[pg_extern(sql = false)]
+fn report_key_use() -> bool {
+    entry(key_use::report)
 }

@@ -1,4 +1,4 @@
-//! Series: creating, describing and changing them.
+//! Series: creating, describing, changing and finding them.
 
 use super::arguments;
 use crate::identity::nobody;
@@ -8,27 +8,28 @@ use crate::pg::error::{Error, Result, SqlState, entry};
 use crate::pg::json::Jsonb;
 use crate::pg::spi::connected;
 use crate::series::{
-    SeriesUpdate, describe_series as about, get_or_create, other_unit, rename, update,
+    Search, SeriesUpdate, count, describe_series as about, get_or_create, other_unit, page, rename,
+    rows, update,
 };
 use pgrx::datum::{AnyElement, JsonB, Uuid};
 use pgrx::prelude::*;
-use timedb_rules::labels::Labels;
+use timedb_rules::labels::{Labels, check_search};
 use timedb_rules::upload::{NamedSeries, SeriesRef};
 
-pub(super) fn labels_of(labels: Option<AnyElement>) -> Result<Option<Labels>> {
+/// Most series of one page.
+const MOST_SERIES: i32 = 100_000;
+
+fn labels_of(labels: Option<AnyElement>) -> Result<Option<Labels>> {
     labels
         .map(|labels| arguments::labels_of(Jsonb::of_argument(&labels)?))
         .transpose()
 }
 
 fn id_of(series_id: Option<Uuid>) -> Result<[u8; 16]> {
-    let id = series_id.ok_or_else(|| {
-        Error::new(
-            SqlState::NULL_VALUE_NOT_ALLOWED,
-            "series_id must not be null",
-        )
-    })?;
-    Ok(*id.as_bytes())
+    let null = SqlState::NULL_VALUE_NOT_ALLOWED;
+    series_id
+        .map(|id| *id.as_bytes())
+        .ok_or_else(|| Error::new(null, "series_id must not be null"))
 }
 
 pub(super) fn jsonb(labels: &str) -> JsonB {
@@ -42,7 +43,7 @@ fn create_series(
     unit: Option<String>,
     labels: Option<AnyElement>,
     description: Option<String>,
-) -> TableIterator<'static, (name!(series_id, Uuid), name!(created, bool))> {
+) -> TableIterator<'static, (Uuid, bool)> {
     let run = || {
         let tenant = writable_tenant("timedb.create_series()")?;
         let series = SeriesRef::Named(NamedSeries {
@@ -63,11 +64,8 @@ fn create_series(
         }
         Ok(resolved)
     };
-    let rows = entry(run);
-    TableIterator::new(
-        rows.into_iter()
-            .map(|s| (Uuid::from_bytes(s.id), s.created)),
-    )
+    let series = entry(run).into_iter();
+    TableIterator::new(series.map(|s| (Uuid::from_bytes(s.id), s.created)))
 }
 
 /// `timedb.describe_series(series_id)`.
@@ -94,12 +92,11 @@ fn describe_series(
         name!(last_change_time, Option<i64>),
     ),
 > {
-    let run = || {
+    let (id, about) = entry(|| {
         nobody::warn();
         let id = id_of(series_id)?;
         Ok((id, connected(|| about(&id))?))
-    };
-    let (id, about) = entry(run);
+    });
     TableIterator::once((
         Uuid::from_bytes(id),
         about.name,
@@ -125,13 +122,12 @@ fn rename_series(
     name: Option<String>,
     labels: Option<AnyElement>,
 ) -> bool {
-    let run = || {
+    entry(|| {
         let tenant = writable_tenant("timedb.rename_series()")?;
         let id = id_of(series_id)?;
         let labels = labels_of(labels)?;
         connected(|| rename(&tenant, &id, name, labels))
-    };
-    entry(run)
+    })
 }
 
 /// `timedb.update_series(series_id, description, unit)`.
@@ -141,10 +137,75 @@ fn update_series(
     description: Option<String>,
     unit: Option<String>,
 ) -> bool {
-    let run = || {
+    entry(|| {
         let tenant = writable_tenant("timedb.update_series()")?;
         let id = id_of(series_id)?;
         connected(|| update(&tenant, &id, &SeriesUpdate { description, unit }))
+    })
+}
+
+fn search_of(
+    name: Option<String>,
+    prefix: Option<String>,
+    labels: Option<AnyElement>,
+    search: Option<String>,
+) -> Result<Search> {
+    search.as_deref().map(check_search).transpose()?;
+    Ok(Search {
+        name,
+        prefix: prefix.filter(|prefix| !prefix.is_empty()),
+        labels: labels_of(labels)?,
+        words: search.filter(|search| !search.is_empty()),
+    })
+}
+
+/// `timedb.find_series(...)`.
+#[pg_extern(sql = false)]
+fn find_series(
+    name: Option<String>,
+    prefix: Option<String>,
+    labels: Option<AnyElement>,
+    search: Option<String>,
+    max_series: Option<i32>,
+    after: Option<Uuid>,
+) -> TableIterator<'static, (Uuid, String, String, Option<String>, JsonB, i64)> {
+    let run = || {
+        nobody::warn();
+        let most = max_series.unwrap_or(MOST_SERIES);
+        if !(1..=MOST_SERIES).contains(&most) {
+            return Err(Error::invalid(format!(
+                "max_series must be between 1 and {MOST_SERIES}, not {most}"
+            )));
+        }
+        let search = search_of(name, prefix, labels, search)?;
+        let after = after.map(|after| *after.as_bytes());
+        connected(|| page(&search, most as usize, after))
     };
-    entry(run)
+    let found = rows(entry(run));
+    TableIterator::new(found.map(|row| {
+        let row = entry(|| row);
+        (
+            Uuid::from_bytes(row.id),
+            row.name,
+            row.unit,
+            row.description,
+            jsonb(&row.labels),
+            row.created_at,
+        )
+    }))
+}
+
+/// `timedb.count_series(...)`.
+#[pg_extern(sql = false)]
+fn count_series(
+    name: Option<String>,
+    prefix: Option<String>,
+    labels: Option<AnyElement>,
+    search: Option<String>,
+) -> i64 {
+    entry(|| {
+        nobody::warn();
+        let search = search_of(name, prefix, labels, search)?;
+        connected(|| count(&search))
+    })
 }

@@ -1,16 +1,15 @@
-//! The functions about the store and the library themselves.
+//! The functions about the store and the library themselves, and what declarations in SQL call: ids, checks of names.
 
 use crate::pg::durability::commit_as_writer;
-use crate::pg::error::entry;
+use crate::pg::error::{entry, shielded};
+use pgrx::Uuid;
 use pgrx::prelude::*;
+use timedb_rules::text::check_name;
 
 /// SQL `timedb._commit_as_writer()`.
 #[pg_extern(sql = false)]
 fn _commit_as_writer() {
-    entry(|| {
-        commit_as_writer();
-        Ok(())
-    });
+    shielded(commit_as_writer);
 }
 
 /// Panics. Not declared in SQL: the tests do that, as superuser, to see what a client learns of a panic.
@@ -24,4 +23,16 @@ fn panic_at(index: i32) -> i32 {
 #[pg_extern(sql = false)]
 fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
+}
+
+/// SQL `timedb._uuid7()`.
+#[pg_extern(sql = false)]
+fn _uuid7() -> Uuid {
+    Uuid::from_bytes(uuid::Uuid::now_v7().into_bytes())
+}
+
+/// SQL `timedb._is_printable(name)`.
+#[pg_extern(sql = false)]
+fn _is_printable(name: &str) -> bool {
+    check_name(name, "").is_ok()
 }

@@ -14,19 +14,8 @@ use pgrx::datum::{AnyArray, AnyElement, Uuid};
 use pgrx::prelude::*;
 use timedb_rules::upload::UploadColumns;
 
-// pgrx reads the columns off the signature, so that it can be no alias.
-fn upload_row(
-    uploaded: Uploaded,
-) -> TableIterator<
-    'static,
-    (
-        name!(batch_id, Uuid),
-        name!(points, i64),
-        name!(series_ids, Vec<Uuid>),
-        name!(skipped, i64),
-        name!(replayed, bool),
-    ),
-> {
+/// A row of batch_id, points, series_ids, skipped and replayed.
+fn upload_row(uploaded: Uploaded) -> TableIterator<'static, (Uuid, i64, Vec<Uuid>, i64, bool)> {
     let ids = uploaded.series.into_iter().map(Uuid::from_bytes).collect();
     TableIterator::once((
         Uuid::from_bytes(uploaded.batch_id),
@@ -91,16 +80,7 @@ fn upload_arrays<'a>(
     idempotency_key: Option<String>,
     skip_unchanged: Option<bool>,
     known_times: Option<Array<'a, i64>>,
-) -> TableIterator<
-    'static,
-    (
-        name!(batch_id, Uuid),
-        name!(points, i64),
-        name!(series_ids, Vec<Uuid>),
-        name!(skipped, i64),
-        name!(replayed, bool),
-    ),
-> {
+) -> TableIterator<'static, (Uuid, i64, Vec<Uuid>, i64, bool)> {
     let run = || {
         let info = batch_info(
             known_time,
@@ -141,16 +121,7 @@ fn upload_packed(
     batch_id: Option<Uuid>,
     idempotency_key: Option<String>,
     skip_unchanged: Option<bool>,
-) -> TableIterator<
-    'static,
-    (
-        name!(batch_id, Uuid),
-        name!(points, i64),
-        name!(series_ids, Vec<Uuid>),
-        name!(skipped, i64),
-        name!(replayed, bool),
-    ),
-> {
+) -> TableIterator<'static, (Uuid, i64, Vec<Uuid>, i64, bool)> {
     let run = || {
         let info = batch_info(
             known_time,
