@@ -3,6 +3,19 @@
 //! The declarations, owners and grants are in `sql/`; the symbol of `f` is `f_wrapper`. Instants arrive as
 //! PostgreSQL's microseconds (`timestamptz` is an `i64`).
 
+/// Describes the calling convention of a function to PostgreSQL, which looks for the first of the names.
+macro_rules! finfo {
+    ($finfo:ident, $function:ident) => {
+        #[doc = concat!("Of [`", stringify!($function), "`].")]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $finfo() -> &'static pgrx::pg_sys::Pg_finfo_record {
+            const V1: pgrx::pg_sys::Pg_finfo_record =
+                pgrx::pg_sys::Pg_finfo_record { api_version: 1 };
+            &V1
+        }
+    };
+}
+
 mod arguments;
 mod auth;
 mod buckets;

@@ -3,7 +3,7 @@
 
 use crate::pg::error::{Error, Result};
 use pgrx::datum::{AnyElement, Array, FromDatum, UnboxDatum};
-use pgrx::pg_sys::{self, Datum};
+use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::varlena::varsize_any;
 
 /// A `jsonb` of a JSON text, in the current memory context; `None` if there is no room for it.
@@ -30,14 +30,6 @@ impl Jsonb {
             true => Ok(Self(argument.datum())),
             false => Err(Error::other_declaration()),
         }
-    }
-
-    /// Takes a datum that is one.
-    ///
-    /// # Safety
-    /// It is one, and lives as long as this.
-    pub unsafe fn of_datum(datum: Datum) -> Self {
-        Self(datum)
     }
 
     /// Its datum.
@@ -67,6 +59,16 @@ impl Jsonb {
         unsafe { pg_sys::toast_raw_datum_size(self.0) }
     }
 
+    /// The bytes of an element of an array, as they are stored: elements with the same bytes are equal.
+    ///
+    /// # Safety
+    /// It is such an element, and the array lives as long.
+    pub unsafe fn element_bytes<'a>(self) -> &'a [u8] {
+        let start = self.0.cast_mut_ptr::<u8>();
+        // SAFETY: an element of an array is a whole varlena.
+        unsafe { std::slice::from_raw_parts(start, varsize_any(start.cast())) }
+    }
+
     /// How many elements it has if it is an array; `None` for anything else.
     pub fn array_length(self) -> Option<usize> {
         const COUNT: u32 = 0x0fff_ffff;
@@ -81,12 +83,14 @@ impl Jsonb {
     }
 }
 
-/// An element of a `jsonb[]`, as it is stored there.
-#[derive(Clone, Copy)]
-pub struct Element(Datum);
+impl FromDatum for Jsonb {
+    unsafe fn from_polymorphic_datum(datum: Datum, is_null: bool, _type: Oid) -> Option<Self> {
+        (!is_null).then_some(Self(datum))
+    }
+}
 
 // SAFETY: any datum of a jsonb will do.
-unsafe impl UnboxDatum for Element {
+unsafe impl UnboxDatum for Jsonb {
     type As<'src> = Self;
 
     unsafe fn unbox<'src>(datum: pgrx::datum::Datum<'src>) -> Self
@@ -97,28 +101,11 @@ unsafe impl UnboxDatum for Element {
     }
 }
 
-impl Element {
-    /// The value.
-    pub fn json(self) -> Jsonb {
-        Jsonb(self.0)
-    }
-
-    /// Its bytes: elements with the same bytes are equal.
-    ///
-    /// # Safety
-    /// Not longer than the array lives.
-    pub unsafe fn bytes<'a>(self) -> &'a [u8] {
-        let start = self.0.cast_mut_ptr::<u8>();
-        // SAFETY: an element of an array is a whole varlena.
-        unsafe { std::slice::from_raw_parts(start, varsize_any(start.cast())) }
-    }
-}
-
 /// The elements of a `jsonb[]`, which are read when they are asked for.
 ///
 /// # Safety
 /// The datum is a `jsonb[]`.
-pub unsafe fn elements<'a>(array: Datum) -> Option<Array<'a, Element>> {
+pub unsafe fn elements<'a>(array: Datum) -> Option<Array<'a, Jsonb>> {
     // SAFETY: promised by the caller.
     unsafe { Array::from_polymorphic_datum(array, false, pg_sys::JSONBARRAYOID) }
 }

@@ -1,25 +1,81 @@
-//! The arguments of a call of a function that reads, taken by name: the list of its arguments says where each is.
+//! The arguments of a call of a function that reads, taken by name: the signature says where each is.
 
 use crate::pg::error::{Error, Result};
 use crate::pg::json::Jsonb;
 use crate::series::SeriesFilter;
-use pgrx::datum::{Array, FromDatum, Uuid};
-use pgrx::fcinfo::{pg_getarg, pg_getarg_datum};
-use pgrx::pg_catalog::pg_proc::PgProc;
-use pgrx::pg_sys::{self, Oid};
+use pgrx::datum::{Array, FromDatum, Interval, Uuid};
+use pgrx::fcinfo::pg_getarg_datum;
+use pgrx::pg_sys::{self, Datum, Oid};
 use timedb_rules::labels::Labels;
 use timedb_rules::limits::{MAX_SERIES, too_many};
-use timedb_wire::reads::{Argument, Kind};
+use timedb_wire::reads::{self, Argument, Kind};
+
+/// How a function that reads is declared: its arguments in their order, and where each of them stands.
+pub struct Signature {
+    list: &'static [Argument],
+    places: [Option<usize>; Argument::COUNT],
+}
+
+/// Of reads of points.
+pub static READ: Signature = Signature::of(&reads::READ);
+/// Of reads of buckets.
+pub static BUCKETS: Signature = Signature::of(&reads::BUCKETS);
+/// Of reads of the change feed.
+pub static CHANGES: Signature = Signature::of(&reads::CHANGES);
+
+impl Signature {
+    const fn of(list: &'static [Argument]) -> Self {
+        let mut places = [None; Argument::COUNT];
+        let mut place = 0;
+        while place < list.len() {
+            places[list[place] as usize] = Some(place);
+            place += 1;
+        }
+        Self { list, places }
+    }
+
+    /// The types of the arguments.
+    pub fn types(&self) -> impl Iterator<Item = Oid> {
+        self.list.iter().map(|argument| match argument.kind() {
+            Kind::Text => pg_sys::TEXTOID,
+            Kind::Texts => pg_sys::TEXTARRAYOID,
+            Kind::Ids => pg_sys::UUIDARRAYOID,
+            Kind::Labels => pg_sys::JSONBOID,
+            Kind::Instant => pg_sys::TIMESTAMPTZOID,
+            Kind::Length => pg_sys::INTERVALOID,
+            Kind::Integer => pg_sys::INT4OID,
+            Kind::TimeOfDay => pg_sys::TIMEOID,
+        })
+    }
+
+    /// Whether a function is declared with these arguments.
+    pub fn is_of(&self, function: Oid) -> bool {
+        let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
+        // SAFETY: the key is of the type of the cache's; the row of a function has as many types as it says, and is
+        // given back.
+        unsafe {
+            let row = pg_sys::SearchSysCache1(cache, Datum::from(function));
+            if row.is_null() {
+                return false;
+            }
+            let types = &(*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_proc>()).proargtypes;
+            let types = types.values.as_slice(types.dim1 as usize).iter();
+            let is_so = types.copied().eq(self.types());
+            pg_sys::ReleaseSysCache(row);
+            is_so
+        }
+    }
+}
 
 /// The arguments of a call under way; what a function does not take is as if it were null. Instants are PostgreSQL's
 /// microseconds.
 pub struct Arguments {
     fcinfo: pg_sys::FunctionCallInfo,
-    list: &'static [Argument],
+    signature: &'static Signature,
 }
 
 impl Arguments {
-    /// The arguments of a call, of a function that takes those of the list.
+    /// The arguments of a call of a function with this signature.
     ///
     /// # Errors
     /// XX000 when it is declared with others: the scripts of the extension may have a different version than
@@ -27,25 +83,26 @@ impl Arguments {
     ///
     /// # Safety
     /// `fcinfo` is that of a call in progress, which lasts for longer than the value.
-    pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo, list: &'static [Argument]) -> Result<Self> {
+    pub unsafe fn of(
+        fcinfo: pg_sys::FunctionCallInfo,
+        signature: &'static Signature,
+    ) -> Result<Self> {
         // SAFETY: the caller's promise; a call through the function manager says which function it is of.
         let function = unsafe { (*fcinfo).flinfo.as_ref().map(|function| function.fn_oid) };
-        match function.and_then(PgProc::new) {
-            Some(function) if function.proargtypes() == types(list) => Ok(Self { fcinfo, list }),
+        match function {
+            Some(function) if signature.is_of(function) => Ok(Self { fcinfo, signature }),
             _ => Err(Error::other_declaration()),
         }
     }
 
     /// Whether the function takes it.
     pub fn takes(&self, argument: Argument) -> bool {
-        self.list.contains(&argument)
+        self.signature.places[argument as usize].is_some()
     }
 
     /// Whether it is there, and not null.
     pub fn is_given(&self, argument: Argument) -> bool {
-        let number = self.number(argument, argument.kind());
-        // SAFETY: the call is under way, and has an argument of this number.
-        number.is_some_and(|number| unsafe { pg_getarg_datum(self.fcinfo, number).is_some() })
+        self.datum(argument, argument.kind()).is_some()
     }
 
     /// An instant.
@@ -74,13 +131,8 @@ impl Arguments {
     }
 
     /// A length of time.
-    pub fn length(&self, argument: Argument) -> Option<pg_sys::Interval> {
-        let number = self.number(argument, Kind::Length)?;
-        // SAFETY: the argument is an interval, as `of` has seen.
-        unsafe {
-            let datum = pg_getarg_datum(self.fcinfo, number)?;
-            Some(*datum.cast_mut_ptr::<pg_sys::Interval>())
-        }
+    pub fn length(&self, argument: Argument) -> Option<Interval> {
+        self.get(argument, Kind::Length)
     }
 
     /// The series that series_id, name and labels choose.
@@ -99,11 +151,7 @@ impl Arguments {
                 "Split it into several reads, or choose the series by name or labels.",
             ));
         }
-        let labels = self.number(Argument::Labels, Kind::Labels);
-        // SAFETY: the argument is a jsonb, as `of` has seen.
-        let labels = labels.and_then(|number| unsafe {
-            Some(Jsonb::of_datum(pg_getarg_datum(self.fcinfo, number)?))
-        });
+        let labels = self.get(Argument::Labels, Kind::Labels);
         Ok(SeriesFilter {
             ids: ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect()),
             name: self.text(Argument::Name),
@@ -113,32 +161,17 @@ impl Arguments {
 
     /// `T` is what a datum of that kind is.
     fn get<T: FromDatum>(&self, argument: Argument, kind: Kind) -> Option<T> {
-        let number = self.number(argument, kind)?;
-        // SAFETY: the call is under way, and the argument of this type, as `of` has seen.
-        unsafe { pg_getarg(self.fcinfo, number) }
+        let datum = self.datum(argument, kind)?;
+        // SAFETY: the argument is of this type, as `of` has seen.
+        unsafe { T::from_datum(datum, false) }
     }
 
-    fn number(&self, argument: Argument, kind: Kind) -> Option<usize> {
+    fn datum(&self, argument: Argument, kind: Kind) -> Option<Datum> {
         assert_eq!(argument.kind(), kind, "{}", argument.name());
-        self.list.iter().position(|listed| *listed == argument)
+        let place = self.signature.places[argument as usize]?;
+        // SAFETY: the call is under way, and has an argument of this number.
+        unsafe { pg_getarg_datum(self.fcinfo, place) }
     }
-}
-
-/// The types that a function of these arguments is declared with.
-pub fn types(list: &[Argument]) -> Vec<Oid> {
-    let of_kind = |kind| match kind {
-        Kind::Text => pg_sys::TEXTOID,
-        Kind::Texts => pg_sys::TEXTARRAYOID,
-        Kind::Ids => pg_sys::UUIDARRAYOID,
-        Kind::Labels => pg_sys::JSONBOID,
-        Kind::Instant => pg_sys::TIMESTAMPTZOID,
-        Kind::Length => pg_sys::INTERVALOID,
-        Kind::Integer => pg_sys::INT4OID,
-        Kind::TimeOfDay => pg_sys::TIMEOID,
-    };
-    list.iter()
-        .map(|argument| of_kind(argument.kind()))
-        .collect()
 }
 
 /// Labels that were given as a `jsonb`.

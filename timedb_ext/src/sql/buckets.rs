@@ -1,7 +1,7 @@
 //! Reads of buckets: as rows, and packed for the HTTP server.
 
 use super::SQL_CHUNK_POINTS;
-use super::arguments::Arguments;
+use super::arguments::{Arguments, BUCKETS};
 use super::packed;
 use super::request::{request, zone};
 use super::rows::series_columns;
@@ -14,7 +14,7 @@ use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 use timedb_calendar::Bucket;
 use timedb_rules::limits::{MAX_AGGREGATES, too_many};
-use timedb_wire::reads::{Argument, BUCKETS};
+use timedb_wire::reads::Argument;
 
 /// Buckets of a chunk that goes to a client as it is: each may have a column for each aggregate.
 const WIRE_CHUNK_BUCKETS: usize = 16_384;
@@ -33,15 +33,13 @@ unsafe fn open(fcinfo: pg_sys::FunctionCallInfo, piece_buckets: usize) -> Result
     let bucket = arguments
         .length(Argument::Bucket)
         .ok_or_else(|| Error::invalid("bucket must not be null"))?;
-    let bucket = Bucket::new(bucket.month, bucket.day, bucket.time)
+    let bucket = Bucket::new(bucket.months(), bucket.days(), bucket.micros())
         .map_err(|e| Error::invalid(e.to_string()))?;
-    let zone = zone(&arguments)?;
-    let fill = fill(arguments.text(Argument::Fill).as_deref())?;
     let what = BucketRequest {
-        read: request(&arguments)?,
         bucket,
-        zone,
-        fill,
+        zone: zone(&arguments)?,
+        fill: fill(arguments.text(Argument::Fill).as_deref())?,
+        read: request(&arguments)?,
         aggregates: chosen(arguments.texts(Argument::Aggregates))?,
     };
     BucketCursor::open(what, piece_buckets, home)
@@ -94,10 +92,8 @@ fn chosen(names: Option<Array<&str>>) -> Result<Vec<Aggregate>> {
 /// `timedb._read_buckets_packed(...)`.
 #[pg_extern(sql = false)]
 fn read_buckets_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u8>> {
-    let mut read = entry(|| {
-        // SAFETY: the call is under way, and one of such a read.
-        unsafe { open(fcinfo, WIRE_CHUNK_BUCKETS) }
-    });
+    // SAFETY: the call is under way, and one of such a read.
+    let mut read = entry(|| unsafe { open(fcinfo, WIRE_CHUNK_BUCKETS) });
     SetOfIterator::new(std::iter::from_fn(move || {
         entry(|| {
             let pieces = read.next_pieces()?;
@@ -124,12 +120,7 @@ const BUCKET_COLUMNS: [Oid; 6 + Aggregate::ALL.len()] = [
     pg_sys::FLOAT8OID,
 ];
 
-/// Describes the calling convention of [`timedb_read_buckets`] to PostgreSQL.
-#[unsafe(no_mangle)]
-pub extern "C" fn pg_finfo_timedb_read_buckets() -> &'static pg_sys::Pg_finfo_record {
-    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
-    &V1
-}
+finfo!(pg_finfo_timedb_read_buckets, timedb_read_buckets);
 
 /// SQL `timedb.read_buckets(...)`.
 ///
@@ -169,17 +160,12 @@ fn put_buckets(
         true => piece.counts(),
         false => &[],
     };
+    let mut row = [None; BUCKET_COLUMNS.len()];
+    row[2..6].copy_from_slice(&series);
     for (i, (start, end)) in piece.starts().zip(piece.ends()).enumerate() {
-        let mut row: [Option<Datum>; BUCKET_COLUMNS.len()] = [None; BUCKET_COLUMNS.len()];
-        let (head, aggregates) = row.split_at_mut(6);
-        head.copy_from_slice(&[
-            Some(Datum::from(time::to_pg(start))),
-            Some(Datum::from(time::to_pg(end))),
-            series[0],
-            series[1],
-            series[2],
-            series[3],
-        ]);
+        row[0] = Some(Datum::from(time::to_pg(start)));
+        row[1] = Some(Datum::from(time::to_pg(end)));
+        let aggregates = &mut row[6..];
         for (column, values) in aggregates.iter_mut().zip(values) {
             let value = values.get(i).copied().flatten();
             *column = value.map(|value| Datum::from(value.to_bits()));

@@ -2,12 +2,11 @@
 //! begin with.
 
 use super::SQL_CHUNK_POINTS;
-use super::arguments::Arguments;
+use super::arguments::{Arguments, CHANGES};
 use super::packed;
 use super::rows::{PointRows, RunColumns, series_columns};
-use super::scan::ROW_COLUMNS;
-use crate::identity::nobody;
-use crate::identity::settings;
+use super::scan::{COLUMNS, ROW_COLUMNS};
+use crate::identity::{nobody, settings};
 use crate::pg::error::{Error, Result, entry};
 use crate::pg::spi::{Arg, connected};
 use crate::pg::time;
@@ -17,27 +16,10 @@ use crate::read::moment;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 use timedb_rules::Position;
-use timedb_wire::reads::{Argument, CHANGES};
+use timedb_wire::reads::Argument;
 
-/// The columns of `read_changes`, each as the column of `_read_rows` that it is; the first is the cursor.
-const COLUMNS: [Option<usize>; 16] = [
-    None,
-    Some(5),
-    Some(4),
-    Some(6),
-    Some(7),
-    Some(0),
-    Some(1),
-    Some(2),
-    Some(3),
-    Some(8),
-    Some(9),
-    Some(10),
-    Some(11),
-    Some(12),
-    Some(13),
-    Some(14),
-];
+/// The columns of `read_changes` behind the cursor, each as the column of `_read_rows` that it is.
+const BEHIND_CURSOR: [usize; COLUMNS] = [5, 4, 6, 7, 0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14];
 
 const DEFAULT_POINTS: i32 = 10_000;
 const MOST_POINTS: i32 = 100_000;
@@ -76,12 +58,7 @@ fn since_position(since: i64) -> Result<Position> {
     time::stored_from_pg(since, "since").map(Position::behind_instant)
 }
 
-/// Describes the calling convention of [`timedb_read_changes`] to PostgreSQL.
-#[unsafe(no_mangle)]
-pub extern "C" fn pg_finfo_timedb_read_changes() -> &'static pg_sys::Pg_finfo_record {
-    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
-    &V1
-}
+finfo!(pg_finfo_timedb_read_changes, timedb_read_changes);
 
 /// SQL `timedb.read_changes(...)`.
 ///
@@ -98,14 +75,9 @@ pub unsafe extern "C-unwind" fn timedb_read_changes(fcinfo: pg_sys::FunctionCall
                 Arguments::of(fcinfo, &CHANGES)?,
             )
         };
-        match settings::tenant() {
-            Some(tenant) => {
-                let answer = changes::read(tenant, &request(&arguments, &tenant, usize::MAX)?)?;
-                put_rows(answer, &tenant, &mut store)?;
-            }
-            None => {
-                nobody::warn();
-            }
+        if let Some(tenant) = warned_tenant() {
+            let answer = changes::read(tenant, &request(&arguments, &tenant, usize::MAX)?)?;
+            put_rows(answer, &tenant, &mut store)?;
         }
         Ok(Datum::null())
     })
@@ -114,7 +86,7 @@ pub unsafe extern "C-unwind" fn timedb_read_changes(fcinfo: pg_sys::FunctionCall
 fn put_rows(
     answer: FeedAnswer,
     tenant: &[u8; 16],
-    store: &mut Tuplestore<{ COLUMNS.len() }>,
+    store: &mut Tuplestore<{ COLUMNS + 1 }>,
 ) -> Result<()> {
     let mut writers = answer.writers;
     for changes in answer.changes.chunks(SQL_CHUNK_POINTS) {
@@ -125,13 +97,13 @@ fn put_rows(
             let points = PointRows::of(RunColumns::of(run, runs.writers));
             for (i, change) in rest.by_ref().take(points.len()).enumerate() {
                 let cursor = answer.batches[change.batch].behind(change).cursor(tenant);
-                let row = COLUMNS.map(|column| match column {
-                    None => Arg::text(&cursor).datum(),
-                    Some(column) => match series.get(column) {
+                let mut row = [Arg::text(&cursor).datum(); COLUMNS + 1];
+                for (value, column) in row[1..].iter_mut().zip(BEHIND_CURSOR) {
+                    *value = match series.get(column) {
                         Some(of_series) => *of_series,
                         None => points.column(i, column),
-                    },
-                });
+                    };
+                }
                 // SAFETY: each column is a text or the column of `_read_rows` that `types` says.
                 unsafe { store.put(row) };
             }
@@ -142,55 +114,56 @@ fn put_rows(
 }
 
 /// The types of the columns.
-fn types() -> [Oid; COLUMNS.len()] {
-    COLUMNS.map(|column| column.map_or(pg_sys::TEXTOID, |column| ROW_COLUMNS[column]))
+fn types() -> [Oid; COLUMNS + 1] {
+    let mut types = [pg_sys::TEXTOID; COLUMNS + 1];
+    for (of, column) in types[1..].iter_mut().zip(BEHIND_CURSOR) {
+        *of = ROW_COLUMNS[column];
+    }
+    types
 }
 
-/// `timedb._read_changes_packed(...)`: one row; none without a tenant.
+/// `timedb._read_changes_packed(...)`: one row of cursor, more and packed; none without a tenant.
 #[pg_extern(sql = false)]
 fn read_changes_packed(
     fcinfo: pg_sys::FunctionCallInfo,
-) -> TableIterator<
-    'static,
-    (
-        name!(cursor, String),
-        name!(more, bool),
-        name!(packed, Vec<u8>),
-    ),
-> {
-    let Some(tenant) = settings::tenant() else {
-        entry(|| Ok(nobody::warn()));
-        return TableIterator::empty();
-    };
+) -> TableIterator<'static, (String, bool, Vec<u8>)> {
     let run = || {
+        let Some(tenant) = warned_tenant() else {
+            return Ok(None);
+        };
         // SAFETY: the call is under way, and declared with these arguments.
         let arguments = unsafe { Arguments::of(fcinfo, &CHANGES) }?;
         let answer = changes::read(tenant, &request(&arguments, &tenant, MOST_BATCHES)?)?;
         let mut writers = answer.writers;
         let runs = runs(&answer.changes, &answer.series, &mut writers)?;
-        Ok((
-            answer.position.cursor(&tenant),
-            answer.more,
-            packed::points(&runs),
-        ))
+        let cursor = answer.position.cursor(&tenant);
+        Ok(Some((cursor, answer.more, packed::points(&runs))))
     };
-    TableIterator::once(entry(run))
+    TableIterator::new(entry(run))
 }
 
 /// `timedb.changes_cursor(since)`.
 #[pg_extern(sql = false)]
 fn changes_cursor(since: Option<i64>) -> Option<String> {
-    let Some(tenant) = settings::tenant() else {
-        entry(|| Ok(nobody::warn()));
-        return None;
+    let run = || {
+        let Some(tenant) = warned_tenant() else {
+            return Ok(None);
+        };
+        let position = match since {
+            Some(since) => since_position(since)?,
+            None => connected(|| {
+                let (settled, moment) = moment::settled(&tenant)?;
+                moment.leave();
+                Ok(settled.map_or(Position::BEGINNING, Position::behind_instant))
+            })?,
+        };
+        Ok(Some(position.cursor(&tenant)))
     };
-    let position = || match since {
-        Some(since) => since_position(since),
-        None => connected(|| {
-            let (settled, moment) = moment::settled(&tenant)?;
-            moment.leave();
-            Ok(settled.map_or(Position::BEGINNING, Position::behind_instant))
-        }),
-    };
-    Some(entry(position).cursor(&tenant))
+    entry(run)
+}
+
+/// The tenant; where there is none, the caller is told.
+fn warned_tenant() -> Option<[u8; 16]> {
+    nobody::warn();
+    settings::tenant()
 }

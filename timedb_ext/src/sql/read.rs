@@ -4,31 +4,41 @@
 //! row costs one `tuplestore_putvalues`, several times less than converting each column.
 
 use super::SQL_CHUNK_POINTS;
-use super::arguments::Arguments;
+use super::arguments::{Arguments, READ};
 use super::packed;
-use super::request::open;
+use super::request::request;
 use super::rows::{PointRows, RunColumns, series_columns};
 use super::scan::{COLUMNS, ROW_COLUMNS};
-use crate::pg::error::entry;
+use super::series::jsonb;
+use crate::pg::error::{Result, entry};
 use crate::pg::spi::Home;
 use crate::pg::tuplestore::Tuplestore;
-use crate::read::Runs;
+use crate::read::{ReadCursor, Runs};
 use pgrx::datum::{JsonB, Uuid};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
-use timedb_wire::reads::READ;
 
 /// Points of a chunk that goes to a client as it is.
 const WIRE_CHUNK_POINTS: usize = 65_536;
 
+/// Starts the read that a call asks for.
+///
+/// # Errors
+/// XX000 when the function is declared with other arguments; as [`request`] and [`ReadCursor::open`].
+///
+/// # Safety
+/// The call is one under way.
+unsafe fn open(fcinfo: pg_sys::FunctionCallInfo) -> Result<ReadCursor> {
+    // SAFETY: the caller's promise.
+    let (home, arguments) = unsafe { (Home::of_query(fcinfo)?, Arguments::of(fcinfo, &READ)?) };
+    ReadCursor::open(request(&arguments)?, home)
+}
+
 /// `timedb._read_packed(...)`.
 #[pg_extern(sql = false)]
 fn read_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u8>> {
-    let mut read = entry(|| {
-        // SAFETY: the call is under way, and declared with the arguments of such a read.
-        let (arguments, home) = unsafe { (Arguments::of(fcinfo, &READ)?, Home::of_query(fcinfo)?) };
-        open(&arguments, home)
-    });
+    // SAFETY: the call is under way.
+    let mut read = entry(|| unsafe { open(fcinfo) });
     SetOfIterator::new(std::iter::from_fn(move || {
         entry(|| {
             let runs = read.next_runs(WIRE_CHUNK_POINTS)?;
@@ -41,22 +51,9 @@ fn read_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u
 #[pg_extern(sql = false)]
 fn read_chunks(
     fcinfo: pg_sys::FunctionCallInfo,
-) -> TableIterator<
-    'static,
-    (
-        name!(series_id, Uuid),
-        name!(name, String),
-        name!(unit, String),
-        name!(labels, JsonB),
-        name!(points, i32),
-        name!(packed, Vec<u8>),
-    ),
-> {
-    let mut read = entry(|| {
-        // SAFETY: the call is under way, and declared with the arguments of such a read.
-        let (arguments, home) = unsafe { (Arguments::of(fcinfo, &READ)?, Home::of_query(fcinfo)?) };
-        open(&arguments, home)
-    });
+) -> TableIterator<'static, (Uuid, String, String, JsonB, i32, Vec<u8>)> {
+    // SAFETY: the call is under way.
+    let mut read = entry(|| unsafe { open(fcinfo) });
     TableIterator::new(std::iter::from_fn(move || {
         entry(|| {
             // One run at a time: with any point there is enough.
@@ -66,7 +63,7 @@ fn read_chunks(
                     Uuid::from_bytes(run.series.id),
                     run.series.name.clone(),
                     run.series.unit.clone(),
-                    JsonB(serde_json::from_str(&run.series.labels).unwrap_or_default()),
+                    jsonb(&run.series.labels),
                     run.points.len() as i32,
                     packed::points(&runs),
                 )
@@ -75,12 +72,7 @@ fn read_chunks(
     }))
 }
 
-/// Describes the calling convention of [`timedb_read_rows`] to PostgreSQL.
-#[unsafe(no_mangle)]
-pub extern "C" fn pg_finfo_timedb_read_rows() -> &'static pg_sys::Pg_finfo_record {
-    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
-    &V1
-}
+finfo!(pg_finfo_timedb_read_rows, timedb_read_rows);
 
 /// SQL `timedb._read_rows(...)`.
 ///
@@ -93,9 +85,7 @@ pub unsafe extern "C-unwind" fn timedb_read_rows(fcinfo: pg_sys::FunctionCallInf
         // SAFETY: the declaration promises the types of the arguments; those of the rows are checked.
         unsafe {
             let mut store = Tuplestore::open(fcinfo, &ROW_COLUMNS)?;
-            let home = Home::of_query(fcinfo)?;
-            let arguments = Arguments::of(fcinfo, &READ)?;
-            let mut read = open(&arguments, home)?;
+            let mut read = open(fcinfo)?;
             loop {
                 let runs = read.next_runs(SQL_CHUNK_POINTS)?;
                 if runs.runs.is_empty() {

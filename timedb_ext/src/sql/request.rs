@@ -2,10 +2,9 @@
 
 use super::arguments::Arguments;
 use crate::pg::error::{Error, Result};
-use crate::pg::spi::Home;
 use crate::pg::time;
-use crate::read::{ReadCursor, ReadRequest};
-use pgrx::pg_sys;
+use crate::read::ReadRequest;
+use pgrx::datum::Interval;
 use timedb_calendar::{Cutoffs, Zone};
 use timedb_segment::{Filter, Mode};
 use timedb_wire::reads::Argument;
@@ -19,19 +18,10 @@ const OF_WINDOWS: [Argument; 3] = [
 /// The same by days.
 const OF_DAYS: [Argument; 3] = [Argument::DaysAhead, Argument::TimeOfDay, Argument::Tz];
 
-/// Starts a read.
-///
-/// # Errors
-/// 22023 for an unknown mode, malformed labels, arguments that do not go together, 54000 for too many series; as
-/// [`ReadCursor::open`].
-pub fn open(arguments: &Arguments, home: Home) -> Result<ReadCursor> {
-    ReadCursor::open(request(arguments)?, home)
-}
-
 /// What these arguments ask for; where there is no mode, flat values.
 ///
 /// # Errors
-/// As [`open`].
+/// 22023 for an unknown mode, malformed labels, arguments that do not go together, 54000 for too many series.
 pub fn request(arguments: &Arguments) -> Result<ReadRequest> {
     let mode = arguments.text(Argument::Mode);
     let mode = mode.as_deref().unwrap_or("flat");
@@ -46,7 +36,10 @@ pub fn request(arguments: &Arguments) -> Result<ReadRequest> {
                 .hint("The modes are flat, overlapping, versions, relative and last."));
         }
     };
-    let as_of_change = instant_of_change(arguments.instant(Argument::AsOfChange))?;
+    // An instant: what the store will say at the end of time cannot be known.
+    let as_of_change = (arguments.instant(Argument::AsOfChange))
+        .map(|t| time::stored_from_pg(t, "as_of_change"))
+        .transpose()?;
     let lead = |argument: Argument| {
         let lead = arguments.length(argument);
         lead.map(|lead| fixed(&lead, argument)).transpose()
@@ -63,16 +56,11 @@ pub fn request(arguments: &Arguments) -> Result<ReadRequest> {
         min_lead: lead(Argument::MinLead)?,
         max_lead: lead(Argument::MaxLead)?,
     };
-    let cutoffs = match relative {
-        true => Some(cutoffs(arguments)?),
-        false => {
-            // What takes no mode has no cut-offs, and its tz is about something else.
-            if arguments.takes(Argument::Mode) {
-                refuse_cutoffs(arguments)?;
-            }
-            None
-        }
-    };
+    let cutoffs = relative.then(|| cutoffs(arguments)).transpose()?;
+    // What takes no mode has no cut-offs, and its tz is about something else.
+    if !relative && arguments.takes(Argument::Mode) {
+        refuse_cutoffs(arguments)?;
+    }
     let series = arguments.series()?;
     Ok(ReadRequest {
         range,
@@ -169,25 +157,18 @@ pub fn zone(arguments: &Arguments) -> Result<Zone> {
 ///
 /// # Errors
 /// 22023 for months, 22008 for what is too long.
-fn fixed(interval: &pg_sys::Interval, argument: Argument) -> Result<i64> {
+fn fixed(interval: &Interval, argument: Argument) -> Result<i64> {
     let what = argument.name();
-    if interval.month != 0 {
+    if interval.months() != 0 {
         return Err(
             Error::invalid(format!("{what} must not have months or years"))
                 .hint("They have no fixed length: give days, hours or minutes."),
         );
     }
-    i64::from(interval.day)
+    i64::from(interval.days())
         .checked_mul(86_400_000_000)
-        .and_then(|days| days.checked_add(interval.time))
+        .and_then(|days| days.checked_add(interval.micros()))
         .ok_or_else(|| Error::time(format!("{what} is too long")))
-}
-
-/// An as_of_change, which has to be an instant: what the store will say at the end of time cannot be known.
-fn instant_of_change(as_of_change: Option<i64>) -> Result<Option<i64>> {
-    as_of_change
-        .map(|t| time::stored_from_pg(t, "as_of_change"))
-        .transpose()
 }
 
 /// The end of what goes up to and including an instant.

@@ -3,11 +3,10 @@
 
 use super::declared::{CHUNK_COLUMNS, ROW_COLUMNS};
 use crate::pg::spi::has_columns;
-use crate::sql::arguments::types;
+use crate::sql::arguments::READ;
 use pgrx::pg_catalog::pg_proc::PgProc;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
-use timedb_wire::reads::READ;
 
 /// A function of the library, as it has to be declared.
 pub struct Symbol {
@@ -57,14 +56,14 @@ impl Symbol {
 
     /// Whether a function is this one: only a superuser can declare one with a symbol of a library.
     fn is_of(&self, function: Oid) -> bool {
-        PgProc::new(function).is_some_and(|function| {
+        let is_named_so = PgProc::new(function).is_some_and(|function| {
             function.prolang() == C_LANGUAGE
                 && function.prosrc() == self.name
                 && function
                     .probin()
                     .is_some_and(|library| LIBRARIES.contains(&library.as_str()))
-                && function.proargtypes() == types(&READ)
-        })
+        });
+        is_named_so && READ.is_of(function)
     }
 }
 
@@ -74,7 +73,7 @@ impl Symbol {
 /// Called in a transaction.
 pub unsafe fn chunks_beside(rows_function: Oid) -> Option<Oid> {
     let cache = pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32;
-    let types = types(&READ);
+    let types: Vec<Oid> = READ.types().collect();
     // SAFETY: the keys are of the types of the cache's columns.
     let function = unsafe {
         pg_sys::GetSysCacheOid(

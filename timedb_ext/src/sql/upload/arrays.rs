@@ -1,7 +1,7 @@
 //! The arrays of `timedb.upload()`: which point belongs to which series, and the columns.
 
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
-use crate::pg::json::Element;
+use crate::pg::json::Jsonb;
 use crate::pg::time;
 use crate::sql::arguments::labels_of;
 use pgrx::datum::{Array, Uuid};
@@ -19,7 +19,7 @@ pub struct UploadArrays<'a, 'mcx> {
     pub valid_time: Option<&'a Array<'mcx, i64>>,
     pub value: Option<&'a Array<'mcx, f64>>,
     pub name: Option<&'a Array<'mcx, &'mcx str>>,
-    pub labels: Option<&'a Array<'mcx, Element>>,
+    pub labels: Option<&'a Array<'mcx, Jsonb>>,
     pub unit: Option<&'a Array<'mcx, &'mcx str>>,
     pub description: Option<&'a Array<'mcx, &'mcx str>>,
     pub series_id: Option<&'a Array<'mcx, Uuid>>,
@@ -49,22 +49,13 @@ pub fn from_arrays(arrays: UploadArrays) -> Result<UploadColumns> {
         .iter()
         .map(|&t| time::from_pg(t))
         .collect();
-    let valid_time_end = arrays
-        .valid_time_end
-        .map(|ends| times_of(ends, "valid_time_end", NO_END, points))
-        .transpose()?;
-    let known_time = arrays
-        .known_times
-        .map(|known| times_of(known, "known_times", NO_KNOWN_TIME, points))
-        .transpose()?;
+    let valid_time_end = times_of(arrays.valid_time_end, "valid_time_end", NO_END, points)?;
+    let known_time = times_of(arrays.known_times, "known_times", NO_KNOWN_TIME, points)?;
     let (value, nulls) = match values.as_slice() {
         Ok(values) => (values.to_vec(), None),
         Err(_) => {
-            let nulls = values.iter().map(|v| v.is_none()).collect();
-            (
-                values.iter().map(Option::unwrap_or_default).collect(),
-                Some(nulls),
-            )
+            let value = values.iter().map(Option::unwrap_or_default).collect();
+            (value, Some(values.iter().map(|v| v.is_none()).collect()))
         }
     };
     Ok(UploadColumns {
@@ -78,15 +69,21 @@ pub fn from_arrays(arrays: UploadArrays) -> Result<UploadColumns> {
     })
 }
 
-/// A time for each point, `none` where it is null.
-fn times_of(times: &Array<i64>, what: &str, none: i64, points: usize) -> Result<Vec<i64>> {
-    if times.len() != points {
-        return Err(mismatch(what, times.len(), points));
+/// A time for each point if there are any, `none` where one is null.
+fn times_of(
+    times: Option<&Array<i64>>,
+    what: &str,
+    none: i64,
+    points: usize,
+) -> Result<Option<Vec<i64>>> {
+    match times {
+        Some(times) if times.len() != points => Err(mismatch(what, times.len(), points)),
+        Some(times) => {
+            let times = times.iter().map(|time| time.map_or(none, time::from_pg));
+            Ok(Some(times.collect()))
+        }
+        None => Ok(None),
     }
-    Ok(times
-        .iter()
-        .map(|time| time.map_or(none, time::from_pg))
-        .collect())
 }
 
 /// The series of the upload and, for each point, its place among them.
@@ -188,7 +185,7 @@ fn one_a_point(arrays: &UploadArrays, points: usize) -> Result<(Vec<SeriesRef>, 
 /// What the arrays say about one series, unchanged.
 struct Named<'a> {
     given: Given<'a>,
-    labels: Option<Element>,
+    labels: Option<Jsonb>,
     description: Option<&'a str>,
 }
 
@@ -209,13 +206,13 @@ enum Who<'a> {
 impl<'a> Named<'a> {
     /// The `n` series of the arrays, one after the other.
     fn of(arrays: &UploadArrays<'a, '_>, n: usize) -> Result<impl Iterator<Item = Result<Self>>> {
-        let mut units = Spread::new("unit", arrays.unit.map(|a| (a.len(), a.iter())), n)?;
+        let mut unit = spread("unit", arrays.unit.map(|a| (a.len(), a.iter())), n)?;
         let mut ids = arrays.series_id.map(|ids| ids.iter());
         let mut names = arrays.name.map(|names| names.iter());
         let labels = arrays.labels.filter(|_| ids.is_none());
-        let mut labels = Spread::new("labels", labels.map(|a| (a.len(), a.iter())), n)?;
+        let mut labels = spread("labels", labels.map(|a| (a.len(), a.iter())), n)?;
         let texts = arrays.description.filter(|_| ids.is_none());
-        let mut texts = Spread::new("description", texts.map(|a| (a.len(), a.iter())), n)?;
+        let mut description = spread("description", texts.map(|a| (a.len(), a.iter())), n)?;
         let mut passed = 0_usize;
         Ok(std::iter::from_fn(move || {
             passed += 1;
@@ -228,16 +225,16 @@ impl<'a> Named<'a> {
                 (None, None) => return None,
             };
             let missing = if ids.is_some() { "series_id" } else { "name" };
-            let labels = labels.next();
+            let labels = labels();
             Some(who.ok_or_else(|| null_in(missing)).map(|who| Self {
                 given: Given {
                     who,
-                    unit: units.next(),
+                    unit: unit(),
                     // SAFETY: the array lives as long as what is made of it here.
-                    labels: labels.map_or(&[], |labels| unsafe { labels.bytes() }),
+                    labels: labels.map_or(&[], |labels| unsafe { labels.element_bytes() }),
                 },
                 labels,
-                description: texts.next(),
+                description: description(),
             }))
         }))
     }
@@ -248,11 +245,7 @@ impl<'a> Named<'a> {
             Who::Id(id) => SeriesRef::Id { id, unit },
             Who::Name(name) => SeriesRef::Named(NamedSeries {
                 name: name.to_owned(),
-                labels: self
-                    .labels
-                    .map(|labels| labels_of(labels.json()))
-                    .transpose()?
-                    .unwrap_or_default(),
+                labels: self.labels.map(labels_of).transpose()?.unwrap_or_default(),
                 unit,
                 description: self.description.map(str::to_owned),
             }),
@@ -291,41 +284,23 @@ fn distinct<K: Copy + Eq + std::hash::Hash>(
     Ok((list.into_vec(), index))
 }
 
-/// An optional array that says something of each series, or one thing of all of them.
-struct Spread<T, I: Iterator<Item = Option<T>>> {
-    items: Option<I>,
-    for_all: Option<T>,
-}
-
-impl<T: Clone, I: Iterator<Item = Option<T>>> Spread<T, I> {
-    fn new(what: &str, array: Option<(usize, I)>, n: usize) -> Result<Self> {
-        let Some((length, mut items)) = array else {
-            return Ok(Self {
-                items: None,
-                for_all: None,
-            });
-        };
-        if length == n {
-            return Ok(Self {
-                items: Some(items),
-                for_all: None,
-            });
-        }
-        match length {
-            1 => Ok(Self {
-                for_all: items.next().flatten(),
-                items: None,
-            }),
-            _ => Err(mismatch(what, length, n)),
-        }
+/// What an optional array says of each of `n` series, one after the other, or says once for all of them.
+fn spread<T: Copy>(
+    what: &str,
+    array: Option<(usize, impl Iterator<Item = Option<T>>)>,
+    n: usize,
+) -> Result<impl FnMut() -> Option<T>> {
+    let (length, items) = array.unzip();
+    if let Some(length) = length.filter(|&length| length != n && length != 1) {
+        return Err(mismatch(what, length, n));
     }
-
-    fn next(&mut self) -> Option<T> {
-        match &mut self.items {
-            Some(items) => items.next().flatten(),
-            None => self.for_all.clone(),
-        }
-    }
+    let mut items = items.into_iter().flatten();
+    let mut last = None;
+    // Only an array of one element ends before the series do.
+    Ok(move || {
+        last = items.next().unwrap_or(last);
+        last
+    })
 }
 
 fn null_in(what: &str) -> Error {
