@@ -11,23 +11,27 @@ use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const TENANT: &CStr = c"timedb.tenant_id";
-const USER: &CStr = c"timedb.user_id";
-const KEY: &CStr = c"timedb.key_id";
-const ACCESS: &CStr = c"timedb.access";
-
 /// True while the variables come into being: then PostgreSQL hands over what stood under their
 /// names before.
 static DEFINING: AtomicBool = AtomicBool::new(false);
 
 type Text = GucSetting<Option<CString>>;
 
+/// Names and descriptions of the settings. A setting is known by its place here.
+const NAMES: [(&CStr, &CStr); 4] = [
+    (c"timedb.tenant_id", c"The authenticated tenant."),
+    (c"timedb.user_id", c"The authenticated user."),
+    (c"timedb.key_id", c"The key used to authenticate."),
+    (c"timedb.access", c"What the key allows."),
+];
+const TENANT: usize = 0;
+const USER: usize = 1;
+const KEY: usize = 2;
+const ACCESS: usize = 3;
+
 // Where PostgreSQL keeps the texts. The parsed values below are what counts. The empty text is also what RESET and
 // DISCARD ALL go back to.
-static TENANT_TEXT: Text = Text::new(Some(c""));
-static USER_TEXT: Text = Text::new(Some(c""));
-static KEY_TEXT: Text = Text::new(Some(c""));
-static ACCESS_TEXT: Text = Text::new(Some(c""));
+static TEXTS: [Text; 4] = [const { Text::new(Some(c"")) }; 4];
 
 thread_local! {
     // Parsed by the assign hooks, so that policies pay nanoseconds for the tenant.
@@ -69,9 +73,8 @@ impl Access {
 
     /// Reads what [`Access::name`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::ReadWrite, Self::ReadOnly]
-            .into_iter()
-            .find(|access| access.name() == text)
+        let mut both = [Self::ReadWrite, Self::ReadOnly].into_iter();
+        both.find(|access| access.name() == text)
     }
 }
 
@@ -126,67 +129,40 @@ pub fn access_is_read_only() -> bool {
 /// XX000 when PostgreSQL does not take a value; it raises its own errors.
 pub fn set(who: Identity, span: Span) -> Result<()> {
     let id = |id: Option<[u8; 16]>| id.map(|id| uuid_text(&id)).unwrap_or_default();
-    options::set_option(TENANT, &id(who.tenant), span)?;
-    options::set_option(USER, &id(who.user), span)?;
-    options::set_option(KEY, &id(who.key), span)?;
-    options::set_option(ACCESS, who.access.map_or("", Access::name), span)
+    let [tenant, user, key] = [who.tenant, who.user, who.key].map(id);
+    let access = who.access.map_or("", Access::name);
+    for ((name, _), value) in NAMES.into_iter().zip([&*tenant, &user, &key, access]) {
+        options::set_option(name, value, span)?;
+    }
+    Ok(())
 }
 
 /// Defines the variables; called once, when the library is loaded.
 pub fn define() {
     DEFINING.store(true, Ordering::Relaxed);
-    define_one(
-        TENANT,
-        c"The authenticated tenant.",
-        &TENANT_TEXT,
-        Some(check_uuid),
-        Some(assign_tenant),
-    );
-    define_one(
-        USER,
-        c"The authenticated user.",
-        &USER_TEXT,
-        Some(check_uuid),
-        Some(assign_user),
-    );
-    define_one(
-        KEY,
-        c"The key used to authenticate.",
-        &KEY_TEXT,
-        Some(check_uuid),
-        Some(assign_key),
-    );
-    define_one(
-        ACCESS,
-        c"What the key allows.",
-        &ACCESS_TEXT,
-        Some(check_access),
-        Some(assign_access),
-    );
+    define_one::<TENANT>();
+    define_one::<USER>();
+    define_one::<KEY>();
+    define_one::<ACCESS>();
     DEFINING.store(false, Ordering::Relaxed);
     // A misspelt timedb.* setting is an error from now on.
     // SAFETY: the name ends in NUL and PostgreSQL copies it.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"timedb".as_ptr()) };
 }
 
-fn define_one(
-    name: &'static CStr,
-    description: &'static CStr,
-    text: &'static Text,
-    check: pg_sys::GucStringCheckHook,
-    assign: pg_sys::GucStringAssignHook,
-) {
+fn define_one<const SETTING: usize>() {
+    let (name, description) = NAMES[SETTING];
     // SAFETY: the hooks below do not panic.
     unsafe {
         GucRegistry::define_string_guc_with_hooks(
             name,
             description,
             c"Set by timedb.authenticate() and timedb.login().",
-            text,
+            &TEXTS[SETTING],
             GucContext::Suset,
             GucFlags::NO_SHOW_ALL | GucFlags::DISALLOW_IN_FILE,
-            check,
-            assign,
+            Some(check::<SETTING>),
+            Some(assign::<SETTING>),
             None,
         );
     }
@@ -195,30 +171,20 @@ fn define_one(
 // The hooks run inside PostgreSQL's own machinery, also while it aborts: they don't allocate, don't
 // raise, and hold nothing that could panic.
 
-unsafe extern "C-unwind" fn check_uuid(
+unsafe extern "C-unwind" fn check<const SETTING: usize>(
     value: *mut *mut c_char,
     _extra: *mut *mut c_void,
     source: pg_sys::GucSource::Type,
 ) -> bool {
     // SAFETY: PostgreSQL passes a pointer to a C string.
     let text = unsafe { c_text(*value) };
-    accept(text, source, parse_uuid(text).is_some())
-}
-
-unsafe extern "C-unwind" fn check_access(
-    value: *mut *mut c_char,
-    _extra: *mut *mut c_void,
-    source: pg_sys::GucSource::Type,
-) -> bool {
-    // SAFETY: PostgreSQL passes a pointer to a C string.
-    let text = unsafe { c_text(*value) };
-    accept(text, source, parse_access(text).is_some())
-}
-
-fn accept(text: &CStr, source: pg_sys::GucSource::Type, well_formed: bool) -> bool {
     if text.is_empty() {
         return true;
     }
+    let well_formed = match SETTING {
+        ACCESS => parse_access(text).is_some(),
+        _ => parse_uuid(text).is_some(),
+    };
     // Parallel workers get the leader's values with the source they had there, after the library
     // has been loaded.
     let problem = if DEFINING.load(Ordering::Relaxed) {
@@ -235,43 +201,24 @@ fn accept(text: &CStr, source: pg_sys::GucSource::Type, well_formed: bool) -> bo
     false
 }
 
-unsafe extern "C-unwind" fn assign_tenant(value: *const c_char, _extra: *mut c_void) {
+unsafe extern "C-unwind" fn assign<const SETTING: usize>(
+    value: *const c_char,
+    _extra: *mut c_void,
+) {
     // SAFETY: PostgreSQL passes a C string that the check hook has accepted.
-    let tenant = parse_uuid(unsafe { c_text(value) });
-    if tenant != IDENTITY.get().tenant {
+    let text = unsafe { c_text(value) };
+    let before = IDENTITY.get();
+    let mut who = before;
+    match SETTING {
+        TENANT => who.tenant = parse_uuid(text),
+        USER => who.user = parse_uuid(text),
+        KEY => who.key = parse_uuid(text),
+        _ => who.access = parse_access(text),
+    }
+    if who.tenant != before.tenant {
         CHANGES.set(CHANGES.get().wrapping_add(1));
     }
-    IDENTITY.set(Identity {
-        tenant,
-        ..IDENTITY.get()
-    });
-}
-
-unsafe extern "C-unwind" fn assign_user(value: *const c_char, _extra: *mut c_void) {
-    // SAFETY: as in assign_tenant.
-    let user = parse_uuid(unsafe { c_text(value) });
-    IDENTITY.set(Identity {
-        user,
-        ..IDENTITY.get()
-    });
-}
-
-unsafe extern "C-unwind" fn assign_key(value: *const c_char, _extra: *mut c_void) {
-    // SAFETY: as in assign_tenant.
-    let key = parse_uuid(unsafe { c_text(value) });
-    IDENTITY.set(Identity {
-        key,
-        ..IDENTITY.get()
-    });
-}
-
-unsafe extern "C-unwind" fn assign_access(value: *const c_char, _extra: *mut c_void) {
-    // SAFETY: as in assign_tenant.
-    let access = parse_access(unsafe { c_text(value) });
-    IDENTITY.set(Identity {
-        access,
-        ..IDENTITY.get()
-    });
+    IDENTITY.set(who);
 }
 
 /// The text at a C pointer; empty for NULL.
@@ -292,9 +239,8 @@ fn parse_uuid(text: &CStr) -> Option<[u8; 16]> {
     if bytes.len() != 36 {
         return None;
     }
-    uuid::Uuid::try_parse_ascii(bytes)
-        .ok()
-        .map(uuid::Uuid::into_bytes)
+    let uuid = uuid::Uuid::try_parse_ascii(bytes).ok()?;
+    Some(uuid.into_bytes())
 }
 
 fn parse_access(text: &CStr) -> Option<Access> {

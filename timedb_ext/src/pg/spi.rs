@@ -15,8 +15,10 @@ pub use row::{Row, has_columns};
 pub use statement::Statement;
 
 use crate::pg::error::{Error, Result};
+use pgrx::pg_sys;
 use pgrx::spi::Spi;
 use std::cell::Cell;
+use std::ffi::CStr;
 
 thread_local! {
     // How many of this library's connections to SPI are open, one in another.
@@ -51,5 +53,25 @@ fn check_connected() -> Result<()> {
             "an internal statement has no connection to SPI",
         )),
         _ => Ok(()),
+    }
+}
+
+/// A new memory context of the usual sizes.
+///
+/// # Safety
+/// The parent is a live one, with which the new one ends at the latest.
+pub unsafe fn memory_context(
+    parent: pg_sys::MemoryContext,
+    name: &'static CStr,
+) -> pg_sys::MemoryContext {
+    // SAFETY: the caller's promise; the name lives for ever.
+    unsafe {
+        pg_sys::AllocSetContextCreateExtended(
+            parent,
+            name.as_ptr(),
+            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+        )
     }
 }

@@ -2,7 +2,7 @@
 //! function's declaration.
 
 use crate::pg::error::{Error, Result};
-use crate::pg::spi::has_columns;
+use crate::pg::spi::{has_columns, memory_context};
 use pgrx::pg_sys::{self, Datum, Oid};
 
 /// The tuplestore of a call in progress, whose rows have `N` columns.
@@ -30,13 +30,7 @@ impl<const N: usize> Tuplestore<N> {
                 true => Ok(Self {
                     store: result.setResult,
                     desc: result.setDesc,
-                    scratch: pg_sys::AllocSetContextCreateExtended(
-                        pg_sys::CurrentMemoryContext,
-                        c"timedb: rows".as_ptr(),
-                        pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
-                        pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
-                        pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
-                    ),
+                    scratch: memory_context(pg_sys::CurrentMemoryContext, c"timedb: rows"),
                 }),
                 false => Err(Error::other_declaration()),
             }
@@ -44,17 +38,13 @@ impl<const N: usize> Tuplestore<N> {
     }
 
     /// Runs `f`, which adds some rows, with memory for their datums that is freed afterwards: the store has copies.
-    ///
-    /// # Errors
-    /// Whatever `f` returns.
-    pub fn with_scratch(&mut self, f: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    pub fn with_scratch(&mut self, f: impl FnOnce(&mut Self)) {
         // SAFETY: the context belongs to the call, and nothing of it is used after the reset.
         unsafe {
             let before = pg_sys::MemoryContextSwitchTo(self.scratch);
-            let result = f(self);
+            f(self);
             pg_sys::MemoryContextSwitchTo(before);
             pg_sys::MemoryContextReset(self.scratch);
-            result
         }
     }
 

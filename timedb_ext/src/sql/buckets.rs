@@ -135,10 +135,7 @@ pub unsafe extern "C-unwind" fn timedb_read_buckets(fcinfo: pg_sys::FunctionCall
             let mut store = Tuplestore::open(fcinfo, &BUCKET_COLUMNS)?;
             let mut read = open(fcinfo, SQL_CHUNK_POINTS)?;
             while let Some(piece) = read.next_piece()? {
-                store.with_scratch(|store| {
-                    put_buckets(&read, &piece, store);
-                    Ok(())
-                })?;
+                store.with_scratch(|store| put_buckets(&read, &piece, store));
                 pgrx::check_for_interrupts!();
             }
         }

@@ -91,10 +91,7 @@ pub unsafe extern "C-unwind" fn timedb_read_rows(fcinfo: pg_sys::FunctionCallInf
                 if runs.runs.is_empty() {
                     break;
                 }
-                store.with_scratch(|store| {
-                    put_rows(&runs, store);
-                    Ok(())
-                })?;
+                store.with_scratch(|store| put_rows(&runs, store));
                 pgrx::check_for_interrupts!();
             }
         }

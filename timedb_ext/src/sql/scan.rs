@@ -6,14 +6,13 @@
 //! columns. Where the scan cannot be used (row locks, data-modifying statements, the library not loaded yet), the
 //! function itself runs.
 
-mod declared;
 mod exec;
 mod functions;
 
-pub use declared::{COLUMNS, ROW_COLUMNS};
-use declared::{Methods, NAME};
+pub use functions::{COLUMNS, ROW_COLUMNS};
 
 use crate::pg::error::shielded;
+use exec::{Methods, NAME};
 use functions::{call_of, chunks_beside};
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::pg_sys::{self, Oid};

@@ -6,6 +6,7 @@
 //! that happens first, it is noticed, and nothing of it is touched again.
 
 use super::args::Arg;
+use super::memory_context;
 use super::row::{Row, has_columns};
 use crate::pg::error::{Error, Result, SqlState, shielded};
 use pgrx::pg_sys::{self, Oid};
@@ -38,24 +39,19 @@ impl Home {
         // the call.
         let memory = unsafe {
             let result = (*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
-            let is_set = !result.is_null() && (*result).type_ == pg_sys::NodeTag::T_ReturnSetInfo;
-            match is_set {
-                true => (*result)
-                    .econtext
-                    .as_ref()
-                    .map(|context| context.ecxt_per_query_memory),
-                false => None,
-            }
+            let result = result.as_ref();
+            result
+                .filter(|result| result.type_ == pg_sys::NodeTag::T_ReturnSetInfo)
+                .and_then(|result| result.econtext.as_ref())
+                .map(|context| context.ecxt_per_query_memory)
         };
-        memory
-            .filter(|memory| !memory.is_null())
-            .map(Self)
-            .ok_or_else(|| {
-                Error::new(
-                    SqlState::FEATURE_NOT_SUPPORTED,
-                    "set-valued function called in context that cannot accept a set",
-                )
-            })
+        match memory {
+            Some(memory) if !memory.is_null() => Ok(Self(memory)),
+            _ => Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "set-valued function called in context that cannot accept a set",
+            )),
+        }
     }
 }
 
@@ -63,7 +59,7 @@ impl Home {
 pub struct Query {
     context: pg_sys::MemoryContext,
     owner: pg_sys::ResourceOwner,
-    life: Rc<Life>,
+    is_over: Rc<IsOver>,
     plan: *mut pg_sys::CachedPlan,
     desc: *mut pg_sys::QueryDesc,
     receiver: *mut Receiver,
@@ -71,15 +67,12 @@ pub struct Query {
     is_running: bool,
 }
 
-/// Whether what a query holds in PostgreSQL is still there.
-#[derive(Default)]
-struct Life {
-    is_over: Cell<bool>,
-}
+/// Whether what a query holds in PostgreSQL has gone.
+type IsOver = Cell<bool>;
 
 thread_local! {
     // The queries in progress, by the resource owner with which they end.
-    static OWNERS: RefCell<Vec<(pg_sys::ResourceOwner, Rc<Life>)>> = const { RefCell::new(Vec::new()) };
+    static OWNERS: RefCell<Vec<(pg_sys::ResourceOwner, Rc<IsOver>)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Asks PostgreSQL to tell when resource owners end; called once, when the library is loaded.
@@ -100,9 +93,9 @@ unsafe extern "C-unwind" fn owner_released(
     let owner = unsafe { pg_sys::CurrentResourceOwner };
     let _gone = OWNERS.try_with(|owners| {
         if let Ok(mut owners) = owners.try_borrow_mut() {
-            owners.retain(|(of, life)| {
+            owners.retain(|(of, is_over)| {
                 if *of == owner {
-                    life.is_over.set(true);
+                    is_over.set(true);
                 }
                 *of != owner
             });
@@ -112,8 +105,8 @@ unsafe extern "C-unwind" fn owner_released(
 
 unsafe extern "C-unwind" fn context_deleted(arg: *mut c_void) {
     // SAFETY: `start` has given this callback a count of its own.
-    let life = unsafe { Rc::from_raw(arg.cast::<Life>()) };
-    life.is_over.set(true);
+    let is_over = unsafe { Rc::from_raw(arg.cast::<IsOver>()) };
+    is_over.set(true);
 }
 
 /// Where the executor sends rows: PostgreSQL's head, followed by ours.
@@ -221,25 +214,17 @@ impl Query {
         // new context and the new owner, so that an error in between leaves nothing that PostgreSQL would
         // not clean up. `makeParamList` gives room for as many parameters as there are.
         unsafe {
-            let context = pg_sys::AllocSetContextCreateExtended(
-                home.0,
-                c"timedb: query".as_ptr(),
-                pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
-                pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
-                pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
-            );
-            let owner = pg_sys::ResourceOwnerCreate(
-                pg_sys::CurrentResourceOwner,
-                c"timedb: query".as_ptr(),
-            );
+            let name = c"timedb: query";
+            let context = memory_context(home.0, name);
+            let owner = pg_sys::ResourceOwnerCreate(pg_sys::CurrentResourceOwner, name.as_ptr());
             let inside = Inside::of(context, owner);
-            let life = Rc::new(Life::default());
+            let is_over = Rc::new(IsOver::new(false));
             let callback = pg_sys::palloc0(size_of::<pg_sys::MemoryContextCallback>())
                 .cast::<pg_sys::MemoryContextCallback>();
             (*callback).func = Some(context_deleted);
-            (*callback).arg = Rc::into_raw(Rc::clone(&life)).cast_mut().cast();
+            (*callback).arg = Rc::into_raw(Rc::clone(&is_over)).cast_mut().cast();
             pg_sys::MemoryContextRegisterResetCallback(context, callback);
-            OWNERS.with(|owners| owners.borrow_mut().push((owner, Rc::clone(&life))));
+            OWNERS.with(|owners| owners.borrow_mut().push((owner, Rc::clone(&is_over))));
 
             let receiver = pg_sys::palloc0(size_of::<Receiver>()).cast::<Receiver>();
             receiver.write(Receiver {
@@ -257,7 +242,7 @@ impl Query {
             let mut query = Self {
                 context,
                 owner,
-                life,
+                is_over,
                 plan: ptr::null_mut(),
                 desc: ptr::null_mut(),
                 receiver,
@@ -309,7 +294,7 @@ impl Query {
         limit: usize,
         mut each: impl FnMut(&Row) -> Result<()>,
     ) -> Result<bool> {
-        if self.life.is_over.get() || self.is_running || self.desc.is_null() {
+        if self.is_over.get() || self.is_running || self.desc.is_null() {
             return Err(Error::new(
                 SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "the read was interrupted and cannot continue",
@@ -348,7 +333,7 @@ impl Query {
     fn end(&mut self) {
         // SAFETY: reads the backend's own state.
         let may_call = !std::thread::panicking() && unsafe { pg_sys::IsTransactionState() };
-        if self.life.is_over.replace(true) || self.is_running || !may_call {
+        if self.is_over.replace(true) || self.is_running || !may_call {
             return;
         }
         // SAFETY: the query is alive and idle, and from here on counts as over. The order is that of a portal.

@@ -2,8 +2,8 @@
 
 use crate::pg::error::{Error, Result};
 use crate::pg::time;
+use pgrx::datum::{Array, FromDatum, Uuid};
 use pgrx::pg_sys::{self, Datum, Oid};
-use std::ptr;
 
 /// Whether the rows of a descriptor have just these columns.
 ///
@@ -88,8 +88,7 @@ impl Row {
     }
 
     fn required(&self, column: usize, types: &[Oid]) -> Result<Datum> {
-        self.datum(column, types)?
-            .ok_or_else(|| Error::internal(format!("column {column} of an internal row is null")))
+        present(column, self.datum(column, types)?)
     }
 
     /// A `bigint` or `timestamptz`.
@@ -110,8 +109,7 @@ impl Row {
 
     /// A `uuid`.
     pub fn uuid(&self, column: usize) -> Result<[u8; 16]> {
-        self.optional_uuid(column)?
-            .ok_or_else(|| Error::internal(format!("column {column} of an internal row is null")))
+        present(column, self.optional_uuid(column)?)
     }
 
     /// A `uuid`, or `None` for NULL.
@@ -123,17 +121,11 @@ impl Row {
 
     /// A `text`, or `None` for NULL.
     pub fn text(&self, column: usize) -> Result<Option<String>> {
-        let Some(datum) = self.datum(column, &[pg_sys::TEXTOID])? else {
-            return Ok(None);
-        };
-        // SAFETY: the column is a text.
-        unsafe {
-            with_varlena(datum, |bytes| {
-                String::from_utf8(bytes.to_vec()).map(Some).map_err(|_| {
-                    Error::internal("text that is not UTF-8: timedb needs a UTF8 database")
-                })
-            })
-        }
+        let bytes = self.copied(column, pg_sys::TEXTOID)?;
+        bytes
+            .map(String::from_utf8)
+            .transpose()
+            .map_err(|_| Error::internal("text that is not UTF-8: timedb needs a UTF8 database"))
     }
 
     /// A `bytea`, lent to `f` after detoasting.
@@ -145,8 +137,13 @@ impl Row {
 
     /// A `bytea`, or `None` for NULL.
     pub fn optional_bytea(&self, column: usize) -> Result<Option<Vec<u8>>> {
-        let datum = self.datum(column, &[pg_sys::BYTEAOID])?;
-        // SAFETY: the column is a bytea.
+        self.copied(column, pg_sys::BYTEAOID)
+    }
+
+    /// The bytes of a text or bytea.
+    fn copied(&self, column: usize, of: Oid) -> Result<Option<Vec<u8>>> {
+        let datum = self.datum(column, &[of])?;
+        // SAFETY: the column is of a type whose bytes stand in a varlena.
         let copy = |datum| unsafe { with_varlena(datum, |bytes| Ok(bytes.to_vec())) };
         datum.map(copy).transpose()
     }
@@ -166,8 +163,7 @@ impl Row {
 
     /// The elements of a `uuid[]` without nulls.
     pub fn uuids(&self, column: usize) -> Result<Vec<[u8; 16]>> {
-        self.optional_uuids(column)?
-            .ok_or_else(|| Error::internal(format!("column {column} of an internal row is null")))
+        present(column, self.optional_uuids(column)?)
     }
 
     /// The elements of a `uuid[]` without nulls, or `None` for NULL.
@@ -175,35 +171,28 @@ impl Row {
         let Some(datum) = self.datum(column, &[pg_sys::UUIDARRAYOID])? else {
             return Ok(None);
         };
-        // SAFETY: the column is a uuid[], stored; deconstruct_array gives n datums that point to 16 bytes
-        // each, or are null.
-        unsafe {
+        // SAFETY: the column is a uuid[], and stored; its elements are uuids.
+        let ids = unsafe {
             check_stored(datum)?;
-            let array: *mut pg_sys::ArrayType =
-                pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast();
+            let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
             if (*array).elemtype != pg_sys::UUIDOID {
                 return Err(Error::internal(
                     "an internal array has elements of the wrong type",
                 ));
             }
-            let (mut elements, mut nulls, mut n) = (ptr::null_mut(), ptr::null_mut(), 0);
-            pg_sys::deconstruct_array(
-                array,
-                pg_sys::UUIDOID,
-                16,
-                false,
-                b'c' as _,
-                &mut elements,
-                &mut nulls,
-                &mut n,
-            );
-            let of = |i: usize| match *nulls.add(i) {
-                true => Err(Error::internal("an internal array contains a null")),
-                false => Ok(*(*elements.add(i)).cast_mut_ptr::<[u8; 16]>()),
-            };
-            (0..n as usize).map(of).collect::<Result<_>>().map(Some)
+            Array::<Uuid>::from_datum(Datum::from(array), false)
+        };
+        let bytes = |id: Option<Uuid>| id.map(|id| *id.as_bytes());
+        let ids = ids.and_then(|ids| ids.iter().map(bytes).collect());
+        match ids {
+            Some(ids) => Ok(Some(ids)),
+            None => Err(Error::internal("an internal array contains a null")),
         }
     }
+}
+
+fn present<T>(column: usize, value: Option<T>) -> Result<T> {
+    value.ok_or_else(|| Error::internal(format!("column {column} of an internal row is null")))
 }
 
 /// What is passed as 64 bits and read as a number.

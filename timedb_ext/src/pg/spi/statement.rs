@@ -33,9 +33,14 @@ impl Statement {
         }
     }
 
-    /// The kept plan. Call with SPI connected.
-    fn plan(&self) -> Result<pg_sys::SPIPlanPtr> {
+    /// The kept plan, for these arguments. Call with SPI connected.
+    fn plan(&self, args: &[Arg]) -> Result<pg_sys::SPIPlanPtr> {
         super::check_connected()?;
+        if args.len() != self.parameters.len() {
+            return Err(Error::internal(
+                "an internal statement was given the wrong number of parameters",
+            ));
+        }
         if self.plan.get().is_null() {
             // SAFETY: SPI is connected. The SQL and the types live for ever; SPI copies them. A plan that has been
             // kept outlives SPI_finish, and nobody but this cell knows it.
@@ -66,9 +71,11 @@ impl Statement {
         args: &[Arg],
         mut each: impl FnMut(&Row) -> Result<()>,
     ) -> Result<u64> {
-        let plan = self.plan()?;
-        self.check_count(args)?;
-        let (mut values, nulls) = split(args);
+        let plan = self.plan(args)?;
+        let values = args.iter().map(|a| a.datum().unwrap_or(Datum::null()));
+        let mut values: Vec<Datum> = values.collect();
+        let null = |a: &Arg| if a.datum().is_some() { b' ' } else { b'n' };
+        let nulls: Vec<u8> = args.iter().map(null).collect();
         // SAFETY: the plan is a kept one; there are as many values and null flags as it has parameters, of
         // the types that the `Arg`s were made with.
         unsafe {
@@ -96,18 +103,8 @@ impl Statement {
     /// # Errors
     /// XX000 for rows of other types than declared; the statement's own errors are raised.
     pub fn open(&self, args: &[Arg], home: Home) -> Result<Query> {
-        let plan = self.plan()?;
-        self.check_count(args)?;
+        let plan = self.plan(args)?;
         Query::start(plan, self.sql, self.parameters, self.columns, args, home)
-    }
-
-    fn check_count(&self, args: &[Arg]) -> Result<()> {
-        match args.len() == self.parameters.len() {
-            true => Ok(()),
-            false => Err(Error::internal(
-                "an internal statement was given the wrong number of parameters",
-            )),
-        }
     }
 
     /// Hands over the rows of the statement that has just been run, then frees them.
@@ -135,12 +132,4 @@ impl Statement {
         }
         Ok(())
     }
-}
-
-fn split(args: &[Arg]) -> (Vec<Datum>, Vec<u8>) {
-    let values = args.iter().map(|a| a.datum().unwrap_or(Datum::null()));
-    let nulls = args
-        .iter()
-        .map(|a| if a.datum().is_some() { b' ' } else { b'n' });
-    (values.collect(), nulls.collect())
 }

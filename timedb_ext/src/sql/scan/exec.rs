@@ -1,14 +1,24 @@
 //! Running the scan: one chunk in memory at a time, a row for each call.
 
-use super::declared::{CHUNK_COLUMNS, Methods, NAME};
+use super::functions::CHUNK_COLUMNS;
 use crate::identity::settings;
 use crate::pg::error::{Error, Result, entry, shielded};
-use crate::pg::spi::has_columns;
+use crate::pg::spi::{has_columns, memory_context};
 use crate::sql::packed::malformed;
 use crate::sql::rows::PointRows;
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
+use std::ffi::CStr;
 use timedb_wire::Chunk;
+
+/// The name of the node in EXPLAIN.
+pub const NAME: &CStr = c"timedb read";
+
+/// A table of C callbacks; PostgreSQL only reads it.
+#[repr(transparent)]
+pub struct Methods<T>(pub T);
+// SAFETY: never written, and a PostgreSQL process has one thread.
+unsafe impl<T> Sync for Methods<T> {}
 
 static EXEC_METHODS: Methods<pg_sys::CustomExecMethods> = Methods(pg_sys::CustomExecMethods {
     CustomName: NAME.as_ptr(),
@@ -84,15 +94,13 @@ unsafe extern "C-unwind" fn begin(
         };
         // Also checks that the caller may execute the function.
         scan.chunks = pg_sys::ExecInitFunctionResultSet(call, state.ps_ExprContext, state);
-        scan.arguments = context(c"timedb read: arguments");
-        scan.chunk = context(c"timedb read: chunk");
+        let query = pg_sys::CurrentMemoryContext;
+        scan.arguments = memory_context(query, c"timedb read: arguments");
+        scan.chunk = memory_context(query, c"timedb read: chunk");
         let columns = pgrx::PgList::<i32>::from_pg(plan.custom_private);
-        let columns = columns
-            .iter_int()
-            .map(|column| column as usize - 1)
-            .collect();
+        let columns = columns.iter_int().map(|column| column as usize - 1);
         let rows = Rows {
-            columns,
+            columns: columns.collect(),
             series: [Datum::null(); 4],
             points: None,
             at: 0,
@@ -103,19 +111,6 @@ unsafe extern "C-unwind" fn begin(
         scan.rows =
             pgrx::PgMemoryContexts::For((*estate).es_query_cxt).leak_and_drop_on_delete(rows);
     })
-}
-
-unsafe fn context(name: &'static std::ffi::CStr) -> pg_sys::MemoryContext {
-    // SAFETY: the name lives for ever; the context dies with its parent, the query's.
-    unsafe {
-        pg_sys::AllocSetContextCreateExtended(
-            pg_sys::CurrentMemoryContext,
-            name.as_ptr(),
-            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
-            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
-            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
-        )
-    }
 }
 
 #[pg_guard]
@@ -154,19 +149,15 @@ unsafe fn next_row(state: *mut pg_sys::ScanState) -> *mut pg_sys::TupleTableSlot
     shielded(|| unsafe {
         let scan = state.cast::<ReadScan>();
         let slot = (*state).ss_ScanTupleSlot;
-        let flags = u32::from((*slot).tts_flags);
-        if flags & pg_sys::TTS_FLAG_EMPTY == 0 {
-            // An upper node may have given the slot memory of its own.
-            if flags & pg_sys::TTS_FLAG_SHOULDFREE != 0 {
-                pg_sys::ExecClearTuple(slot);
-            }
+        let (empty, own) = (pg_sys::TTS_FLAG_EMPTY, pg_sys::TTS_FLAG_SHOULDFREE);
+        // An upper node may have given the slot memory of its own.
+        if u32::from((*slot).tts_flags) & (empty | own) == own {
+            pg_sys::ExecClearTuple(slot);
         }
         let rows = &mut *(*scan).rows;
-        while rows
-            .points
-            .as_ref()
-            .is_none_or(|points| rows.at == points.len())
-        {
+        let has_row =
+            |rows: &Rows| (rows.points.as_ref()).is_some_and(|points| rows.at < points.len());
+        while !has_row(rows) {
             if !next_chunk(scan, rows) {
                 return pg_sys::ExecClearTuple(slot);
             }
@@ -185,7 +176,7 @@ unsafe fn next_row(state: *mut pg_sys::ScanState) -> *mut pg_sys::TupleTableSlot
             }
         }
         rows.at += 1;
-        (*slot).tts_flags &= !(pg_sys::TTS_FLAG_EMPTY as u16);
+        (*slot).tts_flags &= !(empty as u16);
         (*slot).tts_nvalid = rows.columns.len() as i16;
         slot
     })

@@ -1,12 +1,43 @@
 //! Which functions belong to this library: identified by symbol and library, and by their arguments and results. Their
 //! names prove nothing, because the owner of any database may use them for other functions.
 
-use super::declared::{CHUNK_COLUMNS, ROW_COLUMNS};
 use crate::pg::spi::has_columns;
 use crate::sql::arguments::READ;
 use pgrx::pg_catalog::pg_proc::PgProc;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
+
+/// Columns of `_read_rows`, in its order: four of the series, five of the point, six of the version.
+pub const COLUMNS: usize = 15;
+
+/// The types of these columns.
+pub const ROW_COLUMNS: [Oid; COLUMNS] = [
+    pg_sys::UUIDOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+    pg_sys::JSONBOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::FLOAT8OID,
+    pg_sys::UUIDOID,
+    pg_sys::INT8OID,
+    pg_sys::UUIDOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTARRAYOID,
+    pg_sys::JSONBOID,
+];
+
+/// The types of the columns of `_read_chunks`: four of the series, the number of points, the packed columns.
+pub const CHUNK_COLUMNS: [Oid; 6] = [
+    pg_sys::UUIDOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+    pg_sys::JSONBOID,
+    pg_sys::INT4OID,
+    pg_sys::BYTEAOID,
+];
 
 /// A function of the library, as it has to be declared.
 pub struct Symbol {
