@@ -3,7 +3,6 @@
 
 pub mod auth;
 pub mod challenge;
-pub mod hidden;
 pub mod key_use;
 pub mod new_key;
 pub mod nobody;

@@ -18,8 +18,7 @@ thread_local! {
 /// # Errors
 /// XX000 when there are no random bytes.
 pub fn ask() -> Result<Challenge> {
-    let mut challenge = Challenge::default();
-    random::fill(&mut challenge)?;
+    let challenge = random::bytes()?;
     ASKED.set(Some((challenge, 0)));
     Ok(challenge)
 }

@@ -26,9 +26,7 @@ thread_local! {
 /// # Errors
 /// XX000 when there are no random bytes.
 pub fn generate() -> Result<String> {
-    let mut random = [0; 32];
-    random::fill(&mut random)?;
-    let key = timedb_key::from_random(random);
+    let key = timedb_key::from_random(random::bytes()?);
     wait(&key, Format::Timedb);
     Ok(key)
 }

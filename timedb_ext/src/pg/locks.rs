@@ -66,8 +66,8 @@ pub fn begin_write(tenant: &[u8; 16]) -> Begun {
         second: seconds(now()),
         settled: settled(tenant),
     });
-    let [high, low] = hash(tenant, &[]);
-    acquire([high, low, held.second], WRITING, pg_sys::ShareLock, true);
+    let tag = tag(tenant, &[], held.second, WRITING);
+    acquire(&tag, pg_sys::ShareLock, true);
     HELD.set(Some(held));
     let change_time = time::change_time();
     Begun {
@@ -81,7 +81,7 @@ pub fn begin_write(tenant: &[u8; 16]) -> Begun {
 pub fn settled(tenant: &[u8; 16]) -> i64 {
     // Before looking: who enters afterwards takes the same microsecond or a later one.
     let before = now() - 1;
-    let [high, low] = hash(tenant, &[]);
+    let of = tag(tenant, &[], 0, WRITING);
     // SAFETY: PostgreSQL allocates the list in the current memory context; it is freed here.
     unsafe {
         let data = pg_sys::GetLockStatusData();
@@ -91,10 +91,10 @@ pub fn settled(tenant: &[u8; 16]) -> i64 {
         };
         let writers = locks.iter().filter(|lock| {
             let tag = &lock.locktag;
-            tag.locktag_type == pg_sys::LockTagType::LOCKTAG_ADVISORY as u8
-                && tag.locktag_field4 == WRITING
-                && tag.locktag_field1 == high
-                && tag.locktag_field2 == low
+            tag.locktag_type == of.locktag_type
+                && tag.locktag_field4 == of.locktag_field4
+                && tag.locktag_field1 == of.locktag_field1
+                && tag.locktag_field2 == of.locktag_field2
                 && lock.holdMask != 0
                 && lock.pid != pg_sys::MyProcPid
         });
@@ -144,8 +144,11 @@ pub fn settle(tenant: &[u8; 16], change_time: i64) -> Result<()> {
 /// Claims a request of the tenant, by whatever identifies it, until the transaction ends. False if
 /// it is in progress in another transaction.
 pub fn try_request(tenant: &[u8; 16], request: &[u8]) -> bool {
-    let [high, low] = hash(tenant, request);
-    acquire([high, low, 0], REQUEST, pg_sys::ExclusiveLock, false)
+    acquire(
+        &tag(tenant, request, 0, REQUEST),
+        pg_sys::ExclusiveLock,
+        false,
+    )
 }
 
 /// Waits for other corrections of these series, and keeps them waiting until the transaction ends.
@@ -153,30 +156,26 @@ pub fn try_request(tenant: &[u8; 16], request: &[u8]) -> bool {
 /// Series share a number of locks: one each could fill PostgreSQL's table of locks. Taken in one order by
 /// everybody, so that two calls do not wait for each other.
 pub fn begin_corrections<'a>(tenant: &[u8; 16], series: impl Iterator<Item = &'a [u8; 16]>) {
-    let slots: BTreeSet<u8> = series
-        .map(|series| {
-            series
-                .iter()
-                .fold(0, |slot: u8, byte| slot.rotate_left(3) ^ byte)
-        })
-        .collect();
+    let mix = |slot: u8, byte: &u8| slot.rotate_left(3) ^ byte;
+    let slots: BTreeSet<u8> = series.map(|series| series.iter().fold(0, mix)).collect();
     for slot in slots {
-        let [high, low] = hash(tenant, &[slot]);
-        acquire([high, low, 0], CORRECTING, pg_sys::ExclusiveLock, true);
+        acquire(
+            &tag(tenant, &[slot], 0, CORRECTING),
+            pg_sys::ExclusiveLock,
+            true,
+        );
     }
 }
 
 /// Keeps the units of the tenant's series as they are until the transaction ends: what it writes may have been
 /// converted to them.
 pub fn hold_units(tenant: &[u8; 16]) {
-    let [high, low] = hash(tenant, &[]);
-    acquire([high, low, 0], UNITS, pg_sys::ShareLock, true);
+    acquire(&tag(tenant, &[], 0, UNITS), pg_sys::ShareLock, true);
 }
 
 /// Waits for all who hold the tenant's units, and keeps them waiting until the transaction ends.
 pub fn begin_unit_change(tenant: &[u8; 16]) {
-    let [high, low] = hash(tenant, &[]);
-    acquire([high, low, 0], UNITS, pg_sys::ExclusiveLock, true);
+    acquire(&tag(tenant, &[], 0, UNITS), pg_sys::ExclusiveLock, true);
 }
 
 /// Whether the transaction sees to its end what it saw first (REPEATABLE READ and above).
@@ -185,26 +184,16 @@ pub fn snapshot_is_kept() -> bool {
     unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
 }
 
-fn acquire(fields: [u32; 3], kind: u16, mode: u32, wait: bool) -> bool {
+fn acquire(tag: &pg_sys::LOCKTAG, mode: u32, wait: bool) -> bool {
     // SAFETY: the tag is copied; the lock belongs to the transaction and is released at its end. Errors
     // (a deadlock, a timeout, no memory) are raised by PostgreSQL.
-    unsafe {
-        let tag = pg_sys::LOCKTAG {
-            locktag_field1: fields[0],
-            locktag_field2: fields[1],
-            locktag_field3: fields[2],
-            locktag_field4: kind,
-            locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
-            locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
-        };
-        pg_sys::LockAcquire(&tag, mode as i32, false, !wait)
-            != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
-    }
+    let outcome = unsafe { pg_sys::LockAcquire(tag, mode as i32, false, !wait) };
+    outcome != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }
 
-/// 64 bits that represent something of a tenant of this database. If others happened to have the same ones,
-/// they would wait for each other now and then, but see nothing of each other.
-fn hash(tenant: &[u8; 16], what: &[u8]) -> [u32; 2] {
+/// The tag of a lock of this kind, with 64 bits that represent something of a tenant of this database. If others
+/// happened to have the same ones, they would wait for each other now and then, but see nothing of each other.
+fn tag(tenant: &[u8; 16], what: &[u8], second: u32, kind: u16) -> pg_sys::LOCKTAG {
     // SAFETY: reads the backend's own state.
     let database = u32::from(unsafe { pg_sys::MyDatabaseId });
     let digest: [u8; 32] = Sha256::new()
@@ -213,10 +202,15 @@ fn hash(tenant: &[u8; 16], what: &[u8]) -> [u32; 2] {
         .chain_update(what)
         .finalize()
         .into();
-    let part = |at: usize| {
-        u32::from_le_bytes([digest[at], digest[at + 1], digest[at + 2], digest[at + 3]])
-    };
-    [part(0), part(4)]
+    let [a, b, c, d, e, f, g, h, ..] = digest;
+    pg_sys::LOCKTAG {
+        locktag_field1: u32::from_le_bytes([a, b, c, d]),
+        locktag_field2: u32::from_le_bytes([e, f, g, h]),
+        locktag_field3: second,
+        locktag_field4: kind,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
+        locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
+    }
 }
 
 fn now() -> i64 {

@@ -40,19 +40,37 @@ pub fn set_option(name: &CStr, value: &str, span: Span) -> Result<()> {
     if outcome > 0 { Ok(()) } else { Err(refused()) }
 }
 
-/// [`set_option`], for a variable that may belong to a library that is not there, or is of a later PostgreSQL.
+/// What PostgreSQL itself logs of parameters.
+pub const OWN_LOG: [(&CStr, &str); 2] = [
+    (c"log_parameter_max_length", "0"),
+    (c"log_parameter_max_length_on_error", "0"),
+];
+
+/// What prints parameters, or constants of plans, elsewhere.
+pub const OTHER_LOGS: [(&CStr, &str); 6] = [
+    (c"debug_print_parse", "off"),
+    (c"debug_print_rewritten", "off"),
+    (c"debug_print_plan", "off"),
+    (c"pgaudit.log_parameter", "off"),
+    (c"auto_explain.log_verbose", "off"),
+    (c"auto_explain.log_parameter_max_length", "0"),
+];
+
+/// Keeps the parameters of statements out of these logs until the transaction ends. A variable may belong to a library
+/// that is not there, or to a later PostgreSQL.
 ///
 /// # Errors
 /// As [`set_option`].
-pub fn set_known_option(name: &CStr, value: &str, span: Span) -> Result<()> {
-    // SAFETY: the name ends in NUL; the text that comes back is looked at before anything else is asked.
-    let is_so = unsafe {
-        let now = pg_sys::GetConfigOption(name.as_ptr(), true, false);
-        now.is_null() || CStr::from_ptr(now).to_bytes() == value.as_bytes()
-    };
-    if is_so {
-        Ok(())
-    } else {
-        set_option(name, value, span)
+pub fn hide(logs: impl IntoIterator<Item = (&'static CStr, &'static str)>) -> Result<()> {
+    for (name, value) in logs {
+        // SAFETY: the name ends in NUL; the text that comes back is looked at before anything else is asked.
+        let is_so = unsafe {
+            let now = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+            now.is_null() || CStr::from_ptr(now).to_bytes() == value.as_bytes()
+        };
+        if !is_so {
+            set_option(name, value, Span::Transaction)?;
+        }
     }
+    Ok(())
 }

@@ -3,15 +3,15 @@
 use crate::pg::error::{Error, Result};
 use pgrx::pg_sys;
 
-/// Fills a buffer with random bytes fit for secrets.
+/// Random bytes fit for secrets.
 ///
 /// # Errors
 /// XX000 when the system has none.
-pub fn fill(bytes: &mut [u8]) -> Result<()> {
-    // SAFETY: writes as many bytes as the buffer has.
-    if unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) } {
-        Ok(())
-    } else {
-        Err(Error::internal("could not generate random bytes"))
+pub fn bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    // SAFETY: writes as many bytes as the array has.
+    match unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), N) } {
+        true => Ok(bytes),
+        false => Err(Error::internal("could not generate random bytes")),
     }
 }

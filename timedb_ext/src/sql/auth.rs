@@ -1,11 +1,10 @@
 //! Authentication for a transaction and for a session, and who the caller is.
 
 use crate::identity::auth::{owner_of, owner_who_proves};
-use crate::identity::hidden::{OTHER_LOGS, OWN_LOG, hide};
 use crate::identity::settings::{self, Access, Identity};
 use crate::identity::{challenge, key_use, nobody};
 use crate::pg::error::{Result, entry};
-use crate::pg::options::Span;
+use crate::pg::options::{OTHER_LOGS, OWN_LOG, Span, hide};
 use pgrx::pg_sys::{self, panic::ErrorReport};
 use pgrx::prelude::*;
 use pgrx::{PgLogLevel, PgSqlErrorCode, Uuid, function_name};

@@ -26,22 +26,9 @@ pub fn series_columns(series: &SeriesInfo) -> [Option<Datum>; 4] {
 pub trait PointColumns {
     /// The number of points.
     fn len(&self) -> usize;
-    /// The instant that a value is about, or the start of its interval.
-    fn valid_time(&self, i: usize) -> i64;
-    /// The end of that interval.
-    fn end(&self, i: usize) -> Option<i64>;
-    /// The value.
-    fn value(&self, i: usize) -> Option<f64>;
-    /// When it was known.
-    fn known_time(&self, i: usize) -> Option<i64>;
-    /// When a version was written.
-    fn change_time(&self, i: usize) -> Option<i64>;
-    /// The id of the write.
-    fn value_id(&self, i: usize) -> Option<i64>;
-    /// The batch that a version belongs to.
-    fn batch(&self, i: usize) -> Option<&[u8; 16]>;
-    /// Who wrote a version.
-    fn changed_by(&self, i: usize) -> Option<&[u8; 16]>;
+    /// A column of a point, counted as [`PointRows::column`] does: 4 known_time, 5 change_time, 6 valid_time, 7 its end,
+    /// 8 value, 9 batch_id, 10 value_id, 11 changed_by. A uuid is where it stands.
+    fn column(&self, i: usize, column: usize) -> Option<Datum>;
     /// What a version says beside its value, by its place among [`Self::notes`].
     fn note(&self, i: usize) -> Option<usize>;
     /// What versions say.
@@ -90,33 +77,29 @@ impl<P: PointColumns> PointRows<P> {
     /// A column of a point as `_read_rows` returns it, counted from 0 with the four of the series.
     #[inline]
     pub fn column(&self, i: usize, column: usize) -> Option<Datum> {
-        let points = &self.points;
-        let time = match column {
-            4 => points.known_time(i),
-            5 => points.change_time(i),
-            6 => Some(points.valid_time(i)),
-            7 => points.end(i),
-            // float8 is passed by value on all platforms that pgrx supports.
-            8 => return points.value(i).map(|value| Datum::from(value.to_bits())),
-            9 => return points.batch(i).map(uuid),
-            10 => return points.value_id(i).map(Datum::from),
-            11 => return points.changed_by(i).map(uuid),
-            _ => {
-                let note = self.notes[points.note(i)?];
-                return match column {
-                    12 => note.annotation,
-                    13 => note.tags,
-                    _ => note.metadata,
-                };
-            }
-        };
-        time.map(|time| Datum::from(time::to_pg(time)))
+        if column < 12 {
+            return self.points.column(i, column);
+        }
+        let note = self.notes[self.points.note(i)?];
+        match column {
+            12 => note.annotation,
+            13 => note.tags,
+            _ => note.metadata,
+        }
     }
 }
 
-/// A `uuid` where it stands.
-fn uuid(id: &[u8; 16]) -> Datum {
-    Datum::from(id.as_ptr())
+fn instant(time: i64) -> Option<Datum> {
+    Some(Datum::from(time::to_pg(time)))
+}
+
+fn number(value: f64) -> Option<Datum> {
+    // float8 is passed by value on all platforms that pgrx supports.
+    Some(Datum::from(value.to_bits()))
+}
+
+fn uuid(id: &[u8; 16]) -> Option<Datum> {
+    Some(Datum::from(id.as_ptr()))
 }
 
 /// A run of points, and who wrote them if they are versions.
@@ -155,40 +138,29 @@ impl PointColumns for RunColumns<'_> {
         self.run.points.len()
     }
 
-    fn valid_time(&self, i: usize) -> i64 {
-        self.run.points.valid_time[i]
-    }
-
-    fn end(&self, i: usize) -> Option<i64> {
-        let ends = self.run.points.valid_time_end.as_ref()?;
-        Some(ends[i]).filter(|&end| end != NO_END)
-    }
-
-    fn value(&self, i: usize) -> Option<f64> {
-        let nulls = self.run.points.nulls.as_ref();
-        (!nulls.is_some_and(|nulls| nulls[i])).then(|| self.run.points.value[i])
-    }
-
-    fn known_time(&self, i: usize) -> Option<i64> {
-        self.run.points.known_time.get(i).copied()
-    }
-
-    fn change_time(&self, i: usize) -> Option<i64> {
-        self.run.points.change_time.get(i).copied()
-    }
-
-    fn value_id(&self, i: usize) -> Option<i64> {
-        self.run.points.value_id.get(i).copied()
-    }
-
-    fn batch(&self, i: usize) -> Option<&[u8; 16]> {
-        self.run.points.batch.get(i)
-    }
-
-    fn changed_by(&self, i: usize) -> Option<&[u8; 16]> {
-        let corrected = self.note(i);
-        let corrected = corrected.and_then(|place| self.notes[place].changed_by.as_ref());
-        corrected.or_else(|| self.writers?.of(self.batch(i)?))
+    #[inline]
+    fn column(&self, i: usize, column: usize) -> Option<Datum> {
+        let points = &self.run.points;
+        match column {
+            4 => instant(*points.known_time.get(i)?),
+            5 => instant(*points.change_time.get(i)?),
+            6 => instant(points.valid_time[i]),
+            7 => {
+                let end = points.valid_time_end.as_ref()?[i];
+                if end == NO_END { None } else { instant(end) }
+            }
+            8 => match &points.nulls {
+                Some(nulls) if nulls[i] => None,
+                _ => number(points.value[i]),
+            },
+            9 => uuid(points.batch.get(i)?),
+            10 => Some(Datum::from(*points.value_id.get(i)?)),
+            _ => {
+                let corrected = self.note(i);
+                let corrected = corrected.and_then(|place| self.notes[place].changed_by.as_ref());
+                uuid(corrected.or_else(|| self.writers?.of(points.batch.get(i)?))?)
+            }
+        }
     }
 
     fn note(&self, i: usize) -> Option<usize> {
@@ -205,36 +177,19 @@ impl PointColumns for Chunk<'_> {
         self.points
     }
 
-    fn valid_time(&self, i: usize) -> i64 {
-        self.valid_time.at(i)
-    }
-
-    fn end(&self, i: usize) -> Option<i64> {
-        self.end(i)
-    }
-
-    fn value(&self, i: usize) -> Option<f64> {
-        self.value(i)
-    }
-
-    fn known_time(&self, i: usize) -> Option<i64> {
-        Some(self.known_time?.at(i))
-    }
-
-    fn change_time(&self, i: usize) -> Option<i64> {
-        Some(self.versions.as_ref()?.change_time.at(i))
-    }
-
-    fn value_id(&self, i: usize) -> Option<i64> {
-        Some(self.versions.as_ref()?.value_id.at(i))
-    }
-
-    fn batch(&self, i: usize) -> Option<&[u8; 16]> {
-        Some(self.versions.as_ref()?.batch(i))
-    }
-
-    fn changed_by(&self, i: usize) -> Option<&[u8; 16]> {
-        self.versions.as_ref()?.changed_by(i)
+    #[inline]
+    fn column(&self, i: usize, column: usize) -> Option<Datum> {
+        let versions = self.versions.as_ref();
+        match column {
+            4 => instant(self.known_time?.at(i)),
+            5 => instant(versions?.change_time.at(i)),
+            6 => instant(self.valid_time.at(i)),
+            7 => instant(self.end(i)?),
+            8 => number(self.value(i)?),
+            9 => uuid(versions?.batch(i)),
+            10 => Some(Datum::from(versions?.value_id.at(i))),
+            _ => uuid(versions?.changed_by(i)?),
+        }
     }
 
     fn note(&self, i: usize) -> Option<usize> {
