@@ -67,18 +67,14 @@ pub fn report() -> Result<bool> {
                 Ok(())
             })
         })?;
-        match last_use {
-            Some(at) if at > recent => {
-                NOTED.set((key, at));
-                Ok(false)
-            }
-            Some(_) => {
-                let times = [Arg::int8(now), Arg::int8(recent)];
-                let arguments = [tenant, key_arg, times[0], times[1]];
-                let written = SET_LAST_USE.with(|set| set.run(false, &arguments, |_| Ok(())))?;
-                Ok(written > 0)
-            }
-            None => Ok(false),
+        let Some(at) = last_use else {
+            return Ok(false);
+        };
+        if at > recent {
+            NOTED.set((key, at));
+            return Ok(false);
         }
+        let arguments = [tenant, key_arg, Arg::int8(now), Arg::int8(recent)];
+        Ok(SET_LAST_USE.with(|set| set.run(false, &arguments, |_| Ok(())))? > 0)
     })
 }

@@ -22,20 +22,12 @@ pub fn parse(text: &str) -> Result<i64> {
         )
     };
     let input = CString::new(text).map_err(|_| malformed())?;
+    let (of, precision) = (Datum::from(0_u32), Datum::from(-1_i32));
+    let arguments = [Datum::from(input.as_ptr()), of, precision].map(Some);
     let read = PgTryBuilder::new(|| {
         // SAFETY: timestamptz_in takes a C string, a type that it does not look at, and no precision.
-        unsafe {
-            pgrx::direct_function_call_as_datum(
-                pg_sys::timestamptz_in,
-                &[
-                    Some(Datum::from(input.as_ptr())),
-                    Some(Datum::from(0_u32)),
-                    Some(Datum::from(-1_i32)),
-                ],
-            )
-        }
-        .map(|datum| datum.value() as i64)
-        .ok_or_else(malformed)
+        let instant = unsafe { pgrx::direct_function_call(pg_sys::timestamptz_in, &arguments) };
+        instant.ok_or_else(malformed)
     });
     // The error is raised again as the caller's, who says where the text is.
     read.catch_others(|caught| match caught {

@@ -26,14 +26,14 @@ impl<const N: usize> Tuplestore<N> {
         unsafe {
             pg_sys::InitMaterializedSRF(fcinfo, 0);
             let result = &*(*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
-            match has_columns(result.setDesc, columns) {
-                true => Ok(Self {
-                    store: result.setResult,
-                    desc: result.setDesc,
-                    scratch: memory_context(pg_sys::CurrentMemoryContext, c"timedb: rows"),
-                }),
-                false => Err(Error::other_declaration()),
+            if !has_columns(result.setDesc, columns) {
+                return Err(Error::other_declaration());
             }
+            Ok(Self {
+                store: result.setResult,
+                desc: result.setDesc,
+                scratch: memory_context(pg_sys::CurrentMemoryContext, c"timedb: rows"),
+            })
         }
     }
 

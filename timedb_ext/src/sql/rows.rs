@@ -41,23 +41,16 @@ pub struct PointRows<P> {
     notes: Vec<NoteDatums>,
 }
 
-/// A note as values of SQL.
-#[derive(Default, Clone, Copy)]
-struct NoteDatums {
-    annotation: Option<Datum>,
-    tags: Option<Datum>,
-    metadata: Option<Datum>,
-}
+/// Annotation, tags and metadata of a note, as values of SQL.
+type NoteDatums = [Option<Datum>; 3];
 
-impl NoteDatums {
-    fn of(note: &Note) -> Self {
-        let tags = || Arg::texts(note.tags.iter().copied()).datum();
-        Self {
-            annotation: note.annotation.and_then(|text| Arg::text(text).datum()),
-            tags: (!note.tags.is_empty()).then(tags).flatten(),
-            metadata: note.metadata.and_then(jsonb_datum),
-        }
-    }
+fn note_datums(note: &Note) -> NoteDatums {
+    let tags = || Arg::texts(note.tags.iter().copied()).datum();
+    [
+        note.annotation.and_then(|text| Arg::text(text).datum()),
+        (!note.tags.is_empty()).then(tags).flatten(),
+        note.metadata.and_then(jsonb_datum),
+    ]
 }
 
 const _: () = assert!(COLUMNS == 15, "column() counts fifteen columns");
@@ -65,7 +58,7 @@ const _: () = assert!(COLUMNS == 15, "column() counts fifteen columns");
 impl<P: PointColumns> PointRows<P> {
     /// Rows of these points; what they point to lies in the points and in the current memory context.
     pub fn of(points: P) -> Self {
-        let notes = points.notes().iter().map(NoteDatums::of).collect();
+        let notes = points.notes().iter().map(note_datums).collect();
         Self { points, notes }
     }
 
@@ -77,14 +70,9 @@ impl<P: PointColumns> PointRows<P> {
     /// A column of a point as `_read_rows` returns it, counted from 0 with the four of the series.
     #[inline]
     pub fn column(&self, i: usize, column: usize) -> Option<Datum> {
-        if column < 12 {
-            return self.points.column(i, column);
-        }
-        let note = self.notes[self.points.note(i)?];
-        match column {
-            12 => note.annotation,
-            13 => note.tags,
-            _ => note.metadata,
+        match column.checked_sub(12) {
+            None => self.points.column(i, column),
+            Some(of_note) => self.notes[self.points.note(i)?][of_note],
         }
     }
 }

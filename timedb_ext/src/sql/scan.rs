@@ -17,9 +17,8 @@ use functions::{call_of, chunks_beside};
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
-use std::ffi::c_void;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::OnceLock;
 
 /// Reading a row costs less than calling a function for it.
 const COST_OF_ROW: f64 = 0.002;
@@ -38,7 +37,7 @@ static SCAN_METHODS: Methods<pg_sys::CustomScanMethods> = Methods(pg_sys::Custom
 static STREAMING_READS: GucSetting<bool> = GucSetting::<bool>::new(true);
 
 /// The hook that stood before ours.
-static PREVIOUS: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+static PREVIOUS: OnceLock<pg_sys::set_rel_pathlist_hook_type> = OnceLock::new();
 
 /// Defines the setting and hangs the hook in; called once, when the library is loaded.
 pub fn define() {
@@ -53,8 +52,7 @@ pub fn define() {
     // SAFETY: the methods live for ever; the hook chain is PostgreSQL's own convention.
     unsafe {
         pg_sys::RegisterCustomScanMethods(&SCAN_METHODS.0);
-        let previous = pg_sys::set_rel_pathlist_hook.map_or(ptr::null_mut(), |f| f as *mut c_void);
-        PREVIOUS.store(previous, Ordering::Relaxed);
+        PREVIOUS.get_or_init(|| pg_sys::set_rel_pathlist_hook);
         pg_sys::set_rel_pathlist_hook = Some(offer_path);
     }
 }
@@ -66,17 +64,9 @@ unsafe extern "C-unwind" fn offer_path(
     rti: pg_sys::Index,
     rte: *mut pg_sys::RangeTblEntry,
 ) {
-    // SAFETY: called by the planner with live nodes; PREVIOUS holds a hook or null.
+    // SAFETY: called by the planner with live nodes.
     shielded(|| unsafe {
-        let previous = PREVIOUS.load(Ordering::Relaxed);
-        if !previous.is_null() {
-            type Hook = unsafe extern "C-unwind" fn(
-                *mut pg_sys::PlannerInfo,
-                *mut pg_sys::RelOptInfo,
-                pg_sys::Index,
-                *mut pg_sys::RangeTblEntry,
-            );
-            let hook = std::mem::transmute::<*mut c_void, Hook>(previous);
+        if let Some(hook) = PREVIOUS.get().copied().flatten() {
             // Another extension's, in C: its errors have to become panics like those of PostgreSQL's functions.
             pg_sys::ffi::pg_guard_ffi_boundary(|| hook(root, rel, rti, rte));
         }

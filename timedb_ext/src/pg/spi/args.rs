@@ -1,7 +1,9 @@
 //! Parameters of statements: datums that this library constructs itself.
 
 use crate::pg::json::Jsonb;
-use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::pg_sys::{
+    self, BYTEAOID, Datum, INT2OID, INT4OID, INT8OID, Oid, TEXTOID, TIMESTAMPTZOID, UUIDOID,
+};
 use std::ptr;
 
 /// A parameter of a statement: a datum, or NULL.
@@ -44,47 +46,53 @@ impl Arg {
 
     /// An array of `uuid`.
     pub fn uuids<'a>(values: impl Iterator<Item = &'a [u8; 16]>) -> Self {
-        let values = values.map(uuid_datum).collect();
-        Self::array(values, pg_sys::UUIDOID, 16, false, b'c')
+        Self::array(values.map(uuid_datum), UUIDOID, 16, false, b'c')
     }
 
     /// An array of `timestamptz`.
     pub fn timestamps(values: impl Iterator<Item = i64>) -> Self {
-        let values = values.map(Datum::from).collect();
-        Self::array(values, pg_sys::TIMESTAMPTZOID, 8, true, b'd')
+        Self::array(values.map(Datum::from), TIMESTAMPTZOID, 8, true, b'd')
     }
 
     /// An array of `bigint`.
     pub fn int8s(values: impl Iterator<Item = i64>) -> Self {
-        let values = values.map(Datum::from).collect();
-        Self::array(values, pg_sys::INT8OID, 8, true, b'd')
+        Self::array(values.map(Datum::from), INT8OID, 8, true, b'd')
     }
 
     /// An array of `integer`.
     pub fn int4s(values: impl Iterator<Item = i32>) -> Self {
-        let values = values.map(Datum::from).collect();
-        Self::array(values, pg_sys::INT4OID, 4, true, b'i')
+        Self::array(values.map(Datum::from), INT4OID, 4, true, b'i')
     }
 
     /// An array of `smallint`.
     pub fn int2s(values: impl Iterator<Item = i16>) -> Self {
-        let values = values.map(Datum::from).collect();
-        Self::array(values, pg_sys::INT2OID, 2, true, b's')
+        Self::array(values.map(Datum::from), INT2OID, 2, true, b's')
     }
 
     /// An array of `text`.
     pub fn texts<'a>(values: impl Iterator<Item = &'a str>) -> Self {
-        let values = values.map(|v| varlena_datum(v.as_bytes())).collect();
-        Self::array(values, pg_sys::TEXTOID, -1, false, b'i')
+        Self::array(
+            values.map(|v| varlena_datum(v.as_bytes())),
+            TEXTOID,
+            -1,
+            false,
+            b'i',
+        )
     }
 
     /// An array of `bytea`.
     pub fn byteas<'a>(values: impl Iterator<Item = &'a [u8]>) -> Self {
-        let values = values.map(varlena_datum).collect();
-        Self::array(values, pg_sys::BYTEAOID, -1, false, b'i')
+        Self::array(values.map(varlena_datum), BYTEAOID, -1, false, b'i')
     }
 
-    fn array(mut values: Vec<Datum>, element: Oid, len: i32, by_value: bool, align: u8) -> Self {
+    fn array(
+        values: impl Iterator<Item = Datum>,
+        element: Oid,
+        len: i32,
+        by_value: bool,
+        align: u8,
+    ) -> Self {
+        let mut values: Vec<Datum> = values.collect();
         // SAFETY: the datums are of the element type whose length, passing and alignment are given.
         let array = unsafe {
             pg_sys::construct_array(

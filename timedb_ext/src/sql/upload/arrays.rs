@@ -6,6 +6,7 @@ use crate::pg::time;
 use crate::sql::arguments::labels_of;
 use pgrx::datum::{Array, Uuid};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use timedb_rules::limits;
 use timedb_rules::upload::{NamedSeries, SeriesList, SeriesRef, UploadColumns};
 use timedb_segment::NO_END;
@@ -170,11 +171,10 @@ fn one_a_point(arrays: &UploadArrays, points: usize) -> Result<(Vec<SeriesRef>, 
                 format!("{}\0{unit}\0{}", named.name, named.labels.json())
             }
         };
-        let place = match places.get(&key) {
-            Some(place) => *place,
-            None => list.push(one)?,
+        let place = match places.entry(key) {
+            Entry::Occupied(place) => *place.get(),
+            Entry::Vacant(none) => *none.insert(list.push(one)?),
         };
-        places.insert(key, place);
         limits::check_series(given.len() + 1)?;
         given.insert(named.given, place);
         index.push(place);
@@ -266,13 +266,9 @@ fn distinct<K: Copy + Eq + std::hash::Hash>(
         let key = key.ok_or_else(|| null_in(what))?;
         let place = match last {
             Some((same, place)) if same == key => place,
-            _ => match places.get(&key) {
-                Some(place) => *place,
-                None => {
-                    let place = list.push(series(key))?;
-                    places.insert(key, place);
-                    place
-                }
+            _ => match places.entry(key) {
+                Entry::Occupied(place) => *place.get(),
+                Entry::Vacant(none) => *none.insert(list.push(series(key))?),
             },
         };
         last = Some((key, place));
