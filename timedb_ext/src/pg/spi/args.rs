@@ -71,13 +71,8 @@ impl Arg {
 
     /// An array of `text`.
     pub fn texts<'a>(values: impl Iterator<Item = &'a str>) -> Self {
-        Self::array(
-            values.map(|v| varlena_datum(v.as_bytes())),
-            TEXTOID,
-            -1,
-            false,
-            b'i',
-        )
+        let values = values.map(|text| varlena_datum(text.as_bytes()));
+        Self::array(values, TEXTOID, -1, false, b'i')
     }
 
     /// An array of `bytea`.
