@@ -1,26 +1,23 @@
 //! The command line's grammar: commands, flags, help texts and what clap says about a mistake.
 //! What a command does is in `commands/`; where its DSN comes from is in `config.rs`.
 
+mod administration;
 mod api;
-mod common;
-mod keys;
-mod tables;
-mod users;
 
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::config::{may_be_a_rest, redact};
 use crate::cli::terminal;
 
+use administration::EXIT_CODES;
+pub use administration::{
+    CheckKey, Common, Create, CreateKey, CreateTables, CreateUser, Delete, Events, Keys, ListKeys,
+    ListUsers, OneKey, OneUser, RotateKey, Users,
+};
 pub use api::ApiArgs;
-pub use common::Common;
-use common::EXIT_CODES;
-pub use keys::{CheckKey, CreateKey, Keys, ListKeys, RevokeKey, RotateKey};
-pub use tables::{Create, CreateTables, Delete, DeleteTables};
-pub use users::{CreateUser, ListUsers, OneUser, Users};
 
 const ABOUT: &str = "A multi-tenant store for time series that get revised, in PostgreSQL";
 
@@ -55,18 +52,6 @@ pub enum Command {
     /// Serve the HTTP API
     #[command(after_help = EXIT_CODES)]
     Api(ApiArgs),
-}
-
-#[derive(Debug, Args)]
-pub struct Events {
-    #[command(flatten)]
-    pub common: Common,
-    /// Only the events of this tenant
-    #[arg(short, long, value_name = "UUID")]
-    pub tenant_id: Option<String>,
-    /// The maximum number of events
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    pub limit: u32,
 }
 
 /// What clap has to say instead of a command: help, the version or a mistake.
@@ -105,7 +90,7 @@ impl Cli {
         } = &mut self;
         let common = match command {
             Command::Create(Create::Tables(arguments)) => &mut arguments.common,
-            Command::Delete(Delete::Tables(arguments)) => &mut arguments.common,
+            Command::Delete(Delete::Tables(common)) => common,
             Command::Users(Users::Create(arguments)) => &mut arguments.common,
             Command::Users(Users::List(arguments)) => &mut arguments.common,
             Command::Users(
@@ -116,7 +101,7 @@ impl Cli {
             Command::Keys(Keys::Create(arguments)) => &mut arguments.common,
             Command::Keys(Keys::List(arguments)) => &mut arguments.common,
             Command::Keys(Keys::Revoke(arguments)) => &mut arguments.common,
-            Command::Keys(Keys::Rotate(arguments)) => &mut arguments.common,
+            Command::Keys(Keys::Rotate(arguments)) => &mut arguments.key.common,
             Command::Events(arguments) => &mut arguments.common,
             Command::Keys(Keys::Check(arguments)) => {
                 arguments.json |= before.json;

@@ -11,6 +11,9 @@ use tokio_postgres::{Client, Config, Error, GenericClient, Row, Transaction};
 use crate::cli::config;
 use crate::cli::failure::{Failure, brief, reason};
 
+/// The parameters of a statement, with their types, so that it need not be prepared.
+pub type Parameters<'a> = [(&'a (dyn ToSql + Sync), Type)];
+
 /// A connection that knows where it leads, so that errors can name the database.
 pub struct Session {
     pub client: Client,
@@ -49,9 +52,9 @@ impl Session {
     /// [`Session::begin`], with schema `timedb` known to be the extension's: only so may it be called.
     pub async fn enter(&mut self) -> Result<Transaction<'_>, SessionTrouble> {
         let transaction = self.begin().await?;
-        installed(&transaction)
-            .await?
-            .ok_or(SessionTrouble::NotSetUp)?;
+        if !is_installed(&transaction).await? {
+            return Err(SessionTrouble::NotSetUp);
+        }
         Ok(transaction)
     }
 
@@ -59,24 +62,12 @@ impl Session {
     pub async fn ask(
         &mut self,
         sql: &str,
-        parameters: &[(&(dyn ToSql + Sync), Type)],
+        parameters: &Parameters<'_>,
     ) -> Result<Vec<Row>, SessionTrouble> {
         let transaction = self.enter().await?;
         let rows = transaction.query_typed(sql, parameters).await?;
         transaction.commit().await?;
         Ok(rows)
-    }
-
-    /// [`Session::ask`] for a statement that answers with one row.
-    pub async fn ask_one(
-        &mut self,
-        sql: &str,
-        parameters: &[(&(dyn ToSql + Sync), Type)],
-    ) -> Result<Row, SessionTrouble> {
-        let transaction = self.enter().await?;
-        let row = transaction.query_typed_one(sql, parameters).await?;
-        transaction.commit().await?;
-        Ok(row)
     }
 
     /// The name of the role that the statements run as, quoted for use in SQL.
@@ -114,14 +105,12 @@ impl Session {
                 brief(&error)
             ));
         }
-        let is_missing = [
+        let missing = [
             SqlState::INVALID_SCHEMA_NAME,
             SqlState::UNDEFINED_FUNCTION,
             SqlState::UNDEFINED_TABLE,
-        ]
-        .iter()
-        .any(|missing| code == Some(missing));
-        if !is_missing {
+        ];
+        if !code.is_some_and(|code| missing.contains(code)) {
             return error.into();
         }
         match store::inspect(&self.client).await {
@@ -136,14 +125,14 @@ impl Session {
     }
 }
 
-/// The version of timedb in this database, if it has one.
+/// Whether this database has timedb.
 ///
 /// # Errors
 /// [`SessionTrouble::Doubtful`] when something could stand in for it.
-pub async fn installed(client: &impl GenericClient) -> Result<Option<String>, SessionTrouble> {
+pub async fn is_installed(client: &impl GenericClient) -> Result<bool, SessionTrouble> {
     match store::inspect(client).await? {
-        Store::Absent => Ok(None),
-        Store::Genuine { version } => Ok(Some(version)),
+        Store::Absent => Ok(false),
+        Store::Genuine { .. } => Ok(true),
         Store::Doubtful { problem, remedy } => Err(SessionTrouble::Doubtful { problem, remedy }),
     }
 }

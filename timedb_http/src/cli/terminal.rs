@@ -49,8 +49,8 @@ pub fn report(failure: &Failure) {
     complain(&format!("{label} {}", lines.join("\n")));
 }
 
-/// Asks on stderr and reads the answer; anything but yes is no. If nobody can answer, it is an
-/// error instead of waiting forever.
+/// Asks on stderr and reads the answer; anything but yes is no, which it says on stdout. If nobody can answer, it is
+/// an error instead of waiting forever.
 pub fn confirm(question: &str, yes: bool) -> Result<bool, Failure> {
     if yes {
         return Ok(true);
@@ -67,10 +67,12 @@ pub fn confirm(question: &str, yes: bool) -> Result<bool, Failure> {
     if io::stdin().lock().read_line(&mut answer)? == 0 {
         writeln!(err)?;
     }
-    Ok(matches!(
-        answer.trim().to_ascii_lowercase().as_str(),
-        "y" | "yes"
-    ))
+    let answer = answer.trim().to_ascii_lowercase();
+    let is_yes = ["y", "yes"].contains(&answer.as_str());
+    if !is_yes {
+        print("Aborted.\n")?;
+    }
+    Ok(is_yes)
 }
 
 /// The result of a command on its way to stdout.
@@ -198,15 +200,7 @@ pub fn print_json(value: &impl Serialize) -> io::Result<()> {
 
 /// The same JSON, with control characters as numbers: they can occur only in strings.
 fn json_line(json: &str) -> String {
-    let mut line = String::with_capacity(json.len() + 1);
-    for c in json.chars() {
-        match is_obeyed(c) {
-            true => line.push_str(&format!("\\u{:04x}", u32::from(c))),
-            false => line.push(c),
-        }
-    }
-    line.push('\n');
-    line
+    escaped(json, |c| format!("\\u{:04x}", u32::from(c))) + "\n"
 }
 
 fn grid(columns: &[&str], rows: Vec<Vec<String>>) -> Table {
@@ -236,15 +230,15 @@ fn is_obeyed(c: char) -> bool {
 
 /// Escapes what would be obeyed, so that stored text can neither drive a terminal nor fake a line.
 fn printable(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_obeyed(c) {
-            safe.extend(c.escape_default());
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
+    escaped(text, |c| c.escape_default().to_string())
+}
+
+fn escaped(text: &str, escape: impl Fn(char) -> String) -> String {
+    let safe = |c| match is_obeyed(c) {
+        true => escape(c),
+        false => c.to_string(),
+    };
+    text.chars().map(safe).collect()
 }
 
 #[cfg(test)]

@@ -1,18 +1,105 @@
-//! What several commands read and show alike: tenants, times, and a new key.
+//! What several commands read and show alike: tenants, times, lists, what is done, and a new key.
 
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tokio_postgres::Row;
+use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
 use crate::cli::failure::Failure;
-use crate::cli::terminal::Output;
+use crate::cli::grammar::Common;
+use crate::cli::terminal::{Output, print, print_json, unless_gone};
 
-const SAVE_IT: &str = "Save the API key - it will not be shown again.";
+/// A key that has just been made, and nobody has seen.
+pub struct NewKey<'a> {
+    /// All there is to say of it, the key included.
+    pub json: Value,
+    pub headline: &'a str,
+    pub fields: &'a [(&'a str, &'a str)],
+    pub label: &'a str,
+    pub api_key: &'a str,
+    /// What a message calls it, after "the new API key".
+    pub name: &'a str,
+    /// The command that undoes or replaces it.
+    pub remedy: &'a str,
+}
 
-/// The key is alone on its line without box or colour: people and programs copy it from there.
-pub fn show_key(out: &mut Output, label: &str, key: &str) {
-    out.line("");
-    out.line(&format!("{label}: {key}"));
-    out.line("");
-    out.warning(SAVE_IT);
+impl NewKey<'_> {
+    /// Shows it this once.
+    pub fn show(&self, common: &Common) -> Result<(), Failure> {
+        let shown = if common.json {
+            print_json(&self.json)
+        } else {
+            let mut out = Output::new();
+            out.card(self.headline, self.fields);
+            // Alone on its line without box or colour: people and programs copy it from there.
+            out.line("");
+            out.line(&format!("{}: {}", self.label, self.api_key));
+            out.line("");
+            out.warning("Save the API key - it will not be shown again.");
+            out.send()
+        };
+        shown.map_err(|error| {
+            Failure::new(format!(
+                "The new API key {} is stored, but the output cannot be written ({error}), so nobody has seen it. \
+                 Run: timedb {}",
+                self.name, self.remedy
+            ))
+        })
+    }
+}
+
+/// Says that something is done: in a sentence, or as JSON.
+pub fn show_done(as_json: bool, json: &Value, sentence: &str) -> Result<(), Failure> {
+    if as_json {
+        return Ok(print_json(json)?);
+    }
+    let mut out = Output::new();
+    out.done(sentence);
+    Ok(out.send()?)
+}
+
+/// Shows a list of `what`: a table of what `cells` says of each row (shortened if asked to), or the rows as JSON.
+pub fn show_list(
+    common: &Common,
+    what: &str,
+    rows: &[Row],
+    cells: impl Fn(&Row, bool) -> Vec<(&'static str, String)>,
+) -> Result<(), Failure> {
+    unless_gone(if common.json {
+        print_json(&rows.iter().map(Object).collect::<Vec<_>>())
+    } else if let Some(first) = rows.first() {
+        let columns: Vec<_> = cells(first, true).into_iter().map(|cell| cell.0).collect();
+        let texts = |row, short| cells(row, short).into_iter().map(|cell| cell.1).collect();
+        let mut out = Output::new();
+        out.table(&format!("{what} ({})", rows.len()), &columns, |short| {
+            rows.iter().map(|row| texts(row, short)).collect()
+        });
+        out.send()
+    } else {
+        print(&format!("No {} found.\n", what.to_lowercase()))
+    })
+}
+
+/// A row as a JSON object with its columns in their order.
+struct Object<'a>(&'a Row);
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(row) = self;
+        let mut object = serializer.serialize_map(Some(row.len()))?;
+        for (at, column) in row.columns().iter().enumerate() {
+            let name = column.name();
+            match *column.type_() {
+                Type::UUID => object.serialize_entry(name, &row.get::<_, Option<Uuid>>(at))?,
+                Type::BOOL => object.serialize_entry(name, &row.get::<_, Option<bool>>(at))?,
+                Type::JSONB => object.serialize_entry(name, &row.get::<_, Json<&RawValue>>(at))?,
+                _ => object.serialize_entry(name, &row.get::<_, Option<&str>>(at))?,
+            }
+        }
+        object.end()
+    }
 }
 
 /// A tenant as an argument names it.
@@ -33,13 +120,11 @@ pub fn iso(column: &str) -> String {
 
 /// A time from [`iso`] for people; a time that is not set is `never`.
 pub fn moment(iso: Option<&str>) -> String {
-    match iso {
-        Some(iso) => {
-            let minute = iso.get(..16).unwrap_or(iso);
-            format!("{} UTC", minute.replace('T', " "))
-        }
-        None => "never".to_owned(),
-    }
+    let Some(iso) = iso else {
+        return "never".to_owned();
+    };
+    let minute = iso.get(..16).unwrap_or(iso);
+    format!("{} UTC", minute.replace('T', " "))
 }
 
 #[cfg(test)]

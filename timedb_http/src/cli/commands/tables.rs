@@ -1,15 +1,17 @@
 //! `timedb create tables` and `timedb delete tables`: the extension of one database. The roles stay,
 //! because they belong to the whole cluster.
 
-use serde::Serialize;
+use serde_json::json;
 use timedb_http::db::store::{self, Store};
-use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Error, Row};
 
+use super::calls::connect;
+use super::shown::show_done;
 use crate::cli::config::{self, Environment};
 use crate::cli::failure::{Failure, brief};
-use crate::cli::grammar::{CreateTables, DeleteTables};
-use crate::cli::session::{Session, SessionTrouble, installed};
+use crate::cli::grammar::{Common, CreateTables};
+use crate::cli::session::{Session, SessionTrouble, is_installed};
 use crate::cli::terminal::{self, Output, print_json};
 
 /// A running server holds locks on the tables; waiting for it forever would look like a hang.
@@ -19,39 +21,23 @@ const CREATE_IF_MISSING: &str = "CREATE EXTENSION IF NOT EXISTS timedb";
 const REQUIRE_KEYS: &str = "SELECT timedb.set_auth_required(true)";
 const REQUIRE_NO_KEYS: &str = "SELECT timedb.set_auth_required(false)";
 
-#[derive(Serialize)]
-struct PlannedSql<'a> {
-    sql: &'a [&'a str],
-}
-
-#[derive(Serialize)]
-struct Created {
-    created: bool,
-    auth_required: bool,
-    version: String,
-}
-
-#[derive(Serialize)]
-struct Deleted {
-    deleted: bool,
-}
-
 /// `timedb create tables`. An existing store is never loosened: only a new one is made without keys.
 pub async fn create(arguments: &CreateTables, environment: &Environment) -> Result<(), Failure> {
     if arguments.dry_run {
         return print_plan(arguments);
     }
-    let config = environment.database(arguments.common.dsn.as_ref())?;
-    let mut session = Session::open(&config).await?;
-    let created = match install(&mut session, arguments.with_users).await {
-        Ok(created) => created,
+    let mut session = connect(&arguments.common, environment).await?;
+    let (created, store) = match install(&mut session, arguments.with_users).await {
+        Ok(done) => done,
         Err(error) => return Err(explain_create(&session, error, arguments.with_users).await),
     };
-    if created.auth_required && !arguments.with_users {
+    let (auth_required, version): (bool, &str) = (store.get(0), store.get(1));
+    if auth_required && !arguments.with_users {
         terminal::complain("NOTE: this store exists and requires API keys; that does not change");
     }
     if arguments.common.json {
-        return Ok(print_json(&created)?);
+        let json = json!({"created": created, "auth_required": auth_required, "version": version});
+        return Ok(print_json(&json)?);
     }
     let mut out = Output::new();
     out.line("Creating database schema...");
@@ -73,7 +59,7 @@ fn print_plan(arguments: &CreateTables) -> Result<(), Failure> {
         [CREATE, REQUIRE_NO_KEYS]
     };
     if arguments.common.json {
-        return Ok(print_json(&PlannedSql { sql: &statements })?);
+        return Ok(print_json(&json!({"sql": statements}))?);
     }
     let [first, second] = statements;
     let mut out = Output::new();
@@ -87,15 +73,16 @@ fn print_plan(arguments: &CreateTables) -> Result<(), Failure> {
     Ok(out.send()?)
 }
 
-async fn install(session: &mut Session, with_users: bool) -> Result<Created, SessionTrouble> {
+/// Whether the store is new, and what it says of itself.
+async fn install(session: &mut Session, with_users: bool) -> Result<(bool, Row), SessionTrouble> {
     let transaction = session.begin().await?;
     transaction.batch_execute(LOCK_TIMEOUT).await?;
-    let created = installed(&transaction).await?.is_none();
+    let created = !is_installed(&transaction).await?;
     if created {
         transaction.batch_execute(CREATE).await?;
-        installed(&transaction)
-            .await?
-            .ok_or(SessionTrouble::NotSetUp)?;
+        if !is_installed(&transaction).await? {
+            return Err(SessionTrouble::NotSetUp);
+        }
     }
     let auth_required: bool = transaction
         .query_typed_one("SELECT timedb.auth_required()", &[])
@@ -106,15 +93,11 @@ async fn install(session: &mut Session, with_users: bool) -> Result<Created, Ses
     } else if created && !with_users {
         transaction.batch_execute(REQUIRE_NO_KEYS).await?;
     }
-    let row = transaction
+    let store = transaction
         .query_typed_one("SELECT timedb.auth_required(), timedb.version()", &[])
         .await?;
     transaction.commit().await?;
-    Ok(Created {
-        created,
-        auth_required: row.get(0),
-        version: row.get(1),
-    })
+    Ok((created, store))
 }
 
 /// Says who has to run what when the extension can't be created.
@@ -130,7 +113,7 @@ async fn explain_create(session: &Session, trouble: SessionTrouble, with_users: 
              then this command again",
         );
     }
-    let is_new = matches!(installed(&session.client).await, Ok(None));
+    let is_new = matches!(is_installed(&session.client).await, Ok(false));
     if is_new && error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
         let role = session.role().await;
         let and_open = if with_users {
@@ -172,27 +155,23 @@ fn blocked(session: &Session) -> Failure {
 }
 
 /// `timedb delete tables`. Succeeds where there is nothing to delete.
-pub async fn delete(arguments: &DeleteTables, environment: &Environment) -> Result<(), Failure> {
-    let config = environment.database(arguments.common.dsn.as_ref())?;
+pub async fn delete(common: &Common, environment: &Environment) -> Result<(), Failure> {
+    let config = environment.database(common.dsn.as_ref())?;
     let question = format!(
         "This deletes timedb from database {} with all data, users and keys, \
          and every view or function that is built on it.",
         config::describe(&config)
     );
-    if !terminal::confirm(&question, arguments.common.yes)? {
-        return Ok(terminal::print("Aborted.\n")?);
+    if !terminal::confirm(&question, common.yes)? {
+        return Ok(());
     }
     let mut session = Session::open(&config).await?;
     let deleted = match remove(&mut session).await {
         Ok(deleted) => deleted,
         Err(error) => return Err(explain_delete(&session, error).await),
     };
-    if arguments.common.json {
-        return Ok(print_json(&Deleted { deleted })?);
-    }
-    let mut out = Output::new();
-    out.done("All timedb tables deleted");
-    Ok(out.send()?)
+    let json = json!({"deleted": deleted});
+    show_done(common.json, &json, "All timedb tables deleted")
 }
 
 async fn remove(session: &mut Session) -> Result<bool, Error> {
@@ -215,16 +194,13 @@ async fn remove(session: &mut Session) -> Result<bool, Error> {
             &[],
         )
         .await?;
-    let mut left_behind = false;
-    if let Some(row) = schema {
-        left_behind = row.get(0);
-        if !left_behind {
-            let drop_schema = "DROP SCHEMA timedb RESTRICT";
-            transaction.batch_execute(drop_schema).await?;
-        }
+    let is_in_use: Option<bool> = schema.map(|row| row.get(0));
+    if is_in_use == Some(false) {
+        let drop_schema = "DROP SCHEMA timedb RESTRICT";
+        transaction.batch_execute(drop_schema).await?;
     }
     transaction.commit().await?;
-    if left_behind {
+    if is_in_use == Some(true) {
         terminal::complain(
             "NOTE: schema timedb contains objects that do not belong to timedb, so it is kept",
         );

@@ -1,48 +1,36 @@
 //! `timedb users ...`: each command is one transaction that calls the extension's administration functions. A new key
 //! comes back as a result and is printed once; it appears in no argument and no log.
 
-pub mod list;
-
-use serde::Serialize;
+use serde_json::json;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::shown::{show_key, tenant_id};
+use super::calls::{ask, connect, one};
+use super::shown::{NewKey, iso, moment, show_done, show_list, tenant_id};
 use crate::cli::config::Environment;
 use crate::cli::failure::Failure;
-use crate::cli::grammar::{CreateUser, OneUser};
+use crate::cli::grammar::{CreateUser, ListUsers, OneUser, Users};
 use crate::cli::session::{Session, SessionTrouble};
-use crate::cli::terminal::{self, Output, print_json};
+use crate::cli::terminal;
 
-#[derive(Serialize)]
-struct NewUser {
-    user_id: Uuid,
-    tenant_id: Uuid,
-    email: String,
-    api_key: String,
+/// Runs one of the commands.
+pub async fn run(command: &Users, environment: &Environment) -> Result<(), Failure> {
+    match command {
+        Users::Create(arguments) => create(arguments, environment).await,
+        Users::List(arguments) => list(arguments, environment).await,
+        Users::Activate(arguments) => activate(arguments, environment).await,
+        Users::Deactivate(arguments) => deactivate(arguments, environment).await,
+        Users::RegenerateKey(arguments) => regenerate_key(arguments, environment).await,
+    }
 }
 
-#[derive(Serialize)]
-struct Switched<'a> {
-    email: &'a str,
-    user_id: Uuid,
-    status: &'static str,
-}
-
-#[derive(Serialize)]
-struct ReplacingKey<'a> {
-    email: &'a str,
-    api_key: String,
-}
-
-/// `timedb users create`: the tenant too if there is none with that id.
-pub async fn create(arguments: &CreateUser, environment: &Environment) -> Result<(), Failure> {
+/// The tenant is created too if there is none with that id.
+async fn create(arguments: &CreateUser, environment: &Environment) -> Result<(), Failure> {
     let tenant = tenant_id(arguments.tenant_id.as_deref())?;
     let email = arguments.email.trim();
-    let config = environment.database(arguments.common.dsn.as_ref())?;
-    let mut session = Session::open(&config).await?;
+    let mut session = connect(&arguments.common, environment).await?;
     let user = match insert(&mut session, tenant, email).await {
         Ok(user) => user,
         Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
@@ -52,29 +40,29 @@ pub async fn create(arguments: &CreateUser, environment: &Environment) -> Result
         }
         Err(error) => return Err(session.explain(error).await),
     };
-    let printed = if arguments.common.json {
-        print_json(&user)
-    } else {
-        let mut out = Output::new();
-        out.card(
-            "User created successfully!",
-            &[
-                ("User ID", &user.user_id.to_string()),
-                ("Tenant ID", &user.tenant_id.to_string()),
-                ("Email", &user.email),
-            ],
-        );
-        show_key(&mut out, "API Key", &user.api_key);
-        out.send()
-    };
-    printed.map_err(|error| key_is_lost(email, &error))
+    let (user_id, tenant_id): (Uuid, Uuid) = (user.get("user_id"), user.get("tenant_id"));
+    let (stored, api_key): (&str, &str) = (user.get("email"), user.get("api_key"));
+    NewKey {
+        json: json!({"user_id": user_id, "tenant_id": tenant_id, "email": stored, "api_key": api_key}),
+        headline: "User created successfully!",
+        fields: &[
+            ("User ID", &user_id.to_string()),
+            ("Tenant ID", &tenant_id.to_string()),
+            ("Email", stored),
+        ],
+        label: "API Key",
+        api_key,
+        name: &format!("of '{email}'"),
+        remedy: "users regenerate-key",
+    }
+    .show(&arguments.common)
 }
 
 async fn insert(
     session: &mut Session,
     tenant: Option<Uuid>,
     email: &str,
-) -> Result<NewUser, SessionTrouble> {
+) -> Result<Row, SessionTrouble> {
     let transaction = session.enter().await?;
     let tenant: Uuid = transaction
         .query_typed_one(
@@ -83,7 +71,7 @@ async fn insert(
         )
         .await?
         .get(0);
-    let row = transaction
+    let user = transaction
         .query_typed_one(
             "SELECT user_id, tenant_id, email, api_key \
              FROM timedb.create_user(tenant_id => $1, email => $2)",
@@ -91,76 +79,81 @@ async fn insert(
         )
         .await?;
     transaction.commit().await?;
-    Ok(NewUser {
-        user_id: row.get(0),
-        tenant_id: row.get(1),
-        email: row.get(2),
-        api_key: row.get(3),
+    Ok(user)
+}
+
+async fn list(arguments: &ListUsers, environment: &Environment) -> Result<(), Failure> {
+    let tenant = tenant_id(arguments.tenant_id.as_deref())?;
+    let sql = format!(
+        "SELECT email, user_id, tenant_id, CASE WHEN active THEN 'active' ELSE 'inactive' END AS status, \
+                {} AS created_at \
+         FROM timedb.list_users(tenant_id => $1, include_inactive => $2)",
+        iso("created_at")
+    );
+    let parameters = [
+        (&tenant as _, Type::UUID),
+        (&arguments.include_inactive as _, Type::BOOL),
+    ];
+    let users = ask(&arguments.common, environment, &sql, &parameters).await?;
+    show_list(&arguments.common, "Users", &users, |user, short| {
+        vec![
+            ("Email", user.get("email")),
+            ("User ID", terminal::id(user.get("user_id"), short)),
+            ("Tenant ID", terminal::id(user.get("tenant_id"), short)),
+            ("Status", user.get("status")),
+            ("Created", moment(user.get("created_at"))),
+        ]
     })
 }
 
-/// `timedb users activate`
-pub async fn activate(arguments: &OneUser, environment: &Environment) -> Result<(), Failure> {
-    let row = change(
-        arguments,
-        environment,
-        "SELECT timedb.activate_user(email => $1, tenant_id => $2)",
-    )
-    .await?;
-    show_switched(arguments, row.get(0), "active", "activated")
+async fn activate(arguments: &OneUser, environment: &Environment) -> Result<(), Failure> {
+    let user = change(arguments, environment, "activate_user").await?;
+    show_switched(arguments, user.get(0), "active", "activated")
 }
 
-/// `timedb users deactivate`
-pub async fn deactivate(arguments: &OneUser, environment: &Environment) -> Result<(), Failure> {
+async fn deactivate(arguments: &OneUser, environment: &Environment) -> Result<(), Failure> {
     let email = arguments.email.trim();
     let question = format!("This ends the access of user '{email}'.");
     if !terminal::confirm(&question, arguments.common.yes)? {
-        return Ok(terminal::print("Aborted.\n")?);
+        return Ok(());
     }
-    let row = change(
-        arguments,
-        environment,
-        "SELECT timedb.deactivate_user(email => $1, tenant_id => $2)",
-    )
-    .await?;
-    show_switched(arguments, row.get(0), "inactive", "deactivated")
+    let user = change(arguments, environment, "deactivate_user").await?;
+    show_switched(arguments, user.get(0), "inactive", "deactivated")
 }
 
-/// `timedb users regenerate-key`
-pub async fn regenerate_key(arguments: &OneUser, environment: &Environment) -> Result<(), Failure> {
+async fn regenerate_key(arguments: &OneUser, environment: &Environment) -> Result<(), Failure> {
     let email = arguments.email.trim();
     let question = format!("This revokes all current keys of user '{email}'.");
     if !terminal::confirm(&question, arguments.common.yes)? {
-        return Ok(terminal::print("Aborted.\n")?);
+        return Ok(());
     }
-    let row = change(
-        arguments,
-        environment,
-        "SELECT timedb.regenerate_key(email => $1, tenant_id => $2)",
-    )
-    .await?;
-    let api_key: String = row.get(0);
-    let printed = if arguments.common.json {
-        print_json(&ReplacingKey { email, api_key })
-    } else {
-        let mut out = Output::new();
-        out.card("API key regenerated!", &[("Email", email)]);
-        show_key(&mut out, "New API Key", &api_key);
-        out.send()
-    };
-    printed.map_err(|error| key_is_lost(email, &error))
+    let row = change(arguments, environment, "regenerate_key").await?;
+    let api_key: &str = row.get(0);
+    NewKey {
+        json: json!({"email": email, "api_key": api_key}),
+        headline: "API key regenerated!",
+        fields: &[("Email", email)],
+        label: "New API Key",
+        api_key,
+        name: &format!("of '{email}'"),
+        remedy: "users regenerate-key",
+    }
+    .show(&arguments.common)
 }
 
-/// Runs one administration function on one user; `sql` takes the email and the tenant.
-async fn change(arguments: &OneUser, environment: &Environment, sql: &str) -> Result<Row, Failure> {
+/// Calls an administration function that takes the email and the tenant of one user.
+async fn change(
+    arguments: &OneUser,
+    environment: &Environment,
+    function: &str,
+) -> Result<Row, Failure> {
     let tenant = tenant_id(arguments.tenant_id.as_deref())?;
     let email = arguments.email.trim();
-    let config = environment.database(arguments.common.dsn.as_ref())?;
-    let mut session = Session::open(&config).await?;
-    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
-        [(&email, Type::TEXT), (&tenant, Type::UUID)];
-    match session.ask_one(sql, &parameters).await {
-        Ok(row) => Ok(row),
+    let mut session = connect(&arguments.common, environment).await?;
+    let sql = format!("SELECT timedb.{function}(email => $1, tenant_id => $2)");
+    let parameters = [(&email as _, Type::TEXT), (&tenant as _, Type::UUID)];
+    match session.ask(&sql, &parameters).await {
+        Ok(rows) => one(rows),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => Err(Failure::new(
             format!("User with email '{email}' not found."),
         )),
@@ -181,37 +174,21 @@ async fn change(arguments: &OneUser, environment: &Environment, sql: &str) -> Re
 
 /// The tenants that have a user with this email address; none if that can't be asked.
 async fn tenants_of(session: &mut Session, email: &str) -> Vec<String> {
-    let users = list::fetch(session, None, true).await.unwrap_or_default();
-    users
-        .into_iter()
-        .filter(|user| user.email == email.to_lowercase())
-        .map(|user| user.tenant_id.to_string())
-        .collect()
+    let sql = "SELECT email, tenant_id::pg_catalog.text FROM timedb.list_users(tenant_id => NULL)";
+    let users = session.ask(sql, &[]).await.unwrap_or_default();
+    let email = email.to_lowercase();
+    let its = |user: &Row| (user.get::<_, &str>(0) == email).then(|| user.get(1));
+    users.iter().filter_map(its).collect()
 }
 
 fn show_switched(
     arguments: &OneUser,
     user_id: Uuid,
-    status: &'static str,
-    verb: &str,
+    status: &str,
+    done: &str,
 ) -> Result<(), Failure> {
     let email = arguments.email.trim();
-    if arguments.common.json {
-        let switched = Switched {
-            email,
-            user_id,
-            status,
-        };
-        return Ok(print_json(&switched)?);
-    }
-    let mut out = Output::new();
-    out.done(&format!("User '{email}' {verb}"));
-    Ok(out.send()?)
-}
-
-fn key_is_lost(email: &str, error: &std::io::Error) -> Failure {
-    Failure::new(format!(
-        "The new API key of '{email}' is stored, but the output cannot be written ({error}), so \
-         nobody has seen it. Run: timedb users regenerate-key"
-    ))
+    let json = json!({"email": email, "user_id": user_id, "status": status});
+    let sentence = format!("User '{email}' {done}");
+    show_done(arguments.common.json, &json, &sentence)
 }

@@ -72,3 +72,13 @@ fn control_characters_are_shown_and_not_obeyed() {
         "a\u{1b}\u{7f}\u{9b}\u{202e}é"
     );
 }
+
+#[test]
+fn ids_made_together_stay_different_when_shortened() {
+    let shown = |end: &str| {
+        let text = format!("01932c07-6f3e-7000-8000-0000{end}");
+        id(text.parse().unwrap(), true)
+    };
+    assert_eq!(shown("0000000a"), "…0000000a");
+    assert_ne!(shown("0000000a"), shown("0000000b"));
+}
