@@ -59,15 +59,13 @@ impl Environment {
 
     /// The database to work on: `--dsn` if it is given, else the first candidate.
     pub fn database(&self, flag: Option<&Dsn>) -> Result<Config, Failure> {
-        let chosen = flag
-            .into_iter()
-            .chain(&self.candidates)
-            .find(|dsn| !dsn.is_blank());
+        let mut named = flag.into_iter().chain(&self.candidates);
+        let chosen = named.find(|dsn| !dsn.is_blank());
         let get = |name: &str| env::var(name).ok();
         match chosen {
             Some(dsn) => build(&dsn.parts()?, get),
             // As psql does without any argument.
-            None if libpq::names_a_database(get) => build(&Parts::none(), get),
+            None if libpq::names_a_database(get) => build(&Parts::default(), get),
             None => Err(Failure::usage(
                 "No DSN provided. Use --dsn or set TIMEDB_DSN / DATABASE_URL",
             )),
@@ -204,12 +202,12 @@ fn secure(
     };
     match file {
         Some(file) => {
-            if let Err(error) = File::open(&file) {
-                return Err(Failure::new(format!(
+            File::open(&file).map_err(|error| {
+                Failure::new(format!(
                     "The file of trusted certificates (sslrootcert) cannot be read: {}: {error}",
                     file.display()
-                )));
-            }
+                ))
+            })?;
             db::trust(file);
             Ok(())
         }
@@ -226,17 +224,13 @@ fn password_from_file(
     named: Option<&str>,
     get: impl Fn(&str) -> Option<String>,
 ) -> Option<String> {
-    let host = match config.get_hosts().first() {
-        Some(Host::Tcp(name)) => name.clone(),
+    let mut host = first_host(config)?;
+    if Path::new(&host) == Path::new(SOCKET_DIRECTORY) {
         // As libpq has it.
-        Some(Host::Unix(path)) if path == Path::new(SOCKET_DIRECTORY) => "localhost".to_owned(),
-        Some(Host::Unix(path)) => path.display().to_string(),
-        None => config.get_hostaddrs().first()?.to_string(),
-    };
-    let user = config
-        .get_user()
-        .map(str::to_owned)
-        .or_else(|| get("USER"))?;
+        host = "localhost".to_owned();
+    }
+    let user = config.get_user().map(str::to_owned);
+    let user = user.or_else(|| get("USER"))?;
     let login = libpq::PasswordFor {
         host: &host,
         port: config.get_ports().first().copied().unwrap_or(5432),
@@ -246,18 +240,17 @@ fn password_from_file(
     libpq::password(named, &login, get)
 }
 
+fn first_host(config: &Config) -> Option<String> {
+    match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => Some(name.clone()),
+        Some(Host::Unix(path)) => Some(path.display().to_string()),
+        None => config.get_hostaddrs().first().map(ToString::to_string),
+    }
+}
+
 /// Names a database for a person: its name and where it is, nothing secret.
 pub fn describe(config: &Config) -> String {
-    let host = match config.get_hosts().first() {
-        Some(Host::Tcp(name)) => name.clone(),
-        #[cfg(unix)]
-        Some(Host::Unix(path)) => path.display().to_string(),
-        None => config
-            .get_hostaddrs()
-            .first()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-    };
+    let host = first_host(config).unwrap_or_default();
     let port = config.get_ports().first().unwrap_or(&5432);
     let name = config.get_dbname().or(config.get_user());
     format!("\"{}\" at {host}:{port}", name.unwrap_or("default"))

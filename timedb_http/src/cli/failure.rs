@@ -1,13 +1,13 @@
 //! Why a command stopped: the sentence for the person and the exit code for the program. Decides how the database's
 //! errors read; commands add their own explanations in `commands/`.
 
-use std::fmt;
 use std::io;
 
 use tokio_postgres::Error;
 
 /// A command's failure, printed as `ERROR: <sentence>`.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
 pub struct Failure {
     sentence: String,
     code: u8,
@@ -33,12 +33,6 @@ impl Failure {
     /// The exit code of the program.
     pub fn code(&self) -> u8 {
         self.code
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sentence)
     }
 }
 

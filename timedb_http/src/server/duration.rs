@@ -4,7 +4,7 @@ use std::error::Error;
 
 use bytes::{BufMut, BytesMut};
 use jiff::Span;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{IsNull, ToSql, Type, accepts, to_sql_checked};
 
 /// A PostgreSQL `interval`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,21 +60,16 @@ fn read(text: &str) -> Option<Interval> {
 }
 
 fn interval(span: Span) -> Option<Interval> {
-    let months = i64::from(span.get_years()) * 12 + i64::from(span.get_months());
-    let days = i64::from(span.get_weeks()) * 7 + i64::from(span.get_days());
-    if span.get_nanoseconds() % 1000 != 0 {
-        return None;
-    }
-    let micros = i64::from(span.get_hours())
-        .checked_mul(3_600_000_000)?
-        .checked_add(span.get_minutes().checked_mul(60_000_000)?)?
-        .checked_add(span.get_seconds().checked_mul(1_000_000)?)?
-        .checked_add(span.get_milliseconds().checked_mul(1000)?)?
-        .checked_add(span.get_microseconds())?
-        .checked_add(span.get_nanoseconds() / 1000)?;
-    Some(Interval {
-        months: i32::try_from(months).ok()?,
-        days: i32::try_from(days).ok()?,
+    // Each unit of a span is at most some 20,000 years, so nothing here overflows.
+    let micros = i64::from(span.get_hours()) * 3_600_000_000
+        + span.get_minutes() * 60_000_000
+        + span.get_seconds() * 1_000_000
+        + span.get_milliseconds() * 1000
+        + span.get_microseconds()
+        + span.get_nanoseconds() / 1000;
+    (span.get_nanoseconds() % 1000 == 0).then_some(Interval {
+        months: i32::from(span.get_years()) * 12 + span.get_months(),
+        days: span.get_weeks() * 7 + span.get_days(),
         micros,
     })
 }
@@ -87,10 +82,7 @@ impl ToSql for Interval {
         Ok(IsNull::No)
     }
 
-    fn accepts(ty: &Type) -> bool {
-        *ty == Type::INTERVAL
-    }
-
+    accepts!(INTERVAL);
     to_sql_checked!();
 }
 
@@ -104,10 +96,7 @@ impl ToSql for TimeOfDay {
         Ok(IsNull::No)
     }
 
-    fn accepts(ty: &Type) -> bool {
-        *ty == Type::TIME
-    }
-
+    accepts!(TIME);
     to_sql_checked!();
 }
 

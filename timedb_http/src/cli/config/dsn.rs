@@ -55,6 +55,7 @@ const MISSING: [&str; 11] = [
 ];
 
 /// A connection string in its two parts.
+#[derive(Default)]
 pub struct Parts {
     /// What the driver takes.
     rest: String,
@@ -65,15 +66,6 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Of a connection string that says nothing.
-    pub fn none() -> Self {
-        Self {
-            rest: String::new(),
-            port_at: None,
-            options: Vec::new(),
-        }
-    }
-
     /// What the driver takes, with a port where there is none yet.
     pub fn rest(&self, port: Option<&str>) -> String {
         let mut rest = self.rest.clone();

@@ -34,12 +34,8 @@ const VARIABLES: [(&str, &str); 14] = [
 /// Those that name a database: one of them is enough to work without a connection string.
 const NAMING: [&str; 4] = ["PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE"];
 
-/// What is found outside a connection string.
-#[derive(Default)]
-pub struct Surroundings {
-    service: HashMap<String, String>,
-    variables: HashMap<String, String>,
-}
+/// The parameters that are found outside a connection string.
+pub struct Surroundings(HashMap<String, String>);
 
 /// Whether the variables say which database is meant.
 pub fn names_a_database(get: impl Fn(&str) -> Option<String>) -> bool {
@@ -58,20 +54,18 @@ impl Surroundings {
             let value = get(name).filter(|value| !value.is_empty())?;
             Some(((*parameter).to_owned(), value))
         };
-        let variables: HashMap<_, _> = VARIABLES.iter().filter_map(set).collect();
-        let service = match service.or(variables.get("service").map(String::as_str)) {
-            Some(name) => read_service(name, &get)?,
-            None => HashMap::new(),
-        };
-        Ok(Self { service, variables })
+        let mut found: HashMap<_, _> = VARIABLES.iter().filter_map(set).collect();
+        if let Some(name) = service.or(found.get("service").map(String::as_str)) {
+            // A service counts before the variables.
+            let of_service = read_service(name, &get)?;
+            found.extend(of_service);
+        }
+        Ok(Self(found))
     }
 
-    /// A parameter that the connection string does not have: the service's, else the variable's.
+    /// A parameter that the connection string does not have.
     pub fn get(&self, parameter: &str) -> Option<&str> {
-        let found = self.service.get(parameter);
-        found
-            .or_else(|| self.variables.get(parameter))
-            .map(String::as_str)
+        self.0.get(parameter).map(String::as_str)
     }
 }
 
@@ -88,22 +82,19 @@ fn read_service(
     let own = get("PGSERVICEFILE").map(PathBuf::from);
     let own = own.or_else(|| Some(home(get)?.join(".pg_service.conf")));
     let system = get("PGSYSCONFDIR").unwrap_or_else(|| SYSTEM_FOLDER.to_owned());
-    let files = own
-        .into_iter()
-        .chain([Path::new(&system).join("pg_service.conf")]);
-    let mut looked_at = Vec::new();
-    for file in files {
-        if let Ok(text) = fs::read_to_string(&file)
-            && let Some(found) = section(&text, name)
-        {
-            return Ok(found);
-        }
-        looked_at.push(file.display().to_string());
-    }
-    Err(Failure::new(format!(
-        "There is no service \"{name}\" in {}",
-        looked_at.join(" or in ")
-    )))
+    let system = Path::new(&system).join("pg_service.conf");
+    let files: Vec<PathBuf> = own.into_iter().chain([system]).collect();
+    let read = |file: &PathBuf| section(&fs::read_to_string(file).ok()?, name);
+    files.iter().find_map(read).ok_or_else(|| {
+        let names: Vec<_> = files
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
+        Failure::new(format!(
+            "There is no service \"{name}\" in {}",
+            names.join(" or in ")
+        ))
+    })
 }
 
 fn section(text: &str, name: &str) -> Option<HashMap<String, String>> {
@@ -112,10 +103,10 @@ fn section(text: &str, name: &str) -> Option<HashMap<String, String>> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        if let Some(title) = line
+        let title = line
             .strip_prefix('[')
-            .and_then(|line| line.strip_suffix(']'))
-        {
+            .and_then(|line| line.strip_suffix(']'));
+        if let Some(title) = title {
             if found.is_some() {
                 break;
             }

@@ -1,6 +1,6 @@
 //! The flags of `timedb api`, and the `ServerConfig` that results from them.
 
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use clap::Args;
@@ -24,12 +24,12 @@ pub struct ApiArgs {
     pub port: u16,
     /// The maximum number of connections to the database
     #[arg(long, env = "TIMEDB_POOL_SIZE", value_name = "N", default_value_t = default_pool_size(),
-        value_parser = positive::<NonZeroU32>)]
-    pool_size: NonZeroU32,
+        value_parser = positive::<NonZeroUsize>)]
+    pool_size: NonZeroUsize,
     /// Connections that one tenant may use at a time [default: half of them]
     #[arg(long, env = "TIMEDB_TENANT_CONNECTIONS", value_name = "N",
-        value_parser = positive::<NonZeroU32>)]
-    tenant_connections: Option<NonZeroU32>,
+        value_parser = positive::<NonZeroUsize>)]
+    tenant_connections: Option<NonZeroUsize>,
     /// How long a request waits for a connection (then 503)
     #[arg(long, env = "TIMEDB_ACQUIRE_TIMEOUT", value_name = "SECONDS",
         default_value_t = seconds(|config| config.acquire_timeout), value_parser = positive::<NonZeroU64>)]
@@ -97,9 +97,8 @@ fn defaults() -> ServerConfig {
     ServerConfig::new(Config::new())
 }
 
-fn default_pool_size() -> NonZeroU32 {
-    let size = u32::try_from(defaults().pool_size).ok();
-    size.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+fn default_pool_size() -> NonZeroUsize {
+    NonZeroUsize::new(defaults().pool_size).unwrap_or(NonZeroUsize::MIN)
 }
 
 fn seconds(pick: impl Fn(ServerConfig) -> Duration) -> NonZeroU64 {
@@ -107,10 +106,10 @@ fn seconds(pick: impl Fn(ServerConfig) -> Duration) -> NonZeroU64 {
 }
 
 /// A number of things, or of seconds, of which there must be some.
-fn positive<T: From<NonZeroU32>>(text: &str) -> Result<T, String> {
-    let number: Result<NonZeroU32, _> = text.trim().parse();
-    let number = number.map_err(|_| format!("give a whole number from 1 to {}", u32::MAX))?;
-    Ok(number.into())
+fn positive<T: TryFrom<NonZeroU32>>(text: &str) -> Result<T, String> {
+    let number = text.trim().parse::<NonZeroU32>().ok();
+    let number = number.and_then(|number| number.try_into().ok());
+    number.ok_or_else(|| format!("give a whole number from 1 to {}", u32::MAX))
 }
 
 impl ApiArgs {
@@ -120,19 +119,17 @@ impl ApiArgs {
     /// A usage error for settings that cannot be combined.
     pub fn server_config(&self, database: Config) -> Result<ServerConfig, Failure> {
         let duration = |seconds: NonZeroU64| Duration::from_secs(seconds.get());
-        let request_timeout = duration(self.request_timeout);
-        let pool_size = usize::try_from(self.pool_size.get());
         let mut config = ServerConfig::new(database);
-        config.pool_size = pool_size.map_err(|error| Failure::usage(error.to_string()))?;
-        config.tenant_connections = self
-            .tenant_connections
-            .map(|most| usize::try_from(most.get()).unwrap_or(usize::MAX));
+        config.pool_size = self.pool_size.get();
+        config.tenant_connections = self.tenant_connections.map(NonZeroUsize::get);
         config.acquire_timeout = duration(self.acquire_timeout);
-        config.request_timeout = request_timeout;
+        config.request_timeout = duration(self.request_timeout);
         config.statement_timeout = match self.statement_timeout {
             Some(limit) => duration(limit),
             // The database's own error tells more than a cut connection, so it should come first.
-            None => request_timeout - (request_timeout / 12).min(Duration::from_secs(5)),
+            None => {
+                config.request_timeout - (config.request_timeout / 12).min(Duration::from_secs(5))
+            }
         };
         config.idle_timeout = duration(self.idle_timeout);
         config.header_read_timeout = duration(self.header_read_timeout);
