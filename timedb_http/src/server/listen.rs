@@ -6,7 +6,10 @@ mod stream;
 
 use std::{convert::Infallible, future::Future, pin::pin, time::Duration};
 
-use axum::Router;
+use axum::{
+    Router,
+    body::{Bytes, HttpBody},
+};
 use hyper::{
     Request, Response,
     body::Incoming,
@@ -19,7 +22,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use patience::{Answer, Limits, Patience, Work};
+use patience::{Limits, Patience, Work};
 use stream::ClientStream;
 
 use crate::server::{config::ServerConfig, db::check::DatabaseStatus, router, state::AppState};
@@ -113,7 +116,7 @@ fn served(
     work: Work,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
-    Response = Response<Answer>,
+    Response = Response<impl HttpBody<Data = Bytes, Error = axum::Error>>,
     Error = Infallible,
     Future: Send,
 > {

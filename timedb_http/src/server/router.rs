@@ -15,8 +15,8 @@ use crate::server::{
     error::ApiError,
     guard::Api,
     layers::{
+        self,
         cors::{self, Sharing},
-        headers, telemetry,
     },
     refusal::Refusal,
     routes::{
@@ -37,8 +37,8 @@ pub(crate) fn build(state: AppState) -> Router {
         .layer(middleware::from_fn(refuse))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(sharing, cors::share))
-        .layer(middleware::from_fn(telemetry::log_request))
-        .layer(middleware::from_fn(headers::mark))
+        .layer(middleware::from_fn(layers::log_request))
+        .layer(middleware::from_fn(layers::mark))
         .with_state(state)
 }
 

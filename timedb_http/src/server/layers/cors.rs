@@ -76,11 +76,8 @@ impl Sharing {
         let Some(origin) = headers.get(header::ORIGIN) else {
             return false;
         };
-        let is_allowed = match &self.origins {
-            None => true,
-            Some(origins) => origins.contains(origin),
-        };
-        is_allowed
+        let allowed = self.origins.as_ref();
+        allowed.is_none_or(|origins| origins.contains(origin))
             && (request.method() != Method::OPTIONS
                 || headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD))
     }
@@ -96,10 +93,8 @@ pub(crate) async fn share(
         return next.run(request).await;
     };
     let mut response = if sharing.is_for(&request) {
-        match sharing.layer.layer(next).call(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }
+        let Ok(response) = sharing.layer.layer(next).call(request).await;
+        response
     } else {
         next.run(request).await
     };

@@ -14,7 +14,7 @@ use std::{
 
 use axum::body::{Body, Bytes, HttpBody};
 use futures_util::task::AtomicWaker;
-use hyper::body::{Frame, SizeHint};
+use http_body_util::BodyExt;
 use tokio::time::{Instant, Sleep};
 
 /// How long.
@@ -119,8 +119,15 @@ pub(super) struct Job(Work);
 
 impl Job {
     /// The body of the answer, to whose end the request goes on.
-    pub(super) fn until_the_end_of(self, body: Body) -> Answer {
-        Answer { body, _job: self }
+    pub(super) fn until_the_end_of(
+        self,
+        body: Body,
+    ) -> impl HttpBody<Data = Bytes, Error = axum::Error> {
+        // The body goes through as it is; what looks at its errors holds the job, and is dropped with it.
+        body.map_err(move |error| {
+            let _held = &self;
+            error
+        })
     }
 }
 
@@ -129,32 +136,6 @@ impl Drop for Job {
         let Work(parts) = &self.0;
         parts.under_way.fetch_sub(1, Ordering::AcqRel);
         parts.reader.wake();
-    }
-}
-
-/// The body of an answer.
-pub(super) struct Answer {
-    body: Body,
-    _job: Job,
-}
-
-impl HttpBody for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
