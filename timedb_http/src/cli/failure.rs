@@ -1,7 +1,8 @@
 //! Why a command stopped: the sentence for the person and the exit code for the program. Decides how the database's
 //! errors read; commands add their own explanations in `commands/`.
 
-use std::io;
+use std::error::Error as _;
+use std::{io, iter};
 
 use tokio_postgres::Error;
 
@@ -65,15 +66,14 @@ pub fn reason(error: &Error) -> String {
             .filter_map(|(label, text)| Some(format!("\n{label}: {}", text?)))
             .fold(fault.message().to_owned(), |text, line| text + &line);
     }
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
+    let causes = iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
         // A Display often repeats its cause already.
-        if !text.contains(&inner_text) {
-            text = format!("{text}: {inner_text}");
+        if text.contains(&cause) {
+            text
+        } else {
+            format!("{text}: {cause}")
         }
-        cause = inner.source();
-    }
-    text
+    })
 }

@@ -127,25 +127,19 @@ impl Cli {
 }
 
 /// Clap repeats what is in a wrong place.
-fn without_secrets(text: String, arguments: &[OsString]) -> String {
+fn without_secrets(mut text: String, arguments: &[OsString]) -> String {
     let arguments: Vec<&str> = arguments.iter().filter_map(|text| text.to_str()).collect();
-    let mut text = text;
     for (place, argument) in arguments.iter().enumerate() {
-        text = redact(&hide_key(text, argument), argument);
+        if timedb_key::check(argument).is_ok() {
+            text = text.replace(argument, "***");
+        }
+        text = redact(&text, argument);
         // A password with a blank in it, and no quotes around: what the shell has made of it are two arguments.
         if may_be_a_rest(argument, &arguments[..place]) {
             text = text.replace(&format!("'{argument}'"), "'***'");
         }
     }
     text
-}
-
-fn hide_key(text: String, argument: &str) -> String {
-    if timedb_key::check(argument).is_ok() {
-        text.replace(argument, "***")
-    } else {
-        text
-    }
 }
 
 #[cfg(test)]

@@ -61,14 +61,14 @@ fn print_plan(arguments: &CreateTables) -> Result<(), Failure> {
     if arguments.common.json {
         return Ok(print_json(&json!({"sql": statements}))?);
     }
-    let [first, second] = statements;
     let mut out = Output::new();
     if !arguments.with_users {
         out.line("-- For a database without timedb; in one with timedb nothing is executed.");
     }
     out.line("BEGIN;");
-    out.line(&format!("{first};"));
-    out.line(&format!("{second};"));
+    for statement in statements {
+        out.line(&format!("{statement};"));
+    }
     out.line("COMMIT;");
     Ok(out.send()?)
 }
