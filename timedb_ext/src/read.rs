@@ -10,7 +10,6 @@ pub mod moment;
 mod request;
 mod run;
 mod segments;
-mod subscriber;
 pub mod value_id;
 
 pub use buckets::{Aggregate, BucketCursor, BucketRequest, Fill, Piece};

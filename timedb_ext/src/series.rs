@@ -15,7 +15,6 @@ pub use create::{Resolved, get_or_create, other_unit};
 pub use find::find;
 pub use search::{Search, count, page, rows};
 
-use pgrx::pg_sys::{self, Oid};
 use timedb_rules::labels::Labels;
 
 /// The unit of a series that was given none.
@@ -52,10 +51,6 @@ impl SeriesFilter {
         self.ids.is_none() && self.name.is_none() && self.labels.is_none()
     }
 }
-
-const UUID_ARRAY: Oid = pg_sys::UUIDARRAYOID;
-const TEXT_ARRAY: Oid = pg_sys::TEXTARRAYOID;
-const BYTEA_ARRAY: Oid = pg_sys::BYTEAARRAYOID;
 
 /// A new time-ordered UUID (RFC 9562, version 7).
 pub fn uuid7() -> [u8; 16] {

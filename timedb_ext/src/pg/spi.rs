@@ -12,7 +12,8 @@ mod statement;
 pub use args::Arg;
 pub use query::{Home, Query, define};
 pub use row::{Row, has_columns};
-pub use statement::Statement;
+pub(crate) use statement::statements;
+pub use statement::{Statement, types};
 
 use crate::pg::error::{Error, Result};
 use pgrx::pg_sys;

@@ -1,20 +1,19 @@
 //! The snapshots under which reads are made: one that has all writes up to a change_time, or the latest; and the time
 //! up to which a snapshot has all writes.
 
-use super::subscriber;
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::locks;
-use crate::pg::spi::Statement;
+use crate::pg::spi::{Row, statements};
 use crate::pg::time;
 use pgrx::pg_sys;
 
-thread_local! {
+statements! {
     // The latest writes say most about what had ended. The index on change_time gives them.
-    static SETTLED: Statement = const { Statement::new(
-        c"SELECT settled_time, xmin FROM timedb.batches ORDER BY change_time DESC, batch_id DESC LIMIT 100",
-        &[],
-        &[pg_sys::TIMESTAMPTZOID, pg_sys::XIDOID],
-    ) };
+    SETTLED() -> (TIMESTAMP, XID) =
+        c"SELECT settled_time, xmin FROM timedb.batches ORDER BY change_time DESC, batch_id DESC LIMIT 100";
+    SUBSCRIBED() -> (INT4) =
+        c"SELECT 1 FROM pg_subscription_rel AS s JOIN pg_class AS c ON c.oid = s.srrelid \
+          WHERE c.relnamespace = 'timedb'::regnamespace LIMIT 1";
 }
 
 /// The snapshot that a read is made under; [`Moment::leave`] gives the caller's back.
@@ -30,14 +29,14 @@ pub struct Moment {
 /// its contents decide: each write has recorded up to when all others had ended.
 ///
 /// # Errors
-/// As [`locks::settle`] and [`subscriber::refuse`]; 55P03 if the snapshot may lack a write from before `change_time`.
+/// As [`locks::settle`]; 0A000 on a logical subscriber, 55P03 if the snapshot may lack a write from before `change_time`.
 pub fn reach(tenant: &[u8; 16], change_time: Option<i64>) -> Result<Moment> {
     let Some(change_time) = change_time else {
         return Ok(Moment { pushed: false });
     };
-    subscriber::refuse()?;
+    refuse_on_subscriber()?;
     let standby = on_standby();
-    if standby || keeps_snapshot() {
+    if standby || locks::snapshot_is_kept() {
         let settled = settled_by_writes()?;
         if settled.is_some_and(|settled| change_time <= settled) {
             return Ok(Moment { pushed: false });
@@ -52,10 +51,10 @@ pub fn reach(tenant: &[u8; 16], change_time: Option<i64>) -> Result<Moment> {
 /// every write for good; `None` if that is unknown. Never waits. Call with SPI connected.
 ///
 /// # Errors
-/// As [`subscriber::refuse`]; XX000; the statement's own errors are raised.
+/// 0A000 on a logical subscriber; XX000; the statements' own errors are raised.
 pub fn settled(tenant: &[u8; 16]) -> Result<(Option<i64>, Moment)> {
-    subscriber::refuse()?;
-    if on_standby() || keeps_snapshot() {
+    refuse_on_subscriber()?;
+    if on_standby() || locks::snapshot_is_kept() {
         return Ok((settled_by_writes()?, Moment { pushed: false }));
     }
     // Before the snapshot: what ends in between may be in it, and is left for the next time.
@@ -63,15 +62,23 @@ pub fn settled(tenant: &[u8; 16]) -> Result<(Option<i64>, Moment)> {
     Ok((Some(settled), fresh()))
 }
 
+/// Refuses what rests on settled change times where a subscription writes timedb's tables: other writers' locks are on
+/// the publisher, and so is the order of their commits. It cannot be known here up to when all writes have arrived.
+fn refuse_on_subscriber() -> Result<()> {
+    if SUBSCRIBED.run(true, &[], |_| Ok(()))? == 0 {
+        return Ok(());
+    }
+    Err(Error::new(
+        SqlState::FEATURE_NOT_SUPPORTED,
+        "changes and reads as of a change_time are not available on a logical subscriber",
+    )
+    .detail("Its timedb tables are filled by logical replication, so a write may arrive after one with a later change_time.")
+    .hint("Ask the publisher, or a physical standby of it. When this database takes over, drop the subscription."))
+}
+
 fn on_standby() -> bool {
     // SAFETY: reads the server's own state.
     unsafe { pg_sys::RecoveryInProgress() }
-}
-
-/// Whether the transaction has one snapshot from its beginning to its end.
-fn keeps_snapshot() -> bool {
-    // SAFETY: reads the backend's own state.
-    unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
 }
 
 fn fresh() -> Moment {
@@ -91,17 +98,15 @@ impl Moment {
 }
 
 fn settled_by_writes() -> Result<Option<i64>> {
-    let mut latest = None;
-    SETTLED.with(|s| {
-        s.run(true, &[], |row| {
-            // What this transaction has written itself was noted later than its snapshot was taken.
-            if !row.is_own(2)? {
-                latest = latest.max(Some(row.instant(1)?));
-            }
-            Ok(())
+    // What this transaction has written itself was noted later than its snapshot was taken.
+    let of_another = |row: &Row| {
+        Ok(match row.is_own(2)? {
+            true => None,
+            false => Some(row.instant(1)?),
         })
-    })?;
-    Ok(latest)
+    };
+    let noted = SETTLED.rows(true, &[], of_another)?;
+    Ok(noted.into_iter().flatten().max())
 }
 
 fn not_settled(change_time: i64, settled: Option<i64>, standby: bool) -> Error {

@@ -2,9 +2,8 @@
 
 use crate::pg::error::Result;
 use crate::pg::snapshot;
-use crate::pg::spi::{Arg, Statement};
+use crate::pg::spi::{Arg, statements};
 use crate::series::SeriesInfo;
-use pgrx::pg_sys;
 use std::collections::HashMap;
 use timedb_segment::Merged;
 
@@ -23,12 +22,9 @@ pub struct Runs<'a> {
     pub writers: Option<&'a Writers>,
 }
 
-thread_local! {
-    static WRITERS: Statement = const { Statement::new(
-        c"SELECT batch_id, user_id FROM timedb.batches WHERE batch_id = ANY ($1)",
-        &[pg_sys::UUIDARRAYOID],
-        &[pg_sys::UUIDOID, pg_sys::UUIDOID],
-    ) };
+statements! {
+    WRITERS(UUIDS) -> (UUID, UUID) =
+        c"SELECT batch_id, user_id FROM timedb.batches WHERE batch_id = ANY ($1)";
 }
 
 /// The users who wrote batches, as far as they have been looked up.
@@ -63,11 +59,9 @@ impl Writers {
         let args = [Arg::uuids(unknown.into_iter())];
         // Not under the caller's snapshot, which may be older than the read's own.
         snapshot::under_fresh(|| {
-            WRITERS.with(|s| {
-                s.run(true, &args, |row| {
-                    self.0.insert(row.uuid(1)?, row.optional_uuid(2)?);
-                    Ok(())
-                })
+            WRITERS.run(true, &args, |row| {
+                self.0.insert(row.uuid(1)?, row.optional_uuid(2)?);
+                Ok(())
             })
         })?;
         Ok(())

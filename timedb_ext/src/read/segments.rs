@@ -4,12 +4,11 @@
 //! Memory is bounded by what overlaps in time.
 
 mod query;
-mod search;
 
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Home, Query};
 use query::SegmentRow;
-pub use search::{SegmentSearch, Start, Stretch};
+pub use query::{SegmentSearch, Start, Stretch};
 use std::mem;
 use std::ops::Range;
 use timedb_segment::{Bounds, Merged, Merger, Points, SegmentKey};

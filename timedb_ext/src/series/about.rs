@@ -1,12 +1,12 @@
 //! The description of one series: what it is, how much of it is stored, and for which times.
 
 use crate::pg::error::{Error, Result};
-use crate::pg::spi::{Arg, Statement};
-use pgrx::pg_sys;
+use crate::pg::spi::{Arg, statements};
 
-thread_local! {
+statements! {
     // The length of a blob is stored next to it: no blob is read.
-    static ABOUT: Statement = const { Statement::new(
+    ABOUT(UUID) -> (TEXT, TEXT, TEXT, TEXT, TIMESTAMP, INT8, INT8, INT8,
+                    TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP) =
         c"SELECT s.name, s.unit, s.description, s.labels::text, s.created_at, \
                  g.versions, g.segments, g.bytes, g.first_valid, g.last_valid, g.first_known, g.last_known, \
                  g.last_change \
@@ -19,10 +19,7 @@ thread_local! {
                      max(h.max_change) AS last_change \
               FROM timedb.segments AS h WHERE h.series_id = s.series_id \
           ) AS g \
-          WHERE s.series_id = $1",
-        &[pg_sys::UUIDOID],
-        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT8OID, pg_sys::INT8OID, pg_sys::INT8OID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID],
-    ) };
+          WHERE s.series_id = $1";
 }
 
 /// The description of a series; instants as PostgreSQL has them, `None` for a series without points.
@@ -50,26 +47,22 @@ pub struct About {
 /// # Errors
 /// 42704 for an unknown id.
 pub fn describe_series(id: &[u8; 16]) -> Result<About> {
-    let mut found = None;
-    ABOUT.with(|s| {
-        s.run(true, &[Arg::uuid(id)], |row| {
-            let text = |column| Ok::<_, Error>(row.text(column)?.unwrap_or_default());
-            found = Some(About {
-                name: text(1)?,
-                unit: text(2)?,
-                description: row.text(3)?,
-                labels: text(4)?,
-                created_at: row.int8(5)?,
-                versions: row.int8(6)?,
-                segments: row.int8(7)?,
-                bytes: row.int8(8)?,
-                first_valid_time: row.optional_int8(9)?,
-                last_valid_time: row.optional_int8(10)?,
-                first_known_time: row.optional_int8(11)?,
-                last_known_time: row.optional_int8(12)?,
-                last_change_time: row.optional_int8(13)?,
-            });
-            Ok(())
+    let found = ABOUT.row(true, &[Arg::uuid(id)], |row| {
+        let text = |column| Ok::<_, Error>(row.text(column)?.unwrap_or_default());
+        Ok(About {
+            name: text(1)?,
+            unit: text(2)?,
+            description: row.text(3)?,
+            labels: text(4)?,
+            created_at: row.int8(5)?,
+            versions: row.int8(6)?,
+            segments: row.int8(7)?,
+            bytes: row.int8(8)?,
+            first_valid_time: row.optional_int8(9)?,
+            last_valid_time: row.optional_int8(10)?,
+            first_known_time: row.optional_int8(11)?,
+            last_known_time: row.optional_int8(12)?,
+            last_change_time: row.optional_int8(13)?,
         })
     })?;
     found.ok_or_else(|| Error::no_such_series(id))

@@ -1,58 +1,34 @@
 //! Changing an existing series: its name and labels, which identify it, its description and, as long as it has no
 //! points, its unit.
 
-use super::{BYTEA_ARRAY, TEXT_ARRAY, create};
+use super::create;
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::locks;
-use crate::pg::spi::{Arg, Statement};
-use pgrx::pg_sys;
+use crate::pg::spi::{Arg, statements};
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder};
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use timedb_rules::labels::{
     Labels, check_description, check_new_name, check_new_unit, identity, value_hash, value_head,
 };
 
-thread_local! {
-    static LOCK: Statement = const { Statement::new(
-        c"SELECT name, labels::text, unit, description FROM timedb.series WHERE series_id = $1 FOR UPDATE",
-        &[pg_sys::UUIDOID],
-        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
-    ) };
-    static TAKEN: Statement = const { Statement::new(
-        c"SELECT series_id FROM timedb.series WHERE identity = $1",
-        &[pg_sys::BYTEAOID],
-        &[pg_sys::UUIDOID],
-    ) };
-    static RENAME: Statement = const { Statement::new(
-        c"UPDATE timedb.series SET name = $2, labels = $3::jsonb, identity = $4 WHERE series_id = $1",
-        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::BYTEAOID],
-        &[],
-    ) };
+statements! {
+    LOCK(UUID) -> (TEXT, TEXT, TEXT, TEXT) =
+        c"SELECT name, labels::text, unit, description FROM timedb.series WHERE series_id = $1 FOR UPDATE";
+    TAKEN(BYTEA) -> (UUID) = c"SELECT series_id FROM timedb.series WHERE identity = $1";
+    RENAME(UUID, TEXT, TEXT, BYTEA) =
+        c"UPDATE timedb.series SET name = $2, labels = $3::jsonb, identity = $4 WHERE series_id = $1";
     // Each label by its place in the index.
-    static DELETE_LABELS: Statement = const { Statement::new(
+    DELETE_LABELS(UUID, TEXTS, TEXTS, BYTEAS) =
         c"DELETE FROM timedb.series_labels AS l \
           USING unnest($2, $3, $4) AS o(label, value_head, value_hash) \
           WHERE l.series_id = $1 AND l.label = o.label AND l.value_head = o.value_head \
-            AND l.value_hash = o.value_hash",
-        &[pg_sys::UUIDOID, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY],
-        &[],
-    ) };
-    static DESCRIBE: Statement = const { Statement::new(
-        c"UPDATE timedb.series SET description = NULLIF($2, '') WHERE series_id = $1",
-        &[pg_sys::UUIDOID, pg_sys::TEXTOID],
-        &[],
-    ) };
-    static HAS_POINTS: Statement = const { Statement::new(
-        c"SELECT 1 FROM timedb.segments WHERE series_id = $1 LIMIT 1",
-        &[pg_sys::UUIDOID],
-        &[pg_sys::INT4OID],
-    ) };
-    static SET_UNIT: Statement = const { Statement::new(
-        c"UPDATE timedb.series SET unit = $2 WHERE series_id = $1",
-        &[pg_sys::UUIDOID, pg_sys::TEXTOID],
-        &[],
-    ) };
+            AND l.value_hash = o.value_hash";
+    DESCRIBE(UUID, TEXT) =
+        c"UPDATE timedb.series SET description = NULLIF($2, '') WHERE series_id = $1";
+    HAS_POINTS(UUID) -> (INT4) = c"SELECT 1 FROM timedb.segments WHERE series_id = $1 LIMIT 1";
+    SET_UNIT(UUID, TEXT) = c"UPDATE timedb.series SET unit = $2 WHERE series_id = $1";
 }
 
 /// A series as it is, locked until the transaction ends.
@@ -64,16 +40,12 @@ struct Locked {
 }
 
 fn lock(id: &[u8; 16]) -> Result<Locked> {
-    let mut found = None;
-    LOCK.with(|s| {
-        s.run(false, &[Arg::uuid(id)], |row| {
-            found = Some(Locked {
-                name: row.text(1)?.unwrap_or_default(),
-                labels: Labels::parse(&row.text(2)?.unwrap_or_default())?,
-                unit: row.text(3)?.unwrap_or_default(),
-                description: row.text(4)?,
-            });
-            Ok(())
+    let found = LOCK.row(false, &[Arg::uuid(id)], |row| {
+        Ok(Locked {
+            name: row.text(1)?.unwrap_or_default(),
+            labels: Labels::parse(&row.text(2)?.unwrap_or_default())?,
+            unit: row.text(3)?.unwrap_or_default(),
+            description: row.text(4)?,
         })
     })?;
     found.ok_or_else(|| Error::no_such_series(id))
@@ -103,13 +75,7 @@ pub fn rename(
     if new == identity(&old.name, &old.labels) {
         return Ok(false);
     }
-    let mut taken = None;
-    TAKEN.with(|s| {
-        s.run(false, &[Arg::bytea(&new)], |row| {
-            taken = Some(row.uuid(1)?);
-            Ok(())
-        })
-    })?;
+    let taken = TAKEN.row(false, &[Arg::bytea(&new)], |row| row.uuid(1))?;
     if taken.is_some() {
         return Err(exists(name, taken));
     }
@@ -119,7 +85,14 @@ pub fn rename(
         Arg::text(&labels.json()),
         Arg::bytea(&new),
     ];
-    RENAME.with(|s| unless_taken(name, || s.run(false, &args, |_| Ok(()))))?;
+    // Another transaction may have been quicker. This one fails with the error that is returned: nothing needs to be
+    // rolled back here.
+    PgTryBuilder::new(AssertUnwindSafe(|| RENAME.execute(&args)))
+        .catch_when(
+            PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
+            |_: CaughtError| Err(exists(name, None)),
+        )
+        .execute()?;
     let before: HashSet<_> = old.labels.pairs().collect();
     let after: HashSet<_> = labels.pairs().collect();
     let gone: Vec<_> = before.difference(&after).copied().collect();
@@ -127,21 +100,6 @@ pub fn rename(
     let added = after.difference(&before).copied();
     create::create_labels(tenant, added.map(|pair| (*id, pair)))?;
     Ok(true)
-}
-
-/// Runs what another transaction may have been quicker with, and says that in words.
-fn unless_taken(name: &str, update: impl FnOnce() -> Result<u64>) -> Result<u64> {
-    let update = std::cell::Cell::new(Some(update));
-    // The transaction fails with the error that is returned: nothing needs to be rolled back here.
-    PgTryBuilder::new(std::panic::AssertUnwindSafe(|| match update.take() {
-        Some(update) => update(),
-        None => Err(Error::internal("a rename was tried twice")),
-    }))
-    .catch_when(
-        PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
-        |_: CaughtError| Err(exists(name, None)),
-    )
-    .execute()
 }
 
 fn exists(name: &str, id: Option<[u8; 16]>) -> Error {
@@ -167,7 +125,7 @@ fn delete_labels(id: &[u8; 16], labels: &[(&str, &str)]) -> Result<()> {
         Arg::texts(labels.iter().map(|(_, value)| value_head(value))),
         Arg::byteas(hashes.iter().map(|hash| hash.as_slice())),
     ];
-    DELETE_LABELS.with(|s| s.run(false, &args, |_| Ok(())))?;
+    DELETE_LABELS.execute(&args)?;
     Ok(())
 }
 
@@ -206,19 +164,19 @@ pub fn update(tenant: &[u8; 16], id: &[u8; 16], update: &SeriesUpdate) -> Result
             .hint("Reads and uploads convert values: give them the unit you want."));
         }
         let args = [Arg::uuid(id), Arg::text(unit)];
-        SET_UNIT.with(|s| s.run(false, &args, |_| Ok(())))?;
+        SET_UNIT.execute(&args)?;
         changed = true;
     }
     if let Some(description) = &update.description
         && *description != old.description.unwrap_or_default()
     {
         let args = [Arg::uuid(id), Arg::text(description)];
-        DESCRIBE.with(|s| s.run(false, &args, |_| Ok(())))?;
+        DESCRIBE.execute(&args)?;
         changed = true;
     }
     Ok(changed)
 }
 
 fn has_points(id: &[u8; 16]) -> Result<bool> {
-    Ok(HAS_POINTS.with(|s| s.run(false, &[Arg::uuid(id)], |_| Ok(())))? > 0)
+    Ok(HAS_POINTS.execute(&[Arg::uuid(id)])? > 0)
 }

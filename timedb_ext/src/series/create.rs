@@ -1,10 +1,9 @@
 //! Getting or creating the series of a write, in an order in which writers do not deadlock.
 
-use super::{BYTEA_ARRAY, DEFAULT_UNIT, TEXT_ARRAY, UUID_ARRAY, uuid7};
+use super::{DEFAULT_UNIT, uuid7};
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::locks;
-use crate::pg::spi::{Arg, Row, Statement};
-use pgrx::pg_sys;
+use crate::pg::spi::{Arg, Row, statements};
 use std::collections::HashMap;
 use timedb_rules::labels::{
     check_description, check_name, check_new_name, check_new_unit, check_unit, identity,
@@ -15,25 +14,15 @@ use timedb_rules::upload::{NamedSeries, SeriesRef};
 /// How often a series is looked for that others create and rename at the same time.
 const ATTEMPTS: usize = 5;
 
-thread_local! {
-    static UNITS: Statement = const { Statement::new(
-        c"SELECT series_id, unit FROM timedb.series WHERE series_id = ANY ($1)",
-        &[UUID_ARRAY],
-        &[pg_sys::UUIDOID, pg_sys::TEXTOID],
-    ) };
-    static BY_IDENTITY: Statement = const { Statement::new(
-        c"SELECT identity, series_id, unit FROM timedb.series WHERE identity = ANY ($1)",
-        &[BYTEA_ARRAY],
-        &[pg_sys::BYTEAOID, pg_sys::UUIDOID, pg_sys::TEXTOID],
-    ) };
+statements! {
+    UNITS(UUIDS) -> (UUID, TEXT) = c"SELECT series_id, unit FROM timedb.series WHERE series_id = ANY ($1)";
+    BY_IDENTITY(BYTEAS) -> (BYTEA, UUID, TEXT) =
+        c"SELECT identity, series_id, unit FROM timedb.series WHERE identity = ANY ($1)";
     // For a transaction that keeps its snapshot: a unit that has changed since fails it (40001).
-    static HOLD: Statement = const { Statement::new(
-        c"SELECT 1 FROM timedb.series WHERE series_id = ANY ($1) ORDER BY series_id FOR SHARE",
-        &[UUID_ARRAY],
-        &[pg_sys::INT4OID],
-    ) };
+    HOLD(UUIDS) -> (INT4) =
+        c"SELECT 1 FROM timedb.series WHERE series_id = ANY ($1) ORDER BY series_id FOR SHARE";
     // Sorted by identity: two uploads that create the same series in opposite order would deadlock.
-    static CREATE: Statement = const { Statement::new(
+    CREATE(UUID, UUIDS, TEXTS, TEXTS, TEXTS, TEXTS, BYTEAS) -> (BYTEA, UUID, TEXT) =
         c"INSERT INTO timedb.series \
               (tenant_id, series_id, name, unit, description, labels, identity, created_at) \
           SELECT $1, n.series_id, n.name, n.unit, NULLIF(n.description, ''), n.labels::jsonb, n.identity, \
@@ -42,18 +31,12 @@ thread_local! {
                AS n(series_id, name, unit, description, labels, identity) \
           ORDER BY n.identity \
           ON CONFLICT (tenant_id, identity) DO NOTHING \
-          RETURNING identity, series_id, unit",
-        &[pg_sys::UUIDOID, UUID_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY],
-        &[pg_sys::BYTEAOID, pg_sys::UUIDOID, pg_sys::TEXTOID],
-    ) };
-    static CREATE_LABELS: Statement = const { Statement::new(
+          RETURNING identity, series_id, unit";
+    CREATE_LABELS(UUID, UUIDS, TEXTS, TEXTS, BYTEAS) =
         c"INSERT INTO timedb.series_labels (tenant_id, series_id, label, value, value_hash) \
           SELECT $1, n.series_id, n.label, n.value, n.value_hash \
           FROM unnest($2, $3, $4, $5) AS n(series_id, label, value, value_hash) \
-          ORDER BY n.label, n.value_hash, n.series_id",
-        &[pg_sys::UUIDOID, UUID_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY],
-        &[],
-    ) };
+          ORDER BY n.label, n.value_hash, n.series_id";
 }
 
 /// A series that a writer named, and whether this call created it.
@@ -74,15 +57,7 @@ pub struct Resolved {
 /// has just created or changed and this one cannot see.
 pub fn get_or_create(tenant: &[u8; 16], wanted: &[SeriesRef]) -> Result<Vec<Resolved>> {
     let mut identities = Vec::with_capacity(wanted.len());
-    let at = |place: usize| {
-        move |e: Error| {
-            if wanted.len() > 1 {
-                e.of_series(place)
-            } else {
-                e
-            }
-        }
-    };
+    let at = |place| move |e| of_series(e, place, wanted);
     for (place, series) in wanted.iter().enumerate() {
         if let Some(unit) = series.unit() {
             check_unit(unit).map_err(at(place))?;
@@ -104,19 +79,14 @@ pub fn get_or_create(tenant: &[u8; 16], wanted: &[SeriesRef]) -> Result<Vec<Reso
         locks::hold_units(tenant);
     }
     let by_id = check_ids(wanted)?;
-    let (existing, created) = by_identity(tenant, wanted, &identities)?;
+    let by_identity = by_identity(tenant, wanted, &identities)?;
     let resolve = |(series, identity): (&SeriesRef, &Option<[u8; 32]>)| {
-        let (found, created) = match (series, identity) {
-            (SeriesRef::Id { id, .. }, _) => (by_id.get(id).map(|unit| (*id, unit)), false),
-            (SeriesRef::Named(_), None) => (None, false),
-            (SeriesRef::Named(_), Some(identity)) => match created.get(identity) {
-                Some((id, unit)) => (Some((*id, unit)), true),
-                None => (existing.get(identity).map(|(id, unit)| (*id, unit)), false),
-            },
+        let found = match (series, identity) {
+            (SeriesRef::Id { id, .. }, _) => by_id.get(id),
+            (SeriesRef::Named(_), Some(identity)) => by_identity.get(identity),
+            (SeriesRef::Named(_), None) => None,
         };
-        let (id, unit) = found.ok_or_else(not_visible)?;
-        let unit = unit.clone();
-        Ok(Resolved { id, unit, created })
+        found.cloned().ok_or_else(not_visible)
     };
     let resolved = wanted
         .iter()
@@ -126,9 +96,17 @@ pub fn get_or_create(tenant: &[u8; 16], wanted: &[SeriesRef]) -> Result<Vec<Reso
     if with_units && locks::snapshot_is_kept() {
         let old = resolved.iter().filter(|series| !series.created);
         let args = [Arg::uuids(old.map(|series| &series.id))];
-        HOLD.with(|s| s.run(false, &args, |_| Ok(())))?;
+        HOLD.execute(&args)?;
     }
     Ok(resolved)
+}
+
+/// Says which series an error is about, where there are several.
+fn of_series(error: Error, place: usize, wanted: &[SeriesRef]) -> Error {
+    match wanted {
+        [_] => error,
+        _ => error.of_series(place),
+    }
 }
 
 fn not_visible() -> Error {
@@ -151,8 +129,8 @@ pub fn other_unit(series: &SeriesRef, stored: &str, given: &str) -> Error {
     .hint("Omit the unit, give the stored one, or distinguish the series by a label.")
 }
 
-/// The units of the series that are named by id.
-fn check_ids(wanted: &[SeriesRef]) -> Result<HashMap<[u8; 16], String>> {
+/// The series that are named by id.
+fn check_ids(wanted: &[SeriesRef]) -> Result<HashMap<[u8; 16], Resolved>> {
     let ids: Vec<_> = wanted
         .iter()
         .filter_map(|series| match series {
@@ -160,39 +138,42 @@ fn check_ids(wanted: &[SeriesRef]) -> Result<HashMap<[u8; 16], String>> {
             SeriesRef::Named(_) => None,
         })
         .collect();
-    let mut known = HashMap::new();
-    if !ids.is_empty() {
-        UNITS.with(|s| {
-            s.run(false, &[Arg::uuids(ids.iter())], |row| {
-                known.insert(row.uuid(1)?, row.text(2)?.unwrap_or_default());
-                Ok(())
-            })
-        })?;
+    if ids.is_empty() {
+        return Ok(HashMap::new());
     }
+    let of_row = |row: &Row| Ok((row.uuid(1)?, resolved(row, 1, false)?));
+    let known = UNITS.rows(false, &[Arg::uuids(ids.iter())], of_row)?;
+    let known: HashMap<_, _> = known.into_iter().collect();
     match ids.iter().find(|id| !known.contains_key(*id)) {
         Some(unknown) => Err(Error::no_such_series(unknown)),
         None => Ok(known),
     }
 }
 
-type ByIdentity = HashMap<[u8; 32], ([u8; 16], String)>;
+/// A series whose id and unit begin at a column.
+fn resolved(row: &Row, column: usize, created: bool) -> Result<Resolved> {
+    Ok(Resolved {
+        id: row.uuid(column)?,
+        unit: row.text(column + 1)?.unwrap_or_default(),
+        created,
+    })
+}
 
-/// The named series that were there, and those that this call has created.
+type ByIdentity = HashMap<[u8; 32], Resolved>;
+
+/// The named series, of which those that do not exist are created.
 fn by_identity(
     tenant: &[u8; 16],
     wanted: &[SeriesRef],
     identities: &[Option<[u8; 32]>],
-) -> Result<(ByIdentity, ByIdentity)> {
-    let (mut existing, mut created) = (HashMap::new(), HashMap::new());
-    look_up(identities.iter().flatten(), &mut existing)?;
-    let mut missing = missing(wanted, identities, &existing);
+) -> Result<ByIdentity> {
+    let mut found = HashMap::new();
+    look_up(identities.iter().flatten(), &mut found)?;
+    let mut missing = missing(wanted, identities, &found);
     for (identity, named) in &missing {
-        check(named).map_err(|e| match wanted {
-            [_] => e,
-            _ => match identities.iter().position(|i| i.as_ref() == Some(identity)) {
-                Some(place) => e.of_series(place),
-                None => e,
-            },
+        check(named).map_err(|e| {
+            let place = identities.iter().position(|i| i.as_ref() == Some(identity));
+            of_series(e, place.unwrap_or_default(), wanted)
         })?;
         pgrx::check_for_interrupts!();
     }
@@ -200,17 +181,17 @@ fn by_identity(
         if missing.is_empty() {
             break;
         }
-        create(tenant, &missing, &mut created)?;
-        missing.retain(|(identity, _)| !created.contains_key(identity));
+        create(tenant, &missing, &mut found)?;
+        missing.retain(|(identity, _)| !found.contains_key(identity));
         // Another transaction created these in the meantime, or renamed one to them, and has committed. One
         // more could rename it again before it is looked up.
-        look_up(missing.iter().map(|(identity, _)| identity), &mut existing)?;
-        missing.retain(|(identity, _)| !existing.contains_key(identity));
+        look_up(missing.iter().map(|(identity, _)| identity), &mut found)?;
+        missing.retain(|(identity, _)| !found.contains_key(identity));
         if locks::snapshot_is_kept() {
             break;
         }
     }
-    Ok((existing, created))
+    Ok(found)
 }
 
 fn look_up<'a>(
@@ -222,15 +203,15 @@ fn look_up<'a>(
         return Ok(());
     }
     let args = [Arg::byteas(identities.into_iter())];
-    BY_IDENTITY.with(|s| s.run(false, &args, |row| collect(row, found)))?;
+    BY_IDENTITY.run(false, &args, |row| collect(row, false, found))?;
     Ok(())
 }
 
-fn collect(row: &Row, found: &mut ByIdentity) -> Result<()> {
+fn collect(row: &Row, created: bool, found: &mut ByIdentity) -> Result<()> {
     let identity = row.bytea(1, |bytes| {
         <[u8; 32]>::try_from(bytes).map_err(|_| Error::internal("a series with a short identity"))
     })?;
-    found.insert(identity, (row.uuid(2)?, row.text(3)?.unwrap_or_default()));
+    found.insert(identity, resolved(row, 2, created)?);
     Ok(())
 }
 
@@ -278,7 +259,7 @@ fn check(named: &NamedSeries) -> Result<()> {
     Ok(())
 }
 
-fn create(tenant: &[u8; 16], missing: &Missing, created: &mut ByIdentity) -> Result<()> {
+fn create(tenant: &[u8; 16], missing: &Missing, found: &mut ByIdentity) -> Result<()> {
     let ids: Vec<[u8; 16]> = missing.iter().map(|_| uuid7()).collect();
     let series = || missing.iter().map(|(_, named)| named);
     let labels: Vec<String> = series().map(|named| named.labels.json()).collect();
@@ -293,11 +274,10 @@ fn create(tenant: &[u8; 16], missing: &Missing, created: &mut ByIdentity) -> Res
         Arg::texts(labels.iter().map(String::as_str)),
         Arg::byteas(missing.iter().map(|(identity, _)| identity.as_slice())),
     ];
-    CREATE.with(|s| s.run(false, &args, |row| collect(row, created)))?;
+    CREATE.run(false, &args, |row| collect(row, true, found))?;
     let labels = missing.iter().flat_map(|(identity, named)| {
-        let id = created.get(identity).map(|(id, _)| *id);
-        id.into_iter()
-            .flat_map(|id| named.labels.pairs().map(move |pair| (id, pair)))
+        let created = found.get(identity).into_iter();
+        created.flat_map(|series| named.labels.pairs().map(|pair| (series.id, pair)))
     });
     create_labels(tenant, labels)
 }
@@ -327,6 +307,6 @@ pub(super) fn create_labels<'a>(
         Arg::texts(values.into_iter()),
         Arg::byteas(hashes.iter().map(|hash| hash.as_slice())),
     ];
-    CREATE_LABELS.with(|s| s.run(false, &args, |_| Ok(())))?;
+    CREATE_LABELS.execute(&args)?;
     Ok(())
 }

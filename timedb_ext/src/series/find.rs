@@ -1,37 +1,24 @@
 //! The series of a read.
 
-use super::{SeriesFilter, SeriesInfo, UUID_ARRAY, labelled};
+use super::{SeriesFilter, SeriesInfo, labelled};
 use crate::pg::error::{Error, Result};
-use crate::pg::spi::{Arg, Row, Statement};
-use pgrx::pg_sys;
+use crate::pg::spi::{Arg, Row, statements};
 use timedb_rules::labels::Labels;
 
 /// A name that has no more series is where a filter by name and labels begins.
 const FEW: i64 = 1_000;
 
-thread_local! {
-    static ALL: Statement = const { Statement::new(
-        c"SELECT series_id, name, unit, labels::text FROM timedb.series ORDER BY series_id",
-        &[],
-        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
-    ) };
-    static BY_ID: Statement = const { Statement::new(
+statements! {
+    ALL() -> (UUID, TEXT, TEXT, TEXT) =
+        c"SELECT series_id, name, unit, labels::text FROM timedb.series ORDER BY series_id";
+    BY_ID(UUIDS) -> (UUID, TEXT, TEXT, TEXT) =
         c"SELECT series_id, name, unit, labels::text FROM timedb.series \
-          WHERE series_id = ANY ($1) ORDER BY series_id",
-        &[UUID_ARRAY],
-        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
-    ) };
-    static BY_NAME: Statement = const { Statement::new(
+          WHERE series_id = ANY ($1) ORDER BY series_id";
+    BY_NAME(TEXT) -> (UUID, TEXT, TEXT, TEXT) =
         c"SELECT series_id, name, unit, labels::text FROM timedb.series \
-          WHERE name = $1 ORDER BY series_id",
-        &[pg_sys::TEXTOID],
-        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
-    ) };
-    static IDS_BY_NAME: Statement = const { Statement::new(
-        c"SELECT series_id FROM timedb.series WHERE name = $1 ORDER BY series_id LIMIT $2",
-        &[pg_sys::TEXTOID, pg_sys::INT8OID],
-        &[pg_sys::UUIDOID],
-    ) };
+          WHERE name = $1 ORDER BY series_id";
+    IDS_BY_NAME(TEXT, INT8) -> (UUID) =
+        c"SELECT series_id FROM timedb.series WHERE name = $1 ORDER BY series_id LIMIT $2";
 }
 
 /// The series that a filter selects, ascending by id. Ids that do not exist select nothing.
@@ -52,23 +39,12 @@ pub fn find(filter: &SeriesFilter) -> Result<Vec<SeriesInfo>> {
         }),
         (None, None) => None,
     };
-    let mut found = Vec::new();
-    let mut push = |row: &Row| {
-        found.push(info(row)?);
-        Ok(())
+    let mut found = match (&ids, &filter.name) {
+        (Some(ids), _) if ids.is_empty() => Vec::new(),
+        (Some(ids), _) => BY_ID.rows(true, &[Arg::uuids(ids.iter())], info)?,
+        (None, Some(name)) => BY_NAME.rows(true, &[Arg::text(name)], info)?,
+        (None, None) => ALL.rows(true, &[], info)?,
     };
-    match (&ids, &filter.name) {
-        (Some(ids), _) if ids.is_empty() => {}
-        (Some(ids), _) => {
-            BY_ID.with(|s| s.run(true, &[Arg::uuids(ids.iter())], push))?;
-        }
-        (None, Some(name)) => {
-            BY_NAME.with(|s| s.run(true, &[Arg::text(name)], push))?;
-        }
-        (None, None) => {
-            ALL.with(|s| s.run(true, &[], &mut push))?;
-        }
-    }
     if let Some(name) = &filter.name {
         found.retain(|series| &series.name == name);
     }
@@ -80,14 +56,8 @@ fn few_by_name(filter: &SeriesFilter) -> Result<Option<Vec<[u8; 16]>>> {
     let Some(name) = &filter.name else {
         return Ok(None);
     };
-    let mut ids = Vec::new();
     let args = [Arg::text(name), Arg::int8(FEW + 1)];
-    IDS_BY_NAME.with(|s| {
-        s.run(true, &args, |row| {
-            ids.push(row.uuid(1)?);
-            Ok(())
-        })
-    })?;
+    let ids = IDS_BY_NAME.rows(true, &args, |row| row.uuid(1))?;
     Ok((ids.len() as i64 <= FEW).then_some(ids))
 }
 

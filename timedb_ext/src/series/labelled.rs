@@ -1,10 +1,8 @@
 //! Series by their labels: who has one, and which of some series have it. Knows the table of labels, and that a filter
 //! with several labels should begin with the rarest.
 
-use super::UUID_ARRAY;
 use crate::pg::error::Result;
-use crate::pg::spi::{Arg, Row, Statement};
-use pgrx::pg_sys::{self, Oid};
+use crate::pg::spi::{Arg, statements};
 use timedb_rules::labels::{Labels, value_hash, value_head};
 
 /// How many series each label is asked for before one is found that has no more, and how that grows.
@@ -15,48 +13,24 @@ const LOOK_GROWS: usize = 16;
 const MANY: usize = 4_000;
 const MANY_MORE: usize = 8;
 
-const LABEL: &[Oid] = &[
-    pg_sys::TEXTOID,
-    pg_sys::TEXTOID,
-    pg_sys::BYTEAOID,
-    pg_sys::TEXTOID,
-    pg_sys::INT8OID,
-];
-const OF_SOME: &[Oid] = &[
-    pg_sys::TEXTOID,
-    pg_sys::TEXTOID,
-    pg_sys::BYTEAOID,
-    pg_sys::TEXTOID,
-    UUID_ARRAY,
-];
-
-thread_local! {
-    static WITH_LABEL: Statement = const { Statement::new(
+statements! {
+    WITH_LABEL(TEXT, TEXT, BYTEA, TEXT, INT8) -> (UUID) =
         c"SELECT series_id FROM timedb.series_labels \
           WHERE label = $1 AND value_head = $2 AND value_hash = $3 AND value = $4 \
-          ORDER BY series_id LIMIT $5",
-        LABEL,
-        &[pg_sys::UUIDOID],
-    ) };
+          ORDER BY series_id LIMIT $5";
     // One look into the index for each: as a condition on an array it could become a filter of all that have
     // the label.
-    static OF_THESE: Statement = const { Statement::new(
+    OF_THESE(TEXT, TEXT, BYTEA, TEXT, UUIDS) -> (UUID) =
         c"SELECT o.series_id FROM unnest($5) AS o(series_id) \
           CROSS JOIN LATERAL ( \
               SELECT FROM timedb.series_labels AS l \
               WHERE l.label = $1 AND l.value_head = $2 AND l.value_hash = $3 AND l.value = $4 \
                 AND l.series_id = o.series_id \
               LIMIT 1 \
-          ) AS l",
-        OF_SOME,
-        &[pg_sys::UUIDOID],
-    ) };
-    static COUNT: Statement = const { Statement::new(
+          ) AS l";
+    COUNT(TEXT, TEXT, BYTEA, TEXT) -> (INT8) =
         c"SELECT count(*) FROM timedb.series_labels \
-          WHERE label = $1 AND value_head = $2 AND value_hash = $3 AND value = $4",
-        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::BYTEAOID, pg_sys::TEXTOID],
-        &[pg_sys::INT8OID],
-    ) };
+          WHERE label = $1 AND value_head = $2 AND value_hash = $3 AND value = $4";
 }
 
 /// The series that have all of the labels, ascending by id: `None` if every label has more than `most`
@@ -133,14 +107,8 @@ pub fn keep(labels: &Labels, mut ids: Vec<[u8; 16]>) -> Result<Vec<[u8; 16]>> {
 /// # Errors
 /// XX000 when the statement fails.
 pub fn count(pair: (&str, &str)) -> Result<i64> {
-    let mut n = 0;
-    COUNT.with(|s| {
-        s.run(true, &arguments(pair), |row| {
-            n = row.int8(1)?;
-            Ok(())
-        })
-    })?;
-    Ok(n)
+    let n = COUNT.row(true, &arguments(pair), |row| row.int8(1))?;
+    Ok(n.unwrap_or_default())
 }
 
 fn arguments((label, value): (&str, &str)) -> Vec<Arg> {
@@ -155,20 +123,11 @@ fn arguments((label, value): (&str, &str)) -> Vec<Arg> {
 fn with_label(pair: (&str, &str), limit: usize) -> Result<Vec<[u8; 16]>> {
     let mut args = arguments(pair);
     args.push(Arg::int8(i64::try_from(limit).unwrap_or(i64::MAX)));
-    let mut ids = Vec::new();
-    WITH_LABEL.with(|s| s.run(true, &args, |row| take(row, &mut ids)))?;
-    Ok(ids)
+    WITH_LABEL.rows(true, &args, |row| row.uuid(1))
 }
 
 fn of_these(pair: (&str, &str), of: &[[u8; 16]]) -> Result<Vec<[u8; 16]>> {
     let mut args = arguments(pair);
     args.push(Arg::uuids(of.iter()));
-    let mut ids = Vec::new();
-    OF_THESE.with(|s| s.run(true, &args, |row| take(row, &mut ids)))?;
-    Ok(ids)
-}
-
-fn take(row: &Row, ids: &mut Vec<[u8; 16]>) -> Result<()> {
-    ids.push(row.uuid(1)?);
-    Ok(())
+    OF_THESE.rows(true, &args, |row| row.uuid(1))
 }

@@ -3,20 +3,15 @@
 //! If few series have the requested labels, they are fetched and sorted; otherwise the index by name is walked from
 //! where the page begins, and its results are filtered. So no page holds more than itself in memory.
 
-mod found;
 mod rows;
-mod words;
 
 pub use rows::rows;
 
-use super::{UUID_ARRAY, labelled};
+use super::labelled;
 use crate::pg::error::{Error, Result};
-use crate::pg::spi::{Arg, Row, Statement};
-use found::FoundSeries;
-use pgrx::pg_sys::{self, Oid};
+use crate::pg::spi::{Arg, Row, statements};
 use std::collections::HashSet;
 use timedb_rules::labels::Labels;
-use words::Words;
 
 /// Series with the labels asked for that are fetched and sorted; with more of them the names are walked.
 const FEW: usize = 4_000;
@@ -26,63 +21,23 @@ const COUNTED: usize = 200_000;
 const FIRST_STEP: usize = 100;
 const STEP: usize = 2_000;
 
-const PLACE: &[Oid] = &[pg_sys::TEXTOID, pg_sys::UUIDOID, pg_sys::INT8OID];
-const RANGE: &[Oid] = &[
-    pg_sys::TEXTOID,
-    pg_sys::UUIDOID,
-    pg_sys::INT8OID,
-    pg_sys::TEXTOID,
-];
-
-thread_local! {
-    static FROM: Statement = const { Statement::new(
+statements! {
+    FROM(TEXT, UUID, INT8) -> (UUID, TEXT, TEXT) =
         c"SELECT series_id, name, description FROM timedb.series \
-          WHERE (name, series_id) > ($1, $2) ORDER BY name, series_id LIMIT $3",
-        PLACE,
-        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
-    ) };
-    static UNTIL: Statement = const { Statement::new(
+          WHERE (name, series_id) > ($1, $2) ORDER BY name, series_id LIMIT $3";
+    UNTIL(TEXT, UUID, INT8, TEXT) -> (UUID, TEXT, TEXT) =
         c"SELECT series_id, name, description FROM timedb.series \
-          WHERE (name, series_id) > ($1, $2) AND name < $4 ORDER BY name, series_id LIMIT $3",
-        RANGE,
-        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
-    ) };
-    static NAMED: Statement = const { Statement::new(
+          WHERE (name, series_id) > ($1, $2) AND name < $4 ORDER BY name, series_id LIMIT $3";
+    NAMED(TEXT, UUID, INT8) -> (UUID, TEXT, TEXT) =
         c"SELECT series_id, name, description FROM timedb.series \
-          WHERE name = $1 AND series_id > $2 ORDER BY series_id LIMIT $3",
-        PLACE,
-        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
-    ) };
-    static THESE: Statement = const { Statement::new(
-        c"SELECT series_id, name, description FROM timedb.series WHERE series_id = ANY ($1)",
-        &[UUID_ARRAY],
-        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
-    ) };
-    static NAME_OF: Statement = const { Statement::new(
-        c"SELECT name FROM timedb.series WHERE series_id = $1",
-        &[pg_sys::UUIDOID],
-        &[pg_sys::TEXTOID],
-    ) };
-    static COUNT_ALL: Statement = const { Statement::new(
-        c"SELECT count(*) FROM timedb.series",
-        &[],
-        &[pg_sys::INT8OID],
-    ) };
-    static COUNT_NAMED: Statement = const { Statement::new(
-        c"SELECT count(*) FROM timedb.series WHERE name = $1",
-        &[pg_sys::TEXTOID],
-        &[pg_sys::INT8OID],
-    ) };
-    static COUNT_FROM: Statement = const { Statement::new(
-        c"SELECT count(*) FROM timedb.series WHERE name >= $1",
-        &[pg_sys::TEXTOID],
-        &[pg_sys::INT8OID],
-    ) };
-    static COUNT_UNTIL: Statement = const { Statement::new(
-        c"SELECT count(*) FROM timedb.series WHERE name >= $1 AND name < $2",
-        &[pg_sys::TEXTOID, pg_sys::TEXTOID],
-        &[pg_sys::INT8OID],
-    ) };
+          WHERE name = $1 AND series_id > $2 ORDER BY series_id LIMIT $3";
+    THESE(UUIDS) -> (UUID, TEXT, TEXT) =
+        c"SELECT series_id, name, description FROM timedb.series WHERE series_id = ANY ($1)";
+    NAME_OF(UUID) -> (TEXT) = c"SELECT name FROM timedb.series WHERE series_id = $1";
+    COUNT_ALL() -> (INT8) = c"SELECT count(*) FROM timedb.series";
+    COUNT_NAMED(TEXT) -> (INT8) = c"SELECT count(*) FROM timedb.series WHERE name = $1";
+    COUNT_FROM(TEXT) -> (INT8) = c"SELECT count(*) FROM timedb.series WHERE name >= $1";
+    COUNT_UNTIL(TEXT, TEXT) -> (INT8) = c"SELECT count(*) FROM timedb.series WHERE name >= $1 AND name < $2";
 }
 
 /// Which series are wanted; `None` means no restriction.
@@ -95,11 +50,35 @@ pub struct Search {
     pub words: Option<String>,
 }
 
-/// The place in the order of series after which a page begins.
-#[derive(Clone, Default)]
-struct PageStart {
+/// A place in the order of series: the one after which a page begins, or that of a series.
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
     name: String,
     id: [u8; 16],
+}
+
+struct FoundSeries {
+    place: Place,
+    description: Option<String>,
+}
+
+impl FoundSeries {
+    fn of(row: &Row) -> Result<Self> {
+        let name = row.text(2)?.unwrap_or_default();
+        Ok(Self {
+            place: Place {
+                name,
+                id: row.uuid(1)?,
+            },
+            description: row.text(3)?,
+        })
+    }
+
+    /// Whether name or description has these words, which are in lower case.
+    fn has(&self, words: Option<&String>) -> bool {
+        let has = |text: &String| words.is_none_or(|words| text.to_lowercase().contains(words));
+        has(&self.place.name) || self.description.as_ref().is_some_and(has)
+    }
 }
 
 /// The first `most` series after the series `after`, in the order of (name, series_id).
@@ -108,15 +87,13 @@ struct PageStart {
 /// 42704 for an `after` that is not a series.
 pub fn page(search: &Search, most: usize, after: Option<[u8; 16]>) -> Result<Vec<[u8; 16]>> {
     let mut place = after.map(place_of).transpose()?.unwrap_or_default();
-    let mut page = Vec::new();
     if let Some(ids) = few_with_labels(search)? {
-        let begin = |found: &FoundSeries| (found.name.as_str(), found.id) > (&place.name, place.id);
         let mut found = those(search, &ids)?;
-        found.retain(begin);
-        found.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
-        page.extend(found.into_iter().take(most).map(|found| found.id));
-        return Ok(page);
+        found.retain(|found| *found > place);
+        found.sort();
+        return Ok(found.iter().take(most).map(|found| found.id).collect());
     }
+    let mut page = Vec::new();
     let mut step = FIRST_STEP.max(most.min(STEP));
     while page.len() < most {
         let (ids, last) = walk(search, &place, step)?;
@@ -153,7 +130,7 @@ pub fn count(search: &Search) -> Result<i64> {
     if let Some(ids) = few_with_labels(search)? {
         return Ok(those(search, &ids)?.len() as i64);
     }
-    let (mut n, mut place) = (0, PageStart::default());
+    let (mut n, mut place) = (0, Place::default());
     loop {
         let (ids, last) = walk(search, &place, STEP)?;
         n += ids.len() as i64;
@@ -165,16 +142,13 @@ pub fn count(search: &Search) -> Result<i64> {
     }
 }
 
-fn place_of(id: [u8; 16]) -> Result<PageStart> {
-    let mut place = None;
-    NAME_OF.with(|s| {
-        s.run(true, &[Arg::uuid(&id)], |row| {
-            let name = row.text(1)?.unwrap_or_default();
-            place = Some(PageStart { name, id });
-            Ok(())
-        })
-    })?;
-    place.ok_or_else(|| Error::no_such_series(&id))
+fn place_of(id: [u8; 16]) -> Result<Place> {
+    let name = NAME_OF.row(true, &[Arg::uuid(&id)], |row| row.text(1))?;
+    let name = name.ok_or_else(|| Error::no_such_series(&id))?;
+    Ok(Place {
+        name: name.unwrap_or_default(),
+        id,
+    })
 }
 
 /// The series that have the labels asked for; `None` where there are many, or no label is asked for.
@@ -186,35 +160,27 @@ fn few_with_labels(search: &Search) -> Result<Option<Vec<[u8; 16]>>> {
 }
 
 /// Those of the series that the rest of the search wants.
-fn those(search: &Search, ids: &[[u8; 16]]) -> Result<Vec<FoundSeries>> {
-    let words = search.words.as_deref().map(Words::new);
+fn those(search: &Search, ids: &[[u8; 16]]) -> Result<Vec<Place>> {
+    let words = search.words.as_deref().map(str::to_lowercase);
+    let prefix = search.prefix.as_deref().unwrap_or_default();
     let mut found = Vec::new();
-    THESE.with(|s| {
-        s.run(true, &[Arg::uuids(ids.iter())], |row| {
-            let one = FoundSeries::of(row)?;
-            let name = one.name.as_str();
-            if search.name.as_ref().is_none_or(|wanted| wanted == name)
-                && search
-                    .prefix
-                    .as_ref()
-                    .is_none_or(|p| name.starts_with(p.as_str()))
-                && words.as_ref().is_none_or(|words| words.are_in(&one))
-            {
-                found.push(one);
-            }
-            Ok(())
-        })
+    THESE.run(true, &[Arg::uuids(ids.iter())], |row| {
+        let one = FoundSeries::of(row)?;
+        let name = &one.place.name;
+        if search.name.as_ref().is_none_or(|wanted| wanted == name)
+            && name.starts_with(prefix)
+            && one.has(words.as_ref())
+        {
+            found.push(one.place);
+        }
+        Ok(())
     })?;
     Ok(found)
 }
 
 /// Looks at the next `step` series by name: those that are wanted, and where to go on, `None` at the end.
-fn walk(
-    search: &Search,
-    from: &PageStart,
-    step: usize,
-) -> Result<(Vec<[u8; 16]>, Option<PageStart>)> {
-    let words = search.words.as_deref().map(Words::new);
+fn walk(search: &Search, from: &Place, step: usize) -> Result<(Vec<[u8; 16]>, Option<Place>)> {
+    let words = search.words.as_deref().map(str::to_lowercase);
     let prefix = search.prefix.as_deref().unwrap_or_default();
     let mut looked_at = 0;
     let mut last = None;
@@ -222,13 +188,10 @@ fn walk(
     let each = |row: &Row| {
         let one = FoundSeries::of(row)?;
         looked_at += 1;
-        if words.as_ref().is_none_or(|words| words.are_in(&one)) {
-            ids.push(one.id);
+        if one.has(words.as_ref()) {
+            ids.push(one.place.id);
         }
-        last = Some(PageStart {
-            name: one.name,
-            id: one.id,
-        });
+        last = Some(one.place);
         Ok(())
     };
     let limit = Arg::int8(step as i64);
@@ -241,7 +204,7 @@ fn walk(
             }
             let after = if from.name == *name { from.id } else { [0; 16] };
             let args = [Arg::text(name), Arg::uuid(&after), limit];
-            NAMED.with(|s| s.run(true, &args, each))?;
+            NAMED.run(true, &args, each)?;
         }
         None => {
             let (name, id) = match from.name.as_str() {
@@ -249,15 +212,10 @@ fn walk(
                 name => (name, from.id),
             };
             let mut args = vec![Arg::text(name), Arg::uuid(&id), limit];
-            match words::after_prefix(prefix) {
-                Some(end) => {
-                    args.push(Arg::text(&end));
-                    UNTIL.with(|s| s.run(true, &args, each))?;
-                }
-                None => {
-                    FROM.with(|s| s.run(true, &args, each))?;
-                }
-            }
+            let end = after_prefix(prefix);
+            args.extend(end.as_deref().map(Arg::text));
+            let statement = if end.is_some() { &UNTIL } else { &FROM };
+            statement.run(true, &args, each)?;
         }
     }
     if let Some(labels) = &search.labels {
@@ -268,27 +226,32 @@ fn walk(
 }
 
 fn count_by_name(search: &Search) -> Result<i64> {
-    let mut n = 0;
-    let each = |row: &Row| {
-        n = row.int8(1)?;
-        Ok(())
-    };
     let prefix = search.prefix.as_deref().unwrap_or_default();
-    match (&search.name, words::after_prefix(prefix)) {
-        (Some(name), _) if !name.starts_with(prefix) => {}
-        (Some(name), _) => {
-            COUNT_NAMED.with(|s| s.run(true, &[Arg::text(name)], each))?;
-        }
-        (None, _) if prefix.is_empty() => {
-            COUNT_ALL.with(|s| s.run(true, &[], each))?;
-        }
-        (None, Some(end)) => {
-            let args = [Arg::text(prefix), Arg::text(&end)];
-            COUNT_UNTIL.with(|s| s.run(true, &args, each))?;
-        }
-        (None, None) => {
-            COUNT_FROM.with(|s| s.run(true, &[Arg::text(prefix)], each))?;
+    let (statement, args) = match (&search.name, after_prefix(prefix)) {
+        (Some(name), _) if !name.starts_with(prefix) => return Ok(0),
+        (Some(name), _) => (&COUNT_NAMED, vec![Arg::text(name)]),
+        (None, _) if prefix.is_empty() => (&COUNT_ALL, vec![]),
+        (None, Some(end)) => (&COUNT_UNTIL, vec![Arg::text(prefix), Arg::text(&end)]),
+        (None, None) => (&COUNT_FROM, vec![Arg::text(prefix)]),
+    };
+    let n = statement.row(true, &args, |row| row.int8(1))?;
+    Ok(n.unwrap_or_default())
+}
+
+/// The least text that comes after all that begin with the prefix, by the characters' numbers; `None` where
+/// nothing does.
+fn after_prefix(prefix: &str) -> Option<String> {
+    let mut text = prefix.to_owned();
+    while let Some(last) = text.pop() {
+        // Between the two halves of the characters lie numbers that are none.
+        let next = match last {
+            '\u{d7ff}' => Some('\u{e000}'),
+            last => char::from_u32(u32::from(last) + 1),
+        };
+        if let Some(next) = next {
+            text.push(next);
+            return Some(text);
         }
     }
-    Ok(n)
+    None
 }

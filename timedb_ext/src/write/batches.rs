@@ -4,10 +4,9 @@ use crate::identity::settings;
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::json::Jsonb;
 use crate::pg::locks;
-use crate::pg::spi::{Arg, Statement};
+use crate::pg::spi::{Arg, statements};
 use crate::pg::time;
 use crate::series::uuid7;
-use pgrx::pg_sys;
 use timedb_wire::refused::{RequestName, Token};
 
 /// Longest idempotency key, in bytes: it is part of an index.
@@ -58,35 +57,24 @@ pub enum RequestClaim {
     Answered(AnsweredBatch),
 }
 
-thread_local! {
-    static FIND_BATCH: Statement = const { Statement::new(
+statements! {
+    FIND_BATCH(TEXT, UUID) -> (UUID, INT8, INT8, UUIDS, TEXT, BYTEA, INT4) =
         c"SELECT batch_id, points, skipped, series_ids, answer::text, request_hash, 1 \
           FROM timedb.batches WHERE idempotency_key = $1 \
           UNION ALL \
           SELECT batch_id, points, skipped, series_ids, answer::text, request_hash, 0 \
-          FROM timedb.batches WHERE batch_id = $2 AND (idempotency_key = $1) IS NOT TRUE",
-        &[pg_sys::TEXTOID, pg_sys::UUIDOID],
-        &[pg_sys::UUIDOID, pg_sys::INT8OID, pg_sys::INT8OID, pg_sys::UUIDARRAYOID, pg_sys::TEXTOID, pg_sys::BYTEAOID, pg_sys::INT4OID],
-    ) };
+          FROM timedb.batches WHERE batch_id = $2 AND (idempotency_key = $1) IS NOT TRUE";
     // Above READ COMMITTED the snapshot may be older than the claim, and lack a batch that was committed in
     // between. ON CONFLICT makes that a serialization failure (40001): the transaction can be run again.
-    static INSERT_BATCH: Statement = const { Statement::new(
+    INSERT_BATCH(UUID, UUID, TEXT, UUID, TEXT, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, JSONB, INT8, INT8,
+                 TIMESTAMP, TIMESTAMP, TIMESTAMP, TEXT, BYTEA, UUIDS, TEXT) =
         c"INSERT INTO timedb.batches \
               (tenant_id, batch_id, kind, user_id, workflow_id, batch_start_time, batch_finish_time, \
                known_time, change_time, batch_params, points, skipped, min_valid, max_valid, \
                settled_time, idempotency_key, request_hash, series_ids, answer) \
           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
                   $19::jsonb) \
-          ON CONFLICT DO NOTHING",
-        &[
-            pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::UUIDOID, pg_sys::TEXTOID,
-            pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
-            pg_sys::TIMESTAMPTZOID, pg_sys::JSONBOID, pg_sys::INT8OID, pg_sys::INT8OID,
-            pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
-            pg_sys::TEXTOID, pg_sys::BYTEAOID, pg_sys::UUIDARRAYOID, pg_sys::TEXTOID,
-        ],
-        &[],
-    ) };
+          ON CONFLICT DO NOTHING";
 }
 
 impl Retry {
@@ -135,25 +123,23 @@ impl Retry {
             self.batch_id.as_ref().map_or(Arg::NULL, Arg::uuid),
         ];
         // Not under the caller's snapshot: what counts is what was committed before the lock was taken.
-        FIND_BATCH.with(|s| {
-            s.run(false, &args, |row| {
-                let batch_id = row.uuid(1)?;
-                let same = row.optional_bytea(6)?.as_deref() == Some(hash.as_slice());
-                if !same || found.is_some() {
-                    return Err(used_otherwise(match &self.idempotency_key {
-                        Some(key) if row.int4(7)? == 1 => name_of_key(key),
-                        _ => name_of_batch(&batch_id),
-                    }));
-                }
-                found = Some(AnsweredBatch {
-                    batch_id,
-                    points: row.int8(2)? as usize,
-                    skipped: row.int8(3)? as usize,
-                    series_ids: row.uuids(4)?,
-                    answer: row.text(5)?,
-                });
-                Ok(())
-            })
+        FIND_BATCH.run(false, &args, |row| {
+            let batch_id = row.uuid(1)?;
+            let same = row.optional_bytea(6)?.as_deref() == Some(hash.as_slice());
+            if !same || found.is_some() {
+                return Err(used_otherwise(match &self.idempotency_key {
+                    Some(key) if row.int4(7)? == 1 => name_of_key(key),
+                    _ => name_of_batch(&batch_id),
+                }));
+            }
+            found = Some(AnsweredBatch {
+                batch_id,
+                points: row.int8(2)? as usize,
+                skipped: row.int8(3)? as usize,
+                series_ids: row.uuids(4)?,
+                answer: row.text(5)?,
+            });
+            Ok(())
         })?;
         Ok(found)
     }
@@ -260,7 +246,7 @@ impl NewBatch<'_> {
             Arg::uuids(self.series_ids.iter()),
             text(self.answer.filter(|_| request.hash.is_some())),
         ];
-        match INSERT_BATCH.with(|s| s.run(false, &args, |_| Ok(())))? {
+        match INSERT_BATCH.execute(&args)? {
             1 => Ok(()),
             _ => Err(Error::new(
                 SqlState::T_R_SERIALIZATION_FAILURE,

@@ -1,32 +1,22 @@
 //! Writing segments: collects encoded ones and inserts many at a time.
 
 use crate::pg::error::Result;
-use crate::pg::spi::{Arg, Statement};
+use crate::pg::spi::{Arg, statements};
 use crate::pg::time;
-use pgrx::pg_sys;
 use timedb_segment::Segment;
 
 /// Rows of one INSERT of segments, and the bytes of blobs after which one is sent.
 const INSERT_ROWS: usize = 2_000;
 const INSERT_BYTES: usize = 4 << 20;
 
-thread_local! {
-    static INSERT_SEGMENTS: Statement = const { Statement::new(
+statements! {
+    INSERT_SEGMENTS(UUID, UUIDS, TIMESTAMPS, TIMESTAMPS, TIMESTAMPS, TIMESTAMPS, TIMESTAMPS, TIMESTAMPS,
+                    INT8S, INT4S, INT2S, BYTEAS) =
         c"INSERT INTO timedb.segments \
               (tenant_id, series_id, min_valid, max_valid, min_known, max_known, min_change, \
                max_change, segment_id, count, span_class, blob) \
           SELECT $1, s.* \
-          FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS s",
-        &[
-            pg_sys::UUIDOID, pg_sys::UUIDARRAYOID,
-            pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
-            pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
-            pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
-            pg_sys::INT8ARRAYOID, pg_sys::INT4ARRAYOID, pg_sys::INT2ARRAYOID,
-            pg_sys::BYTEAARRAYOID,
-        ],
-        &[],
-    ) };
+          FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS s";
 }
 
 /// Collects encoded segments and inserts them many at a time.
@@ -87,7 +77,7 @@ impl SegmentWriter {
             Arg::int2s(rows.iter().map(|(_, s)| s.span_class)),
             Arg::byteas(rows.iter().map(|(_, s)| s.blob.as_slice())),
         ];
-        INSERT_SEGMENTS.with(|s| s.run(false, &args, |_| Ok(())))?;
+        INSERT_SEGMENTS.execute(&args)?;
         self.pending.clear();
         self.bytes = 0;
         Ok(())

@@ -5,9 +5,9 @@ use super::query::{Home, Query};
 use super::row::{Row, has_columns};
 use crate::pg::error::{Error, Result};
 use pgrx::pg_sys::{self, Datum, Oid};
-use std::cell::Cell;
 use std::ffi::CStr;
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// One SQL statement, the types of its parameters and of the columns of its rows; its generic plan is made
 /// at first use and kept for the backend's life (PostgreSQL replans it when roles or tables change).
@@ -15,11 +15,33 @@ pub struct Statement {
     sql: &'static CStr,
     parameters: &'static [Oid],
     columns: &'static [Oid],
-    plan: Cell<pg_sys::SPIPlanPtr>,
+    plan: AtomicPtr<pg_sys::_SPI_plan>,
+}
+
+/// Declares statements: `NAME(types of its parameters) -> (types of its columns) = sql;`, the types by the names of
+/// [`types`]. Without columns a statement returns no rows.
+macro_rules! statements {
+    ($($name:ident($($parameter:ident),* $(,)?) $(-> ($($column:ident),*))? = $sql:expr;)*) => {$(
+        static $name: $crate::pg::spi::Statement = {
+            use $crate::pg::spi::types::*;
+            $crate::pg::spi::Statement::new($sql, &[$($parameter),*], &[$($($column),*)?])
+        };
+    )*};
+}
+pub(crate) use statements;
+
+/// The types of parameters and columns, named as the functions of [`Arg`] that make them.
+pub mod types {
+    pub use pgrx::pg_sys::{
+        BYTEAARRAYOID as BYTEAS, BYTEAOID as BYTEA, INT2ARRAYOID as INT2S, INT4ARRAYOID as INT4S,
+        INT4OID as INT4, INT8ARRAYOID as INT8S, INT8OID as INT8, JSONBOID as JSONB,
+        TEXTARRAYOID as TEXTS, TEXTOID as TEXT, TIMESTAMPTZARRAYOID as TIMESTAMPS,
+        TIMESTAMPTZOID as TIMESTAMP, UUIDARRAYOID as UUIDS, UUIDOID as UUID, XIDOID as XID,
+    };
 }
 
 impl Statement {
-    /// Declares a statement; use in a `thread_local!`. Without columns it returns no rows.
+    /// Declares a statement; [`statements`] does. Without columns it returns no rows.
     pub const fn new(
         sql: &'static CStr,
         parameters: &'static [Oid],
@@ -29,7 +51,7 @@ impl Statement {
             sql,
             parameters,
             columns,
-            plan: Cell::new(ptr::null_mut()),
+            plan: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
@@ -41,7 +63,7 @@ impl Statement {
                 "an internal statement was given the wrong number of parameters",
             ));
         }
-        if self.plan.get().is_null() {
+        if self.plan.load(Ordering::Relaxed).is_null() {
             // SAFETY: SPI is connected. The SQL and the types live for ever; SPI copies them. A plan that has been
             // kept outlives SPI_finish, and nobody but this cell knows it.
             unsafe {
@@ -54,10 +76,10 @@ impl Statement {
                 if plan.is_null() || pg_sys::SPI_keepplan(plan) != 0 {
                     return Err(Error::internal("could not prepare an internal statement"));
                 }
-                self.plan.set(plan);
+                self.plan.store(plan, Ordering::Relaxed);
             }
         }
-        Ok(self.plan.get())
+        Ok(self.plan.load(Ordering::Relaxed))
     }
 
     /// Runs the statement and hands its rows to `each`. `read_only` keeps the caller's snapshot.
@@ -95,6 +117,45 @@ impl Statement {
             self.take_rows(&mut each)?;
             Ok(processed)
         }
+    }
+
+    /// [`Self::run`] for what each row holds.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn rows<T>(
+        &self,
+        read_only: bool,
+        args: &[Arg],
+        mut of: impl FnMut(&Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut rows = Vec::new();
+        self.run(read_only, args, |row| {
+            rows.push(of(row)?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// [`Self::run`] for what the last row holds, `None` without rows.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn row<T>(
+        &self,
+        read_only: bool,
+        args: &[Arg],
+        of: impl FnMut(&Row) -> Result<T>,
+    ) -> Result<Option<T>> {
+        Ok(self.rows(read_only, args, of)?.pop())
+    }
+
+    /// Runs a statement that writes, or one of which only the number of rows counts.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn execute(&self, args: &[Arg]) -> Result<u64> {
+        self.run(false, args, |_| Ok(()))
     }
 
     /// Starts the statement, a SELECT, under the caller's snapshot; its rows come in pieces

@@ -1,9 +1,8 @@
 //! The writes after a position, in order, beginning with those that are read together.
 
 use crate::pg::error::{Error, Result};
-use crate::pg::spi::{Arg, Home, Query, Row, Statement};
+use crate::pg::spi::{Arg, Home, Query, Row, statements};
 use crate::pg::time;
-use pgrx::pg_sys;
 use std::collections::{HashSet, VecDeque};
 use timedb_rules::{Position, Reached, ReachedPoint};
 
@@ -13,22 +12,15 @@ const FETCH: usize = 500;
 const MAX_GROUP: usize = 10_000;
 const MAX_SERIES: usize = 200_000;
 
-thread_local! {
+statements! {
     // A long list of series is fetched by itself: hundreds of them at once could be a lot.
-    static WRITES: Statement = const { Statement::new(
+    WRITES(TIMESTAMP, UUID, TIMESTAMP) -> (TIMESTAMP, UUID, UUID, INT8, TIMESTAMP, TIMESTAMP, UUIDS) =
         c"SELECT change_time, batch_id, user_id, points, min_valid, max_valid, \
                  CASE WHEN pg_column_size(series_ids) <= 2000 THEN series_ids END \
           FROM timedb.batches \
           WHERE (change_time, batch_id) >= ($1, $2) AND change_time <= $3 AND points > 0 \
-          ORDER BY change_time, batch_id",
-        &[pg_sys::TIMESTAMPTZOID, pg_sys::UUIDOID, pg_sys::TIMESTAMPTZOID],
-        &[pg_sys::TIMESTAMPTZOID, pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::INT8OID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID, pg_sys::UUIDARRAYOID],
-    ) };
-    static SERIES: Statement = const { Statement::new(
-        c"SELECT series_ids FROM timedb.batches WHERE batch_id = $1",
-        &[pg_sys::UUIDOID],
-        &[pg_sys::UUIDARRAYOID],
-    ) };
+          ORDER BY change_time, batch_id";
+    SERIES(UUID) -> (UUIDS) = c"SELECT series_ids FROM timedb.batches WHERE batch_id = $1";
 }
 
 /// A write, as far as it is asked for.
@@ -95,7 +87,7 @@ impl WriteWalk {
         Ok(Self {
             start,
             selected,
-            query: Some(WRITES.with(|s| s.open(&args, Home::here()))?),
+            query: Some(WRITES.open(&args, Home::here())?),
             fetched: VecDeque::new(),
             pending: None,
             left: max_batches,
@@ -233,12 +225,6 @@ impl Listed {
 }
 
 fn series_of(batch_id: &[u8; 16]) -> Result<Vec<[u8; 16]>> {
-    let mut series = None;
-    SERIES.with(|s| {
-        s.run(true, &[Arg::uuid(batch_id)], |row| {
-            series = Some(row.uuids(1)?);
-            Ok(())
-        })
-    })?;
+    let series = SERIES.row(true, &[Arg::uuid(batch_id)], |row| row.uuids(1))?;
     series.ok_or_else(|| Error::internal("a write is gone"))
 }

@@ -1,38 +1,70 @@
-//! Finds the segments of a walk in the index. Owns the SQL and the contents of its rows.
+//! What a walk searches for, and how its segments are found in the index. Owns the SQL and the contents of its rows.
 
-use super::search::{SegmentSearch, Start, Stretch};
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
+use crate::pg::spi::types::*;
 use crate::pg::spi::{Arg, Home, Query, Row, Statement};
-use crate::pg::time;
-use pgrx::pg_sys::{self, Oid};
+use crate::pg::time::{self, MAX_TIME, MIN_TIME};
+use pgrx::pg_sys::Oid;
 use std::ffi::CStr;
 use std::ops::Range;
-use timedb_segment::{Bounds, Points, SegmentError, SegmentKey, decode_range};
+use timedb_segment::{Bounds, Filter, Mode, Points, SegmentError, SegmentKey, decode_range};
+
+/// A half-open range of valid time of one series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    pub series: [u8; 16],
+    pub start: i64,
+    pub end: i64,
+}
+
+impl Stretch {
+    /// From `start` on and before `end`, but no further out than points are.
+    pub fn of(series: [u8; 16], start: Option<i64>, end: Option<i64>) -> Self {
+        let within = |bound: i64| bound.clamp(MIN_TIME, MAX_TIME + 1);
+        Self {
+            series,
+            start: start.map_or(MIN_TIME, within),
+            end: end.map_or(MAX_TIME + 1, within),
+        }
+    }
+
+    /// Whether it has all that can be.
+    pub fn is_whole(&self) -> bool {
+        (self.start, self.end) == (MIN_TIME, MAX_TIME + 1)
+    }
+}
+
+/// Where in a stretch the walk starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Where the stretch does.
+    Given,
+    /// At an instant that has a point, by this many of the latest segments of each span class.
+    Latest(i64),
+}
+
+/// What is walked for.
+pub struct SegmentSearch {
+    pub tenant: [u8; 16],
+    pub stretches: Vec<Stretch>,
+    pub start: Start,
+    /// Which versions count, and which of those of a point are answered.
+    pub filter: Filter,
+    pub mode: Mode,
+    /// The least change_time that a segment must reach.
+    pub start_change: Option<i64>,
+    /// Whether the known_time of each version is answered.
+    pub with_known_time: bool,
+}
 
 /// Series and times, for all of the statements; then ranges; then a number of segments.
 const PARAMETERS: &[Oid; 8] = &[
-    pg_sys::UUIDARRAYOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZARRAYOID,
-    pg_sys::TIMESTAMPTZARRAYOID,
-    pg_sys::INT8OID,
+    UUIDS, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMPS, TIMESTAMPS, INT8,
 ];
 
 const COLUMNS: &[Oid] = &[
-    pg_sys::INT8OID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::INT4OID,
-    pg_sys::BYTEAOID,
-    pg_sys::INT8OID,
-    pg_sys::TIMESTAMPTZOID,
+    INT8, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, INT4, BYTEA, INT8,
+    TIMESTAMP,
 ];
 
 macro_rules! select {
@@ -98,51 +130,51 @@ macro_rules! overlapping {
     };
 }
 
-thread_local! {
-    static WHOLE: Statement = const { Statement::new(
-        text(concat!(
-            select!("timestamptz '-infinity'"),
-            "FROM unnest($1) WITH ORDINALITY AS s(series_id, ord) \
-             CROSS JOIN LATERAL ( \
-                 SELECT h.* FROM timedb.segments AS h \
-                 WHERE h.series_id = s.series_id AND ",
+static WHOLE: Statement = Statement::new(
+    text(concat!(
+        select!("timestamptz '-infinity'"),
+        "FROM unnest($1) WITH ORDINALITY AS s(series_id, ord) \
+         CROSS JOIN LATERAL ( \
+             SELECT h.* FROM timedb.segments AS h \
+             WHERE h.series_id = s.series_id AND ",
+        may_count!(),
+        "    ORDER BY h.min_valid OFFSET 0 \
+         ) AS g\0"
+    )),
+    PARAMETERS.split_at(5).0,
+    COLUMNS,
+);
+
+static IN_RANGE: Statement = Statement::new(
+    text(overlapping!(from: "s.start_valid", of: "")),
+    PARAMETERS.split_at(7).0,
+    COLUMNS,
+);
+
+// For each span class the $8 latest segments that may hold a version that counts give an instant at
+// which there is a point: the end of a segment, or its start where its end is too late. The walk starts
+// at the greatest of these instants over all classes.
+static LATEST: Statement = Statement::new(
+    text(overlapping!(
+        from: "max(t.instant) OVER ()",
+        of: concat!(
+            "CROSS JOIN LATERAL ( \
+                 SELECT min(p.instant) AS instant \
+                 FROM ( \
+                     SELECT CASE WHEN h.max_valid < s.end_valid THEN h.max_valid \
+                                 ELSE h.min_valid END AS instant \
+                     FROM timedb.segments AS h \
+                     WHERE h.series_id = s.series_id AND h.span_class = c.span_class \
+                       AND h.min_valid < s.end_valid AND ",
             may_count!(),
-            "    ORDER BY h.min_valid OFFSET 0 \
-             ) AS g\0"
-        )),
-        PARAMETERS.split_at(5).0,
-        COLUMNS,
-    ) };
-    static IN_RANGE: Statement = const { Statement::new(
-        text(overlapping!(from: "s.start_valid", of: "")),
-        PARAMETERS.split_at(7).0,
-        COLUMNS,
-    ) };
-    // For each span class the $8 latest segments that may hold a version that counts give an instant at
-    // which there is a point: the end of a segment, or its start where its end is too late. The walk starts
-    // at the greatest of these instants over all classes.
-    static LATEST: Statement = const { Statement::new(
-        text(overlapping!(
-            from: "max(t.instant) OVER ()",
-            of: concat!(
-                "CROSS JOIN LATERAL ( \
-                     SELECT min(p.instant) AS instant \
-                     FROM ( \
-                         SELECT CASE WHEN h.max_valid < s.end_valid THEN h.max_valid \
-                                     ELSE h.min_valid END AS instant \
-                         FROM timedb.segments AS h \
-                         WHERE h.series_id = s.series_id AND h.span_class = c.span_class \
-                           AND h.min_valid < s.end_valid AND ",
-                may_count!(),
-                "        ORDER BY h.min_valid DESC LIMIT $8 \
-                     ) AS p \
-                 ) AS t"
-            )
-        )),
-        PARAMETERS,
-        COLUMNS,
-    ) };
-}
+            "        ORDER BY h.min_valid DESC LIMIT $8 \
+                 ) AS p \
+             ) AS t"
+        )
+    )),
+    PARAMETERS,
+    COLUMNS,
+);
 
 const fn text(sql: &'static str) -> &'static CStr {
     match CStr::from_bytes_with_nul(sql.as_bytes()) {
@@ -180,7 +212,7 @@ pub fn open(search: &SegmentSearch, home: Home) -> Result<Query> {
             &LATEST
         }
     };
-    statement.with(|s| s.open(&args, home))
+    statement.open(&args, home)
 }
 
 /// A row of these queries: a segment, and what it was found for.

@@ -2,22 +2,17 @@
 
 use crate::identity::settings;
 use crate::pg::error::{Error, Result};
-use crate::pg::spi::{Arg, Statement, connected};
-use crate::series::UUID_ARRAY;
-use pgrx::pg_sys;
+use crate::pg::spi::{Arg, connected, statements};
 use std::collections::VecDeque;
 
 /// Series whose columns are fetched at a time: labels can be large.
 const ROWS: usize = 100;
 
-thread_local! {
-    static COLUMNS: Statement = const { Statement::new(
+statements! {
+    COLUMNS(UUIDS) -> (UUID, TEXT, TEXT, TEXT, TEXT, TIMESTAMP) =
         c"SELECT s.series_id, s.name, s.unit, s.description, s.labels::text, s.created_at \
           FROM unnest($1) WITH ORDINALITY AS p(series_id, ord) \
-          JOIN timedb.series AS s ON s.series_id = p.series_id ORDER BY p.ord",
-        &[UUID_ARRAY],
-        &[pg_sys::UUIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
-    ) };
+          JOIN timedb.series AS s ON s.series_id = p.series_id ORDER BY p.ord";
 }
 
 /// The columns of a series as they are reported.
@@ -44,30 +39,27 @@ pub fn rows(ids: Vec<[u8; 16]>) -> impl Iterator<Item = Result<SeriesRow>> {
                 return Some(Err(settings::refuse_changed_tenant()));
             }
             let end = ids.len().min(at + ROWS);
-            let fetched = connected(|| columns(&ids[at..end], &mut ready));
+            let fetched = connected(|| columns(&ids[at..end]));
             at = end;
-            if let Err(error) = fetched {
-                return Some(Err(error));
+            match fetched {
+                Ok(fetched) => ready = fetched.into(),
+                Err(error) => return Some(Err(error)),
             }
         }
         ready.pop_front().map(Ok)
     })
 }
 
-fn columns(ids: &[[u8; 16]], into: &mut VecDeque<SeriesRow>) -> Result<()> {
-    COLUMNS.with(|s| {
-        s.run(true, &[Arg::uuids(ids.iter())], |row| {
-            let text = |column| Ok::<_, Error>(row.text(column)?.unwrap_or_default());
-            into.push_back(SeriesRow {
-                id: row.uuid(1)?,
-                name: text(2)?,
-                unit: text(3)?,
-                description: row.text(4)?,
-                labels: text(5)?,
-                created_at: row.int8(6)?,
-            });
-            Ok(())
+fn columns(ids: &[[u8; 16]]) -> Result<Vec<SeriesRow>> {
+    COLUMNS.rows(true, &[Arg::uuids(ids.iter())], |row| {
+        let text = |column| Ok::<_, Error>(row.text(column)?.unwrap_or_default());
+        Ok(SeriesRow {
+            id: row.uuid(1)?,
+            name: text(2)?,
+            unit: text(3)?,
+            description: row.text(4)?,
+            labels: text(5)?,
+            created_at: row.int8(6)?,
         })
-    })?;
-    Ok(())
+    })
 }

@@ -1,11 +1,11 @@
 //! Reading the versions that updates mean: few scans of the index, and only segments that contain one.
 
 use crate::pg::error::{Error, Result, SqlState};
+use crate::pg::locks;
 use crate::pg::snapshot;
 use crate::pg::spi::Home;
 use crate::read::{Instants, ReadCursor, ReadRequest};
 use crate::series::{SeriesFilter, find};
-use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::rc::Rc;
 use timedb_rules::corrections::{Candidates, CurrentVersion, PointUpdate};
@@ -24,9 +24,7 @@ const LEAST_GAP: i64 = 86_400_000_000;
 pub fn current(updates: &[PointUpdate]) -> Result<Vec<CurrentVersion>> {
     let (series, candidates) = snapshot::under_latest(|| Ok((existing(updates)?, read(updates)?)))?;
     let found = candidates.resolve(updates, &series)?;
-    // SAFETY: reads the backend's own state.
-    let one_snapshot = unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 };
-    if one_snapshot {
+    if locks::snapshot_is_kept() {
         let seen = snapshot::under_own(|| read(updates))?;
         if seen.differ(&found) {
             return Err(Error::new(
