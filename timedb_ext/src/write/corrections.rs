@@ -59,22 +59,29 @@ pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<Stri
         .collect();
     let value_id = value_id::of_batch(&request.batch_id);
     let answer = answer(&tenant, &updates, &found, &altered, value_id);
-    let written = || (0..updates.len()).filter(|&i| altered[i]);
-    let points = written().count();
+    let versions = updates.iter().zip(&found).zip(&altered);
+    let written: Vec<_> = versions
+        .filter_map(|(both, altered)| altered.then_some(both))
+        .collect();
+    let points = written.len();
     if points == 0 && retry.idempotency_key.is_none() {
         commit_as_writer();
         return Ok(answer);
     }
-    let corrected = written().map(|i| found[i].stamp.change_time).max();
+    let corrected = written
+        .iter()
+        .map(|(_, found)| found.stamp.change_time)
+        .max();
     let begun = locks::begin_write(&tenant);
     let change_time = match corrected {
         Some(corrected) if begun.change_time <= corrected => time::change_time_after(corrected),
         _ => begun.change_time,
     };
-    let valid_times = || written().map(|i| updates[i].target.valid_time);
+    let targets = || written.iter().map(|(update, _)| &update.target);
+    let valid_times: Vec<i64> = targets().map(|target| target.valid_time).collect();
     let mut seen = HashSet::new();
-    let series_ids: Vec<[u8; 16]> = written()
-        .map(|i| updates[i].target.series)
+    let series_ids: Vec<[u8; 16]> = targets()
+        .map(|target| target.series)
         .filter(|series| seen.insert(*series))
         .collect();
     NewBatch {
@@ -87,14 +94,12 @@ pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<Stri
         settled: begun.settled,
         points,
         skipped: updates.len() - points,
-        valid: valid_times().min().zip(valid_times().max()),
+        valid: time::extent(&valid_times),
         series_ids: &series_ids,
         answer: Some(&answer),
     }
     .insert()?;
-    let versions = updates.iter().zip(&found).zip(&altered);
-    let versions = versions.filter_map(|(both, altered)| altered.then_some(both));
-    store::write(&tenant, versions.collect(), change_time, value_id)?;
+    store::write(&tenant, written, change_time, value_id)?;
     Ok(answer)
 }
 

@@ -1,9 +1,9 @@
-//! Writing segments: collects encoded ones and inserts many at a time.
+//! Writing segments: encodes points, and inserts many segments at a time.
 
-use crate::pg::error::Result;
+use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Arg, statements};
 use crate::pg::time;
-use timedb_segment::Segment;
+use timedb_segment::{NO_END, Points, Segment, SegmentKey, encode};
 
 /// Rows of one INSERT of segments, and the bytes of blobs after which one is sent.
 const INSERT_ROWS: usize = 2_000;
@@ -19,7 +19,7 @@ statements! {
           FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS s";
 }
 
-/// Collects encoded segments and inserts them many at a time.
+/// Collects segments of one tenant and inserts them many at a time.
 pub struct SegmentWriter {
     tenant: [u8; 16],
     pending: Vec<([u8; 16], Segment)>,
@@ -27,7 +27,6 @@ pub struct SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// A writer for one tenant.
     pub fn new(tenant: [u8; 16]) -> Self {
         Self {
             tenant,
@@ -36,11 +35,21 @@ impl SegmentWriter {
         }
     }
 
-    /// Takes a segment; may insert what has gathered.
+    /// Takes the points of a segment, of which columns that say nothing are left out; may insert what has gathered.
     ///
     /// # Errors
     /// XX000; the INSERT's own errors are raised.
-    pub fn push(&mut self, series: [u8; 16], segment: Segment) -> Result<()> {
+    pub fn push(&mut self, series: [u8; 16], mut points: Points) -> Result<()> {
+        points
+            .valid_time_end
+            .take_if(|ends| ends.iter().all(|&end| end == NO_END));
+        points.nulls.take_if(|nulls| !nulls.contains(&true));
+        let key = SegmentKey {
+            tenant: self.tenant,
+            series,
+        };
+        let segment = encode(&key, &points)
+            .map_err(|e| Error::internal(format!("could not encode a segment: {e}")))?;
         self.bytes += segment.blob.len();
         self.pending.push((series, segment));
         if self.pending.len() >= INSERT_ROWS || self.bytes >= INSERT_BYTES {

@@ -7,7 +7,7 @@ mod unchanged;
 
 use crate::identity::writer::writable_tenant;
 use crate::pg::durability::commit_as_writer;
-use crate::pg::error::{Error, Result};
+use crate::pg::error::Result;
 use crate::pg::json::Jsonb;
 use crate::pg::locks::{self, Begun};
 use crate::pg::time::extent;
@@ -19,7 +19,7 @@ use checks::{check_info, check_points, duplicate_point};
 use std::collections::HashMap;
 use timedb_rules::upload::{AboutBatch, UploadColumns, fingerprint};
 use timedb_segment::group::{Group, group_points};
-use timedb_segment::{Column, NO_END, Points, SegmentKey, encode, split};
+use timedb_segment::{Column, Points, split};
 use timedb_wire::NO_KNOWN_TIME;
 
 /// What an upload answers.
@@ -125,15 +125,13 @@ pub fn upload(
     let written = Written {
         known_time,
         change_time,
+        value_id: value_id::of_batch(&batch_id),
         batch_id,
     };
     let mut writer = SegmentWriter::new(tenant);
     for group in &groups {
-        let key = SegmentKey {
-            tenant,
-            series: series_ids[group.series as usize],
-        };
-        write_group(&mut writer, &key, &columns, group, &written)?;
+        let series = series_ids[group.series as usize];
+        write_group(&mut writer, series, &columns, group, &written)?;
     }
     writer.flush()?;
     Ok(Uploaded {
@@ -185,13 +183,14 @@ fn ordinals(resolved: &[Resolved]) -> (Vec<u32>, Vec<[u8; 16]>) {
 struct Written {
     known_time: i64,
     change_time: i64,
+    value_id: i64,
     batch_id: [u8; 16],
 }
 
 /// Encodes the points of one series, split into segments.
 fn write_group(
     writer: &mut SegmentWriter,
-    key: &SegmentKey,
+    series: [u8; 16],
     columns: &UploadColumns,
     group: &Group,
     written: &Written,
@@ -199,31 +198,25 @@ fn write_group(
     let positions = &group.positions;
     let valid_time = positions.pick(&columns.valid_time);
     let value = positions.pick(&columns.value);
-    let ends = columns
-        .valid_time_end
-        .as_ref()
-        .map(|ends| positions.pick(ends));
-    let nulls = columns.nulls.as_ref().map(|nulls| positions.pick(nulls));
-    let known = columns.known_time.as_ref();
-    let known = known.map(|known| positions.pick(known));
+    let ends = columns.valid_time_end.as_ref().map(|c| positions.pick(c));
+    let nulls = columns.nulls.as_ref().map(|c| positions.pick(c));
+    let known = columns.known_time.as_ref().map(|c| positions.pick(c));
     for range in split(&valid_time) {
-        let ends = ends.as_ref().map(|ends| ends[range.clone()].to_vec());
-        let nulls = nulls.as_ref().map(|nulls| nulls[range.clone()].to_vec());
-        let known = known.as_ref().map(|known| known[range.clone()].to_vec());
+        let ends = ends.as_ref().map(|c| c[range.clone()].to_vec());
+        let nulls = nulls.as_ref().map(|c| c[range.clone()].to_vec());
+        let known = known.as_ref().map(|c| c[range.clone()].to_vec());
         let points = Points {
             valid_time: valid_time[range.clone()].to_vec(),
-            valid_time_end: ends.filter(|ends| ends.iter().any(|&end| end != NO_END)),
+            valid_time_end: ends,
             value: value[range].to_vec(),
-            nulls: nulls.filter(|nulls| nulls.contains(&true)),
+            nulls,
             known_time: known.map_or(Column::Constant(written.known_time), Column::of),
             change_time: Column::Constant(written.change_time),
-            value_id: Column::Constant(value_id::of_batch(&written.batch_id)),
+            value_id: Column::Constant(written.value_id),
             batch: Column::Constant(written.batch_id),
             notes: None,
         };
-        let segment = encode(key, &points)
-            .map_err(|e| Error::internal(format!("could not encode a segment: {e}")))?;
-        writer.push(key.series, segment)?;
+        writer.push(series, points)?;
         pgrx::check_for_interrupts!();
     }
     Ok(())

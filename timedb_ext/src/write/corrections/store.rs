@@ -1,11 +1,11 @@
 //! Writing the new versions: the points of each series as small segments.
 
 use crate::identity::settings;
-use crate::pg::error::{Error, Result};
+use crate::pg::error::Result;
 use crate::write::segments::SegmentWriter;
 use std::ops::Range;
 use timedb_rules::corrections::{CurrentVersion, PointUpdate};
-use timedb_segment::{Column, NO_END, Note, Points, SegmentKey, encode, split};
+use timedb_segment::{Column, Note, Points, split};
 
 /// A segment holds about so many bytes of notes at most: whoever reads one of its points decodes them.
 const NOTE_BYTES: usize = 1 << 20;
@@ -34,17 +34,11 @@ pub fn write(
         let Some((first, _)) = of_series.first() else {
             continue;
         };
-        let key = SegmentKey {
-            tenant: *tenant,
-            series: first.target.series,
-        };
         let points = points(of_series, change_time, value_id);
         for range in split(&points.valid_time) {
             for range in by_notes(&points, range) {
                 let positions: Vec<usize> = range.collect();
-                let segment = encode(&key, &trimmed(points.select(&positions)))
-                    .map_err(|e| Error::internal(format!("could not encode a segment: {e}")))?;
-                writer.push(key.series, segment)?;
+                writer.push(first.target.series, trimmed(points.select(&positions)))?;
             }
         }
         pgrx::check_for_interrupts!();
@@ -74,14 +68,10 @@ fn points(versions: &[(&PointUpdate, &CurrentVersion)], change_time: i64, value_
     }
 }
 
-/// Without empty columns, and with constant ones as such.
+/// Without notes if there is none, and with constant columns as such.
 fn trimmed(points: Points) -> Points {
     let n = points.len();
     Points {
-        valid_time_end: points
-            .valid_time_end
-            .filter(|ends| ends.iter().any(|&end| end != NO_END)),
-        nulls: points.nulls.filter(|nulls| nulls.contains(&true)),
         known_time: Column::of(points.known_time.to_vec(n)),
         batch: Column::of(points.batch.to_vec(n)),
         notes: points

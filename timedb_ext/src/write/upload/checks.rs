@@ -15,10 +15,7 @@ use timedb_wire::NO_KNOWN_TIME;
 /// 22008 and 22003 for instants and values that cannot be stored, 22023 for an
 /// interval that does not end after it starts.
 pub fn check_points(columns: &UploadColumns) -> Result<()> {
-    let at = |i: usize| {
-        let series = &columns.series[columns.series_index[i] as usize];
-        format!("Point {} of series {series}, counted from 1.", i + 1)
-    };
+    let at = |i| point_at(columns, i);
     let in_range = |t: &i64| (time::MIN_TIME..=time::MAX_TIME).contains(t);
     if let Some(i) = columns.valid_time.iter().position(|t| !in_range(t)) {
         return Err(out_of_range("valid_time", columns.valid_time[i]).detail(at(i)));
@@ -59,13 +56,18 @@ pub fn check_points(columns: &UploadColumns) -> Result<()> {
     Ok(())
 }
 
+/// Says which point an error is about.
+pub fn point_at(columns: &UploadColumns, i: usize) -> String {
+    let series = &columns.series[columns.series_index[i] as usize];
+    format!("Point {} of series {series}, counted from 1.", i + 1)
+}
+
 fn out_of_range(what: &str, instant: i64) -> Error {
-    if instant == time::from_pg(time::PG_INFINITY)
-        || instant == time::from_pg(time::PG_MINUS_INFINITY)
-    {
-        return Error::time(format!("{what} must not be infinity"));
-    }
-    Error::time(format!("{what} is outside the years 1 to 9999"))
+    let infinities = [time::PG_INFINITY, time::PG_MINUS_INFINITY].map(time::from_pg);
+    Error::time(match infinities.contains(&instant) {
+        true => format!("{what} must not be infinity"),
+        false => format!("{what} is outside the years 1 to 9999"),
+    })
 }
 
 /// Checks what a batch says about itself.
@@ -74,22 +76,18 @@ fn out_of_range(what: &str, instant: i64) -> Error {
 /// 22008 for an instant that cannot be stored, 22023 for a finish before the start, for texts that are too
 /// long, and for JSON that is nested too deeply.
 pub fn check_info(info: &BatchInfo) -> Result<()> {
+    let check_length = |what, bytes, most| match bytes > most {
+        true => Err(Error::invalid(format!(
+            "{what} may have at most {most} bytes, this has {bytes}"
+        ))),
+        false => Ok(()),
+    };
     if let Some(json) = info.batch_params {
-        if json.bytes() > MAX_BATCH_PARAMS_BYTES {
-            return Err(Error::invalid(format!(
-                "batch_params may have at most {MAX_BATCH_PARAMS_BYTES} bytes, this has {}",
-                json.bytes()
-            )));
-        }
+        check_length("batch_params", json.bytes(), MAX_BATCH_PARAMS_BYTES)?;
         check_nesting(&json.text(), "batch_params")?;
     }
-    if let Some(workflow_id) = &info.workflow_id
-        && workflow_id.len() > MAX_WORKFLOW_BYTES
-    {
-        return Err(Error::invalid(format!(
-            "workflow_id may have at most {MAX_WORKFLOW_BYTES} bytes, this has {}",
-            workflow_id.len()
-        )));
+    if let Some(workflow_id) = &info.workflow_id {
+        check_length("workflow_id", workflow_id.len(), MAX_WORKFLOW_BYTES)?;
     }
     for (what, instant) in [
         ("known_time", info.known_time),

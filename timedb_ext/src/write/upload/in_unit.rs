@@ -1,5 +1,6 @@
 //! The values of an upload in the units of their series.
 
+use super::checks::point_at;
 use crate::pg::error::{Error, Result, SqlState};
 use crate::series::{Resolved, other_unit};
 use timedb_rules::upload::{SeriesRef, UploadColumns};
@@ -30,12 +31,13 @@ pub fn convert(columns: &mut UploadColumns, resolved: &[Resolved]) -> Result<()>
         let value = columns.value[i];
         let converted = conversion.apply(value);
         if !converted.is_finite() {
-            return Err(too_large(
-                &columns.series[place],
-                &resolved[place],
-                value,
-                i,
-            ));
+            let given = columns.series[place].unit().unwrap_or_default();
+            let stored = &resolved[place].unit;
+            return Err(Error::new(
+                SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+                format!("{value} {given} is too large to be stored in {stored}"),
+            )
+            .detail(point_at(columns, i)));
         }
         columns.value[i] = converted;
     }
@@ -50,20 +52,4 @@ fn conversion(series: &SeriesRef, stored: &str) -> Result<Option<Conversion>> {
     let conversion = Conversion::between(given, stored)
         .map_err(|error| other_unit(series, stored, given).detail(format!("{error}.")))?;
     Ok(Some(conversion).filter(|conversion| !conversion.is_identity()))
-}
-
-fn too_large(series: &SeriesRef, stored: &Resolved, value: f64, at: usize) -> Error {
-    Error::new(
-        SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-        format!(
-            "{value} {} is too large to be stored in {}",
-            series.unit().unwrap_or_default(),
-            stored.unit
-        ),
-    )
-    .detail(format!(
-        "Point {} of series {}, counted from 1.",
-        at + 1,
-        series
-    ))
 }

@@ -7,6 +7,7 @@ use crate::pg::time::extent;
 use crate::read::{ReadCursor, ReadRequest};
 use crate::series::SeriesFilter;
 use std::collections::HashMap;
+use std::iter::Peekable;
 use timedb_rules::upload::UploadColumns;
 use timedb_segment::group::Group;
 use timedb_segment::{Filter, Merged, Mode, NO_END};
@@ -29,15 +30,12 @@ pub fn find(
     let Some((first, last)) = extent(&columns.valid_time) else {
         return Ok(unchanged);
     };
-    let mut by_id: HashMap<[u8; 16], UploadedPoints> = groups
+    // The upload's points of each series in the order of their times, as far as they have not been met.
+    let mut by_id: HashMap<[u8; 16], _> = groups
         .iter()
         .map(|group| {
             let positions = (0..group.positions.len()).map(|i| group.positions.at(i));
-            let cursor = UploadedPoints {
-                positions: positions.collect(),
-                next: 0,
-            };
-            (series_ids[group.series as usize], cursor)
+            (series_ids[group.series as usize], positions.peekable())
         })
         .collect();
     // With one known_time for all, what was known by then is all that there is to know.
@@ -62,23 +60,25 @@ pub fn find(
     };
     let mut read = snapshot::under_own(|| ReadCursor::open(request, Home::here()))?;
     while let Some(stored) = read.next_run()? {
-        if let Some(cursor) = by_id.get_mut(&stored.series.id) {
-            cursor.mark(columns, &stored.points, &mut unchanged);
+        if let Some(uploaded) = by_id.get_mut(&stored.series.id)
+            && let Some(&end) = stored.points.valid_time.last()
+        {
+            mark(uploaded, columns, &stored.points, end, &mut unchanged);
         }
     }
     if columns.known_time.is_some() {
         // What comes after everything stored can repeat what the upload itself says.
-        for cursor in by_id.values_mut() {
-            cursor.mark_rest(columns, &mut unchanged);
+        for uploaded in by_id.values_mut() {
+            mark(
+                uploaded,
+                columns,
+                &Merged::default(),
+                i64::MAX,
+                &mut unchanged,
+            );
         }
     }
     Ok(unchanged)
-}
-
-/// The upload's points of one series in the order of their times, of which those before `next` have been met.
-struct UploadedPoints {
-    positions: Vec<usize>,
-    next: usize,
 }
 
 /// What a point is known to be, and since when.
@@ -114,42 +114,27 @@ impl Known {
     }
 }
 
-impl UploadedPoints {
-    /// Goes on to the end of a run of what is stored, which has all of its last instant. Both ascend by
-    /// (valid_time, valid_time_end, known_time).
-    fn mark(&mut self, columns: &UploadColumns, stored: &Merged, unchanged: &mut [bool]) {
-        let Some(end) = stored.valid_time.last() else {
-            return;
-        };
-        let mut stored = (0..stored.len())
-            .map(|j| Known::stored(stored, j))
-            .peekable();
-        let mut before: Option<Known> = None;
-        while let Some(&i) = self.positions.get(self.next) {
-            let new = Known::of_upload(columns, i);
-            if new.point.0 > *end {
-                break;
-            }
-            let not_later = |old: &Known| (old.point, old.since) <= (new.point, new.since);
-            while let Some(old) = stored.next_if(not_later) {
-                before = Some(old);
-            }
-            self.judge(new, i, &mut before, unchanged);
+/// Goes on to the end of a run of what is stored, which has all of its last instant. Both ascend by
+/// (valid_time, valid_time_end, known_time).
+fn mark(
+    uploaded: &mut Peekable<impl Iterator<Item = usize>>,
+    columns: &UploadColumns,
+    stored: &Merged,
+    end: i64,
+    unchanged: &mut [bool],
+) {
+    let mut stored = (0..stored.len())
+        .map(|j| Known::stored(stored, j))
+        .peekable();
+    let mut before: Option<Known> = None;
+    while let Some(i) = uploaded.next_if(|&i| columns.valid_time[i] <= end) {
+        let new = Known::of_upload(columns, i);
+        let not_later = |old: &Known| (old.point, old.since) <= (new.point, new.since);
+        while let Some(old) = stored.next_if(not_later) {
+            before = Some(old);
         }
-    }
-
-    /// Goes on to the end of the upload, where nothing is stored.
-    fn mark_rest(&mut self, columns: &UploadColumns, unchanged: &mut [bool]) {
-        let mut before = None;
-        while let Some(&i) = self.positions.get(self.next) {
-            self.judge(Known::of_upload(columns, i), i, &mut before, unchanged);
-        }
-    }
-
-    /// Whether a point says what was known before it.
-    fn judge(&mut self, new: Known, i: usize, before: &mut Option<Known>, unchanged: &mut [bool]) {
+        // Whether it says what was known before it.
         unchanged[i] = before.is_some_and(|one| one.point == new.point && one.value == new.value);
-        *before = Some(new);
-        self.next += 1;
+        before = Some(new);
     }
 }
