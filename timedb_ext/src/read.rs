@@ -4,18 +4,15 @@
 
 mod buckets;
 pub mod changes;
-mod instants;
 mod last;
 pub mod moment;
 mod request;
 mod run;
 mod segments;
-pub mod value_id;
 
 pub use buckets::{Aggregate, BucketCursor, BucketRequest, Fill, Piece};
-pub use instants::Instants;
-pub use request::ReadRequest;
-pub use run::{Run, Runs, Writers};
+pub use request::{Instants, ReadRequest};
+pub use run::{Run, Runs, Writers, value_id_of};
 
 use crate::identity::nobody;
 use crate::identity::settings;

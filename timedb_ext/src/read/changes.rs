@@ -4,18 +4,17 @@
 //! Only writes up to the settled change_time are reported, so that none can appear before them later. Memory is
 //! bounded by the points asked for, whatever a write or a segment contains.
 
-mod runs;
 mod scan;
 mod writes;
 
-use crate::pg::error::Result;
+use crate::pg::error::{Error, Result};
 use crate::pg::spi::connected;
-use crate::read::{Writers, moment};
+use crate::read::{Run, Runs, Writers, moment};
 use crate::series::{SeriesFilter, SeriesInfo, find};
-pub use runs::runs;
-use scan::{FeedChange, FoundChanges, Scan};
+use scan::{FeedChange, FoundChanges};
 use std::collections::{HashMap, HashSet};
 use timedb_rules::{Position, Reached, ReachedPoint};
+use timedb_segment::{Merged, NO_END};
 use writes::{FeedBatch, WriteWalk};
 
 /// The size of an answer in bytes, about, from which it holds no more changes: names, labels and notes can
@@ -47,7 +46,7 @@ pub struct FeedAnswer {
 
 struct Feed<'a> {
     request: &'a FeedRequest,
-    scan: Scan,
+    tenant: [u8; 16],
     answer: FeedAnswer,
     bytes: usize,
     full: bool,
@@ -62,7 +61,7 @@ pub fn read(tenant: [u8; 16], request: &FeedRequest) -> Result<FeedAnswer> {
         let (settled, moment) = moment::settled(&tenant)?;
         let mut feed = Feed {
             request,
-            scan: Scan::new(tenant),
+            tenant,
             answer: FeedAnswer {
                 batches: Vec::new(),
                 changes: Vec::new(),
@@ -110,10 +109,9 @@ impl Feed<'_> {
         }
         if !self.full {
             self.answer.more = writes.has_more();
-            let reached = if writes.has_more() {
-                writes.passed()
-            } else {
-                end
+            let reached = match self.answer.more {
+                true => writes.passed(),
+                false => end,
             };
             self.answer.position = self.answer.position.max(reached);
         }
@@ -131,10 +129,10 @@ impl Feed<'_> {
         let wanted = self.wanted();
         let room = MAX_BYTES.saturating_sub(self.bytes);
         if let [one] = group.as_slice() {
-            let found = self.scan.one(one, wanted, room)?;
+            let found = scan::one(&self.tenant, one, wanted, room)?;
             return self.add(group, found);
         }
-        match self.scan.many(&group, 2 * wanted, room)? {
+        match scan::many(&self.tenant, &group, 2 * wanted, room)? {
             Some(found) => self.add(group, found),
             // They hold more than they were thought to.
             None => {
@@ -210,5 +208,53 @@ impl FeedBatch {
             change_time: self.change_time,
             place: Reached::Batch(self.batch_id, point),
         }
+    }
+}
+
+/// Changes that follow each other in one write and one series, together; writers who are not known yet are
+/// looked up.
+///
+/// # Errors
+/// XX000 for a change of a series that is not among them.
+pub fn runs<'a>(
+    changes: &[FeedChange],
+    series: &'a HashMap<[u8; 16], SeriesInfo>,
+    writers: &'a mut Writers,
+) -> Result<Runs<'a>> {
+    let runs: Vec<Run> = changes
+        .chunk_by(|a, b| (a.batch, a.series) == (b.batch, b.series))
+        .map(|changes| {
+            let series = changes.first().and_then(|first| series.get(&first.series));
+            Ok(Run {
+                series: series.ok_or_else(|| Error::internal("changes of an unknown series"))?,
+                points: merged(changes),
+            })
+        })
+        .collect::<Result<_>>()?;
+    connected(|| writers.look_up(&runs))?;
+    Ok(Runs {
+        runs,
+        with_known_time: true,
+        writers: Some(writers),
+    })
+}
+
+fn merged(changes: &[FeedChange]) -> Merged {
+    fn each<T>(changes: &[FeedChange], of: impl Fn(&FeedChange) -> T) -> Vec<T> {
+        changes.iter().map(of).collect()
+    }
+    let any = |has: fn(&FeedChange) -> bool| changes.iter().any(has);
+    Merged {
+        valid_time: each(changes, |change| change.valid_time),
+        valid_time_end: any(|change| change.valid_time_end != NO_END)
+            .then(|| each(changes, |change| change.valid_time_end)),
+        value: each(changes, |change| change.value),
+        nulls: any(|change| change.null).then(|| each(changes, |change| change.null)),
+        known_time: each(changes, |change| change.known_time),
+        change_time: each(changes, |change| change.change_time),
+        value_id: each(changes, |change| change.value_id),
+        batch: each(changes, |change| change.of_batch),
+        notes: any(|change| change.note.is_some())
+            .then(|| each(changes, |change| change.note.clone())),
     }
 }

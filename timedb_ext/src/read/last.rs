@@ -5,7 +5,7 @@ use super::segments::{SegmentSearch, SegmentWalk, Start, Stretch, Visitor};
 use crate::pg::error::Result;
 use crate::pg::spi::Home;
 use crate::series::SeriesInfo;
-use timedb_segment::{Filter, Merged, Mode, Points, SegmentKey};
+use timedb_segment::{Filter, Merged, Mode};
 
 /// How many times further each step goes back than the one before it.
 const GROWTH: i64 = 8;
@@ -25,10 +25,9 @@ pub fn points(
     let mut found = Vec::new();
     let mut back = 1;
     while !search.is_empty() {
-        let stretches = search.iter().map(|(_, stretch)| *stretch).collect();
         let wanted = SegmentSearch {
             tenant: *tenant,
-            stretches,
+            stretches: search.iter().map(|(_, stretch)| *stretch).collect(),
             start: Start::Latest(back),
             filter: *range,
             mode: Mode::Flat,
@@ -60,10 +59,6 @@ struct Step {
 }
 
 impl Visitor for Step {
-    fn select(&mut self, _: &SegmentKey, points: Points) -> Points {
-        points
-    }
-
     fn take(&mut self, at: usize, walked: &Stretch, points: Merged) -> Result<()> {
         let (place, stretch) = self.search[at];
         let before = self.found.pop_if(|(found, _)| *found == place);

@@ -1,9 +1,10 @@
-//! What reads yield: runs of points, and who wrote them. What becomes of them is not known here.
+//! What reads yield: runs of points, who wrote them, and their ids. What becomes of them is not known here.
 
 use crate::pg::error::Result;
 use crate::pg::snapshot;
 use crate::pg::spi::{Arg, statements};
 use crate::series::SeriesInfo;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use timedb_segment::Merged;
 
@@ -71,4 +72,13 @@ impl Writers {
     pub fn of(&self, batch: &[u8; 16]) -> Option<&[u8; 16]> {
         self.0.get(batch)?.as_ref()
     }
+}
+
+/// The id by which API clients know the values of a write, which its versions carry: 53 bits, so that every client can
+/// read it as a number.
+pub fn value_id_of(batch_id: &[u8; 16]) -> i64 {
+    let digest: [u8; 32] = Sha256::digest(batch_id).into();
+    let mut head = [0; 8];
+    head.copy_from_slice(&digest[..8]);
+    (u64::from_be_bytes(head) >> 11) as i64
 }

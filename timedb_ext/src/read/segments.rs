@@ -25,7 +25,9 @@ pub trait Visitor {
     }
 
     /// Those of a segment's points that count.
-    fn select(&mut self, key: &SegmentKey, points: Points) -> Points;
+    fn select(&mut self, _key: &SegmentKey, points: Points) -> Points {
+        points
+    }
 
     /// Takes the next points of the stretch at a place; `walked` is the part of it that is walked through. Each
     /// stretch that has segments ends with a call, if need be without points.

@@ -89,13 +89,6 @@ impl Retry {
         tenant: &[u8; 16],
         hash: impl FnOnce() -> [u8; 32],
     ) -> Result<RequestClaim> {
-        if self.idempotency_key.is_none() && self.batch_id.is_none() {
-            return Ok(RequestClaim::New(NewRequest {
-                batch_id: uuid7(),
-                idempotency_key: None,
-                hash: None,
-            }));
-        }
         if let Some(key) = &self.idempotency_key {
             check_key(key)?;
             try_lock(tenant, key.as_bytes(), || name_of_key(key))?;
@@ -103,14 +96,18 @@ impl Retry {
         if let Some(batch_id) = &self.batch_id {
             try_lock(tenant, batch_id, || name_of_batch(batch_id))?;
         }
-        let hash = hash();
-        let found = self.find(&hash)?;
+        let has_name = self.idempotency_key.is_some() || self.batch_id.is_some();
+        let hash = has_name.then(hash);
+        let found = match &hash {
+            Some(hash) => self.find(hash)?,
+            None => None,
+        };
         Ok(match found {
             Some(batch) => RequestClaim::Answered(batch),
             None => RequestClaim::New(NewRequest {
                 batch_id: self.batch_id.unwrap_or_else(uuid7),
                 idempotency_key: self.idempotency_key.clone(),
-                hash: Some(hash),
+                hash,
             }),
         })
     }

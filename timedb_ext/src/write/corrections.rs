@@ -9,7 +9,7 @@ use crate::pg::durability::commit_as_writer;
 use crate::pg::error::{Error, Result, uuid_text};
 use crate::pg::locks;
 use crate::pg::time;
-use crate::read::value_id;
+use crate::read::value_id_of;
 use crate::write::batches::{BatchInfo, NewBatch, RequestClaim, Retry};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -57,7 +57,7 @@ pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<Stri
         .zip(&found)
         .map(|(update, found)| update.edit.alters(found))
         .collect();
-    let value_id = value_id::of_batch(&request.batch_id);
+    let value_id = value_id_of(&request.batch_id);
     let answer = answer(&tenant, &updates, &found, &altered, value_id);
     let versions = updates.iter().zip(&found).zip(&altered);
     let written: Vec<_> = versions

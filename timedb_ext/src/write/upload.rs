@@ -9,9 +9,9 @@ use crate::identity::writer::writable_tenant;
 use crate::pg::durability::commit_as_writer;
 use crate::pg::error::Result;
 use crate::pg::json::Jsonb;
-use crate::pg::locks::{self, Begun};
+use crate::pg::locks;
 use crate::pg::time::extent;
-use crate::read::value_id;
+use crate::read::value_id_of;
 use crate::series::{Resolved, get_or_create};
 use crate::write::batches::{BatchInfo, NewBatch, RequestClaim, Retry};
 use crate::write::segments::SegmentWriter;
@@ -89,10 +89,8 @@ pub fn upload(
     pgrx::check_for_interrupts!();
     let (ordinals, series_ids) = ordinals(&resolved);
 
-    let Begun {
-        change_time,
-        settled,
-    } = locks::begin_write(&tenant);
+    let begun = locks::begin_write(&tenant);
+    let change_time = begun.change_time;
     let known_time = info.known_time.unwrap_or(change_time);
     columns.complete_known_time(known_time);
     let mut groups = groups_of(&columns, &ordinals, series_ids.len())?;
@@ -114,7 +112,7 @@ pub fn upload(
         info: &info,
         known_time: Some(known_time),
         change_time,
-        settled,
+        settled: begun.settled,
         points,
         skipped: given - points,
         valid: extent(&columns.valid_time),
@@ -125,7 +123,7 @@ pub fn upload(
     let written = Written {
         known_time,
         change_time,
-        value_id: value_id::of_batch(&batch_id),
+        value_id: value_id_of(&batch_id),
         batch_id,
     };
     let mut writer = SegmentWriter::new(tenant);

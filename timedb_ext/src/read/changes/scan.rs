@@ -3,20 +3,19 @@
 //! Writes that are read together share one pass over the segments of a series: with one pass per write, a point that
 //! was written a thousand times would be examined a million times.
 
-mod stretches;
-
 use super::writes::FeedBatch;
 use crate::pg::error::Result;
 use crate::pg::spi::Home;
 use crate::read::segments::{SegmentSearch, SegmentWalk, Start, Stretch, Visitor};
-use crate::read::value_id;
+use crate::read::value_id_of;
 use std::collections::HashMap;
 use std::rc::Rc;
-use stretches::stretches;
 use timedb_segment::{Filter, Merged, Mode, NO_END, Note, Points, SegmentKey};
 
 /// Stretches of series in one statement.
 const STRETCHES: usize = 1_024;
+/// Stretches of one series, at most: each costs a search in the index.
+const MAX_STRETCHES: usize = 8;
 
 /// One version of a point.
 pub struct FeedChange {
@@ -54,11 +53,6 @@ pub struct FoundChanges {
     bytes: usize,
 }
 
-/// Reads the versions of one tenant's writes.
-pub struct Scan {
-    tenant: [u8; 16],
-}
-
 /// What is looked for, and what has been found.
 struct Wanted {
     /// Writes by their change_time and value_id.
@@ -70,83 +64,81 @@ struct Wanted {
     found: FoundChanges,
 }
 
-impl Scan {
-    /// A scan of one tenant's segments.
-    pub fn new(tenant: [u8; 16]) -> Self {
-        Self { tenant }
-    }
+/// The changes of one write, in order, up to a number of points and bytes. Call with SPI connected.
+///
+/// # Errors
+/// XX001 for a damaged segment.
+pub fn one(
+    tenant: &[u8; 16],
+    batch: &FeedBatch,
+    max_points: usize,
+    max_bytes: usize,
+) -> Result<FoundChanges> {
+    let batches = std::slice::from_ref(batch);
+    Ok(read(tenant, batches, max_points, max_bytes)?.found)
+}
 
-    /// The changes of one write, in order, up to a number of points and bytes. Call with SPI connected.
-    ///
-    /// # Errors
-    /// XX001 for a damaged segment.
-    pub fn one(
-        &self,
-        batch: &FeedBatch,
-        max_points: usize,
-        max_bytes: usize,
-    ) -> Result<FoundChanges> {
-        let batches = std::slice::from_ref(batch);
-        Ok(self.read(batches, max_points, max_bytes)?.found)
+/// All the changes of several writes, in order; `None` if there are more than so many points or bytes.
+/// Call with SPI connected.
+///
+/// # Errors
+/// XX001 for a damaged segment.
+pub fn many(
+    tenant: &[u8; 16],
+    batches: &[FeedBatch],
+    max_points: usize,
+    max_bytes: usize,
+) -> Result<Option<FoundChanges>> {
+    let read = read(tenant, batches, max_points.saturating_add(1), max_bytes)?;
+    if read.has_enough() {
+        return Ok(None);
     }
+    let mut found = read.found;
+    // Series and points ascend within each write already.
+    found.changes.sort_by_key(|change| change.batch);
+    Ok(Some(found))
+}
 
-    /// All the changes of several writes, in order; `None` if there are more than so many points or bytes.
-    /// Call with SPI connected.
-    ///
-    /// # Errors
-    /// XX001 for a damaged segment.
-    pub fn many(
-        &self,
-        batches: &[FeedBatch],
-        max_points: usize,
-        max_bytes: usize,
-    ) -> Result<Option<FoundChanges>> {
-        let read = self.read(batches, max_points.saturating_add(1), max_bytes)?;
-        if read.has_enough() {
-            return Ok(None);
-        }
-        let mut found = read.found;
-        // Series and points ascend within each write already.
-        found.changes.sort_by_key(|change| change.batch);
-        Ok(Some(found))
-    }
-
-    /// Reads until it has enough, or all. The writes ascend by change_time.
-    fn read(&self, batches: &[FeedBatch], max_points: usize, max_bytes: usize) -> Result<Wanted> {
-        let (first, last) = (batches.first(), batches.last());
-        let mut wanted = Wanted {
-            writes: batches.iter().map(key).zip(0..).collect(),
-            after: first.and_then(|first| first.after),
-            max_points,
-            max_bytes,
-            found: FoundChanges::default(),
+/// Reads until it has enough, or all. The writes ascend by change_time.
+fn read(
+    tenant: &[u8; 16],
+    batches: &[FeedBatch],
+    max_points: usize,
+    max_bytes: usize,
+) -> Result<Wanted> {
+    let (first, last) = (batches.first(), batches.last());
+    let mut wanted = Wanted {
+        writes: batches.iter().map(key).zip(0..).collect(),
+        after: first.and_then(|first| first.after),
+        max_points,
+        max_bytes,
+        found: FoundChanges::default(),
+    };
+    for part in stretches(batches).chunks(STRETCHES) {
+        let search = SegmentSearch {
+            tenant: *tenant,
+            stretches: part.to_vec(),
+            start: Start::Given,
+            filter: Filter {
+                end_change: last.map(|last| last.change_time.saturating_add(1)),
+                ..Filter::default()
+            },
+            mode: Mode::Versions,
+            start_change: first.map(|first| first.change_time),
+            with_known_time: false,
         };
-        for part in stretches(batches).chunks(STRETCHES) {
-            let search = SegmentSearch {
-                tenant: self.tenant,
-                stretches: part.to_vec(),
-                start: Start::Given,
-                filter: Filter {
-                    end_change: last.map(|last| last.change_time.saturating_add(1)),
-                    ..Filter::default()
-                },
-                mode: Mode::Versions,
-                start_change: first.map(|first| first.change_time),
-                with_known_time: false,
-            };
-            let mut walk = SegmentWalk::open(search, Home::here())?;
-            while !wanted.has_enough() && walk.step(&mut wanted)? {}
-            if wanted.has_enough() {
-                break;
-            }
+        let mut walk = SegmentWalk::open(search, Home::here())?;
+        while !wanted.has_enough() && walk.step(&mut wanted)? {}
+        if wanted.has_enough() {
+            break;
         }
-        Ok(wanted)
     }
+    Ok(wanted)
 }
 
 /// What tells a write's versions from others.
 fn key(batch: &FeedBatch) -> (i64, i64) {
-    (batch.change_time, value_id::of_batch(&batch.batch_id))
+    (batch.change_time, value_id_of(&batch.batch_id))
 }
 
 impl Visitor for Wanted {
@@ -205,5 +197,57 @@ impl Visitor for Wanted {
 
     fn has_enough(&self) -> bool {
         self.found.changes.len() >= self.max_points || self.found.bytes >= self.max_bytes
+    }
+}
+
+/// The stretches that hold all versions of these writes, ascending by series and time; none overlaps
+/// another.
+fn stretches(batches: &[FeedBatch]) -> Vec<Stretch> {
+    let mut each: Vec<Stretch> = batches
+        .iter()
+        .flat_map(|batch| {
+            let (first, last) = batch.valid;
+            batch.series.iter().map(move |&series| {
+                let start = match batch.after {
+                    Some((of, valid_time, _)) if of == series => first.max(valid_time),
+                    _ => first,
+                };
+                Stretch::of(series, Some(start), Some(last.saturating_add(1)))
+            })
+        })
+        .collect();
+    each.sort_unstable_by_key(|stretch| (stretch.series, stretch.start));
+    let mut all = Vec::with_capacity(each.len());
+    for of_series in each.chunk_by(|a, b| a.series == b.series) {
+        join(of_series, &mut all);
+    }
+    all
+}
+
+/// Joins stretches of one series: those that overlap, and then across the smaller gaps.
+fn join(each: &[Stretch], all: &mut Vec<Stretch>) {
+    let from = all.len();
+    for stretch in each {
+        match all[from..].last_mut() {
+            Some(last) if stretch.start < last.end => last.end = last.end.max(stretch.end),
+            _ => all.push(*stretch),
+        }
+    }
+    if all.len() - from <= MAX_STRETCHES {
+        return;
+    }
+    let apart: Vec<Stretch> = all.drain(from..).collect();
+    let gap = |[a, b]: &[Stretch; 2]| b.start.saturating_sub(a.end);
+    let mut gaps: Vec<i64> = apart.array_windows().map(gap).collect();
+    gaps.sort_unstable_by(|a, b| b.cmp(a));
+    // Gaps no wider than this are joined: fewer than MAX_STRETCHES are left.
+    let widest = gaps.get(MAX_STRETCHES - 1).copied().unwrap_or(0);
+    for stretch in &apart {
+        match all[from..].last_mut() {
+            Some(last) if stretch.start.saturating_sub(last.end) <= widest => {
+                last.end = last.end.max(stretch.end);
+            }
+            _ => all.push(*stretch),
+        }
     }
 }

@@ -31,7 +31,7 @@ pub struct FeedBatch {
     pub user: Option<[u8; 16]>,
     /// The least and the greatest valid_time written.
     pub valid: (i64, i64),
-    /// Series that it may have written to, ascending.
+    /// Series that it may have written to, ascending; of a write that has just been fetched, none where they are many.
     pub series: Vec<[u8; 16]>,
     /// The point after which it is requested: series, valid_time, valid_time_end.
     pub after: Option<([u8; 16], i64, i64)>,
@@ -44,22 +44,12 @@ pub struct WriteWalk {
     start: Position,
     selected: Option<HashSet<[u8; 16]>>,
     query: Option<Query>,
-    fetched: VecDeque<Listed>,
+    fetched: VecDeque<FeedBatch>,
     /// Found, and too much for the group before it.
     pending: Option<FeedBatch>,
     /// How many more may be looked at.
     left: usize,
     passed: Position,
-}
-
-/// A row of timedb.batches.
-struct Listed {
-    change_time: i64,
-    batch_id: [u8; 16],
-    user: Option<[u8; 16]>,
-    points: usize,
-    valid: (i64, i64),
-    series: Option<Vec<[u8; 16]>>,
 }
 
 impl WriteWalk {
@@ -143,16 +133,16 @@ impl WriteWalk {
             if self.left == 0 {
                 return Ok(None);
             }
-            let Some(listed) = self.fetched.pop_front() else {
+            let Some(batch) = self.fetched.pop_front() else {
                 continue;
             };
             self.left -= 1;
-            let behind = Position::behind_batch(listed.change_time, listed.batch_id);
+            let behind = Position::behind_batch(batch.change_time, batch.batch_id);
             if behind <= self.start {
                 continue;
             }
             self.passed = behind;
-            if let Some(batch) = self.wanted_of(listed)? {
+            if let Some(batch) = self.wanted_of(batch)? {
                 return Ok(Some(batch));
             }
         }
@@ -164,7 +154,7 @@ impl WriteWalk {
             return Ok(false);
         };
         let more = query.fetch(FETCH, |row| {
-            self.fetched.push_back(Listed::of(row)?);
+            self.fetched.push_back(FeedBatch::of(row)?);
             Ok(())
         })?;
         if more {
@@ -173,53 +163,41 @@ impl WriteWalk {
         Ok(!self.fetched.is_empty())
     }
 
-    fn wanted_of(&self, mut listed: Listed) -> Result<Option<FeedBatch>> {
-        let mut series = match listed.series.take() {
-            Some(series) => series,
-            None => series_of(&listed.batch_id)?,
-        };
+    /// The batch with what is asked for of it, `None` if that is nothing.
+    fn wanted_of(&self, mut batch: FeedBatch) -> Result<Option<FeedBatch>> {
+        let series = &mut batch.series;
+        if series.is_empty() {
+            *series = series_of(&batch.batch_id)?;
+        }
         series.sort_unstable();
         series.dedup();
         let of_write = series.len().max(1);
         if let Some(selected) = &self.selected {
             series.retain(|id| selected.contains(id));
         }
-        let after = match self.start.place {
-            Reached::Batch(batch_id, ReachedPoint::Point(series, valid_time, valid_time_end))
-                if (self.start.change_time, batch_id) == (listed.change_time, listed.batch_id) =>
-            {
-                Some((series, valid_time, valid_time_end))
-            }
-            _ => None,
-        };
-        if let Some((first, ..)) = &after {
-            series.retain(|id| id >= first);
+        if let Reached::Batch(batch_id, ReachedPoint::Point(first, valid_time, valid_time_end)) =
+            self.start.place
+            && (self.start.change_time, batch_id) == (batch.change_time, batch.batch_id)
+        {
+            series.retain(|id| *id >= first);
+            batch.after = Some((first, valid_time, valid_time_end));
         }
-        if series.is_empty() {
-            return Ok(None);
-        }
-        let expected = listed.points.saturating_mul(series.len()) / of_write;
-        Ok(Some(FeedBatch {
-            change_time: listed.change_time,
-            batch_id: listed.batch_id,
-            user: listed.user,
-            valid: listed.valid,
-            series,
-            after,
-            expected: expected.max(1),
-        }))
+        batch.expected = (batch.expected.saturating_mul(series.len()) / of_write).max(1);
+        Ok(Some(batch).filter(|batch| !batch.series.is_empty()))
     }
 }
 
-impl Listed {
+impl FeedBatch {
+    /// All of a write, but for a long list of series.
     fn of(row: &Row) -> Result<Self> {
         Ok(Self {
             change_time: row.instant(1)?,
             batch_id: row.uuid(2)?,
             user: row.optional_uuid(3)?,
-            points: usize::try_from(row.int8(4)?).unwrap_or_default(),
             valid: (row.instant(5)?, row.instant(6)?),
-            series: row.optional_uuids(7)?,
+            series: row.optional_uuids(7)?.unwrap_or_default(),
+            after: None,
+            expected: usize::try_from(row.int8(4)?).unwrap_or_default(),
         })
     }
 }
