@@ -203,20 +203,14 @@ impl BucketCursor {
                 self.add_ready(buckets)?;
             }
             later => {
+                // The series ends, whether it has points or not.
                 self.next_run = later;
-                self.finish_series()?;
+                let buckets = self.take_aggregator().finish();
+                self.add_ready(buckets.map_err(|e| self.too_many(e))?)?;
+                self.place += 1;
             }
         }
         Ok(true)
-    }
-
-    /// Ends the series at `place`, whether it has points or not.
-    fn finish_series(&mut self) -> Result<()> {
-        let aggregator = self.take_aggregator();
-        let buckets = aggregator.finish().map_err(|e| self.too_many(e))?;
-        self.add_ready(buckets)?;
-        self.place += 1;
-        Ok(())
     }
 
     fn take_aggregator(&mut self) -> Aggregator<BucketOf> {

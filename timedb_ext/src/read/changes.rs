@@ -11,7 +11,7 @@ use crate::pg::error::{Error, Result};
 use crate::pg::spi::connected;
 use crate::read::{Run, Runs, Writers, moment};
 use crate::series::{SeriesFilter, SeriesInfo, find};
-use scan::{FeedChange, FoundChanges};
+use scan::FeedChange;
 use std::collections::{HashMap, HashSet};
 use timedb_rules::{Position, Reached, ReachedPoint};
 use timedb_segment::{Merged, NO_END};
@@ -147,11 +147,11 @@ impl Feed<'_> {
         }
     }
 
-    fn add(&mut self, group: Vec<FeedBatch>, found: FoundChanges) -> Result<()> {
+    fn add(&mut self, group: Vec<FeedBatch>, found: Vec<FeedChange>) -> Result<()> {
         self.look_up_series(&found)?;
         let answer = &mut self.answer;
         let before = answer.batches.len();
-        for change in found.changes {
+        for change in found {
             if self.full {
                 break;
             }
@@ -177,10 +177,9 @@ impl Feed<'_> {
         Ok(())
     }
 
-    fn look_up_series(&mut self, found: &FoundChanges) -> Result<()> {
+    fn look_up_series(&mut self, found: &[FeedChange]) -> Result<()> {
         let known = &self.answer.series;
         let mut unknown: Vec<[u8; 16]> = found
-            .changes
             .iter()
             .map(|change| change.series)
             .filter(|id| !known.contains_key(id))

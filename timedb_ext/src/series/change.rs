@@ -153,7 +153,7 @@ pub fn update(tenant: &[u8; 16], id: &[u8; 16], update: &SeriesUpdate) -> Result
     let old = lock(id)?;
     let mut changed = false;
     if let Some(unit) = update.unit.as_deref().filter(|unit| *unit != old.unit) {
-        if has_points(id)? {
+        if HAS_POINTS.execute(&[Arg::uuid(id)])? > 0 {
             return Err(Error::new(
                 SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!(
@@ -163,20 +163,14 @@ pub fn update(tenant: &[u8; 16], id: &[u8; 16], update: &SeriesUpdate) -> Result
             )
             .hint("Reads and uploads convert values: give them the unit you want."));
         }
-        let args = [Arg::uuid(id), Arg::text(unit)];
-        SET_UNIT.execute(&args)?;
+        SET_UNIT.execute(&[Arg::uuid(id), Arg::text(unit)])?;
         changed = true;
     }
     if let Some(description) = &update.description
         && *description != old.description.unwrap_or_default()
     {
-        let args = [Arg::uuid(id), Arg::text(description)];
-        DESCRIBE.execute(&args)?;
+        DESCRIBE.execute(&[Arg::uuid(id), Arg::text(description)])?;
         changed = true;
     }
     Ok(changed)
-}
-
-fn has_points(id: &[u8; 16]) -> Result<bool> {
-    Ok(HAS_POINTS.execute(&[Arg::uuid(id)])? > 0)
 }

@@ -4,7 +4,7 @@ use super::{DEFAULT_UNIT, uuid7};
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::locks;
 use crate::pg::spi::{Arg, Row, statements};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use timedb_rules::labels::{
     check_description, check_name, check_new_name, check_new_unit, check_unit, identity,
     refuse_nul, value_hash,
@@ -121,10 +121,7 @@ fn not_visible() -> Error {
 pub fn other_unit(series: &SeriesRef, stored: &str, given: &str) -> Error {
     Error::new(
         SqlState::UNIQUE_VIOLATION,
-        format!(
-            "series {} already exists with unit \"{stored}\", not \"{given}\"",
-            series
-        ),
+        format!("series {series} already exists with unit \"{stored}\", not \"{given}\""),
     )
     .hint("Omit the unit, give the stored one, or distinguish the series by a label.")
 }
@@ -182,11 +179,11 @@ fn by_identity(
             break;
         }
         create(tenant, &missing, &mut found)?;
-        missing.retain(|(identity, _)| !found.contains_key(identity));
+        missing.retain(|identity, _| !found.contains_key(identity));
         // Another transaction created these in the meantime, or renamed one to them, and has committed. One
         // more could rename it again before it is looked up.
-        look_up(missing.iter().map(|(identity, _)| identity), &mut found)?;
-        missing.retain(|(identity, _)| !found.contains_key(identity));
+        look_up(missing.keys(), &mut found)?;
+        missing.retain(|identity, _| !found.contains_key(identity));
         if locks::snapshot_is_kept() {
             break;
         }
@@ -215,34 +212,31 @@ fn collect(row: &Row, created: bool, found: &mut ByIdentity) -> Result<()> {
     Ok(())
 }
 
-type Missing = Vec<([u8; 32], NamedSeries)>;
+/// Named series that do not exist yet, by identity.
+type Missing = BTreeMap<[u8; 32], NamedSeries>;
 
-/// The named series that do not exist yet, by identity. Of several mentions of one the first that
+/// Of several mentions of one the first that
 /// says something gives unit and description.
 fn missing(
     wanted: &[SeriesRef],
     identities: &[Option<[u8; 32]>],
     existing: &ByIdentity,
 ) -> Missing {
-    let mut missing: Missing = wanted
-        .iter()
-        .zip(identities)
-        .filter_map(|(series, identity)| match (series, identity) {
-            (SeriesRef::Named(named), Some(i)) if !existing.contains_key(i) => {
-                Some((*i, named.clone()))
-            }
-            _ => None,
-        })
-        .collect();
-    missing.sort_by_key(|(identity, _)| *identity);
-    missing.dedup_by(|(identity, later), (first_identity, first)| {
-        let same = identity == first_identity;
-        if same {
-            first.unit = first.unit.take().or(later.unit.take());
-            first.description = first.description.take().or(later.description.take());
+    let mut missing = Missing::new();
+    for (series, identity) in wanted.iter().zip(identities) {
+        let (SeriesRef::Named(named), Some(identity)) = (series, identity) else {
+            continue;
+        };
+        if existing.contains_key(identity) {
+            continue;
         }
-        same
-    });
+        let first = missing.entry(*identity).or_insert_with(|| named.clone());
+        first.unit = first.unit.take().or_else(|| named.unit.clone());
+        first.description = first
+            .description
+            .take()
+            .or_else(|| named.description.clone());
+    }
     missing
 }
 
@@ -260,19 +254,17 @@ fn check(named: &NamedSeries) -> Result<()> {
 }
 
 fn create(tenant: &[u8; 16], missing: &Missing, found: &mut ByIdentity) -> Result<()> {
-    let ids: Vec<[u8; 16]> = missing.iter().map(|_| uuid7()).collect();
-    let series = || missing.iter().map(|(_, named)| named);
+    let ids: Vec<[u8; 16]> = missing.keys().map(|_| uuid7()).collect();
+    let series = || missing.values();
     let labels: Vec<String> = series().map(|named| named.labels.json()).collect();
-    let unit = |named: &'_ NamedSeries| named.unit.clone().unwrap_or(DEFAULT_UNIT.to_owned());
-    let units: Vec<String> = series().map(unit).collect();
     let args = [
         Arg::uuid(tenant),
         Arg::uuids(ids.iter()),
         Arg::texts(series().map(|named| named.name.as_str())),
-        Arg::texts(units.iter().map(String::as_str)),
+        Arg::texts(series().map(|named| named.unit.as_deref().unwrap_or(DEFAULT_UNIT))),
         Arg::texts(series().map(|named| named.description.as_deref().unwrap_or_default())),
         Arg::texts(labels.iter().map(String::as_str)),
-        Arg::byteas(missing.iter().map(|(identity, _)| identity.as_slice())),
+        Arg::byteas(missing.keys().map(|identity| identity.as_slice())),
     ];
     CREATE.run(false, &args, |row| collect(row, true, found))?;
     let labels = missing.iter().flat_map(|(identity, named)| {

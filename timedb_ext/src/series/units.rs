@@ -15,23 +15,15 @@ pub fn conversions(series: &mut [SeriesInfo], unit: &str) -> Result<Vec<Conversi
         .iter_mut()
         .map(|series| {
             pgrx::check_for_interrupts!();
-            let conversion = between(&series.unit, unit, &series.name)?;
+            let conversion = Conversion::between(&series.unit, unit).map_err(|error| {
+                Error::invalid(error.to_string())
+                    .detail(format!("The series is \"{}\".", series.name))
+                    .hint("docs/units.md lists the known units.")
+            })?;
             series.unit = unit.trim().to_owned();
             Ok(conversion)
         })
         .collect()
-}
-
-/// The conversion of values of the series `name`.
-///
-/// # Errors
-/// 22023 for units that measure different things, or that nobody knows.
-pub fn between(from: &str, to: &str, name: &str) -> Result<Conversion> {
-    Conversion::between(from, to).map_err(|error| {
-        Error::invalid(error.to_string())
-            .detail(format!("The series is \"{name}\"."))
-            .hint("docs/units.md lists the known units.")
-    })
 }
 
 /// Converts values, of which nulls are 0 and are never looked at.

@@ -46,13 +46,6 @@ impl FeedChange {
     }
 }
 
-/// Changes, and how many bytes they take.
-#[derive(Default)]
-pub struct FoundChanges {
-    pub changes: Vec<FeedChange>,
-    bytes: usize,
-}
-
 /// What is looked for, and what has been found.
 struct Wanted {
     /// Writes by their change_time and value_id.
@@ -61,7 +54,8 @@ struct Wanted {
     after: Option<([u8; 16], i64, i64)>,
     max_points: usize,
     max_bytes: usize,
-    found: FoundChanges,
+    found: Vec<FeedChange>,
+    found_bytes: usize,
 }
 
 /// The changes of one write, in order, up to a number of points and bytes. Call with SPI connected.
@@ -73,7 +67,7 @@ pub fn one(
     batch: &FeedBatch,
     max_points: usize,
     max_bytes: usize,
-) -> Result<FoundChanges> {
+) -> Result<Vec<FeedChange>> {
     let batches = std::slice::from_ref(batch);
     Ok(read(tenant, batches, max_points, max_bytes)?.found)
 }
@@ -88,14 +82,14 @@ pub fn many(
     batches: &[FeedBatch],
     max_points: usize,
     max_bytes: usize,
-) -> Result<Option<FoundChanges>> {
+) -> Result<Option<Vec<FeedChange>>> {
     let read = read(tenant, batches, max_points.saturating_add(1), max_bytes)?;
     if read.has_enough() {
         return Ok(None);
     }
     let mut found = read.found;
     // Series and points ascend within each write already.
-    found.changes.sort_by_key(|change| change.batch);
+    found.sort_by_key(|change| change.batch);
     Ok(Some(found))
 }
 
@@ -112,7 +106,8 @@ fn read(
         after: first.and_then(|first| first.after),
         max_points,
         max_bytes,
-        found: FoundChanges::default(),
+        found: Vec::new(),
+        found_bytes: 0,
     };
     for part in stretches(batches).chunks(STRETCHES) {
         let search = SegmentSearch {
@@ -189,14 +184,14 @@ impl Visitor for Wanted {
                 of_batch: run.batch[i],
                 note: run.notes.as_ref().and_then(|notes| notes[i].clone()),
             };
-            self.found.bytes += change.bytes();
-            self.found.changes.push(change);
+            self.found_bytes += change.bytes();
+            self.found.push(change);
         }
         Ok(())
     }
 
     fn has_enough(&self) -> bool {
-        self.found.changes.len() >= self.max_points || self.found.bytes >= self.max_bytes
+        self.found.len() >= self.max_points || self.found_bytes >= self.max_bytes
     }
 }
 
