@@ -29,22 +29,13 @@ impl Zone {
     ///
     /// [`CalendarError::UnknownZone`] if neither has it.
     pub fn named(name: &str) -> Result<Zone, CalendarError> {
-        let unknown = || CalendarError::UnknownZone(name.to_owned());
         // Files next to the zones, not IANA names: they mean a different zone on a different machine.
-        let of_the_machine = ["localtime", "posixrules"];
-        if of_the_machine
-            .iter()
-            .any(|file| name.eq_ignore_ascii_case(file))
-        {
-            return Err(unknown());
+        let files = ["localtime", "posixrules"];
+        let of_the_machine = files.iter().any(|file| name.eq_ignore_ascii_case(file));
+        match TimeZone::get(name).or_else(|_| TimeZoneDatabase::bundled().get(name)) {
+            Ok(zone) if !of_the_machine && !zone.is_unknown() => Ok(Zone { zone }),
+            _ => Err(CalendarError::UnknownZone(name.to_owned())),
         }
-        let zone = TimeZone::get(name)
-            .or_else(|_| TimeZoneDatabase::bundled().get(name))
-            .map_err(|_| unknown())?;
-        if zone.is_unknown() {
-            return Err(unknown());
-        }
-        Ok(Zone { zone })
     }
 
     /// The zone UTC.

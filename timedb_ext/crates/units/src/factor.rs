@@ -20,9 +20,7 @@ pub(crate) struct Factor {
 /// A factor as two doubles, to be multiplied with and divided by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Parts {
-    /// The numerator.
     pub num: f64,
-    /// The denominator.
     pub den: f64,
     /// Whether both are the numbers themselves, not the doubles closest to them.
     pub exact: bool,
@@ -71,7 +69,6 @@ const fn divisor(mut a: u128, mut b: u128) -> u128 {
 }
 
 impl Factor {
-    /// The number one.
     pub(crate) const ONE: Self = of(1, 1);
 
     /// `2^two * 10^ten`, the value of a prefix.
