@@ -4,8 +4,6 @@
 
 mod number;
 
-use std::fmt;
-
 use speedate::{
     Date, DateTime, MicrosecondsPrecisionOverflowBehavior, ParseError, Time, TimeConfig,
 };
@@ -17,13 +15,6 @@ pub(crate) use number::{TimeUnit, from_number, is_number};
 const DATE: usize = 10;
 /// As long as a date with the shortest time of day is.
 const SHORTEST_TIME: usize = 16;
-const MIDNIGHT: Time = Time {
-    hour: 0,
-    minute: 0,
-    second: 0,
-    microsecond: 0,
-    tz_offset: None,
-};
 /// More than six digits of a second are cut, not rounded.
 const CUT: TimeConfig = TimeConfig {
     microseconds_precision_overflow_behavior: MicrosecondsPrecisionOverflowBehavior::Truncate,
@@ -37,14 +28,9 @@ const EARLIEST: i64 = -62_135_596_800 * MICROS_PER_SECOND;
 const LATEST: i64 = 253_402_300_800 * MICROS_PER_SECOND - 1;
 
 /// What is wrong with a text that should be an instant, in pydantic's words where it has some.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct Malformed(&'static str);
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
 
 const EXTRA: Malformed = Malformed("unexpected extra characters at the end of the input");
 const RANGE: Malformed = Malformed("years 1 to 9999 are accepted");
@@ -65,40 +51,29 @@ impl Malformed {
 /// # Errors
 /// What is wrong with the text.
 pub fn parse(text: &str) -> Result<i64, Malformed> {
-    read(text, false)
+    calendar(text.as_bytes()).map_err(|malformed| told(text, malformed))
 }
 
 /// As [`parse`], for what has been a part of a URL: an unescaped plus has become a space there, and after a
 /// time of day it can have been nothing else.
 pub(crate) fn parse_in_query(text: &str) -> Result<i64, Malformed> {
-    read(text, true)
+    let mut bytes = text.as_bytes().to_vec();
+    let mut zone = bytes.iter_mut().skip(SHORTEST_TIME);
+    if let Some(space) = zone.find(|byte| **byte == b' ') {
+        *space = b'+';
+    }
+    calendar(&bytes).map_err(|malformed| told(text, malformed))
 }
 
-fn read(text: &str, space_is_plus: bool) -> Result<i64, Malformed> {
-    let space = match space_is_plus {
-        true => memchr::memchr(
-            b' ',
-            text.as_bytes().get(SHORTEST_TIME..).unwrap_or_default(),
-        ),
-        false => None,
-    };
-    let found = match space {
-        None => calendar(text.as_bytes()),
-        Some(at) => {
-            let mut bytes = text.as_bytes().to_vec();
-            bytes[SHORTEST_TIME + at] = b'+';
-            calendar(&bytes)
-        }
-    };
-    found.map_err(|malformed| {
-        if is_number(text) {
-            DIGITS
-        } else if names_infinity(text) {
-            INFINITE
-        } else {
-            malformed
-        }
-    })
+/// What is told of a text that is no date: what it is instead, if that is known.
+fn told(text: &str, malformed: Malformed) -> Malformed {
+    if is_number(text) {
+        DIGITS
+    } else if names_infinity(text) {
+        INFINITE
+    } else {
+        malformed
+    }
 }
 
 fn names_infinity(text: &str) -> bool {
@@ -109,11 +84,8 @@ fn names_infinity(text: &str) -> bool {
 }
 
 fn in_range(micros: i64) -> Result<i64, Malformed> {
-    if (EARLIEST..=LATEST).contains(&micros) {
-        Ok(micros)
-    } else {
-        Err(RANGE)
-    }
+    let is_in_range = (EARLIEST..=LATEST).contains(&micros);
+    is_in_range.then_some(micros).ok_or(RANGE)
 }
 
 /// `YYYY-MM-DD`, optionally followed by a separator, a time of day and an offset.
@@ -131,14 +103,12 @@ fn calendar(bytes: &[u8]) -> Result<i64, Malformed> {
         }
         _ => (bytes, None),
     };
-    let found = match rest.len() {
-        0..=DATE => Date::parse_bytes_rfc3339(rest).map(|date| DateTime {
-            date,
-            time: MIDNIGHT,
-        }),
-        _ => DateTime::parse_bytes_rfc3339_with_config(rest, &CUT),
-    };
-    let found = found.map_err(|error| malformed(&error, bytes))?;
+    let malformed = |error: ParseError| malformed(&error, bytes);
+    if rest.len() <= DATE {
+        let date = Date::parse_bytes_rfc3339(rest).map_err(malformed)?;
+        return in_range(date.timestamp() * MICROS_PER_SECOND);
+    }
+    let found = DateTime::parse_bytes_rfc3339_with_config(rest, &CUT).map_err(malformed)?;
     if found.date.year == 0 {
         return Err(RANGE);
     }

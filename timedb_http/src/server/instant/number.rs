@@ -4,12 +4,13 @@
 use super::{Malformed, RANGE, in_range};
 
 /// What the numbers of a request count since 1970-01-01T00:00:00Z.
+/// The point is so many digits further to the right in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimeUnit {
-    Seconds,
-    Milliseconds,
-    Microseconds,
-    Nanoseconds,
+    Seconds = 6,
+    Milliseconds = 3,
+    Microseconds = 0,
+    Nanoseconds = -3,
 }
 
 impl TimeUnit {
@@ -23,16 +24,6 @@ impl TimeUnit {
             _ => None,
         }
     }
-
-    /// Microseconds are so many digits to the right.
-    fn shift(self) -> i64 {
-        match self {
-            Self::Seconds => 6,
-            Self::Milliseconds => 3,
-            Self::Microseconds => 0,
-            Self::Nanoseconds => -3,
-        }
-    }
 }
 
 /// More digits than any instant in range has.
@@ -42,7 +33,7 @@ const MOST_DIGITS: i64 = 18;
 /// are; `None` for what is not a number.
 pub(crate) fn from_number(text: &str, unit: TimeUnit) -> Option<Result<i64, Malformed>> {
     let number = Decimal::read(text)?;
-    Some(number.shifted(unit.shift()).map_or(Err(RANGE), in_range))
+    Some(number.shifted(unit as i64).ok_or(RANGE).and_then(in_range))
 }
 
 /// Whether a text is nothing but a number, as somebody writes one who means seconds, a year, or a day without
@@ -64,27 +55,19 @@ struct Decimal<'a> {
 
 impl<'a> Decimal<'a> {
     fn read(text: &'a str) -> Option<Self> {
-        let (negative, rest) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
+        let rest = text.strip_prefix('-').unwrap_or(text);
         let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, read_exponent(exponent)?),
             None => (rest, 0),
         };
         let (whole, fraction) = match mantissa.split_once('.') {
-            Some((_, "")) => return None,
-            Some(parts) => parts,
-            None => (mantissa, ""),
+            Some((whole, fraction)) => (whole, Some(fraction)),
+            None => (mantissa, None),
         };
-        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() || !digits(whole) || !digits(fraction) {
-            return None;
-        }
-        Some(Self {
-            negative,
+        (is_digits(whole) && fraction.is_none_or(is_digits)).then(|| Self {
+            negative: text.starts_with('-'),
             whole: whole.as_bytes(),
-            fraction: fraction.as_bytes(),
+            fraction: fraction.unwrap_or_default().as_bytes(),
             point: (whole.len() as i64).saturating_add(exponent),
         })
     }
@@ -115,17 +98,18 @@ impl<'a> Decimal<'a> {
     }
 }
 
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn read_exponent(text: &str) -> Option<i64> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !is_digits(text.strip_prefix(['+', '-']).unwrap_or(text)) {
         return None;
     }
     // What does not fit is as good as the most that does.
-    let size: i64 = digits.parse().unwrap_or(i64::MAX);
-    Some(if negative { -size } else { size })
+    let is_negative = text.starts_with('-');
+    let most = if is_negative { -i64::MAX } else { i64::MAX };
+    Some(text.parse().unwrap_or(most))
 }
 
 #[cfg(test)]
