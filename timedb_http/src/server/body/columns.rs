@@ -6,7 +6,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use timedb_wire::{Bitmap, NO_END, NO_KNOWN_TIME, SeriesName};
 use uuid::Uuid;
 
-use super::declared::Declared;
+use super::series::SeriesFields;
 
 /// One series as an upload names it.
 struct Entry<'a> {
@@ -115,7 +115,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The packed form; `declared` returns what an upload says about a handle.
-    pub(crate) fn pack<'d>(&self, declared: impl Fn(&str) -> Option<&'d Declared>) -> Vec<u8> {
+    pub(crate) fn pack<'d>(&self, declared: impl Fn(&str) -> Option<&'d SeriesFields>) -> Vec<u8> {
         let upload = timedb_wire::Upload {
             series_index: &self.series_index,
             valid_time: &self.valid_time,
@@ -130,8 +130,8 @@ impl<'a> Columns<'a> {
 }
 
 /// One series: by its id, with the unit of its values if there is one, or by name.
-fn series_name<'a>(entry: &'a Entry<'_>, declared: Option<&'a Declared>) -> SeriesName<'a> {
-    let text = |of: fn(&Declared) -> &Option<String>| {
+fn series_name<'a>(entry: &'a Entry<'_>, declared: Option<&'a SeriesFields>) -> SeriesName<'a> {
+    let text = |of: fn(&SeriesFields) -> &Option<String>| {
         let text = declared.and_then(|declared| of(declared).as_deref());
         text.unwrap_or_default()
     };

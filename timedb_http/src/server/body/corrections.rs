@@ -6,13 +6,12 @@ use timedb_wire::json::UPDATE_FIELDS;
 use uuid::Uuid;
 
 use super::{
-    fields::{Errors, Members, echo, echo_body, read_object},
-    kept::kept_object,
+    fields::{Errors, echo, echo_body, read_object},
     scalar::{Problem, Scalar},
     unknown,
 };
 use crate::server::{
-    error::{ApiError, FieldError},
+    error::ApiError,
     instant::{Formatter, Precision, TimeUnit},
     json::write_str,
 };
@@ -21,49 +20,62 @@ const FIELDS: [&str; 2] = ["updates", "time_unit"];
 /// Longer texts are not echoed.
 const LONGEST_ECHO: usize = 100;
 
-/// Why a body of corrections is refused.
-#[derive(Debug)]
-pub(crate) enum CorrectionsRefused {
-    /// 422: it can't be read.
-    Invalid(Vec<FieldError>),
-    /// 400, with the sentence that clients know: a text that should be a UUID.
-    NoUuid(String),
+/// What null means where it stands for a field.
+#[derive(Clone, Copy, PartialEq)]
+enum Null {
+    /// The same as no field.
+    Absence,
+    /// That nothing is to be there.
+    Nothing,
+    /// Nothing that could be read.
+    Mistake,
 }
 
-impl From<CorrectionsRefused> for ApiError {
-    fn from(refused: CorrectionsRefused) -> Self {
-        match refused {
-            CorrectionsRefused::Invalid(errors) => errors.into(),
-            CorrectionsRefused::NoUuid(sentence) => Self::bad_request(sentence),
-        }
-    }
-}
+/// Writes a field's value, whose place is for what is said of it.
+type Write = fn(&mut Reader, &[Value], Scalar<'_>) -> Result<(), Problem>;
+
+/// The fields of an update in the order in which they are passed on.
+const WRITTEN: [(&str, Null, Write); UPDATE_FIELDS.len()] = [
+    ("series_id", Null::Mistake, Reader::uuid),
+    ("valid_time", Null::Mistake, Reader::instant),
+    ("valid_time_end", Null::Nothing, Reader::instant),
+    ("batch_id", Null::Absence, Reader::uuid),
+    ("tenant_id", Null::Absence, Reader::uuid),
+    ("known_time", Null::Absence, Reader::instant),
+    ("knowledge_time", Null::Absence, Reader::instant),
+    ("value", Null::Nothing, Reader::value),
+    ("annotation", Null::Nothing, Reader::text),
+    ("tags", Null::Nothing, Reader::tags),
+    ("metadata", Null::Nothing, Reader::metadata),
+];
 
 /// Reads corrections and returns them as a JSON array, or says what is wrong with them. `in_query` is what their
 /// query says that numbers count.
+///
+/// # Errors
+/// 422 for what can't be read, else 400 for a text that should be a UUID, with the sentence that clients know.
 pub(crate) fn read_corrections(
     body: &[u8],
     in_query: Option<TimeUnit>,
-) -> Result<String, CorrectionsRefused> {
-    let members = read_object(body).map_err(CorrectionsRefused::Invalid)?;
-    let unit = Errors::time_unit(&members, in_query).map_err(CorrectionsRefused::Invalid)?;
+) -> Result<String, ApiError> {
+    let members = read_object(body)?;
     let mut reader = Reader {
-        unit,
+        unit: Errors::time_unit(&members, in_query)?,
         errors: Errors::default(),
         no_uuid: None,
         formatter: Formatter::new(Precision::Seconds),
         out: Vec::with_capacity(body.len() + body.len() / 4),
     };
-    match members.get("updates") {
-        None => reader.errors.missing(&[json!("updates")], echo_body(body)),
-        Some(raw) => reader.list(raw),
-    }
-    unknown::refuse(&members, &FIELDS, &[], &mut reader.errors);
-    if !reader.errors.is_empty() {
-        return Err(CorrectionsRefused::Invalid(reader.errors.into_list()));
-    }
+    let errors = &mut reader.errors;
+    errors.require(&members, &["updates"], || echo_body(body));
+    let updates: Option<Vec<&RawValue>> = errors.given(&members, "updates", Scalar::list);
+    reader.list(updates.unwrap_or_default(), |reader, at, raw| {
+        reader.update(at, raw);
+    });
+    unknown::refuse(&members, &FIELDS, &mut reader.errors);
+    reader.errors.finish(Some(()))?;
     match reader.no_uuid {
-        Some(sentence) => Err(CorrectionsRefused::NoUuid(sentence)),
+        Some(sentence) => Err(ApiError::bad_request(sentence)),
         // What was written is JSON, and JSON that came in as UTF-8.
         None => Ok(String::from_utf8_lossy(&reader.out).into_owned()),
     }
@@ -79,175 +91,108 @@ struct Reader {
 }
 
 impl Reader {
-    fn list(&mut self, raw: &RawValue) {
-        let Some(updates) = elements(raw) else {
-            let problem = Problem::new("list_type", "Input should be a valid list");
-            self.errors.note(&[json!("updates")], problem, raw);
-            return;
-        };
+    /// Writes a list, whose elements `write` does.
+    fn list(&mut self, raws: Vec<&RawValue>, mut write: impl FnMut(&mut Self, usize, &RawValue)) {
         self.out.push(b'[');
-        for (at, raw) in updates.into_iter().enumerate() {
-            if self.errors.is_full() {
-                return;
-            }
+        for (at, raw) in raws.into_iter().enumerate() {
             if at > 0 {
                 self.out.push(b',');
             }
-            self.update(at, raw);
+            write(self, at, raw);
         }
         self.out.push(b']');
     }
 
     fn update(&mut self, at: usize, raw: &RawValue) {
-        let Ok(members) = serde_json::from_str::<Members<'_>>(raw.get()) else {
-            let problem = Problem::new(
-                "model_attributes_type",
-                "Input should be a valid dictionary or object to extract fields from",
-            );
-            self.errors
-                .note(&[json!("updates"), json!(at)], problem, raw);
+        if self.errors.is_full() {
+            return;
+        }
+        let place = vec![json!("updates"), json!(at)];
+        let Some(members) = self.errors.members(place, raw, Problem::no_object) else {
             return;
         };
-        let place = |name: &str| vec![json!("updates"), json!(at), json!(name)];
-        for name in ["series_id", "valid_time"] {
-            if members.get(name).is_none() {
-                self.errors.missing(&place(name), echo(raw));
-            }
-        }
-        let here = [json!("updates"), json!(at)];
-        unknown::refuse(&members, &UPDATE_FIELDS, &here, &mut self.errors);
+        let required = ["series_id", "valid_time"];
+        self.errors.require(&members, &required, || echo(raw));
+        unknown::refuse(&members, &UPDATE_FIELDS, &mut self.errors);
         self.out.push(b'{');
         let start = self.out.len();
-        let mut field = |name: &str, raw, write: Write| {
-            if let Some(raw) = raw {
-                if self.out.len() > start {
-                    self.out.push(b',');
-                }
-                write_str(name, &mut self.out);
-                self.out.push(b':');
-                write(self, &place(name), raw);
+        for (name, null, write) in WRITTEN {
+            let Some(raw) = members.get(name) else {
+                continue;
+            };
+            let is_null = raw.get() == "null";
+            if is_null && null == Null::Absence {
+                continue;
             }
-        };
-        field("series_id", members.get("series_id"), Self::uuid);
-        field("valid_time", members.get("valid_time"), Self::instant);
-        field("valid_time_end", members.get("valid_time_end"), Self::end);
-        for name in ["batch_id", "tenant_id"] {
-            field(name, members.present(name), Self::uuid);
+            if self.out.len() > start {
+                self.out.push(b',');
+            }
+            write_str(name, &mut self.out);
+            self.out.push(b':');
+            if is_null && null == Null::Nothing {
+                self.out.extend_from_slice(b"null");
+            } else {
+                self.write(write, &members.place(name), raw);
+            }
         }
-        for name in ["known_time", "knowledge_time"] {
-            field(name, members.present(name), Self::instant);
-        }
-        field("value", members.get("value"), Self::value);
-        field("annotation", members.get("annotation"), Self::annotation);
-        field("tags", members.get("tags"), Self::tags);
-        field("metadata", members.get("metadata"), Self::metadata);
         self.out.push(b'}');
     }
 
-    fn uuid(&mut self, place: &[Value], raw: &RawValue) {
-        match Scalar::of(raw).text() {
-            Ok(text) => match Uuid::try_parse(&text) {
-                Ok(id) => write_str(&id.to_string(), &mut self.out),
-                Err(_) => self.no_uuid(place, &text),
-            },
-            Err(problem) => self.errors.note(place, problem, raw),
+    fn write(&mut self, write: Write, place: &[Value], raw: &RawValue) {
+        if let Err(problem) = write(self, place, Scalar::of(raw)) {
+            self.errors.note(place, problem, raw);
         }
     }
 
-    fn no_uuid(&mut self, place: &[Value], text: &str) {
-        let [_, at, name] = place else { return };
-        let place = format!("updates[{at}].{}", name.as_str().unwrap_or_default());
-        let sentence = match text.len() {
-            ..=LONGEST_ECHO => format!("Invalid UUID format: {place} is \"{text}\""),
-            _ => format!("Invalid UUID format: {place}"),
-        };
-        self.no_uuid.get_or_insert(sentence);
-    }
-
-    fn instant(&mut self, place: &[Value], raw: &RawValue) {
-        match Scalar::of(raw).instant(self.unit) {
-            Ok(micros) => {
-                self.out.push(b'"');
-                self.formatter.write(micros, &mut self.out);
-                self.out.push(b'"');
+    /// A text that is none is for later: what can't be read at all comes first.
+    fn uuid(&mut self, place: &[Value], scalar: Scalar<'_>) -> Result<(), Problem> {
+        let text = scalar.text()?;
+        match (Uuid::try_parse(&text), place) {
+            (Ok(id), _) => write_str(&id.to_string(), &mut self.out),
+            (Err(_), [_, at, name]) => {
+                let place = format!("updates[{at}].{}", name.as_str().unwrap_or_default());
+                let echo = match text.len() {
+                    ..=LONGEST_ECHO => format!(" is \"{text}\""),
+                    _ => String::new(),
+                };
+                let sentence = format!("Invalid UUID format: {place}{echo}");
+                self.no_uuid.get_or_insert(sentence);
             }
-            Err(problem) => self.errors.note(place, problem, raw),
+            _ => {}
         }
+        Ok(())
     }
 
-    /// The end of an interval, or null for the point without.
-    fn end(&mut self, place: &[Value], raw: &RawValue) {
-        match raw.get() {
-            "null" => self.null(),
-            _ => self.instant(place, raw),
-        }
+    fn instant(&mut self, _: &[Value], scalar: Scalar<'_>) -> Result<(), Problem> {
+        let micros = scalar.instant(self.unit)?;
+        self.out.push(b'"');
+        self.formatter.write(micros, &mut self.out);
+        self.out.push(b'"');
+        Ok(())
     }
 
-    fn value(&mut self, place: &[Value], raw: &RawValue) {
-        match Scalar::of(raw).number() {
-            Ok(Some(number)) => self
-                .out
-                .extend_from_slice(json!(number).to_string().as_bytes()),
-            Ok(None) => self.null(),
-            Err(problem) => self.errors.note(place, problem, raw),
-        }
+    fn value(&mut self, _: &[Value], scalar: Scalar<'_>) -> Result<(), Problem> {
+        let number = json!(scalar.number()?).to_string();
+        self.out.extend_from_slice(number.as_bytes());
+        Ok(())
     }
 
-    fn annotation(&mut self, place: &[Value], raw: &RawValue) {
-        match raw.get() {
-            "null" => self.null(),
-            _ => self.text(place, raw),
-        }
+    fn text(&mut self, _: &[Value], scalar: Scalar<'_>) -> Result<(), Problem> {
+        write_str(&scalar.text()?, &mut self.out);
+        Ok(())
     }
 
-    fn tags(&mut self, place: &[Value], raw: &RawValue) {
-        if raw.get() == "null" {
-            return self.null();
-        }
-        let Some(tags) = elements(raw) else {
-            let problem = Problem::new("list_type", "Input should be a valid list");
-            return self.errors.note(place, problem, raw);
-        };
-        self.out.push(b'[');
-        for (at, tag) in tags.into_iter().enumerate() {
-            if at > 0 {
-                self.out.push(b',');
-            }
-            let mut place = place.to_vec();
-            place.push(json!(at));
-            self.text(&place, tag);
-        }
-        self.out.push(b']');
+    fn tags(&mut self, place: &[Value], scalar: Scalar<'_>) -> Result<(), Problem> {
+        self.list(scalar.list()?, |reader, at, raw| {
+            reader.write(Self::text, &[place, &[json!(at)]].concat(), raw);
+        });
+        Ok(())
     }
 
-    fn metadata(&mut self, place: &[Value], raw: &RawValue) {
-        if raw.get() == "null" {
-            return self.null();
-        }
-        match kept_object(raw) {
-            Ok(()) => self.out.extend_from_slice(raw.get().as_bytes()),
-            Err(problem) => self.errors.note(place, problem, raw),
-        }
+    fn metadata(&mut self, _: &[Value], scalar: Scalar<'_>) -> Result<(), Problem> {
+        self.out.extend_from_slice(scalar.kept_object()?.as_bytes());
+        Ok(())
     }
-
-    fn text(&mut self, place: &[Value], raw: &RawValue) {
-        match Scalar::of(raw).text() {
-            Ok(text) => write_str(&text, &mut self.out),
-            Err(problem) => self.errors.note(place, problem, raw),
-        }
-    }
-
-    fn null(&mut self) {
-        self.out.extend_from_slice(b"null");
-    }
-}
-
-/// Writes a field's value, or notes what is wrong with it.
-type Write = fn(&mut Reader, &[Value], &RawValue);
-
-/// The elements of a JSON list.
-fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
-    serde_json::from_str(raw.get()).ok()
 }
 
 #[cfg(test)]

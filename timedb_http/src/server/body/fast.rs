@@ -8,13 +8,14 @@ use serde::{
     de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
+use strum::VariantNames;
 
 use super::{
     columns::{Columns, Row},
     fields::Members,
     scalar::{Problem, Scalar, Text},
 };
-use crate::server::instant::{self, TimeUnit};
+use crate::server::instant::TimeUnit;
 
 /// A row of JSON is rarely shorter than this; a guess for the columns' first allocation.
 const BYTES_PER_ROW: usize = 80;
@@ -60,7 +61,8 @@ impl<'de> Visitor<'de> for Body {
         while let Some(Text(name)) = map.next_key()? {
             if name == "value_rows" {
                 columns = Columns::with_capacity(rows);
-                map.next_value_seed(Rows(unit, &mut columns))?;
+                let rows = Each(Seed(RowVisitor(unit)), |row| columns.push(row));
+                map.next_value_seed(Seed(rows))?;
                 rows_are_read = true;
                 continue;
             }
@@ -80,17 +82,22 @@ impl<'de> Visitor<'de> for Body {
     }
 }
 
-struct Rows<'c, 'a>(Option<TimeUnit>, &'c mut Columns<'a>);
+/// Visits a value of whatever kind it is.
+#[derive(Clone, Copy)]
+struct Seed<V>(V);
 
-impl<'de> DeserializeSeed<'de> for Rows<'_, 'de> {
-    type Value = ();
+impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Seed<V> {
+    type Value = V::Value;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_seq(self)
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<V::Value, D::Error> {
+        json.deserialize_any(self.0)
     }
 }
 
-impl<'de> Visitor<'de> for Rows<'_, 'de> {
+/// Passes on the elements of a list, which a seed reads.
+pub(super) struct Each<S, F>(pub S, pub F);
+
+impl<'de, S: DeserializeSeed<'de> + Copy, F: FnMut(S::Value)> Visitor<'de> for Each<S, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,27 +105,19 @@ impl<'de> Visitor<'de> for Rows<'_, 'de> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Self(unit, columns) = self;
-        while let Some(row) = list.next_element_seed(RowSeed(unit))? {
-            columns.push(row);
+        let Self(seed, mut take) = self;
+        while let Some(element) = list.next_element_seed(seed)? {
+            take(element);
         }
         Ok(())
     }
 }
 
-struct RowSeed(Option<TimeUnit>);
-
-impl<'de> DeserializeSeed<'de> for RowSeed {
-    type Value = Row<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Row<'de>, D::Error> {
-        json.deserialize_map(self)
-    }
-}
-
-#[derive(Deserialize)]
+/// The fields of a row.
+#[derive(Deserialize, VariantNames)]
 #[serde(field_identifier, rename_all = "snake_case")]
-enum Field {
+#[strum(serialize_all = "snake_case")]
+pub(super) enum Field {
     ValidTime,
     ValueKey,
     Value,
@@ -128,7 +127,10 @@ enum Field {
     KnowledgeTime,
 }
 
-impl<'de> Visitor<'de> for RowSeed {
+#[derive(Clone, Copy)]
+struct RowVisitor(Option<TimeUnit>);
+
+impl<'de> Visitor<'de> for RowVisitor {
     type Value = Row<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,20 +144,13 @@ impl<'de> Visitor<'de> for RowSeed {
         let (mut known_time, mut knowledge_time) = (None, None);
         while let Some(field) = map.next_key()? {
             match field {
-                Field::ValidTime => valid_time = map.next_value_seed(Time(unit))?,
-                Field::ValueKey => {
-                    let Text(text) = map.next_value()?;
-                    value_key = Some(taken(Scalar::Text(text).text())?);
-                }
-                Field::Value => value = map.next_value_seed(Number)?,
-                Field::ValidTimeEnd => valid_time_end = map.next_value_seed(Time(unit))?,
-                Field::KnownTime => known_time = map.next_value_seed(Time(unit))?,
-                Field::KnowledgeTime => knowledge_time = map.next_value_seed(Time(unit))?,
-                Field::SeriesId => {
-                    let id = map.next_value::<Option<Text<'de>>>()?;
-                    let read = id.map(|Text(text)| Scalar::Text(text).uuid());
-                    series_id = taken(read.transpose())?;
-                }
+                Field::ValidTime => valid_time = time(&mut map, unit)?,
+                Field::ValueKey => value_key = text(&mut map, Scalar::text)?,
+                Field::Value => value = map.next_value_seed(Seed(Number))?,
+                Field::ValidTimeEnd => valid_time_end = time(&mut map, unit)?,
+                Field::KnownTime => known_time = time(&mut map, unit)?,
+                Field::KnowledgeTime => knowledge_time = time(&mut map, unit)?,
+                Field::SeriesId => series_id = text(&mut map, |s| s.uuid())?,
             }
         }
         if known_time.is_some() && knowledge_time.is_some() && known_time != knowledge_time {
@@ -172,50 +167,32 @@ impl<'de> Visitor<'de> for RowSeed {
     }
 }
 
-/// A time, or null.
-struct Time(Option<TimeUnit>);
-
-impl<'de> DeserializeSeed<'de> for Time {
-    type Value = Option<i64>;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        if self.0.is_none() {
-            return json.deserialize_any(self);
-        }
-        // A float of seconds has lost microseconds.
-        match Scalar::of(Deserialize::deserialize(json)?) {
-            Scalar::Null => Ok(None),
-            scalar => taken(scalar.instant(self.0)).map(Some),
-        }
-    }
+/// What a text means, or null.
+fn text<'de, A: MapAccess<'de>, T>(
+    map: &mut A,
+    read: impl FnOnce(Scalar<'de>) -> Result<T, Problem>,
+) -> Result<Option<T>, A::Error> {
+    let text: Option<Text<'de>> = map.next_value()?;
+    taken(text.map(|Text(text)| read(Scalar::Text(text))).transpose())
 }
 
-impl Visitor<'_> for Time {
-    type Value = Option<i64>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a time")
+/// A time, or null.
+fn time<'de, A: MapAccess<'de>>(
+    map: &mut A,
+    unit: Option<TimeUnit>,
+) -> Result<Option<i64>, A::Error> {
+    if unit.is_none() {
+        return text(map, |s| s.instant(unit));
     }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        instant::parse(text).map(Some).map_err(|_| give_up())
+    // A float of seconds has lost microseconds.
+    match Scalar::of(map.next_value()?) {
+        Scalar::Null => Ok(None),
+        scalar => taken(scalar.instant(unit)).map(Some),
     }
 }
 
 /// A number, also one in a text, or null.
 struct Number;
-
-impl<'de> DeserializeSeed<'de> for Number {
-    type Value = Option<f64>;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        json.deserialize_any(self)
-    }
-}
 
 impl Visitor<'_> for Number {
     type Value = Option<f64>;
@@ -241,6 +218,6 @@ impl Visitor<'_> for Number {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        taken(Scalar::Text(text.into()).number())
+        taken(Scalar::Text(text.into()).number()).map(Some)
     }
 }

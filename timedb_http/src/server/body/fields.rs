@@ -8,10 +8,7 @@ use serde::{
 };
 use serde_json::{Value, json, value::RawValue};
 
-use super::{
-    kept::kept_object,
-    scalar::{Problem, Scalar, Text},
-};
+use super::scalar::{Problem, Scalar, Text};
 use crate::server::{error::FieldError, instant::TimeUnit};
 
 /// An error list names this many places; a million bad rows need no million entries.
@@ -21,16 +18,25 @@ const LONGEST_ECHO: usize = 4096;
 
 /// The members of a JSON object in order; a repeated key counts with its last value, as everywhere in JSON.
 #[derive(Default)]
-pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(crate) struct Members<'a> {
+    /// Where the object is below the body.
+    place: Vec<Value>,
+    list: Vec<(Cow<'a, str>, &'a RawValue)>,
+}
 
 impl<'a> Members<'a> {
     pub(crate) fn push(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
-        self.0.push((name, value));
+        self.list.push((name, value));
+    }
+
+    /// Where a member is below the body.
+    pub(crate) fn place(&self, name: &str) -> Vec<Value> {
+        [&self.place[..], &[json!(name)]].concat()
     }
 
     /// A member's value; `None` when it is absent.
     pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        let member = self.0.iter().rev().find(|(key, _)| key == name);
+        let member = self.list.iter().rev().find(|(key, _)| key == name);
         member.map(|(_, value)| *value)
     }
 
@@ -40,7 +46,9 @@ impl<'a> Members<'a> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        self.0.iter().map(|(name, value)| (name.as_ref(), *value))
+        self.list
+            .iter()
+            .map(|(name, value)| (name.as_ref(), *value))
     }
 }
 
@@ -56,8 +64,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Members::default();
-                while let Some(name) = map.next_key::<Text<'de>>()? {
-                    members.push(name.0, map.next_value()?);
+                while let Some(Text(name)) = map.next_key()? {
+                    members.push(name, map.next_value()?);
                 }
                 Ok(members)
             }
@@ -68,24 +76,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 
 /// Reads a body that must be a JSON object.
 pub(crate) fn read_object(body: &[u8]) -> Result<Members<'_>, Vec<FieldError>> {
+    let mut errors = Errors::default();
     if body.iter().all(u8::is_ascii_whitespace) {
-        return Err(vec![FieldError::new(
-            "missing",
-            vec![json!("body")],
-            "Field required",
-            Value::Null,
-        )]);
+        errors.missing(&[], Value::Null);
+        return errors.finish(None);
     }
     let raw: &RawValue =
         serde_json::from_slice(body).map_err(|error| vec![syntax_error(body, &error)])?;
-    serde_json::from_str(raw.get()).map_err(|_| {
-        vec![FieldError::new(
-            "model_attributes_type",
-            vec![json!("body")],
-            "Input should be a valid dictionary or object to extract fields from",
-            echo(raw),
-        )]
-    })
+    let members = errors.members(Vec::new(), raw, Problem::no_object);
+    errors.finish(members)
 }
 
 /// What FastAPI says of a body that is no JSON: the offset, and the parser's reason.
@@ -96,19 +95,13 @@ fn syntax_error(body: &[u8], error: &serde_json::Error) -> FieldError {
         None => {
             let text = error.to_string();
             // The place is in `loc` already.
-            match text.rfind(" at line ") {
-                Some(end) => text[..end].to_owned(),
-                None => text,
-            }
+            let end = text.rfind(" at line ").unwrap_or(text.len());
+            text[..end].to_owned()
         }
     };
-    FieldError::new(
-        "json_invalid",
-        vec![json!("body"), json!(offset)],
-        "JSON decode error",
-        json!({}),
-    )
-    .with_ctx(json!({ "error": reason }))
+    let place = vec![json!("body"), json!(offset)];
+    FieldError::new("json_invalid", place, "JSON decode error", json!({}))
+        .with_ctx(json!({ "error": reason }))
 }
 
 fn offset_of(body: &[u8], line: usize, column: usize) -> usize {
@@ -124,13 +117,10 @@ fn offset_of(body: &[u8], line: usize, column: usize) -> usize {
 
 /// The words that JavaScript and Python write where JSON has no number; the parser stops a byte or two into them.
 fn not_a_number(body: &[u8], offset: usize) -> Option<&'static str> {
-    let words = ["NaN", "-Infinity", "Infinity"];
-    let from = offset.saturating_sub(2);
-    (from..=offset).find_map(|at| {
+    (offset.saturating_sub(2)..=offset).find_map(|at| {
         let rest = body.get(at..)?;
-        words
-            .into_iter()
-            .find(|word| rest.starts_with(word.as_bytes()))
+        let mut words = ["NaN", "-Infinity", "Infinity"].into_iter();
+        words.find(|word| rest.starts_with(word.as_bytes()))
     })
 }
 
@@ -143,95 +133,126 @@ pub(crate) fn echo(raw: &RawValue) -> Value {
     serde_json::from_str(raw.get()).unwrap_or_else(|_| Value::from(raw.get()))
 }
 
-/// Collects what is wrong with a body.
+/// Collects what is wrong with a body. Places are below it.
 #[derive(Default)]
 pub(crate) struct Errors(Vec<FieldError>);
 
 impl Errors {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(crate) fn is_full(&self) -> bool {
         self.0.len() >= MOST_ERRORS
     }
 
-    pub(crate) fn into_list(self) -> Vec<FieldError> {
-        self.0
+    /// What was read, unless something is wrong with it.
+    pub(crate) fn finish<T>(self, read: Option<T>) -> Result<T, Vec<FieldError>> {
+        match read {
+            Some(read) if self.0.is_empty() => Ok(read),
+            _ => Err(self.0),
+        }
     }
 
-    pub(crate) fn push(&mut self, error: FieldError) {
+    fn push(&mut self, error: FieldError) {
         if !self.is_full() {
             self.0.push(error);
         }
     }
 
-    /// Notes a problem with a value at a place below the body.
+    /// Notes a problem with a value.
     pub(crate) fn note(&mut self, place: &[Value], problem: Problem, raw: &RawValue) {
-        let mut error = FieldError::new(problem.kind, location(place), problem.msg, echo(raw));
-        error.ctx = problem.ctx;
-        self.push(error);
+        self.push(FieldError {
+            ctx: problem.ctx,
+            ..FieldError::new(problem.kind, location(place), problem.msg, echo(raw))
+        });
     }
 
-    /// Notes that a required field is absent from the object `whole`.
-    pub(crate) fn missing(&mut self, place: &[Value], whole: Value) {
-        self.push(FieldError::new(
-            "missing",
-            location(place),
-            "Field required",
-            whole,
-        ));
+    /// Notes that something is absent from `whole`.
+    fn missing(&mut self, place: &[Value], whole: Value) {
+        let place = location(place);
+        self.push(FieldError::new("missing", place, "Field required", whole));
     }
 
-    /// Reads an optional top-level field; null counts as absent.
-    pub(crate) fn optional<'a, T>(
+    /// Notes which of these members an object lacks; `whole` echoes it.
+    pub(crate) fn require(
         &mut self,
-        members: &Members<'a>,
-        name: &str,
-        read: impl FnOnce(Scalar<'a>) -> Result<T, Problem>,
-    ) -> Option<T> {
-        self.read(&[json!(name)], members.present(name), read)
+        members: &Members<'_>,
+        names: &[&str],
+        whole: impl Fn() -> Value,
+    ) {
+        for name in names.iter().filter(|name| members.get(name).is_none()) {
+            self.missing(&members.place(name), whole());
+        }
     }
 
-    /// Converts a value that is present; what is wrong with it goes to the list.
-    pub(crate) fn read<'a, T>(
+    /// The members of the object at a place; `otherwise` says what is wrong with anything else.
+    pub(crate) fn members<'a>(
         &mut self,
-        place: &[Value],
-        raw: Option<&'a RawValue>,
-        read: impl FnOnce(Scalar<'a>) -> Result<T, Problem>,
-    ) -> Option<T> {
-        let raw = raw?;
-        match read(Scalar::of(raw)) {
-            Ok(value) => Some(value),
-            Err(problem) => {
-                self.note(place, problem, raw);
+        place: Vec<Value>,
+        raw: &'a RawValue,
+        otherwise: fn() -> Problem,
+    ) -> Option<Members<'a>> {
+        match serde_json::from_str(raw.get()) {
+            Ok(Members { list, .. }) => Some(Members { place, list }),
+            Err(_) => {
+                self.note(&place, otherwise(), raw);
                 None
             }
         }
     }
 
-    /// Reads the `known_time` of the object at `place`, which the Python project calls `knowledge_time`.
+    /// Reads a member that may be absent; null counts as that.
+    pub(crate) fn optional<'a, T, U: From<T>>(
+        &mut self,
+        members: &Members<'a>,
+        name: &str,
+        read: impl FnOnce(Scalar<'a>) -> Result<T, Problem>,
+    ) -> Option<U> {
+        self.read(members, name, members.present(name), read)
+    }
+
+    /// Reads a member that [`Errors::require`] has asked for; null is like any other value.
+    pub(crate) fn given<'a, T, U: From<T>>(
+        &mut self,
+        members: &Members<'a>,
+        name: &str,
+        read: impl FnOnce(Scalar<'a>) -> Result<T, Problem>,
+    ) -> Option<U> {
+        self.read(members, name, members.get(name), read)
+    }
+
+    /// Converts the value of a member, if there is one; what is wrong with it is noted.
+    pub(crate) fn read<'a, T, U: From<T>>(
+        &mut self,
+        members: &Members<'_>,
+        name: &str,
+        raw: Option<&'a RawValue>,
+        read: impl FnOnce(Scalar<'a>) -> Result<T, Problem>,
+    ) -> Option<U> {
+        let raw = raw?;
+        read(Scalar::of(raw))
+            .map_err(|problem| self.note(&members.place(name), problem, raw))
+            .map(U::from)
+            .ok()
+    }
+
+    /// Reads the `known_time` of an object, which the Python project calls `knowledge_time`.
     pub(crate) fn known_time(
         &mut self,
         members: &Members<'_>,
-        place: &[Value],
         unit: Option<TimeUnit>,
     ) -> Option<i64> {
         const OTHER_NAME: &str = "knowledge_time";
-        let at = |name: &str| [place, &[json!(name)]].concat();
-        let mut instant = |name| self.read(&at(name), members.present(name), |s| s.instant(unit));
-        let (known_time, other) = (instant("known_time"), instant(OTHER_NAME));
-        if let (Some(known_time), Some(other), Some(raw)) =
-            (known_time, other, members.present(OTHER_NAME))
+        let mut instant = |name| self.optional(members, name, |scalar| scalar.instant(unit));
+        let (known_time, other): (Option<i64>, _) = (instant("known_time"), instant(OTHER_NAME));
+        if let (Some(known_time), Some(other)) = (known_time, other)
             && known_time != other
         {
-            let problem = Problem::new(
+            let differs = Problem::new(
                 "value_error",
                 "Value error, knowledge_time is a synonym for known_time and must not differ from it",
             );
-            self.note(&at(OTHER_NAME), problem, raw);
+            self.given(members, OTHER_NAME, |_| Err::<i64, _>(differs))
+        } else {
+            known_time.or(other)
         }
-        known_time.or(other)
     }
 
     /// Reads what the numbers of the request count: its body may say so, or its query did. Where that is wrong
@@ -240,9 +261,8 @@ impl Errors {
         members: &Members<'_>,
         in_query: Option<TimeUnit>,
     ) -> Result<Option<TimeUnit>, Vec<FieldError>> {
-        const NAME: &str = "time_unit";
         let mut errors = Self::default();
-        let unit = errors.optional(members, NAME, |scalar| {
+        let unit = errors.optional(members, "time_unit", |scalar| {
             match (scalar.time_unit()?, in_query) {
                 (unit, Some(other)) if unit != other => Err(Problem::new(
                     "value_error",
@@ -251,29 +271,13 @@ impl Errors {
                 (unit, _) => Ok(unit),
             }
         });
-        match errors.is_empty() {
-            true => Ok(unit.or(in_query)),
-            false => Err(errors.into_list()),
-        }
-    }
-
-    /// Reads an optional top-level field that must be an object, unchanged.
-    pub(crate) fn object<'a>(&mut self, members: &Members<'a>, name: &str) -> Option<&'a RawValue> {
-        let raw = members.present(name)?;
-        match kept_object(raw) {
-            Ok(()) => Some(raw),
-            Err(problem) => {
-                self.note(&[json!(name)], problem, raw);
-                None
-            }
-        }
+        errors.finish(Some(unit.or(in_query)))
     }
 }
 
-fn location(place: &[Value]) -> Vec<Value> {
-    let mut location = vec![json!("body")];
-    location.extend_from_slice(place);
-    location
+/// A place below the body as an error names it.
+pub(super) fn location(place: &[Value]) -> Vec<Value> {
+    [&[json!("body")], place].concat()
 }
 
 /// The whole body as an error repeats it.

@@ -1,15 +1,16 @@
 //! One JSON value of a body, and the conversions that clients rely on, such as numbers as text. Both readers use
 //! these, so they can't disagree.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer, de::Visitor};
+use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
+use timedb_wire::json::{MAX_NESTING, nesting};
 use uuid::Uuid;
 
 use crate::server::instant::{self, Malformed, TimeUnit};
 
-/// A JSON value, with lists and objects only named.
+/// A JSON value, with lists and objects as they came.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Scalar<'a> {
     Null,
@@ -17,7 +18,7 @@ pub(crate) enum Scalar<'a> {
     /// Unchanged: a float may have lost some of its digits.
     Number(&'a str),
     Text(Cow<'a, str>),
-    Composite,
+    Composite(&'a str),
     /// A string with half a surrogate pair: JSON by its grammar, but no text.
     Unreadable,
 }
@@ -83,8 +84,15 @@ impl Problem {
         )
     }
 
-    fn not_finite() -> Self {
-        Self::new("finite_number", "Input should be a finite number")
+    pub(super) fn no_object() -> Self {
+        Self::new(
+            "model_attributes_type",
+            "Input should be a valid dictionary or object to extract fields from",
+        )
+    }
+
+    pub(super) fn no_list() -> Self {
+        Self::new("list_type", "Input should be a valid list")
     }
 }
 
@@ -100,15 +108,14 @@ impl<'a> Scalar<'a> {
             Some(b'n') => Self::Null,
             Some(b't') => Self::Bool(true),
             Some(b'f') => Self::Bool(false),
-            Some(b'[' | b'{') => Self::Composite,
+            Some(b'[' | b'{') => Self::Composite(text),
             _ => Self::Number(text),
         }
     }
 
-    /// A finite number, or `None` for null.
-    pub(crate) fn number(&self) -> Result<Option<f64>, Problem> {
-        let number = match self {
-            Self::Null => return Ok(None),
+    /// A finite number.
+    pub(crate) fn number(&self) -> Result<f64, Problem> {
+        let number: f64 = match self {
             // Infinite where it is beyond every float.
             Self::Number(text) => text.parse().unwrap_or(f64::INFINITY),
             Self::Text(text) => text.trim().parse().map_err(|_| {
@@ -117,15 +124,10 @@ impl<'a> Scalar<'a> {
                     "Input should be a valid number, unable to parse string as a number",
                 )
             })?,
-            Self::Bool(_) | Self::Composite | Self::Unreadable => {
-                return Err(Problem::new("float_type", "Input should be a valid number"));
-            }
+            _ => return Err(Problem::new("float_type", "Input should be a valid number")),
         };
-        if number.is_finite() {
-            Ok(Some(number))
-        } else {
-            Err(Problem::not_finite())
-        }
+        let infinite = || Problem::new("finite_number", "Input should be a finite number");
+        number.is_finite().then_some(number).ok_or_else(infinite)
     }
 
     /// An instant in microseconds since 1970. A number is one only with a unit.
@@ -180,6 +182,38 @@ impl<'a> Scalar<'a> {
         }
     }
 
+    /// The text of an object.
+    pub(crate) fn object(self) -> Result<&'a str, Problem> {
+        match self {
+            Self::Composite(text) if text.starts_with('{') => Ok(text),
+            _ => Err(Problem::new(
+                "dict_type",
+                "Input should be a valid dictionary",
+            )),
+        }
+    }
+
+    /// The text of an object that the database stores as it is.
+    pub(crate) fn kept_object(self) -> Result<&'a str, Problem> {
+        let text = self.object()?;
+        let levels = nesting(text);
+        if levels <= MAX_NESTING {
+            return Ok(text);
+        }
+        let told = format!(
+            "Value error, lists and objects may be nested at most {MAX_NESTING} levels deep, not {levels}"
+        );
+        Err(Problem::new("value_error", &told))
+    }
+
+    /// The elements of a list.
+    pub(crate) fn list(self) -> Result<Vec<&'a RawValue>, Problem> {
+        match self {
+            Self::Composite(text) => serde_json::from_str(text).map_err(|_| Problem::no_list()),
+            _ => Err(Problem::no_list()),
+        }
+    }
+
     /// True or false.
     pub(crate) fn truth(&self) -> Result<bool, Problem> {
         match self {
@@ -198,26 +232,6 @@ impl<'a> Scalar<'a> {
 }
 
 /// A text or a member's name, borrowed from the body unless it has escapes.
-pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);

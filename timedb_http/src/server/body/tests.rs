@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::{
     fast,
     fields::{Errors, read_object},
-    read_new_series,
-    series_change::{SeriesChange, read_series_change},
+    read_new_series, read_series_change,
+    series::SeriesFields,
     slow,
     upload::Upload,
 };
@@ -29,7 +29,7 @@ fn slowly(body: &str) -> Option<Vec<u8>> {
     let members = read_object(body.as_bytes()).ok()?;
     let mut errors = Errors::default();
     let columns = slow::read_rows(members.get("value_rows")?, SECONDS, &mut errors);
-    errors.is_empty().then(|| columns.pack(|_| None))
+    errors.finish(Some(columns.pack(|_| None))).ok()
 }
 
 /// A sound body that has lost its rows has none.
@@ -125,9 +125,9 @@ fn a_handle_stands_for_what_the_upload_says() {
 #[test]
 fn a_change_tells_null_from_absent_where_that_matters() {
     let change = |body: &str| read_series_change(body.as_bytes()).unwrap();
-    assert_eq!(change("{}"), SeriesChange::default());
+    assert_eq!(change("{}"), SeriesFields::default());
     let bare = r#"{"name":null,"labels":null,"unit":null,"series_id":7}"#;
-    assert_eq!(change(bare), SeriesChange::default());
+    assert_eq!(change(bare), SeriesFields::default());
     assert_eq!(
         change(r#"{"description":null}"#).description.as_deref(),
         Some("")
@@ -358,7 +358,7 @@ fn an_error_list_ends() {
 #[test]
 fn a_series_needs_a_name() {
     let series = read_new_series(br#"{"name":"t","labels":{"a": "b"},"unit":null}"#).unwrap();
-    assert_eq!(series.name, "t");
+    assert_eq!(series.name.as_deref(), Some("t"));
     assert_eq!(series.labels.as_deref(), Some(r#"{"a": "b"}"#));
     assert_eq!(series.unit, None);
     for (body, kind) in [

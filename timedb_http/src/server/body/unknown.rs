@@ -1,7 +1,5 @@
 //! Unknown fields: refused by name, with the known field that was probably meant. What is ignored is lost silently.
 
-use serde_json::{Value, json};
-
 use super::{
     fields::{Errors, Members},
     scalar::Problem,
@@ -16,16 +14,15 @@ const MOST_MISTAKES: usize = 2;
 /// Fewer letters are the beginning of too much.
 const SHORTEST_BEGINNING: usize = 3;
 
-/// Notes the members of the object at `place` that are not among `known`.
-pub(super) fn refuse(members: &Members<'_>, known: &[&str], place: &[Value], errors: &mut Errors) {
-    refuse_with(members, known, place, errors, |_| None);
+/// Notes the members of an object that are not among `known`.
+pub(super) fn refuse(members: &Members<'_>, known: &[&str], errors: &mut Errors) {
+    refuse_with(members, known, errors, |_| None);
 }
 
 /// As [`refuse`]; `elsewhere` tells of a name where it belongs.
 pub(super) fn refuse_with(
     members: &Members<'_>,
     known: &[&str],
-    place: &[Value],
     errors: &mut Errors,
     elsewhere: impl Fn(&str) -> Option<&'static str>,
 ) {
@@ -40,8 +37,7 @@ pub(super) fn refuse_with(
             (None, None) => String::new(),
         };
         let told = format!("Extra inputs are not permitted{advice}");
-        let mut place = place.to_vec();
-        place.push(json!(told_of(name)));
+        let place = members.place(&told_of(name));
         errors.note(&place, Problem::new("extra_forbidden", &told), raw);
     }
 }

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::{
     columns::Columns,
-    declared::{Declared, read_declared},
     fast,
-    fields::{Errors, Members, echo_body, read_object},
-    scalar::{Problem, Scalar},
+    fields::{Errors, Members, echo_body, location, read_object},
+    scalar::Scalar,
+    series::{SeriesFields, read_declared},
     slow, unknown,
 };
 use crate::server::{
@@ -54,7 +54,7 @@ pub(crate) struct Upload {
     /// The first row of each.
     first_rows: Vec<u32>,
     /// What the upload says about them besides their rows.
-    declared: HashMap<String, Declared>,
+    declared: HashMap<String, SeriesFields>,
 }
 
 impl Upload {
@@ -65,7 +65,7 @@ impl Upload {
             .get(field.series)
             .zip(self.first_rows.get(field.series))
         else {
-            return (vec![json!("body")], Value::Null);
+            return (location(&[]), Value::Null);
         };
         let declared = self.declared.get(key);
         let said = declared.and_then(|declared| match field.name {
@@ -75,21 +75,11 @@ impl Upload {
         });
         match said {
             Some(said) => (
-                vec![
-                    json!("body"),
-                    json!("series"),
-                    json!(key),
-                    json!(field.name),
-                ],
+                location(&[json!("series"), json!(key), json!(field.name)]),
                 said,
             ),
             None => (
-                vec![
-                    json!("body"),
-                    json!("value_rows"),
-                    json!(row),
-                    json!("value_key"),
-                ],
+                location(&[json!("value_rows"), json!(row), json!("value_key")]),
                 json!(key),
             ),
         }
@@ -108,37 +98,27 @@ pub(crate) fn read_upload(
     };
     let unit = Errors::time_unit(&members, in_query)?;
 
-    let start = errors.optional(&members, "batch_start_time", |s| s.instant(unit));
-    match members.get("batch_start_time") {
-        None => errors.missing(&[json!("batch_start_time")], echo_body(body)),
-        Some(raw) if raw.get() == "null" => {
-            let problem = Problem::new("datetime_type", "Input should be a valid datetime");
-            errors.note(&[json!("batch_start_time")], problem, raw);
-        }
-        Some(_) => {}
-    }
+    errors.require(&members, &["batch_start_time"], || echo_body(body));
+    let batch_start_time = errors.given(&members, "batch_start_time", |s| s.instant(unit));
     let workflow_id = errors.optional(&members, "workflow_id", Scalar::text);
     let batch_finish_time = errors.optional(&members, "batch_finish_time", |s| s.instant(unit));
-    let known_time = errors.known_time(&members, &[], unit);
+    let known_time = errors.known_time(&members, unit);
     let batch_id = errors.optional(&members, "batch_id", |s| s.uuid());
     let skip_unchanged = errors.optional(&members, "skip_unchanged", |s| s.truth());
     let tenant_id = errors.optional(&members, "tenant_id", Scalar::text);
-    let batch_params = errors.object(&members, "batch_params");
+    let batch_params = errors.optional(&members, "batch_params", Scalar::kept_object);
     let declared = read_declared(&members, &mut errors);
-    unknown::refuse(&members, &FIELDS, &[], &mut errors);
+    unknown::refuse(&members, &FIELDS, &mut errors);
 
-    let (Some(batch_start_time), true) = (start, errors.is_empty()) else {
-        return Err(errors.into_list());
-    };
     Ok(Upload {
-        workflow_id: workflow_id.map_or_else(|| "api-workflow".to_owned(), Into::into),
-        batch_start_time,
+        batch_start_time: errors.finish(batch_start_time)?,
+        workflow_id: workflow_id.unwrap_or_else(|| "api-workflow".to_owned()),
         batch_finish_time,
         known_time,
         batch_id,
         skip_unchanged: skip_unchanged.unwrap_or_default(),
-        tenant_id: tenant_id.map(Into::into),
-        batch_params: batch_params.map(|raw| raw.get().to_owned()),
+        tenant_id,
+        batch_params,
         packed: columns.pack(|handle| declared.get(handle)),
         value_keys: columns.value_keys().map(str::to_owned).collect(),
         first_rows: columns.first_rows().collect(),

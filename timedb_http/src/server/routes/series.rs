@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::query::none;
 use crate::server::{
     answer,
-    body::{NewSeries, Received, read_new_series},
+    body::{Received, SeriesFields, read_new_series},
     error::ApiError,
     guard::Plan,
     head::Head,
@@ -23,12 +23,12 @@ use crate::server::{
 const CREATE: &str = "SELECT series_id, created FROM timedb.create_series(\
                       name => $1, unit => $2, labels => $3::pg_catalog.text::pg_catalog.jsonb, description => $4)";
 
-pub(crate) fn plan(head: &Head, body: &Received) -> Plan<NewSeries> {
+pub(crate) fn plan(head: &Head, body: &Received) -> Plan<SeriesFields> {
     none(head.query())?;
     Ok(read_new_series(body.json()?)?)
 }
 
-pub(crate) async fn create(caller: Caller, series: NewSeries) -> Result<Response, ApiError> {
+pub(crate) async fn create(caller: Caller, series: SeriesFields) -> Result<Response, ApiError> {
     let create = async |client: &Client| {
         let parameters = [
             (&series.name as _, Type::TEXT),

@@ -4,20 +4,19 @@ use super::*;
 
 const ID: &str = "00000000-0000-0000-0000-000000000001";
 
-fn read_corrections(body: &[u8]) -> Result<String, CorrectionsRefused> {
+fn read_corrections(body: &[u8]) -> Result<String, ApiError> {
     super::read_corrections(body, TimeUnit::named("s"))
 }
 
-fn one(fields: &str) -> Result<String, CorrectionsRefused> {
+fn one(fields: &str) -> Result<String, ApiError> {
     let body = format!(r#"{{"updates":[{{"series_id":"{ID}","valid_time":0{fields}}}]}}"#);
     read_corrections(body.as_bytes())
 }
 
 fn error(body: &str) -> Value {
-    match read_corrections(body.as_bytes()) {
-        Err(CorrectionsRefused::Invalid(errors)) => json!(errors)[0].clone(),
-        other => panic!("{body}: {other:?}"),
-    }
+    let refused = read_corrections(body.as_bytes()).unwrap_err();
+    assert_eq!(refused.status(), 422, "{body}");
+    refused.detail()[0].clone()
 }
 
 #[test]
@@ -124,17 +123,14 @@ fn what_is_wrong_is_named() {
 #[test]
 fn a_text_that_is_no_uuid_is_told_in_the_sentence_that_clients_know() {
     for (name, text) in [("batch_id", "x"), ("tenant_id", "7")] {
-        match one(&format!(r#","{name}":"{text}""#)) {
-            Err(CorrectionsRefused::NoUuid(sentence)) => assert_eq!(
-                sentence,
-                format!("Invalid UUID format: updates[0].{name} is \"{text}\"")
-            ),
-            other => panic!("{other:?}"),
-        }
+        let refused = one(&format!(r#","{name}":"{text}""#)).unwrap_err();
+        assert_eq!(refused.status(), 400);
+        assert_eq!(
+            *refused.detail(),
+            format!("Invalid UUID format: updates[0].{name} is \"{text}\"")
+        );
     }
     // What can't be read at all comes first.
-    assert!(matches!(
-        one(r#","batch_id":"x","value":[]"#),
-        Err(CorrectionsRefused::Invalid(_))
-    ));
+    let refused = one(r#","batch_id":"x","value":[]"#).unwrap_err();
+    assert_eq!(refused.status(), 422);
 }

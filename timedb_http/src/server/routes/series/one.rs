@@ -12,7 +12,7 @@ use super::{
 };
 use crate::server::{
     answer,
-    body::{Problem, Received, SeriesChange, read_series_change},
+    body::{Problem, Received, SeriesFields, read_series_change},
     db::PgInstant,
     error::{ApiError, FieldError},
     guard::Plan,
@@ -45,14 +45,14 @@ pub(crate) async fn describe(caller: Caller, id: Uuid) -> Result<Response, ApiEr
     Ok(render(&caller.read(describe).await?))
 }
 
-pub(crate) fn plan_change(head: &Head, body: &Received) -> Plan<(Uuid, SeriesChange)> {
+pub(crate) fn plan_change(head: &Head, body: &Received) -> Plan<(Uuid, SeriesFields)> {
     let id = series_id(head)?;
     Ok((id, read_series_change(body.json()?)?))
 }
 
 pub(crate) async fn change(
     caller: Caller,
-    (id, change): (Uuid, SeriesChange),
+    (id, change): (Uuid, SeriesFields),
 ) -> Result<Response, ApiError> {
     // All are sent at once; after one that fails the others are not carried out.
     let write = async |client: &Client| {
