@@ -1,8 +1,23 @@
-//! Small pieces of JSON text that serde_json doesn't give: strings into a byte buffer, compact documents.
+//! Small pieces of JSON text that serde_json doesn't give: strings into a byte buffer, members, compact documents.
+
+use serde::Serialize;
 
 /// Appends a text as a JSON string; UTF-8 stays as it is.
 pub(crate) fn write_str(text: &str, out: &mut Vec<u8>) {
     serde_json::to_writer(&mut *out, text).expect("a string into memory can't fail");
+}
+
+/// Appends a member of an object that has others before it.
+pub(crate) fn write_member(name: &str, value: impl Serialize, out: &mut Vec<u8>) {
+    write_name(name, out);
+    serde_json::to_writer(out, &value).expect("a plain value into memory can't fail");
+}
+
+/// Appends the name of such a member; its value is the caller's.
+pub(crate) fn write_name(name: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
 }
 
 /// Appends a JSON document without the white space between its tokens; keys keep their order.

@@ -1,20 +1,16 @@
 //! Answers with rows: from packed chunks of columns to a format's text, collected and sorted if there are few,
 //! streamed if there are many.
 
-mod changes;
 mod chunk;
+mod collected;
 mod format;
 mod json_rows;
 mod list;
-mod mode;
-mod ordered;
 
-pub(crate) use changes::write_changes;
 pub(crate) use chunk::Chunk;
-pub(crate) use format::{Format, RowFormat};
+pub(crate) use collected::{write_changes, write_ordered};
+pub(crate) use format::{Format, Mode, RowFormat};
 pub(crate) use list::JsonList;
-pub(crate) use mode::Mode;
-pub(crate) use ordered::write_ordered;
 
 /// The formats, each in a file of its own; the first one is for clients that name none.
 pub(crate) static FORMATS: [Format; 1] = [json_rows::JSON];

@@ -65,29 +65,11 @@ fn member<'a>(column: &AggregateColumn<'a>) -> (Vec<u8>, AggregateColumn<'a>) {
 }
 
 fn render(note: &Note<'_>) -> Vec<u8> {
-    let mut json = br#","annotation":"#.to_vec();
-    match note.annotation {
-        None => json.extend_from_slice(b"null"),
-        Some(annotation) => json::write_str(annotation, &mut json),
-    }
-    json.extend_from_slice(br#","tags":"#);
-    match note.tags.as_slice() {
-        [] => json.extend_from_slice(b"null"),
-        tags => {
-            json.push(b'[');
-            for (at, tag) in tags.iter().enumerate() {
-                if at > 0 {
-                    json.push(b',');
-                }
-                json::write_str(tag, &mut json);
-            }
-            json.push(b']');
-        }
-    }
-    json.extend_from_slice(br#","metadata":"#);
-    match note.metadata {
-        None => json.extend_from_slice(b"null"),
-        Some(metadata) => json::write_compact(metadata, &mut json),
-    }
+    let mut json = Vec::new();
+    json::write_member("annotation", note.annotation, &mut json);
+    let tags = Some(&note.tags).filter(|tags| !tags.is_empty());
+    json::write_member("tags", tags, &mut json);
+    json::write_name("metadata", &mut json);
+    json::write_compact(note.metadata.unwrap_or("null"), &mut json);
     json
 }

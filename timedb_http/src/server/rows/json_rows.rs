@@ -6,9 +6,8 @@ use uuid::Uuid;
 
 use super::{
     chunk::Chunk,
-    format::{Format, Onward, RowFormat, Shared},
+    format::{Format, Mode, Onward, RowFormat, Shared},
     list::JsonList,
-    mode::Mode,
 };
 use crate::server::{
     instant::{Formatter, Precision},
@@ -128,16 +127,13 @@ impl RowFormat for JsonRows {
     }
 
     fn shared(&self, series: &Series<'_>) -> Shared {
-        let mut before = Vec::with_capacity(64);
-        before.extend_from_slice(b"\",\"series_id\":\"");
+        let mut before = b"\",\"series_id\":\"".to_vec();
         write_id(series.id, &mut before);
         before.push(b'"');
         let mut after = Vec::with_capacity(64);
-        after.extend_from_slice(b",\"name\":");
-        json::write_str(series.name, &mut after);
-        after.extend_from_slice(b",\"unit\":");
-        json::write_str(series.unit, &mut after);
-        after.extend_from_slice(b",\"labels\":");
+        json::write_member("name", series.name, &mut after);
+        json::write_member("unit", series.unit, &mut after);
+        json::write_name("labels", &mut after);
         json::write_compact(series.labels, &mut after);
         Shared { before, after }
     }
@@ -145,10 +141,8 @@ impl RowFormat for JsonRows {
     fn close(&mut self, onward: Option<Onward<'_>>, out: &mut Vec<u8>) {
         self.list.end_of_data(out);
         if let Some(Onward { cursor, more }) = onward {
-            self.list.member("cursor", out);
-            json::write_str(cursor, out);
-            self.list.member("more", out);
-            out.extend_from_slice(if more { b"true" } else { b"false" });
+            json::write_member("cursor", cursor, out);
+            json::write_member("more", more, out);
         }
         out.push(b'}');
     }

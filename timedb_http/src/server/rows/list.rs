@@ -36,26 +36,14 @@ impl JsonList {
     pub(crate) fn end_of_data(&self, out: &mut Vec<u8>) {
         out.push(b']');
         if !self.is_counted {
-            self.member("count", out);
-            out.extend_from_slice(itoa::Buffer::new().format(self.rows).as_bytes());
+            json::write_member("count", self.rows, out);
         }
     }
 
     /// The end of a list that is a page of a longer one: what the next page begins behind.
     pub(crate) fn end_of_page(&self, next: Option<&str>, out: &mut Vec<u8>) {
         self.end_of_data(out);
-        self.member("next", out);
-        match next {
-            Some(last) => json::write_str(last, out),
-            None => out.extend_from_slice(b"null"),
-        }
+        json::write_member("next", next, out);
         out.push(b'}');
-    }
-
-    /// The name of a member after the rows; the closing brace is the caller's.
-    pub(crate) fn member(&self, name: &str, out: &mut Vec<u8>) {
-        out.extend_from_slice(b",\"");
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"\":");
     }
 }

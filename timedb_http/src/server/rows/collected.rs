@@ -1,10 +1,9 @@
-//! A collected answer: rows by (valid_time, series_id), overlapping ones by (known_time, valid_time, series_id),
-//! last points by series_id alone.
+//! A collected answer: rows by (valid_time, series_id), overlapping ones by (known_time, valid_time, series_id), last
+//! points by series_id alone, and those of the change feed in the order in which they were written.
 
 use super::{
     chunk::{Chunk, DamagedChunk},
-    format::Format,
-    mode::Mode,
+    format::{Format, Mode, Onward},
 };
 use crate::server::instant::Precision;
 
@@ -73,5 +72,28 @@ pub(crate) fn write_ordered<B: AsRef<[u8]>>(
         rows.row(chunk, row.index as usize, of_series, &mut out);
     }
     rows.close(None, &mut out);
+    Ok(out)
+}
+
+/// Writes the rows of a chunk of versions, with the cursor after them.
+pub(crate) fn write_changes(
+    packed: &[u8],
+    onward: (&str, bool),
+    format: &Format,
+) -> Result<Vec<u8>, DamagedChunk> {
+    let chunk = Chunk::parse(packed)?;
+    let mut out = Vec::with_capacity(256 + 400 * chunk.columns.points);
+    let mut rows = (format.rows)(Mode::Versions, chunk.precision());
+    rows.open(Some(chunk.columns.points), &mut out);
+    let mut index = 0;
+    for run in &chunk.columns.runs {
+        let shared = rows.shared(&run.series);
+        for _ in 0..run.points {
+            rows.row(&chunk, index, &shared, &mut out);
+            index += 1;
+        }
+    }
+    let (cursor, more) = onward;
+    rows.close(Some(Onward { cursor, more }), &mut out);
     Ok(out)
 }
