@@ -46,6 +46,14 @@ pub struct SeriesFilter {
 }
 
 impl SeriesFilter {
+    /// The series with these ids.
+    pub fn of_ids(ids: Vec<[u8; 16]>) -> Self {
+        Self {
+            ids: Some(ids),
+            ..Self::default()
+        }
+    }
+
     /// Whether it selects all series.
     pub fn is_open(&self) -> bool {
         self.ids.is_none() && self.name.is_none() && self.labels.is_none()

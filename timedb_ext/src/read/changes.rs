@@ -189,10 +189,7 @@ impl Feed<'_> {
         if unknown.is_empty() {
             return Ok(());
         }
-        let series = find(&SeriesFilter {
-            ids: Some(unknown),
-            ..SeriesFilter::default()
-        })?;
+        let series = find(&SeriesFilter::of_ids(unknown))?;
         let series = series.into_iter().map(|info| (info.id, info));
         self.answer.series.extend(series);
         Ok(())

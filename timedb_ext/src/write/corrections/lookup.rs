@@ -39,10 +39,7 @@ pub fn current(updates: &[PointUpdate]) -> Result<Vec<CurrentVersion>> {
 
 fn existing(updates: &[PointUpdate]) -> Result<HashSet<[u8; 16]>> {
     let ids: HashSet<[u8; 16]> = updates.iter().map(|update| update.target.series).collect();
-    let found = find(&SeriesFilter {
-        ids: Some(ids.into_iter().collect()),
-        ..SeriesFilter::default()
-    })?;
+    let found = find(&SeriesFilter::of_ids(ids.into_iter().collect()))?;
     Ok(found.into_iter().map(|series| series.id).collect())
 }
 
@@ -62,10 +59,7 @@ fn read(updates: &[PointUpdate]) -> Result<Candidates> {
             end_known: bounds.map(|(_, greatest)| greatest.saturating_add(1)),
             ..Filter::default()
         };
-        let series = SeriesFilter {
-            ids: Some(instants.series_in(first, last)),
-            ..SeriesFilter::default()
-        };
+        let series = SeriesFilter::of_ids(instants.series_in(first, last));
         let request = ReadRequest {
             range,
             instants: Some(Rc::clone(&instants)),

@@ -50,13 +50,7 @@ pub fn find(
             end_known: Some(known_by.saturating_add(1)),
             ..Filter::default()
         },
-        ..ReadRequest::new(
-            mode,
-            SeriesFilter {
-                ids: Some(by_id.keys().copied().collect()),
-                ..SeriesFilter::default()
-            },
-        )
+        ..ReadRequest::new(mode, SeriesFilter::of_ids(by_id.keys().copied().collect()))
     };
     let mut read = snapshot::under_own(|| ReadCursor::open(request, Home::here()))?;
     while let Some(stored) = read.next_run()? {
