@@ -14,7 +14,7 @@ use crate::cli::terminal;
 const SYSTEM_FOLDER: &str = "/etc/postgresql-common";
 
 /// libpq's parameters, and the variables that hold them.
-const VARIABLES: [(&str, &str); 14] = [
+const VARIABLES: [(&str, &str); 13] = [
     ("host", "PGHOST"),
     ("hostaddr", "PGHOSTADDR"),
     ("port", "PGPORT"),
@@ -28,7 +28,6 @@ const VARIABLES: [(&str, &str); 14] = [
     ("connect_timeout", "PGCONNECT_TIMEOUT"),
     ("sslmode", "PGSSLMODE"),
     ("sslrootcert", "PGSSLROOTCERT"),
-    ("target_session_attrs", "PGTARGETSESSIONATTRS"),
 ];
 
 /// Those that name a database: one of them is enough to work without a connection string.
