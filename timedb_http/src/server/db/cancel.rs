@@ -23,21 +23,25 @@ const DEFAULT_PORT: u16 = 5432;
 pub(super) async fn cancel(token: &CancelToken, config: &Config) -> Result<(), Error> {
     let port = config.get_ports().first().copied().unwrap_or(DEFAULT_PORT);
     match (config.get_hosts(), config.get_hostaddrs()) {
-        ([host], []) => cancel_at(token, host, port).await,
+        ([Host::Tcp(name)], []) => {
+            let stream = TcpStream::connect((&**name, port)).await;
+            cancel_over(stream, token, name).await
+        }
+        ([Host::Unix(folder)], []) => {
+            let path = folder.join(format!(".s.PGSQL.{port}"));
+            cancel_over(UnixStream::connect(path).await, token, "").await
+        }
         // Of several hosts the driver alone knows which one it is.
         _ => token.cancel_query(tls::connector()).await,
     }
 }
 
-async fn cancel_at(token: &CancelToken, host: &Host, port: u16) -> Result<(), Error> {
-    let (stream, name): (io::Result<Box<dyn Stream>>, &str) = match host {
-        Host::Tcp(name) => (boxed(TcpStream::connect((&**name, port)).await), name),
-        Host::Unix(folder) => {
-            let path = folder.join(format!(".s.PGSQL.{port}"));
-            (boxed(UnixStream::connect(path).await), "")
-        }
-    };
-    let connector = MakeTlsConnect::<Patient>::make_tls_connect(&mut tls::connector(), name);
+async fn cancel_over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: io::Result<S>,
+    token: &CancelToken,
+    host: &str,
+) -> Result<(), Error> {
+    let connector = MakeTlsConnect::<Patient<S>>::make_tls_connect(&mut tls::connector(), host);
     match (stream, connector) {
         (Ok(stream), Ok(connector)) => token.cancel_query_raw(Patient(stream), connector).await,
         // The driver says better than this could what is wrong.
@@ -45,17 +49,10 @@ async fn cancel_at(token: &CancelToken, host: &Host, port: u16) -> Result<(), Er
     }
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-fn boxed(stream: io::Result<impl Stream + 'static>) -> io::Result<Box<dyn Stream>> {
-    stream.map(|stream| Box::new(stream) as Box<dyn Stream>)
-}
-
 /// A stream whose shutdown waits until the other side has closed it.
-struct Patient(Box<dyn Stream>);
+struct Patient<S>(S);
 
-impl AsyncRead for Patient {
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -65,7 +62,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -102,7 +99,7 @@ mod tests {
     #[tokio::test]
     async fn shutdown_waits_for_the_other_side() {
         let (mut here, there) = duplex(64);
-        let mut patient = Patient(Box::new(there));
+        let mut patient = Patient(there);
         patient.write_all(b"cancel").await.unwrap();
         let waiting = tokio::spawn(async move { patient.shutdown().await });
         let mut request = [0; 6];

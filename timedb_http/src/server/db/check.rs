@@ -99,6 +99,12 @@ impl ServeError {
     }
 }
 
+impl From<Error> for ServeError {
+    fn from(error: Error) -> Self {
+        Self::CheckFailed(chain(&error))
+    }
+}
+
 /// Any answer takes longer than this only if the database hangs.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -117,13 +123,10 @@ pub async fn check_database(config: &ServerConfig) -> Result<DatabaseStatus, Ser
             .map_err(|error| ServeError::Unreachable(chain(&error)))?;
         inspect(&client).await
     };
-    match tokio::time::timeout(LIMIT, work).await {
-        Ok(found) => found,
-        Err(_) => Err(ServeError::Unreachable(format!(
-            "no answer within {} seconds",
-            LIMIT.as_secs()
-        ))),
-    }
+    tokio::time::timeout(LIMIT, work).await.unwrap_or_else(|_| {
+        let told = format!("no answer within {} seconds", LIMIT.as_secs());
+        Err(ServeError::Unreachable(told))
+    })
 }
 
 /// Who is connected to what.
@@ -174,15 +177,14 @@ const PROBLEM: &str = "\
     SELECT problem, remedy FROM timedb.isolation_problems() \
     LIMIT 1";
 
+const AUTH_REQUIRED: &str = "SELECT timedb.auth_required()";
+
 /// The checks, one after the other, each with its own remedy.
 pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeError> {
-    let failed = |error: Error| ServeError::CheckFailed(chain(&error));
-    client
-        .batch_execute(&format!("BEGIN READ ONLY; {PIN}"))
-        .await
-        .map_err(failed)?;
-    let row = client.query_typed_one(SESSION, &[]).await.map_err(failed)?;
-    let extension_version = match store::inspect(client).await.map_err(failed)? {
+    let begin = format!("BEGIN READ ONLY; {PIN}");
+    client.batch_execute(&begin).await?;
+    let row = client.query_typed_one(SESSION, &[]).await?;
+    let extension_version = match store::inspect(client).await? {
         Store::Genuine { version } => version,
         Store::Doubtful { problem, remedy } => {
             return Err(ServeError::Doubtful { problem, remedy });
@@ -199,7 +201,7 @@ pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeErro
     if let Err(error) = client.batch_execute("SET LOCAL ROLE timedb_user").await {
         return Err(match error.code() {
             Some(code) if code.code() == "42501" => ServeError::NotAMember(session_user),
-            _ => failed(error),
+            _ => error.into(),
         });
     }
     let read = [READ_PACKED, READ_BUCKETS_PACKED, READ_CHANGES_PACKED].map(Function::signature);
@@ -207,37 +209,25 @@ pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeErro
         .into_iter()
         .chain(read.iter().map(String::as_str))
         .collect();
-    let missing = client
-        .query_typed(MISSING, &[(&called, Type::TEXT_ARRAY)])
-        .await
-        .map_err(failed)?;
-    if let Some(row) = missing.first() {
+    let called = [(&called as _, Type::TEXT_ARRAY)];
+    if let Some(row) = client.query_typed(MISSING, &called).await?.first() {
         return Err(ServeError::OtherVersion {
             missing: row.get(0),
             extension_version,
         });
     }
-    let problem = client
-        .query_typed(PROBLEM, &[])
-        .await
-        .map_err(failed)?
-        .pop();
-    if let Some(row) = problem {
+    if let Some(row) = client.query_typed(PROBLEM, &[]).await?.first() {
         return Err(ServeError::Unbound {
             problem: row.get(0),
             remedy: row.get(1),
         });
     }
-    let auth_required = client
-        .query_typed_one("SELECT timedb.auth_required()", &[])
-        .await
-        .map_err(failed)?
-        .get(0);
-    client.batch_execute("ROLLBACK").await.map_err(failed)?;
+    let asked = client.query_typed_one(AUTH_REQUIRED, &[]).await?;
+    client.batch_execute("ROLLBACK").await?;
     Ok(DatabaseStatus {
         extension_version,
         server_version: row.get(0),
-        auth_required,
+        auth_required: asked.get(0),
         superuser: row.get::<_, bool>(4).then_some(session_user),
         read_only: row.get(5),
     })

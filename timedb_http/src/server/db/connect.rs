@@ -51,7 +51,7 @@ pub(super) struct Connector {
 impl Connector {
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            pinned: pinned(config),
+            pinned: with_options(config, OPTIONS),
             plain: config.clone(),
             takes_none: AtomicBool::new(false),
         }
@@ -69,10 +69,11 @@ impl Connector {
             return open(&self.plain).await;
         }
         let first = open(&with_options(&self.pinned, options)).await;
-        if !first.as_ref().is_err_and(is_of_the_protocol) {
+        // PgBouncer refuses options with this code, and much else: the second try tells which it was.
+        let code = first.as_ref().err().and_then(Error::code);
+        if code != Some(&SqlState::PROTOCOL_VIOLATION) {
             return first;
         }
-        // PgBouncer refuses options with this code, and much else: the second try tells which it was.
         let second = open(&self.plain).await?;
         self.takes_none.store(true, Ordering::Relaxed);
         Ok(second)
@@ -89,11 +90,7 @@ pub async fn connect(config: &Config) -> Result<(Client, JoinHandle<()>), Error>
     Ok((client, task))
 }
 
-/// The configuration with the search path after its own options: the last one counts.
-fn pinned(config: &Config) -> Config {
-    with_options(config, OPTIONS)
-}
-
+/// The configuration with further options after its own: of two for a setting the last one counts.
 fn with_options(config: &Config, options: &str) -> Config {
     let mut with = config.clone();
     with.options(match config.get_options() {
@@ -101,10 +98,6 @@ fn with_options(config: &Config, options: &str) -> Config {
         None => options.to_owned(),
     });
     with
-}
-
-fn is_of_the_protocol(error: &Error) -> bool {
-    error.code() == Some(&SqlState::PROTOCOL_VIOLATION)
 }
 
 async fn open(config: &Config) -> Result<Opened, Error> {
@@ -134,6 +127,7 @@ mod tests {
     #[test]
     fn options_of_the_connection_string_are_kept_and_our_path_comes_last() {
         let mut config = Config::new();
+        let pinned = |config: &Config| with_options(config, OPTIONS);
         assert_eq!(pinned(&config).get_options(), Some(OPTIONS));
         config.options("-c search_path=public -c geqo=off");
         assert_eq!(

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::server::share::lock;
+
 /// A key's last use is true to this.
 const PRECISION: Duration = Duration::from_secs(60);
 /// From this many keys on, those whose time has run out are forgotten.
@@ -27,10 +29,7 @@ impl KeyUse {
     /// Whether a use at `now` is to be reported; it counts as reported then.
     pub(super) fn is_due(&self, key: [u8; 32], now: Instant) -> bool {
         let is_recent = |at: &Instant| now.saturating_duration_since(*at) < PRECISION;
-        let mut guard = self
-            .reported
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut guard = lock(&self.reported);
         let reported = &mut *guard;
         if reported.at.get(&key).is_some_and(is_recent) {
             return false;

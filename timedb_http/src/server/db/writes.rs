@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::server::error::{ApiError, OPERATORS_RETRY_S};
+use crate::server::{
+    error::{ApiError, OPERATORS_RETRY_S},
+    share::lock,
+};
 
 /// A failure is remembered for as long as clients are told to wait: if nobody sends writes any more because of
 /// it, some have to try.
@@ -27,19 +30,12 @@ impl Writes {
             // A mistake of the client's, or what will pass: it tells nothing.
             Err(_) => return,
         };
-        *self.lock() = failed;
+        *lock(&self.failed) = failed;
     }
 
     /// Whether the last writes have failed, and not through their clients.
     pub(super) fn are_failing(&self, now: Instant) -> bool {
-        self.lock()
-            .is_some_and(|failed| now.saturating_duration_since(failed) < MEMORY)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.failed
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        lock(&self.failed).is_some_and(|failed| now.saturating_duration_since(failed) < MEMORY)
     }
 }
 
