@@ -9,7 +9,6 @@ mod key_use;
 mod lease;
 mod login;
 mod params;
-mod seat;
 pub mod store;
 mod tls;
 mod transaction;

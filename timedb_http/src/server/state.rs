@@ -16,7 +16,7 @@ use crate::server::{
 /// The same for all requests; a clone is cheap.
 #[derive(Clone)]
 pub(crate) struct AppState {
-    db: Database,
+    db: Arc<Database>,
     pub body_memory: Arc<BodyMemory>,
     pub config: Arc<ServerConfig>,
 }
@@ -24,7 +24,7 @@ pub(crate) struct AppState {
 impl AppState {
     pub(crate) fn new(config: ServerConfig) -> Self {
         Self {
-            db: Database::new(&config),
+            db: Arc::new(Database::new(&config)),
             body_memory: Arc::new(BodyMemory::new(
                 config.body_memory,
                 config.max_body_bytes,

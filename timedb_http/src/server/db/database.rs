@@ -1,9 +1,11 @@
 //! The pool of connections, and what the server knows about the requests that share it: whose keys they bring, how
 //! many places a tenant has, whether writes succeed. What happens on a connection is up to `transaction`.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use deadpool::managed::{Pool, PoolError, Timeouts};
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio_postgres::Row;
 
 use super::{
     connect::PIN,
@@ -20,30 +22,25 @@ use crate::server::{
     sqlstate,
 };
 
-/// The pool and the limits of a request. A clone is the same one: each request takes some.
-#[derive(Clone)]
-pub(crate) struct Database(Arc<DatabaseParts>);
-
-/// What [`Database`] holds.
-pub(crate) struct DatabaseParts {
-    pub(super) pool: Pool<Manager>,
+/// The pool and the limits of a request.
+pub(crate) struct Database {
+    pool: Pool<Manager>,
     /// The connection of readiness probes: requests must not be able to make the server look broken.
     pub(super) probes: Pool<Manager>,
-    pub(super) parties: Parties,
-    pub(super) seats: Shares,
-    pub(super) acquire_timeout: Duration,
+    parties: Parties,
+    seats: Shares,
+    acquire_timeout: Duration,
     pub(super) begin_read: String,
     pub(super) begin_write: String,
     pub(super) key_use: KeyUse,
     pub(super) writes: Writes,
 }
 
-impl Deref for Database {
-    type Target = DatabaseParts;
-
-    fn deref(&self) -> &DatabaseParts {
-        &self.0
-    }
+/// A request's place among those of its tenant, from before a connection is requested for as long as the request has one;
+/// it goes to the next one when it is dropped.
+pub(super) struct Seat {
+    party: Party,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Database {
@@ -78,7 +75,7 @@ impl Database {
                 store::GUARD
             )
         };
-        Self(Arc::new(DatabaseParts {
+        Self {
             pool: pool(size),
             probes: pool(1),
             parties: Parties::default(),
@@ -88,7 +85,7 @@ impl Database {
             begin_write: begin(""),
             key_use: KeyUse::default(),
             writes: Writes::default(),
-        }))
+        }
     }
 
     /// Who a key counts as where tenants have shares.
@@ -114,9 +111,56 @@ impl Database {
         }
     }
 
+    /// Waits for a place, as long as for a connection.
+    ///
+    /// # Errors
+    /// 503 when the tenant's other requests do not end in time.
+    pub(super) async fn seat(&self, key: Option<&ApiKey>) -> Result<Seat, ApiError> {
+        let deadline = Instant::now() + self.acquire_timeout;
+        loop {
+            let party = self.parties.of(key);
+            let share = self.seats.of(party);
+            let Ok(Ok(permit)) = tokio::time::timeout_at(deadline, share.acquire_owned()).await
+            else {
+                return Err(full(party));
+            };
+            // Another request may have told meanwhile whose key it is.
+            if self.parties.of(key) == party {
+                return Ok(Seat {
+                    party,
+                    _permit: permit,
+                });
+            }
+        }
+    }
+
+    /// Takes note of whose key it is, as `authenticate` has answered, and goes over to the places of its tenant if one is
+    /// free there. The request is as good as over: where none is, it keeps the one that it has.
+    pub(super) fn change_seat(&self, seat: &mut Seat, key: Option<&ApiKey>, authenticated: &[Row]) {
+        let tenant = authenticated.first().map(|row| row.try_get(0));
+        let (Party::Strangers, Some(Ok(tenant))) = (seat.party, tenant) else {
+            return;
+        };
+        let party = self.parties.learn(key, tenant);
+        if let Ok(permit) = self.seats.of(party).try_acquire_owned() {
+            *seat = Seat {
+                party,
+                _permit: permit,
+            };
+        }
+    }
+
     /// Closes every idle connection and refuses new ones.
     pub(crate) fn close(&self) {
         self.pool.close();
         self.probes.close();
     }
+}
+
+fn full(party: Party) -> ApiError {
+    tracing::warn!(?party, "a tenant has too many requests in progress");
+    ApiError::unavailable(match party {
+        Party::Strangers => "The server is busy; please try again.",
+        _ => "Too many of your requests are in progress; please try again.",
+    })
 }

@@ -78,28 +78,23 @@ impl managed::Manager for Manager {
     }
 }
 
-/// A connection on loan. It starts clean; [`Lease::begin`] makes it dirty, [`Lease::settle`] clean again.
+/// A connection on loan: only [`Lease::settle`] lets it go back to the pool.
 pub(super) struct Lease {
     object: Option<Object<Manager>>,
-    clean: bool,
+    settled: bool,
 }
 
 impl Lease {
     pub(super) fn new(object: Object<Manager>) -> Self {
         Self {
             object: Some(object),
-            clean: true,
+            settled: false,
         }
-    }
-
-    /// Marks the connection as in use: from here on only `settle` brings it back to the pool.
-    pub(super) fn begin(&mut self) {
-        self.clean = false;
     }
 
     /// The transaction is over, one way or the other, and the server has said so.
     pub(super) fn settle(&mut self) {
-        self.clean = true;
+        self.settled = true;
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -130,7 +125,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.clean {
+        if self.settled {
             return;
         }
         let Some(object) = self.object.take() else {

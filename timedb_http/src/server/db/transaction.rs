@@ -2,10 +2,13 @@
 //! first answer is awaited. The first transaction of a connection, and each one behind a pooler, takes another round
 //! trip to ask its session for a challenge.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use futures_util::future::{join, join3, join4, try_join};
-use tokio_postgres::{Client, Error};
+use futures_util::future::{join, join3, try_join};
+use tokio_postgres::{Client, Error, Row};
 
 use super::{
     check,
@@ -32,7 +35,7 @@ impl Database {
     /// Runs `statement` as the key's tenant. The statement must send what it sends when it is first polled,
     /// before awaiting anything: that keeps the four messages in order and in one round trip.
     pub(crate) async fn run<T>(
-        &self,
+        self: &Arc<Self>,
         access: Access,
         key: Option<&ApiKey>,
         statement: impl AsyncFnOnce(&Client) -> Result<T, Error>,
@@ -53,35 +56,51 @@ impl Database {
         key: Option<&ApiKey>,
         statement: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, ApiError> {
+        let consume = async |answer| Ok(Ok(answer));
+        self.consume(access, key, statement, consume).await
+    }
+
+    /// A transaction whose statement's answer goes to `consume`, which may give up: with an error of the database's, or
+    /// with a fault that ends the transaction at once.
+    async fn consume<S, T, E: From<ApiError>>(
+        &self,
+        access: Access,
+        key: Option<&ApiKey>,
+        statement: impl AsyncFnOnce(&Client) -> Result<S, Error>,
+        consume: impl AsyncFnOnce(S) -> Result<Result<T, Error>, E>,
+    ) -> Result<T, E> {
         let mut seat = self.seat(key).await?;
         let mut lease = self.lease().await?;
         let begin = match access {
             Access::Read => &self.begin_read,
             Access::Write => &self.begin_write,
         };
-        lease.begin();
         let (credential, is_begun) = self.open(&mut lease, key, begin).await?;
         let client = lease.client();
-        // `join4` polls in this order, so the messages go out in this order.
-        let answers = join4(
-            begin_unless(is_begun, client, begin),
-            login::authenticate(client, &credential),
-            statement(client),
-            client.batch_execute("COMMIT"),
-        )
-        .await;
-        let (begun, authenticated, result, committed) = answers;
+        // Answers arrive in order, and an unread one holds up all those after it: COMMIT can only finish when the
+        // statement's has been consumed. So the two halves run side by side, and nothing waits for COMMIT alone. Both
+        // `join`s poll in this order, so the messages go out in this order.
+        let consumed = async {
+            let (begun, authenticated, result) = join3(
+                begin_unless(is_begun, client, begin),
+                login::authenticate(client, &credential),
+                statement(client),
+            )
+            .await;
+            let result = match result {
+                // Not worth reading: something before it has failed, and `conclude` says what.
+                Ok(_) if begun.is_err() || authenticated.is_err() => None,
+                Ok(answer) => Some(consume(answer).await?),
+                Err(error) => Some(Err(error)),
+            };
+            Ok::<_, E>((begun, authenticated, result))
+        };
+        let commit = async { Ok(client.batch_execute("COMMIT").await) };
+        let ((begun, authenticated, result), committed) = try_join(consumed, commit).await?;
         if let Ok(rows) = &authenticated {
             self.change_seat(&mut seat, key, rows);
         }
-        conclude(
-            &mut lease,
-            key,
-            begun,
-            authenticated.map(drop),
-            Some(result),
-            committed,
-        )
+        conclude(&mut lease, key, begun, authenticated, result, committed).map_err(E::from)
     }
 
     /// How a transaction on this connection says who it is, and whether it had to begin for that already.
@@ -106,14 +125,16 @@ impl Database {
     }
 
     /// Only asks whether the key is good: what a request costs that is refused for another reason.
-    pub(crate) async fn authenticate(&self, key: Option<&ApiKey>) -> Result<(), ApiError> {
+    pub(crate) async fn authenticate(
+        self: &Arc<Self>,
+        key: Option<&ApiKey>,
+    ) -> Result<(), ApiError> {
         self.run(Access::Read, key, async |_| Ok(())).await
     }
 
     /// Asks whether the database responds and keeps tenants apart, and whether it accepts writes.
     pub(crate) async fn probe(&self) -> Result<Writing, ApiError> {
         let mut lease = Self::lease_from(&self.probes).await?;
-        lease.begin();
         match check::inspect(lease.client()).await {
             Ok(found) => {
                 lease.settle();
@@ -135,7 +156,7 @@ impl Database {
     /// Like [`Database::run`] for reads, with a statement whose answer is consumed piece by piece: `COMMIT` is
     /// sent at once, but awaited only after `consume` is through.
     pub(crate) async fn stream<S, T>(
-        &self,
+        self: &Arc<Self>,
         key: Option<&ApiKey>,
         statement: impl AsyncFnOnce(&Client) -> Result<S, Error>,
         consume: impl AsyncFnOnce(S) -> Result<T, StreamFault>,
@@ -144,47 +165,25 @@ impl Database {
             // A stranger's place is only for finding out whose key it is; rows that come in pieces hold theirs for long.
             self.authenticate(key).await?;
         }
-        let _seat = self.seat(key).await?;
-        let mut lease = self.lease().await?;
-        lease.begin();
-        let (credential, is_begun) = self.open(&mut lease, key, &self.begin_read).await?;
-        let client = lease.client();
-        // Answers arrive in order, and an unread one holds up all those after it: COMMIT can only finish when the
-        // rows have been read. So the two halves run side by side, and nothing waits for COMMIT alone.
-        let rows = async {
-            let (begun, authenticated, rows) = join3(
-                begin_unless(is_begun, client, &self.begin_read),
-                login::authenticate(client, &credential),
-                statement(client),
-            )
-            .await;
-            let result = match rows {
-                // Not worth reading: something before it has failed, and `conclude` says what.
-                Ok(_) if begun.is_err() || authenticated.is_err() => None,
-                Ok(rows) => match consume(rows).await {
-                    Ok(value) => Some(Ok(value)),
-                    Err(StreamFault::Database(error)) => Some(Err(error)),
-                    Err(fault) => return Err(fault),
-                },
-                Err(error) => Some(Err(error)),
-            };
-            Ok((begun, authenticated.map(drop), result))
+        let consume = async |rows| match consume(rows).await {
+            Ok(value) => Ok(Ok(value)),
+            Err(StreamFault::Database(error)) => Ok(Err(error)),
+            Err(fault) => Err(fault),
         };
-        let commit = async { Ok(client.batch_execute("COMMIT").await) };
-        let ((begun, authenticated, result), committed) = try_join(rows, commit).await?;
-        let value = conclude(&mut lease, key, begun, authenticated, result, committed)?;
+        let read = self.consume(Access::Read, key, statement, consume);
+        let value = read.await?;
         self.note_use(key, Access::Read);
         Ok(value)
     }
 
     /// Tells the database, once a minute for each key, of a request that the key was good for: in a transaction of its
     /// own, so that no request waits for it and one that only reads stays one. One that wrote has noted it in passing.
-    fn note_use(&self, key: Option<&ApiKey>, access: Access) {
+    fn note_use(self: &Arc<Self>, key: Option<&ApiKey>, access: Access) {
         let Some(key) = key else { return };
         if !self.key_use.is_due(key.fingerprint(), Instant::now()) || access == Access::Write {
             return;
         }
-        let (database, key) = (self.clone(), key.clone());
+        let (database, key) = (Arc::clone(self), key.clone());
         tokio::spawn(async move {
             let report = async |client: &Client| client.query_typed(REPORT, &[]).await;
             let report = database.transact(Access::Write, Some(&key), report);
@@ -242,7 +241,7 @@ fn conclude<T>(
     lease: &mut Lease,
     key: Option<&ApiKey>,
     begun: Result<(), Error>,
-    authenticated: Result<(), Error>,
+    authenticated: Result<Vec<Row>, Error>,
     result: Option<Result<T, Error>>,
     committed: Result<(), Error>,
 ) -> Result<T, ApiError> {
