@@ -1,14 +1,14 @@
 //! The pool of connections, and what the server knows about the requests that share it: whose keys they bring, how
 //! many places a tenant has, whether writes succeed. What happens on a connection is up to `transaction`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use deadpool::managed::{Pool, PoolError, Timeouts};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use tokio_postgres::Row;
 
 use super::{
-    connect::PIN,
+    connect::{Connector, PIN},
     key_use::KeyUse,
     lease::{Lease, Manager},
     store,
@@ -36,8 +36,8 @@ pub(crate) struct Database {
     pub(super) writes: Writes,
 }
 
-/// A request's place among those of its tenant, from before a connection is requested for as long as the request has one;
-/// it goes to the next one when it is dropped.
+/// A request's place among those of its tenant: it exists before a connection is requested, and as long as the request
+/// has one. It goes to the next one when it is dropped.
 pub(super) struct Seat {
     party: Party,
     _permit: OwnedSemaphorePermit,
@@ -53,7 +53,7 @@ impl Database {
             database.connect_timeout(config.acquire_timeout);
         }
         let pool = |size: usize| {
-            Pool::builder(Manager::new(&database))
+            Pool::builder(Manager(Arc::new(Connector::new(&database))))
                 .max_size(size)
                 .runtime(deadpool::Runtime::Tokio1)
                 .timeouts(Timeouts {
@@ -134,8 +134,8 @@ impl Database {
         }
     }
 
-    /// Takes note of whose key it is, as `authenticate` has answered, and goes over to the places of its tenant if one is
-    /// free there. The request is as good as over: where none is, it keeps the one that it has.
+    /// Takes note of whose key it is, as `authenticate` has answered, and goes over to the places of its tenant if one
+    /// is free there. The request is as good as over: where none is, it keeps the one that it has.
     pub(super) fn change_seat(&self, seat: &mut Seat, key: Option<&ApiKey>, authenticated: &[Row]) {
         let tenant = authenticated.first().map(|row| row.try_get(0));
         let (Party::Strangers, Some(Ok(tenant))) = (seat.party, tenant) else {

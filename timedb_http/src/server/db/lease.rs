@@ -5,14 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Client;
 
 use super::{
     cancel::cancel,
     connect::{Connector, Unconfirmed},
-    login::{Credential, Login},
+    login::Login,
 };
-use crate::server::key::ApiKey;
 
 /// How long a cancel request may take before the socket is simply closed: longer than PgBouncer lets one wait
 /// (its `cancel_wait_timeout`, 10 seconds).
@@ -21,17 +20,7 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(15);
 const HELD: &str = "a lease holds its object until it drops";
 
 /// Opens connections for the pool. Nothing is ever set for a session, so nothing needs resetting.
-pub(super) struct Manager {
-    connector: Arc<Connector>,
-}
-
-impl Manager {
-    pub(super) fn new(config: &tokio_postgres::Config) -> Self {
-        Self {
-            connector: Arc::new(Connector::new(config)),
-        }
-    }
-}
+pub(super) struct Manager(pub Arc<Connector>);
 
 /// One connection: the client's handle and the task that drives the socket.
 pub(super) struct Connection {
@@ -56,13 +45,13 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
         let login = Login::new();
-        let (client, task, unconfirmed) = self.connector.open(&login.options()).await?;
+        let (client, task, unconfirmed) = self.0.open(&login.options()).await?;
         Ok(Connection {
             client,
             task,
             login,
             unconfirmed,
-            connector: Arc::clone(&self.connector),
+            connector: Arc::clone(&self.0),
         })
     }
 
@@ -110,16 +99,9 @@ impl Lease {
         self.object.as_ref().expect(HELD)
     }
 
-    /// How the next transaction is to say who it is; `None` when its session has to be asked for a challenge first.
-    pub(super) fn credential(&mut self, key: Option<&ApiKey>) -> Option<Credential> {
-        self.object.as_mut().expect(HELD).login.credential(key)
-    }
-
-    /// Takes the answer of the current transaction's session, and answers it.
-    pub(super) fn answer(&mut self, rows: &[Row], key: Option<&ApiKey>) -> Option<Credential> {
-        let login = &mut self.object.as_mut().expect(HELD).login;
-        login.answered(rows);
-        login.credential(key)
+    /// How transactions on this connection say who they are.
+    pub(super) fn login(&mut self) -> &mut Login {
+        &mut self.object.as_mut().expect(HELD).login
     }
 }
 

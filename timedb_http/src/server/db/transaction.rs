@@ -110,7 +110,7 @@ impl Database {
         key: Option<&ApiKey>,
         begin: &str,
     ) -> Result<(Credential, bool), ApiError> {
-        if let Some(credential) = lease.credential(key) {
+        if let Some(credential) = lease.login().credential(key) {
             return Ok((credential, false));
         }
         let client = lease.client();
@@ -118,10 +118,11 @@ impl Database {
         let rows = begun
             .and(asked)
             .map_err(|error| sqlstate::not_begun(&error))?;
-        let credential = lease
-            .answer(&rows, key)
-            .ok_or_else(|| ApiError::internal("a challenge is malformed"))?;
-        Ok((credential, true))
+        let login = lease.login();
+        login.answered(&rows);
+        let credential = login.credential(key);
+        let malformed = || ApiError::internal("a challenge is malformed");
+        Ok((credential.ok_or_else(malformed)?, true))
     }
 
     /// Only asks whether the key is good: what a request costs that is refused for another reason.
