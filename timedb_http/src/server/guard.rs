@@ -15,12 +15,15 @@ use axum::{
 use crate::server::{
     answer::work_on,
     body::{Received, leave_unread, receive},
-    error::ApiError,
+    error::{ApiError, FieldError},
     head::Head,
     state::{AppState, Caller},
 };
 
-/// What a request asks for, or what is wrong with it.
+/// What a request asks for, or what is wrong with its URL.
+pub(crate) type Query<P> = Result<P, Vec<FieldError>>;
+
+/// The same of a request with a body.
 pub(crate) type Plan<P> = Result<P, ApiError>;
 
 /// The routes of the API.
@@ -44,7 +47,7 @@ impl Api {
     pub(crate) fn get<P, F>(
         self,
         path: &str,
-        plan: fn(&Head) -> Plan<P>,
+        plan: fn(&Head) -> Query<P>,
         answer: fn(Caller, P) -> F,
     ) -> Self
     where
@@ -53,14 +56,9 @@ impl Api {
     {
         let handler = move |State(state): State<AppState>, request: Request| async move {
             let (head, key) = Head::new(request.into_parts().0);
-            let mut caller = Caller::new(state.clone(), key?);
-            let work = async {
-                match plan(&head) {
-                    Ok(plan) => answer(caller, plan).await,
-                    Err(wrong) => Err(caller.refuse(wrong).await),
-                }
-            };
-            state.within(work).await
+            let caller = Caller::new(state.clone(), key?);
+            let plan = plan(&head).map_err(ApiError::from);
+            state.within(conclude(caller, plan, answer)).await
         };
         Self(self.0.route(path, get(handler)))
     }
@@ -95,10 +93,7 @@ impl Api {
                 let read = move || (plan(&head, &received), received);
                 // What the body takes of the memory goes back when the request is over.
                 let (plan, _received) = work_on(size, read).await?;
-                match plan {
-                    Ok(plan) => answer(caller, plan).await,
-                    Err(wrong) => Err(caller.refuse(wrong).await),
-                }
+                conclude(caller, plan, answer).await
             };
             state.within(work).await
         };
@@ -107,5 +102,20 @@ impl Api {
 
     pub(crate) fn into_router(self) -> Router<AppState> {
         self.0
+    }
+}
+
+/// Answers a request that is all right; what is wrong with another one, only those with a valid key learn.
+async fn conclude<P, F>(
+    mut caller: Caller,
+    plan: Plan<P>,
+    answer: fn(Caller, P) -> F,
+) -> Result<Response, ApiError>
+where
+    F: Future<Output = Result<Response, ApiError>>,
+{
+    match plan {
+        Ok(plan) => answer(caller, plan).await,
+        Err(wrong) => Err(caller.refuse(wrong).await),
     }
 }

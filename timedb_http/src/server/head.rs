@@ -97,7 +97,8 @@ fn api_key(headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
     if given.any(|other| other != first) || schemes.any(|other| Some(other) != scheme) {
         return Err(ApiError::two_keys());
     }
-    key(first).map(Some)
+    let key = std::str::from_utf8(first).ok().and_then(ApiKey::parse);
+    key.map(Some).ok_or_else(|| ApiError::unauthenticated(true))
 }
 
 fn bearer(value: &HeaderValue) -> Option<&[u8]> {
@@ -107,16 +108,15 @@ fn bearer(value: &HeaderValue) -> Option<&[u8]> {
         .then(|| token.trim_ascii())
 }
 
-fn key(bytes: &[u8]) -> Result<ApiKey, ApiError> {
-    std::str::from_utf8(bytes)
-        .ok()
-        .and_then(ApiKey::parse)
-        .ok_or_else(|| ApiError::unauthenticated(true))
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A request with this query.
+    pub(crate) fn asking(query: &str) -> Head {
+        let request = axum::http::Request::get(format!("/?{query}")).body(());
+        Head::new(request.unwrap().into_parts().0).0
+    }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();

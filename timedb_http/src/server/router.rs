@@ -20,7 +20,9 @@ use crate::server::{
     },
     refusal::Refusal,
     routes::{
-        changes, corrections, health, list_timeseries, nothing, root,
+        changes, corrections, health, list_timeseries,
+        query::{self, none},
+        root,
         series::{self, labels, one, search},
         upload, values,
     },
@@ -50,15 +52,15 @@ fn api() -> Api {
         .public("/", root::root)
         .public("/health", health::health)
         .public("/ready", health::ready)
-        .get("/values", values::plan, values::read)
+        .get("/values", query::plan, values::read)
         .with_body(PUT, "/values", corrections::plan, corrections::update)
-        .get("/values/last", values::plan_last, values::read)
+        .get("/values/last", query::plan_last, values::read)
         .get("/changes", changes::plan, changes::read)
         .with_body(POST, "/upload", upload::plan, upload::upload)
         .get("/series", search::plan, search::find)
         .with_body(POST, "/series", series::plan, series::create)
         .get("/series/count", search::plan_count, search::count)
-        .get("/series/labels", nothing, labels::names)
+        .get("/series/labels", none, labels::names)
         .get(
             "/series/labels/{label}",
             labels::plan_values,
@@ -66,7 +68,7 @@ fn api() -> Api {
         )
         .get("/series/{series_id}", one::plan, one::describe)
         .with_body(PATCH, "/series/{series_id}", one::plan_change, one::change)
-        .get("/list_timeseries", nothing, list_timeseries::list)
+        .get("/list_timeseries", none, list_timeseries::list)
 }
 
 /// Answers in place of a request that was refused.

@@ -5,16 +5,9 @@ pub(crate) mod changes;
 pub(crate) mod corrections;
 pub(crate) mod health;
 pub(crate) mod list_timeseries;
-mod query;
+pub(crate) mod query;
 pub(crate) mod root;
 pub(crate) mod series;
 mod streamed;
 pub(crate) mod upload;
 pub(crate) mod values;
-
-use crate::server::{guard::Plan, head::Head};
-
-/// The plan of routes for which there is nothing to ask.
-pub(crate) fn nothing(head: &Head) -> Plan<()> {
-    Ok(query::none(head.query())?)
-}

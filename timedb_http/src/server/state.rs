@@ -3,7 +3,10 @@
 
 use std::{future::Future, sync::Arc};
 
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{
+    Client, Error, Row,
+    types::{ToSql, Type},
+};
 
 use crate::server::{
     config::ServerConfig,
@@ -12,6 +15,9 @@ use crate::server::{
     key::ApiKey,
     share::{BodyMemory, Party},
 };
+
+/// A parameter of a statement.
+pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// The same for all requests; a clone is cheap.
 #[derive(Clone)]
@@ -76,22 +82,45 @@ impl Caller {
         }
     }
 
-    /// Runs a statement of a transaction that only reads. It must send what it sends when it is first polled.
-    pub(crate) async fn read<T>(
+    /// The rows of a statement that only reads.
+    pub(crate) async fn read(
         &self,
-        statement: impl AsyncFnOnce(&Client) -> Result<T, Error>,
-    ) -> Result<T, ApiError> {
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, ApiError> {
+        let read = async |client: &Client| client.query_typed(statement, parameters).await;
         let db = &self.state.db;
-        db.run(Access::Read, self.key.as_ref(), statement).await
+        db.run(Access::Read, self.key.as_ref(), read).await
     }
 
-    /// The same where the transaction may write.
+    /// The row of a statement that only reads.
+    pub(crate) async fn read_one(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Row, ApiError> {
+        let read = async |client: &Client| client.query_typed_one(statement, parameters).await;
+        let db = &self.state.db;
+        db.run(Access::Read, self.key.as_ref(), read).await
+    }
+
+    /// The row of a statement that may write.
+    pub(crate) async fn write_one(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Row, ApiError> {
+        let write = async |client: &Client| client.query_typed_one(statement, parameters).await;
+        self.write(write).await
+    }
+
+    /// Runs statements that may write. They must be sent when this is first polled.
     pub(crate) async fn write<T>(
         &self,
-        statement: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+        statements: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, ApiError> {
         let db = &self.state.db;
-        db.run(Access::Write, self.key.as_ref(), statement).await
+        db.run(Access::Write, self.key.as_ref(), statements).await
     }
 
     /// The same as [`Caller::read`] where the answer is consumed piece by piece.

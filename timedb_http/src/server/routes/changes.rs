@@ -4,7 +4,6 @@ use std::sync::LazyLock;
 
 use axum::response::Response;
 use timedb_wire::reads;
-use tokio_postgres::Client;
 
 use super::query::{
     arguments::{Arguments, call},
@@ -12,8 +11,8 @@ use super::query::{
 };
 use crate::server::{
     answer,
-    error::{ApiError, FieldError},
-    guard::Plan,
+    error::ApiError,
+    guard::Query,
     head::Head,
     rows::{FORMATS, write_changes},
     state::Caller,
@@ -24,30 +23,21 @@ static READ: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT cursor, more, packed FROM {changes}")
 });
 
-pub(crate) fn plan(head: &Head) -> Plan<Arguments> {
-    Ok(parse(head.query())?)
-}
-
-pub(crate) async fn read(caller: Caller, asked: Arguments) -> Result<Response, ApiError> {
-    let read = async |client: &Client| {
-        let parameters = asked.of(reads::READ_CHANGES_PACKED);
-        client.query_typed_one(&READ, &parameters).await
-    };
-    let row = caller.read(read).await?;
-    let (format, size) = (&FORMATS[0], row.get::<_, &[u8]>(2).len());
-    let write = move || write_changes(row.get(2), (row.get(0), row.get(1)), format);
-    answer::rows(format, size, write).await
-}
-
-/// Reads a raw query string, or says what is wrong with it: a parameter that is mistyped and ignored would
-/// return everything.
-fn parse(raw: &str) -> Result<Arguments, Vec<FieldError>> {
+pub(crate) fn plan(head: &Head) -> Query<Arguments> {
     let mut asked = Arguments::default();
-    let unit = time_unit(raw);
-    each(raw, |name, value| {
+    let unit = time_unit(head.query());
+    each(head.query(), |name, value| {
         asked.take(&reads::CHANGES, name, value, unit)
     })?;
     Ok(asked)
+}
+
+pub(crate) async fn read(caller: Caller, asked: Arguments) -> Result<Response, ApiError> {
+    let parameters = asked.of(reads::READ_CHANGES_PACKED);
+    let row = caller.read_one(&READ, &parameters).await?;
+    let (format, size) = (&FORMATS[0], row.get::<_, &[u8]>(2).len());
+    let write = move || write_changes(row.get(2), (row.get(0), row.get(1)), format);
+    answer::rows(format, size, write).await
 }
 
 #[cfg(test)]
@@ -56,7 +46,11 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::server::{db::PgInstant, routes::query::arguments::Given};
+    use crate::server::{db::PgInstant, head::tests::asking, routes::query::arguments::Given};
+
+    fn parse(query: &str) -> Query<Arguments> {
+        plan(&asking(query))
+    }
 
     #[test]
     fn every_parameter_is_read() {

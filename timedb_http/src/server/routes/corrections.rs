@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use tokio_postgres::{Client, Row, types::Type};
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::query::parse_for_body;
@@ -22,7 +22,7 @@ const UPDATE: &str =
 type NamedCorrections = (String, Option<String>);
 
 pub(crate) fn plan(head: &Head, body: &Received) -> Plan<NamedCorrections> {
-    let unit = parse_for_body(head.query())?;
+    let unit = parse_for_body(head)?;
     let corrections = read_corrections(body.json()?, unit)?;
     Ok((corrections, head.idempotency_key()?))
 }
@@ -31,14 +31,17 @@ pub(crate) async fn update(
     caller: Caller,
     (corrections, idempotency_key): NamedCorrections,
 ) -> Result<Response, ApiError> {
-    let write = async |client: &Client| {
-        let parameters = [
-            (&corrections as _, Type::TEXT),
-            (&idempotency_key as _, Type::TEXT),
-        ];
-        client.query_typed_one(UPDATE, &parameters).await
+    let parameters = [
+        (&corrections as _, Type::TEXT),
+        (&idempotency_key as _, Type::TEXT),
+    ];
+    let row = caller.write_one(UPDATE, &parameters).await?;
+    let malformed = |error: serde_json::Error| {
+        ApiError::internal(&format!("update_values returned something else: {error}"))
     };
-    render(&caller.write(write).await?)
+    let corrected: Corrected<'_> = serde_json::from_str(row.get(0)).map_err(malformed)?;
+    let answer = serde_json::to_vec(&corrected).map_err(malformed)?;
+    Ok(answer::json(answer))
 }
 
 /// What the database answers, in the order that clients know.
@@ -61,13 +64,4 @@ struct CorrectedPoint<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     value_id: Option<i64>,
     known_time: &'a str,
-}
-
-fn render(row: &Row) -> Result<Response, ApiError> {
-    let malformed = |error: serde_json::Error| {
-        ApiError::internal(&format!("update_values returned something else: {error}"))
-    };
-    let corrected: Corrected<'_> = serde_json::from_str(row.get(0)).map_err(malformed)?;
-    let answer = serde_json::to_vec(&corrected).map_err(malformed)?;
-    Ok(answer::json(answer))
 }

@@ -1,7 +1,6 @@
 //! `GET /list_timeseries`: the tenant's series by id, ordered by name.
 
 use axum::response::Response;
-use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use crate::server::{answer, error::ApiError, json, state::Caller};
@@ -10,11 +9,7 @@ const LIST: &str = "SELECT series_id, name, description, unit, labels::pg_catalo
                     FROM timedb.series ORDER BY name, series_id";
 
 pub(crate) async fn list(caller: Caller, (): ()) -> Result<Response, ApiError> {
-    let list = async |client: &Client| client.query_typed(LIST, &[]).await;
-    Ok(answer::json(render(&caller.read(list).await?)))
-}
-
-fn render(rows: &[Row]) -> Vec<u8> {
+    let rows = caller.read(LIST, &[]).await?;
     let mut out = Vec::with_capacity(2 + rows.len() * 192);
     out.push(b'{');
     for (at, row) in rows.iter().enumerate() {
@@ -25,19 +20,13 @@ fn render(rows: &[Row]) -> Vec<u8> {
         // Clients of either age find the name under the word they know.
         out.extend_from_slice(b":{\"series_key\":");
         json::write_str(row.get(1), &mut out);
-        out.extend_from_slice(b",\"name\":");
-        json::write_str(row.get(1), &mut out);
-        out.extend_from_slice(b",\"description\":");
-        match row.get::<_, Option<&str>>(2) {
-            Some(text) => json::write_str(text, &mut out),
-            None => out.extend_from_slice(b"null"),
+        for (column, name) in [(1, "name"), (2, "description"), (3, "unit")] {
+            json::write_member(name, row.get::<_, Option<&str>>(column), &mut out);
         }
-        out.extend_from_slice(b",\"unit\":");
-        json::write_str(row.get(3), &mut out);
-        out.extend_from_slice(b",\"labels\":");
+        json::write_name("labels", &mut out);
         json::write_compact(row.get::<_, Option<&str>>(4).unwrap_or("{}"), &mut out);
         out.push(b'}');
     }
     out.push(b'}');
-    out
+    Ok(answer::json(out))
 }

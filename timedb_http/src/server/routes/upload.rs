@@ -5,7 +5,7 @@ use axum::{
     response::Response,
 };
 use serde_json::{Map, Value, json};
-use tokio_postgres::{Client, Row, types::Type};
+use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
 use super::query::parse_for_body;
@@ -28,7 +28,7 @@ pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-rep
 type NamedUpload = (Upload, Option<String>);
 
 pub(crate) fn plan(head: &Head, body: &Received) -> Plan<NamedUpload> {
-    let unit = parse_for_body(head.query())?;
+    let unit = parse_for_body(head)?;
     let upload = read_upload(body.json()?, unit)?;
     // With a key its tenant counts, whatever the body says.
     if !head.has_key()
@@ -49,21 +49,18 @@ pub(crate) async fn upload(
     let known_time = upload.known_time.map(PgInstant);
     let start = PgInstant(upload.batch_start_time);
     let finish = upload.batch_finish_time.map(PgInstant);
-    let write = async |client: &Client| {
-        let parameters = [
-            (&upload.packed as _, Type::BYTEA),
-            (&known_time as _, Type::TIMESTAMPTZ),
-            (&upload.workflow_id as _, Type::TEXT),
-            (&start as _, Type::TIMESTAMPTZ),
-            (&finish as _, Type::TIMESTAMPTZ),
-            (&upload.batch_params as _, Type::TEXT),
-            (&upload.batch_id as _, Type::UUID),
-            (&idempotency_key as _, Type::TEXT),
-            (&upload.skip_unchanged as _, Type::BOOL),
-        ];
-        client.query_typed_one(UPLOAD, &parameters).await
-    };
-    let row = caller.write(write).await;
+    let parameters = [
+        (&upload.packed as _, Type::BYTEA),
+        (&known_time as _, Type::TIMESTAMPTZ),
+        (&upload.workflow_id as _, Type::TEXT),
+        (&start as _, Type::TIMESTAMPTZ),
+        (&finish as _, Type::TIMESTAMPTZ),
+        (&upload.batch_params as _, Type::TEXT),
+        (&upload.batch_id as _, Type::UUID),
+        (&idempotency_key as _, Type::TEXT),
+        (&upload.skip_unchanged as _, Type::BOOL),
+    ];
+    let row = caller.write_one(UPLOAD, &parameters).await;
     let row = row.map_err(|error| error.place_field(|field| upload.place_of(field)))?;
     render(&row, upload.value_keys, upload.skip_unchanged)
 }

@@ -4,25 +4,15 @@ use axum::response::Response;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    query::{ReadQuery, parse, parse_last},
+    query::ReadQuery,
     streamed::{self, First},
 };
 use crate::server::{
     answer,
     error::ApiError,
-    guard::Plan,
-    head::Head,
     rows::{FORMATS, write_ordered},
     state::Caller,
 };
-
-pub(crate) fn plan(head: &Head) -> Plan<ReadQuery> {
-    Ok(parse(head.query())?)
-}
-
-pub(crate) fn plan_last(head: &Head) -> Plan<ReadQuery> {
-    Ok(parse_last(head.query())?)
-}
 
 pub(crate) async fn read(caller: Caller, asked: ReadQuery) -> Result<Response, ApiError> {
     let (mode, format) = (asked.mode, &FORMATS[0]);

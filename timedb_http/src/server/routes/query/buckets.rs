@@ -5,13 +5,13 @@ use timedb_wire::reads::Argument;
 
 use super::{
     arguments::{Arguments, Given},
-    parameters::wrong,
+    wrong,
 };
-use crate::server::{body::Problem, error::FieldError, rows::Mode};
+use crate::server::{body::Problem, guard::Query, rows::Mode};
 
 /// Whether a read of this mode is one of buckets, whose arguments are complete then; or which parameter does not go
 /// with the others.
-pub(super) fn complete(mode: Mode, arguments: &mut Arguments) -> Result<bool, Vec<FieldError>> {
+pub(super) fn complete(mode: Mode, arguments: &mut Arguments) -> Query<bool> {
     let refuse = |argument: Argument, reason: &str| {
         let problem = Problem::new("value_error", reason);
         let place = ["query", argument.parameter()];
@@ -44,8 +44,7 @@ pub(super) fn complete(mode: Mode, arguments: &mut Arguments) -> Result<bool, Ve
         );
     }
     if !arguments.has(Argument::Aggregates) {
-        let only = Given::Texts(vec!["avg"]);
-        arguments.give(Argument::Aggregates, only);
+        arguments.give(Argument::Aggregates, Given::Texts(vec!["avg"]));
     }
     Ok(true)
 }
@@ -55,8 +54,15 @@ mod tests {
     use serde_json::{Value, json};
     use timedb_wire::reads::Argument;
 
-    use super::{super::read::parse, Given};
-    use crate::server::duration::Interval;
+    use super::{
+        super::{ReadQuery, plan},
+        Given, Query,
+    };
+    use crate::server::{duration::Interval, head::tests::asking};
+
+    fn parse(query: &str) -> Query<ReadQuery> {
+        plan(&asking(query))
+    }
 
     fn error(query: &str) -> Value {
         json!(parse(query).unwrap_err())[0].clone()

@@ -5,12 +5,10 @@ use std::sync::LazyLock;
 use timedb_wire::reads::{self, Argument};
 
 use super::{
-    arguments::{Arguments, Given, Parameter, call},
-    buckets,
-    parameters::{each, time_unit},
-    values,
+    arguments::{Arguments, Given, call},
+    buckets, each, time_unit, values,
 };
-use crate::server::{error::FieldError, rows::Mode};
+use crate::server::{guard::Query, head::Head, rows::Mode, state::Parameter};
 
 /// What `GET /values` takes beside the filters, in one list with them.
 const OF_BUCKETS: [Argument; 3] = [Argument::Bucket, Argument::Fill, Argument::Aggregates];
@@ -44,13 +42,12 @@ impl ReadQuery {
     }
 }
 
-/// Reads the raw query string of `GET /values`, or says what is wrong with it.
-pub(crate) fn parse(query: &str) -> Result<ReadQuery, Vec<FieldError>> {
+pub(crate) fn plan(head: &Head) -> Query<ReadQuery> {
     let (mut read, mut mode) = (ReadQuery::default(), Mode::default());
     let (mut all_versions, mut by_known_time) = (false, false);
     let known = [reads::FILTERS, &OF_BUCKETS].concat();
-    let unit = time_unit(query);
-    each(query, |name, value| match name {
+    let unit = time_unit(head.query());
+    each(head.query(), |name, value| match name {
         "mode" => values::mode(value).map(|named| mode = named),
         "all_versions" | "include_updates" => {
             values::truth(value).map(|truth| all_versions |= truth)
@@ -68,11 +65,10 @@ pub(crate) fn parse(query: &str) -> Result<ReadQuery, Vec<FieldError>> {
     Ok(read)
 }
 
-/// Reads the raw query string of `GET /values/last`, or says what is wrong with it.
-pub(crate) fn parse_last(query: &str) -> Result<ReadQuery, Vec<FieldError>> {
+pub(crate) fn plan_last(head: &Head) -> Query<ReadQuery> {
     let mut read = ReadQuery::default();
-    let unit = time_unit(query);
-    each(query, |name, value| {
+    let unit = time_unit(head.query());
+    each(head.query(), |name, value| {
         read.arguments.take(&reads::LAST, name, value, unit)
     })?;
     read.set_mode(Mode::Last);
@@ -88,7 +84,12 @@ mod tests {
     use crate::server::{
         db::PgInstant,
         duration::{Interval, TimeOfDay},
+        head::tests::asking,
     };
+
+    fn parse(query: &str) -> Query<ReadQuery> {
+        plan(&asking(query))
+    }
 
     fn micros(micros: i64) -> Given {
         Given::Length(Interval {

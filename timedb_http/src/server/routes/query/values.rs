@@ -12,8 +12,6 @@ use crate::server::{
     rows::Mode,
 };
 
-const FILLS: [&str; 4] = ["none", "null", "last", "linear"];
-
 /// Most things that a list answers at a time.
 const MOST_ANSWERED: usize = 10_000;
 
@@ -66,13 +64,8 @@ pub(crate) fn time_of_day(value: &str) -> Result<TimeOfDay, Problem> {
     }
     let problem = |malformed: instant::Malformed| {
         let error = malformed.to_string();
-        Problem {
-            ctx: Some(json!({ "error": error })),
-            ..Problem::new(
-                "time_parsing",
-                &format!("Input should be a time of day such as 06:00, {error}"),
-            )
-        }
+        let told = format!("a time of day such as 06:00, {error}");
+        should_be("time_parsing", &told, "error", json!(error))
     };
     instant::time_of_day(value).map(TimeOfDay).map_err(problem)
 }
@@ -88,29 +81,28 @@ pub(crate) fn integer(value: &str) -> Result<i32, Problem> {
     value.trim().parse().map_err(problem)
 }
 
-pub(crate) fn text(value: &str, into: &mut Option<String>) -> Result<(), Problem> {
-    if value.contains('\0') {
-        return Err(Problem::new(
+pub(crate) fn text(value: &str) -> Result<String, Problem> {
+    match value.contains('\0') {
+        true => Err(Problem::new(
             "string_pattern_mismatch",
             "Input should not contain the character U+0000",
-        ));
+        )),
+        false => Ok(value.to_owned()),
     }
-    *into = Some(value.to_owned());
-    Ok(())
 }
 
 /// A unit of measurement.
-pub(crate) fn unit(value: &str, into: &mut Option<String>) -> Result<(), Problem> {
+pub(crate) fn unit(value: &str) -> Result<String, Problem> {
     match value.trim().is_empty() {
         true => Err(Problem::blank_unit()),
-        false => text(value, into),
+        false => text(value),
     }
 }
 
 /// A JSON object, unchanged.
-pub(crate) fn labels(value: &str, into: &mut Option<String>) -> Result<(), Problem> {
+pub(crate) fn labels(value: &str) -> Result<String, Problem> {
     match serde_json::from_str(value) {
-        Ok(Value::Object(_)) => text(value, into),
+        Ok(Value::Object(_)) => text(value),
         _ => Err(Problem::new(
             "dict_type",
             "Input should be a JSON object, such as {\"site\": \"north\"}",
@@ -119,16 +111,8 @@ pub(crate) fn labels(value: &str, into: &mut Option<String>) -> Result<(), Probl
 }
 
 pub(crate) fn mode(value: &str) -> Result<Mode, Problem> {
-    const EXPECTED: &str = "'flat', 'overlapping' or 'relative'";
-    match value {
-        "flat" => Ok(Mode::Flat),
-        "overlapping" => Ok(Mode::Overlapping),
-        "relative" => Ok(Mode::Relative),
-        _ => Err(Problem {
-            ctx: Some(json!({ "expected": EXPECTED })),
-            ..Problem::new("literal_error", &format!("Input should be {EXPECTED}"))
-        }),
-    }
+    let modes = [Mode::Flat, Mode::Overlapping, Mode::Relative];
+    choice(value, &modes, Mode::name)
 }
 
 pub(crate) fn truth(value: &str) -> Result<bool, Problem> {
@@ -143,40 +127,28 @@ pub(crate) fn truth(value: &str) -> Result<bool, Problem> {
 }
 
 /// How many to answer at most.
-pub(crate) fn limit(value: &str, into: &mut usize) -> Result<(), Problem> {
-    let most = i32::try_from(MOST_ANSWERED).unwrap_or(i32::MAX);
-    match integer(value)? {
-        limit if limit < 1 => Err(Problem {
-            ctx: Some(json!({ "ge": 1 })),
-            ..Problem::new(
-                "greater_than_equal",
-                "Input should be greater than or equal to 1",
-            )
-        }),
-        limit if limit > most => Err(Problem {
-            ctx: Some(json!({ "le": most })),
-            ..Problem::new(
-                "less_than_equal",
-                &format!("Input should be less than or equal to {most}"),
-            )
-        }),
-        limit => {
-            *into = usize::try_from(limit).unwrap_or(*into);
-            Ok(())
+pub(crate) fn limit(value: &str) -> Result<usize, Problem> {
+    let bound = |kind, relation: &str, member, bound: usize| {
+        let told = format!("{relation} than or equal to {bound}");
+        should_be(kind, &told, member, json!(bound))
+    };
+    match usize::try_from(integer(value)?) {
+        Err(_) | Ok(0) => Err(bound("greater_than_equal", "greater", "ge", 1)),
+        Ok(limit) if limit > MOST_ANSWERED => {
+            Err(bound("less_than_equal", "less", "le", MOST_ANSWERED))
         }
+        Ok(limit) => Ok(limit),
     }
 }
 
 /// One id.
-pub(crate) fn id(value: &str, into: &mut Option<Uuid>) -> Result<(), Problem> {
-    *into = Some(Uuid::try_parse(value.trim()).map_err(|_| Problem::uuid())?);
-    Ok(())
+pub(crate) fn id(value: &str) -> Result<Uuid, Problem> {
+    Uuid::try_parse(value.trim()).map_err(|_| Problem::uuid())
 }
 
 /// One id, or several with commas between.
 pub(crate) fn ids(value: &str) -> Result<Vec<Uuid>, Problem> {
-    let ids = value.split(',').map(|id| Uuid::try_parse(id.trim()));
-    ids.collect::<Result<_, _>>().map_err(|_| Problem::uuid())
+    value.split(',').map(id).collect()
 }
 
 /// One aggregate, or several with commas between.
@@ -186,7 +158,7 @@ pub(super) fn aggregates(value: &str, into: &mut Vec<&'static str>) -> Result<()
             "twa" => "time_weighted_avg",
             name => name,
         };
-        let known = choice(name, &Aggregate::ALL.map(Aggregate::name))?;
+        let known = choice(name, &Aggregate::ALL, Aggregate::name)?.name();
         if !into.contains(&known) {
             into.push(known);
         }
@@ -196,18 +168,27 @@ pub(super) fn aggregates(value: &str, into: &mut Vec<&'static str>) -> Result<()
 
 /// What buckets without values contain.
 pub(super) fn fill(value: &str) -> Result<&'static str, Problem> {
-    choice(value, &FILLS)
+    choice(value, &["none", "null", "last", "linear"], |name| name)
 }
 
-fn choice(value: &str, choices: &[&'static str]) -> Result<&'static str, Problem> {
-    if let Some(known) = choices.iter().find(|choice| **choice == value) {
-        return Ok(known);
+fn choice<T: Copy>(value: &str, known: &[T], name: fn(T) -> &'static str) -> Result<T, Problem> {
+    let mut choices = known.iter().copied();
+    choices
+        .find(|choice| name(*choice) == value)
+        .ok_or_else(|| {
+            let quoted = known.iter().map(|choice| format!("'{}'", name(*choice)));
+            let mut told = quoted.collect::<Vec<_>>().join(", ");
+            if let Some((others, last)) = told.rsplit_once(", ") {
+                told = format!("{others} or {last}");
+            }
+            should_be("literal_error", &told, "expected", json!(told))
+        })
+}
+
+/// A problem with one member of context.
+fn should_be(kind: &'static str, told: &str, member: &str, context: Value) -> Problem {
+    Problem {
+        ctx: Some(json!({ member: context })),
+        ..Problem::new(kind, &format!("Input should be {told}"))
     }
-    let quoted: Vec<String> = choices.iter().map(|choice| format!("'{choice}'")).collect();
-    let (last, others) = quoted.split_last().map_or(("", &[][..]), |(l, o)| (l, o));
-    let expected = format!("{} or {last}", others.join(", "));
-    Err(Problem {
-        ctx: Some(json!({ "expected": expected })),
-        ..Problem::new("literal_error", &format!("Input should be {expected}"))
-    })
 }

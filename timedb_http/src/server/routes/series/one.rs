@@ -8,16 +8,17 @@ use uuid::Uuid;
 
 use super::{
     super::query::{escapes, none, wrong},
-    row::{CREATED_AT, write_instant, write_series},
+    CREATED_AT, write_instant, write_series,
 };
 use crate::server::{
     answer,
     body::{Problem, Received, SeriesFields, read_series_change},
     db::PgInstant,
-    error::{ApiError, FieldError},
-    guard::Plan,
+    error::ApiError,
+    guard::{Plan, Query},
     head::Head,
     instant::{Formatter, Precision},
+    json,
     state::Caller,
 };
 
@@ -35,19 +36,30 @@ const TIMES: [(usize, &str); 5] = [
 const RENAME: &str = "SELECT timedb.rename_series($1, $2, $3::pg_catalog.text::pg_catalog.jsonb)";
 const UPDATE: &str = "SELECT timedb.update_series($1, $2, $3)";
 
-pub(crate) fn plan(head: &Head) -> Plan<Uuid> {
-    Ok(series_id(head)?)
+/// The series that the path names; there are no other parameters.
+pub(crate) fn plan(head: &Head) -> Query<Uuid> {
+    let raw = head.last_part();
+    // Whatever is wrong with its escapes, it is not an id.
+    let id = escapes::of_path(raw)
+        .ok()
+        .and_then(|text| Uuid::try_parse(&text).ok())
+        .ok_or_else(|| wrong(&["path", "series_id"], raw, Problem::uuid()));
+    match (id, none(head)) {
+        (Ok(id), Ok(())) => Ok(id),
+        (id, rest) => {
+            let errors = id.err().into_iter();
+            Err(errors.chain(rest.err().into_iter().flatten()).collect())
+        }
+    }
 }
 
 pub(crate) async fn describe(caller: Caller, id: Uuid) -> Result<Response, ApiError> {
-    let describe =
-        async |client: &Client| client.query_typed_one(DESCRIBE, &[(&id, Type::UUID)]).await;
-    Ok(render(&caller.read(describe).await?))
+    let row = caller.read_one(DESCRIBE, &[(&id, Type::UUID)]).await?;
+    Ok(render(&row))
 }
 
 pub(crate) fn plan_change(head: &Head, body: &Received) -> Plan<(Uuid, SeriesFields)> {
-    let id = series_id(head)?;
-    Ok((id, read_series_change(body.json()?)?))
+    Ok((plan(head)?, read_series_change(body.json()?)?))
 }
 
 pub(crate) async fn change(
@@ -56,16 +68,16 @@ pub(crate) async fn change(
 ) -> Result<Response, ApiError> {
     // All are sent at once; after one that fails the others are not carried out.
     let write = async |client: &Client| {
-        let (name, labels) = (
+        let rename = [
+            (&id as _, Type::UUID),
             (&change.name as _, Type::TEXT),
             (&change.labels as _, Type::TEXT),
-        );
-        let rename = [(&id as _, Type::UUID), name, labels];
-        let (text, unit) = (
+        ];
+        let update = [
+            (&id as _, Type::UUID),
             (&change.description as _, Type::TEXT),
             (&change.unit as _, Type::TEXT),
-        );
-        let update = [(&id as _, Type::UUID), text, unit];
+        ];
         // In this order: a change of the unit waits for uploads, and should hold no series then.
         let (updated, renamed, described) = join3(
             client.query_typed(UPDATE, &update),
@@ -80,23 +92,6 @@ pub(crate) async fn change(
     Ok(render(&caller.write(write).await?))
 }
 
-/// The series that the path names; there are no other parameters.
-fn series_id(head: &Head) -> Result<Uuid, Vec<FieldError>> {
-    let raw = head.last_part();
-    // Whatever is wrong with its escapes, it is not an id.
-    let id = escapes::of_path(raw)
-        .ok()
-        .and_then(|text| Uuid::try_parse(&text).ok())
-        .ok_or_else(|| wrong(&["path", "series_id"], raw, Problem::uuid()));
-    match (id, none(head.query())) {
-        (Ok(id), Ok(())) => Ok(id),
-        (id, rest) => {
-            let errors = id.err().into_iter();
-            Err(errors.chain(rest.err().into_iter().flatten()).collect())
-        }
-    }
-}
-
 fn render(row: &Row) -> Response {
     let mut out = Vec::with_capacity(768);
     let times = [CREATED_AT]
@@ -107,20 +102,11 @@ fn render(row: &Row) -> Response {
     out.push(b'{');
     write_series(row, &mut formatter, &mut out);
     for (column, name) in [(6, "versions"), (7, "segments"), (8, "bytes")] {
-        write_name(name, &mut out);
-        let number: i64 = row.get(column);
-        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        json::write_member(name, row.get::<_, i64>(column), &mut out);
     }
     for (column, name) in TIMES {
-        write_name(name, &mut out);
-        write_instant(row.get(column), &mut formatter, &mut out);
+        write_instant(name, row.get(column), &mut formatter, &mut out);
     }
     out.push(b'}');
     answer::json(out)
-}
-
-fn write_name(name: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
 }

@@ -2,22 +2,22 @@
 
 use axum::response::Response;
 use serde_json::json;
-use tokio_postgres::{Client, Row, types::Type};
+use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
 use super::{
     super::query::{each, values},
-    row::{CREATED_AT, write_series},
+    CREATED_AT, write_series,
 };
 use crate::server::{
     answer,
     db::PgInstant,
-    error::{ApiError, FieldError},
-    guard::Plan,
+    error::ApiError,
+    guard::Query,
     head::Head,
     instant::{Formatter, Precision},
     rows::JsonList,
-    state::Caller,
+    state::{Caller, Parameter},
 };
 
 const FIND: &str = "SELECT series_id, name, unit, description, labels::pg_catalog.text, created_at \
@@ -43,27 +43,41 @@ pub(crate) struct Page {
     after: Option<Uuid>,
 }
 
+impl Search {
+    /// The first parameters of both statements.
+    fn parameters(&self) -> [Parameter<'_>; 4] {
+        [&self.name, &self.prefix, &self.labels, &self.search].map(|text| (text as _, Type::TEXT))
+    }
+}
+
+pub(crate) fn plan(head: &Head) -> Query<(Search, Page)> {
+    parse(head.query(), true)
+}
+
+pub(crate) fn plan_count(head: &Head) -> Query<Search> {
+    Ok(parse(head.query(), false)?.0)
+}
+
 /// Reads a query string; only a search that is answered in pages has a limit.
-fn parse(query: &str, in_pages: bool) -> Result<(Search, Page), Vec<FieldError>> {
+fn parse(query: &str, in_pages: bool) -> Query<(Search, Page)> {
     let mut search = Search::default();
     let mut page = Page {
         limit: PAGE,
         after: None,
     };
-    each(query, |name, value| match name {
-        "name" => values::text(value, &mut search.name),
-        "prefix" => values::text(value, &mut search.prefix),
-        "labels" => values::labels(value, &mut search.labels),
-        "search" => values::text(value, &mut search.search),
-        "limit" if in_pages => values::limit(value, &mut page.limit),
-        "after" if in_pages => values::id(value, &mut page.after),
-        _ => Err(values::unknown()),
+    each(query, |name, value| {
+        match name {
+            "name" => search.name = Some(values::text(value)?),
+            "prefix" => search.prefix = Some(values::text(value)?),
+            "labels" => search.labels = Some(values::labels(value)?),
+            "search" => search.search = Some(values::text(value)?),
+            "limit" if in_pages => page.limit = values::limit(value)?,
+            "after" if in_pages => page.after = Some(values::id(value)?),
+            _ => return Err(values::unknown()),
+        }
+        Ok(())
     })?;
     Ok((search, page))
-}
-
-pub(crate) fn plan(head: &Head) -> Plan<(Search, Page)> {
-    Ok(parse(head.query(), true)?)
 }
 
 pub(crate) async fn find(
@@ -72,36 +86,14 @@ pub(crate) async fn find(
 ) -> Result<Response, ApiError> {
     // One more tells whether there is another page.
     let most = i32::try_from(page.limit + 1).unwrap_or(i32::MAX);
-    let find = async |client: &Client| {
-        let parameters = [
-            (&search.name as _, Type::TEXT),
-            (&search.prefix as _, Type::TEXT),
-            (&search.labels as _, Type::TEXT),
-            (&search.search as _, Type::TEXT),
-            (&most as _, Type::INT4),
-            (&page.after as _, Type::UUID),
-        ];
-        client.query_typed(FIND, &parameters).await
-    };
-    let rows = caller.read(find).await?;
+    let of_page = [(&most as _, Type::INT4), (&page.after as _, Type::UUID)];
+    let parameters: Vec<_> = search.parameters().into_iter().chain(of_page).collect();
+    let rows = caller.read(FIND, &parameters).await?;
     Ok(answer::json(render(&rows, page.limit)))
 }
 
-pub(crate) fn plan_count(head: &Head) -> Plan<Search> {
-    Ok(parse(head.query(), false)?.0)
-}
-
 pub(crate) async fn count(caller: Caller, search: Search) -> Result<Response, ApiError> {
-    let count = async |client: &Client| {
-        let parameters = [
-            (&search.name as _, Type::TEXT),
-            (&search.prefix as _, Type::TEXT),
-            (&search.labels as _, Type::TEXT),
-            (&search.search as _, Type::TEXT),
-        ];
-        client.query_typed_one(COUNT, &parameters).await
-    };
-    let row = caller.read(count).await?;
+    let row = caller.read_one(COUNT, &search.parameters()).await?;
     let answer = json!({ "count": row.get::<_, i64>(0) });
     Ok(answer::json(answer.to_string()))
 }
