@@ -174,11 +174,12 @@ async fn change(
 
 /// The tenants that have a user with this email address; none if that can't be asked.
 async fn tenants_of(session: &mut Session, email: &str) -> Vec<String> {
-    let sql = "SELECT email, tenant_id::pg_catalog.text FROM timedb.list_users(tenant_id => NULL)";
+    let sql = "SELECT email, tenant_id FROM timedb.list_users(tenant_id => NULL)";
     let users = session.ask(sql, &[]).await.unwrap_or_default();
     let email = email.to_lowercase();
-    let its = |user: &Row| (user.get::<_, &str>(0) == email).then(|| user.get(1));
-    users.iter().filter_map(its).collect()
+    let its = |user: &&Row| user.get::<_, &str>(0) == email;
+    let tenant = |user: &Row| user.get::<_, Uuid>(1).to_string();
+    users.iter().filter(its).map(tenant).collect()
 }
 
 fn show_switched(
