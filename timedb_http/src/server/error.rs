@@ -1,15 +1,12 @@
 //! Every unsuccessful answer, as `{"detail": ...}`: a sentence, or for 422 a list in pydantic's form. Nothing here
 //! ever contains SQL text.
 
-mod field;
-
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde::Serialize;
 use serde_json::{Value, json};
-
-pub(crate) use field::{FieldError, RefusedField};
 
 /// After this many seconds, a temporary problem may be over.
 const PASSING_RETRY_S: u16 = 1;
@@ -62,20 +59,9 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, detail)
     }
 
-    pub(crate) fn forbidden(detail: String) -> Self {
-        Self::new(StatusCode::FORBIDDEN, detail)
-    }
-
-    pub(crate) fn not_found(detail: String) -> Self {
-        Self::new(StatusCode::NOT_FOUND, detail)
-    }
-
-    pub(crate) fn no_such_route() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "Not Found")
-    }
-
-    pub(crate) fn method_not_allowed() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+    /// An answer that only says what its status is called.
+    pub(crate) fn plain(status: StatusCode) -> Self {
+        Self::new(status, status.canonical_reason())
     }
 
     pub(crate) fn body_too_slow() -> Self {
@@ -130,15 +116,11 @@ impl ApiError {
         )
     }
 
-    pub(crate) fn conflict(detail: String) -> Self {
-        Self::new(StatusCode::CONFLICT, detail)
-    }
-
     /// 409 that is over when another request is, and the client may come again in a second.
     pub(crate) fn under_way(detail: String) -> Self {
         Self {
             retry: Some(PASSING_RETRY_S),
-            ..Self::conflict(detail)
+            ..Self::new(StatusCode::CONFLICT, detail)
         }
     }
 
@@ -205,11 +187,6 @@ impl ApiError {
         self.stops_all
     }
 
-    /// 501 for what this database cannot answer, whoever asks.
-    pub(crate) fn not_supported(detail: String) -> Self {
-        Self::new(StatusCode::NOT_IMPLEMENTED, detail)
-    }
-
     pub(crate) fn timed_out() -> Self {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "The request took too long.")
     }
@@ -217,12 +194,7 @@ impl ApiError {
     /// 500 for something that should not happen; the cause goes to the log here.
     pub(crate) fn internal(cause: &str) -> Self {
         tracing::error!(cause, "internal error");
-        Self::internal_quiet()
-    }
-
-    /// 500 whose cause is in the log already.
-    pub(crate) fn internal_quiet() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+        Self::plain(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     #[cfg(test)]
@@ -244,26 +216,61 @@ impl From<Vec<FieldError>> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (
+        let lacks_key = self.status == StatusCode::UNAUTHORIZED;
+        (
             self.status,
-            [(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            )],
+            [(header::CONTENT_TYPE, "application/json")],
+            lacks_key.then_some([(header::WWW_AUTHENTICATE, "ApiKey")]),
+            self.coding
+                .map(|coding| [(header::ACCEPT_ENCODING, coding)]),
+            self.retry
+                .map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]),
             json!({ "detail": self.detail }).to_string(),
         )
-            .into_response();
-        let headers = response.headers_mut();
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
-        }
-        if let Some(coding) = self.coding {
-            let coding = HeaderValue::from_static(coding);
-            headers.insert(header::ACCEPT_ENCODING, coding);
-        }
-        if let Some(seconds) = self.retry {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+            .into_response()
     }
+}
+
+/// One entry of a 422, in pydantic's form.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct FieldError {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub loc: Vec<Value>,
+    pub msg: String,
+    pub input: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ctx: Option<Value>,
+}
+
+impl FieldError {
+    pub(crate) fn new(
+        kind: &'static str,
+        loc: impl IntoIterator<Item: Into<Value>>,
+        msg: impl Into<String>,
+        input: Value,
+    ) -> Self {
+        Self {
+            kind,
+            loc: loc.into_iter().map(Into::into).collect(),
+            msg: msg.into(),
+            input,
+            ctx: None,
+        }
+    }
+
+    pub(crate) fn with_ctx(mut self, ctx: Value) -> Self {
+        self.ctx = Some(ctx);
+        self
+    }
+}
+
+/// A field of a series that the database refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RefusedField {
+    /// `name`, `labels` or `unit`.
+    pub name: &'static str,
+    /// Which series of an upload it is of, counted from 0.
+    pub series: usize,
+    pub sentence: String,
 }

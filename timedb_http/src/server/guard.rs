@@ -27,13 +27,10 @@ pub(crate) type Query<P> = Result<P, Vec<FieldError>>;
 pub(crate) type Plan<P> = Result<P, ApiError>;
 
 /// The routes of the API.
+#[derive(Default)]
 pub(crate) struct Api(Router<AppState>);
 
 impl Api {
-    pub(crate) fn new() -> Self {
-        Self(Router::new())
-    }
-
     /// A route without data, for whomever asks.
     pub(crate) fn public<H: Handler<T, AppState>, T: 'static>(
         self,

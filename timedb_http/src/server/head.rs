@@ -53,30 +53,27 @@ impl Head {
     /// # Errors
     /// 422 for anything else, and for two of them.
     pub(crate) fn idempotency_key(&self) -> Result<Option<String>, ApiError> {
-        let mut given = self.headers.get_all(IDEMPOTENCY_KEY).iter();
-        let Some(value) = given.next() else {
-            return Ok(None);
-        };
-        let printable = value
-            .as_bytes()
-            .iter()
-            .all(|byte| matches!(byte, b' '..=b'~'));
-        if printable
-            && (1..=LONGEST_IDEMPOTENCY_KEY).contains(&value.len())
-            && given.next().is_none()
-        {
-            return Ok(value.to_str().ok().map(str::to_owned));
+        let given = self.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let given: Vec<_> = given
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
+        match given.as_slice() {
+            [] => Ok(None),
+            [key]
+                if (1..=LONGEST_IDEMPOTENCY_KEY).contains(&key.len())
+                    && key.bytes().all(|byte| matches!(byte, b' '..=b'~')) =>
+            {
+                Ok(Some(key.to_string()))
+            }
+            _ => Err(ApiError::invalid(&[FieldError::new(
+                "string_pattern_mismatch",
+                ["header", "Idempotency-Key"],
+                format!(
+                    "Input should be given once, with 1 to {LONGEST_IDEMPOTENCY_KEY} printable ASCII characters"
+                ),
+                json!(given.join(", ")),
+            )])),
         }
-        let all = self.headers.get_all(IDEMPOTENCY_KEY).iter();
-        let input: Vec<_> = all.map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
-        Err(ApiError::invalid(&[FieldError::new(
-            "string_pattern_mismatch",
-            vec![json!("header"), json!("Idempotency-Key")],
-            format!(
-                "Input should be given once, with 1 to {LONGEST_IDEMPOTENCY_KEY} printable ASCII characters"
-            ),
-            json!(input.join(", ")),
-        )]))
     }
 }
 

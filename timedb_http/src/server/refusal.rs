@@ -56,48 +56,31 @@ impl Refusal {
 
     /// What the client gets.
     pub(crate) fn answer(self) -> ApiError {
-        let (status, sentence) = match self {
-            Self::Malformed => (
-                StatusCode::BAD_REQUEST,
-                "The request is not well-formed HTTP/1.1.",
-            ),
-            Self::BareNewline => (
-                StatusCode::BAD_REQUEST,
-                "The lines of a request's head must end with CR and LF.",
-            ),
-            Self::TooLarge => (
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "The head of the request is too large: at most 128 KiB and 100 headers.",
-            ),
-            Self::TooSlow => (
-                StatusCode::REQUEST_TIMEOUT,
-                "The head of the request took too long to arrive.",
-            ),
-            Self::NoHost => (
-                StatusCode::BAD_REQUEST,
-                "An HTTP/1.1 request needs a Host header.",
-            ),
-            Self::SeveralHosts => (
-                StatusCode::BAD_REQUEST,
-                "The request has more than one Host header.",
-            ),
-            Self::Target => (
-                StatusCode::BAD_REQUEST,
-                "The request's target is not a valid URI.",
-            ),
-            Self::TargetTooLong => (
-                StatusCode::URI_TOO_LONG,
-                "The request's URL is too long: at most 65534 bytes.",
-            ),
-            Self::Framing => (
-                StatusCode::BAD_REQUEST,
+        let status = match self {
+            Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::Coding => StatusCode::NOT_IMPLEMENTED,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        let sentence = match self {
+            Self::Malformed => "The request is not well-formed HTTP/1.1.",
+            Self::BareNewline => "The lines of a request's head must end with CR and LF.",
+            Self::TooLarge => {
+                "The head of the request is too large: at most 128 KiB and 100 headers."
+            }
+            Self::TooSlow => "The head of the request took too long to arrive.",
+            Self::NoHost => "An HTTP/1.1 request needs a Host header.",
+            Self::SeveralHosts => "The request has more than one Host header.",
+            Self::Target => "The request's target is not a valid URI.",
+            Self::TargetTooLong => "The request's URL is too long: at most 65534 bytes.",
+            Self::Framing => {
                 "The length of the request's body is not clear: give either one Content-Length or \
-                 Transfer-Encoding: chunked.",
-            ),
-            Self::Coding => (
-                StatusCode::NOT_IMPLEMENTED,
-                "The only supported transfer coding is chunked: send Transfer-Encoding: chunked by itself.",
-            ),
+                 Transfer-Encoding: chunked."
+            }
+            Self::Coding => {
+                "The only supported transfer coding is chunked: send Transfer-Encoding: chunked by itself."
+            }
         };
         ApiError::new(status, sentence)
     }

@@ -5,6 +5,7 @@ use std::any::Any;
 use axum::{
     Router,
     extract::Request,
+    http::StatusCode,
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::MethodFilter,
@@ -20,7 +21,7 @@ use crate::server::{
     },
     refusal::Refusal,
     routes::{
-        changes, corrections, health, list_timeseries,
+        changes, corrections, health,
         query::{self, none},
         root,
         series::{self, labels, one, search},
@@ -34,8 +35,8 @@ pub(crate) fn build(state: AppState) -> Router {
     let sharing = Sharing::with(&state.config.cors_origins);
     api()
         .into_router()
-        .fallback(async || ApiError::no_such_route())
-        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        .fallback(async || ApiError::plain(StatusCode::NOT_FOUND))
+        .method_not_allowed_fallback(async || ApiError::plain(StatusCode::METHOD_NOT_ALLOWED))
         .layer(middleware::from_fn(refuse))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(sharing, cors::share))
@@ -48,7 +49,7 @@ fn api() -> Api {
     const POST: MethodFilter = MethodFilter::POST;
     const PUT: MethodFilter = MethodFilter::PUT;
     const PATCH: MethodFilter = MethodFilter::PATCH;
-    Api::new()
+    Api::default()
         .public("/", root::root)
         .public("/health", health::health)
         .public("/ready", health::ready)
@@ -68,7 +69,7 @@ fn api() -> Api {
         )
         .get("/series/{series_id}", one::plan, one::describe)
         .with_body(PATCH, "/series/{series_id}", one::plan_change, one::change)
-        .get("/list_timeseries", none, list_timeseries::list)
+        .get("/list_timeseries", none, search::list)
 }
 
 /// Answers in place of a request that was refused.

@@ -4,7 +4,6 @@
 pub(crate) mod changes;
 pub(crate) mod corrections;
 pub(crate) mod health;
-pub(crate) mod list_timeseries;
 pub(crate) mod query;
 pub(crate) mod root;
 pub(crate) mod series;

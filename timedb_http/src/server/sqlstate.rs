@@ -22,18 +22,14 @@ pub(crate) fn to_api(error: &Error, with_key: bool) -> ApiError {
     let sentence = || sentence(answer);
     match Signs::of(answer).meaning() {
         Meaning::NoKey => ApiError::unauthenticated(with_key),
-        Meaning::Forbidden => ApiError::forbidden(sentence()),
-        Meaning::NotFound => ApiError::not_found(sentence()),
-        Meaning::Conflict => ApiError::conflict(sentence()),
+        Meaning::Status(status) => ApiError::new(status, sentence()),
         Meaning::UnderWay => ApiError::under_way(sentence()),
-        Meaning::NotSupported => ApiError::not_supported(sentence()),
         Meaning::Mismatch(name) => ApiError::invalid(&[mismatch(name, sentence())]),
         Meaning::RefusedField(field, series) => ApiError::refused_field(RefusedField {
             name: field.name(),
             series,
             sentence: sentence(),
         }),
-        Meaning::BadRequest => ApiError::bad_request(sentence()),
         Meaning::Fault => fault(error),
         Meaning::OfPostgres => of_postgres(error, answer.code().code()),
     }
@@ -78,7 +74,6 @@ fn mismatch(name: RequestName, sentence: String) -> FieldError {
         RequestName::IdempotencyKey(key) => (["header", "Idempotency-Key"], key),
         RequestName::BatchId(id) => (["body", "batch_id"], id),
     };
-    let place = place.map(|part| json!(part)).to_vec();
     FieldError::new("idempotency_mismatch", place, sentence, json!(name))
 }
 

@@ -7,7 +7,7 @@ pub(super) mod escapes;
 mod read;
 pub(super) mod values;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use timedb_wire::reads::Argument;
 
 pub(crate) use read::{ReadQuery, plan, plan_last};
@@ -91,7 +91,7 @@ pub(crate) fn any(query: &str) -> Query<()> {
 
 /// What is wrong with a value, with its place.
 pub(crate) fn wrong(place: &[&str], value: impl Into<Value>, problem: Problem) -> FieldError {
-    let place = place.iter().map(|part| json!(part)).collect();
+    let place = place.iter().copied();
     let mut error = FieldError::new(problem.kind, place, problem.msg, value.into());
     error.ctx = problem.ctx;
     error

@@ -72,20 +72,6 @@ pub(super) async fn produce(
     pieces: mpsc::Sender<StreamPiece>,
 ) {
     let watch = pieces.clone();
-    tokio::select! {
-        biased;
-        () = watch.closed() => {}
-        () = answer(&caller, &asked, format, head, pieces) => {}
-    }
-}
-
-async fn answer(
-    caller: &Caller,
-    asked: &ReadQuery,
-    format: &Format,
-    head: oneshot::Sender<Result<First, ApiError>>,
-    pieces: mpsc::Sender<StreamPiece>,
-) {
     let mut output = StreamedAnswer {
         head: Some(head),
         pieces,
@@ -94,29 +80,31 @@ async fn answer(
         rows: (format.rows)(asked.mode, Precision::Microseconds),
         piece: Vec::new(),
     };
-    let result = caller
-        .stream(
-            async |client| send(client, asked).await,
-            async |rows| consume(rows, &mut output).await,
-        )
-        .await;
-    // A receiver that has gone needs no answer; then sending fails, and that is all right.
-    match (result, output.head.take()) {
-        (Ok(Some(rows)), Some(head)) => drop(head.send(Ok(First::Rows(rows)))),
-        (Ok(_), _) => {
-            output.rows.close(None, &mut output.piece);
-            if output.send().await.is_ok() {
-                let _gone = output.pieces.send(StreamPiece::End).await;
+    let send = async |client: &Client| {
+        let (statement, parameters) = asked.statement();
+        client.query_typed_raw(statement, parameters).await
+    };
+    let answer = async {
+        let consume = async |rows| consume(rows, &mut output).await;
+        let result = caller.stream(send, consume).await;
+        // A receiver that has gone needs no answer; then sending fails, and that is all right.
+        match (result, output.head.take()) {
+            (Ok(Some(rows)), Some(head)) => drop(head.send(Ok(First::Rows(rows)))),
+            (Ok(_), _) => {
+                output.rows.close(None, &mut output.piece);
+                if output.send().await.is_ok() {
+                    let _gone = output.pieces.send(StreamPiece::End).await;
+                }
             }
+            (Err(StreamFault::Refused(error)), Some(head)) => drop(head.send(Err(error))),
+            (Err(fault), _) => tracing::warn!(?fault, "a stream of rows was aborted"),
         }
-        (Err(StreamFault::Refused(error)), Some(head)) => drop(head.send(Err(error))),
-        (Err(fault), _) => tracing::warn!(?fault, "a stream of rows was aborted"),
+    };
+    tokio::select! {
+        biased;
+        () = watch.closed() => {}
+        () = answer => {}
     }
-}
-
-async fn send(client: &Client, asked: &ReadQuery) -> Result<RowStream, tokio_postgres::Error> {
-    let (statement, parameters) = asked.statement();
-    client.query_typed_raw(statement, parameters).await
 }
 
 /// Takes the chunks: all of them when they are few, else one by one into the stream.
@@ -224,17 +212,13 @@ impl Pace {
 
     /// How long the client may take until it has room for the next piece.
     fn left(&self) -> Duration {
-        let by_rate = match self.rate {
-            0 => Duration::MAX,
-            rate => {
-                self.stall
-                    + Duration::from_millis((self.sent as u64).saturating_mul(1_000) / rate as u64)
-            }
+        let millis = (self.sent as u64).saturating_mul(1_000);
+        let by_rate = match millis.checked_div(self.rate as u64) {
+            Some(millis) => self.stall + Duration::from_millis(millis),
+            None => Duration::MAX,
         };
-        let left = self
-            .limit
-            .min(by_rate)
-            .saturating_sub(self.started.elapsed());
+        let left = self.limit.min(by_rate);
+        let left = left.saturating_sub(self.started.elapsed());
         left.min(self.stall)
     }
 }

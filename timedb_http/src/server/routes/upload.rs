@@ -1,7 +1,7 @@
 //! `POST /upload`: rows of JSON become one batch, or nothing at all.
 
 use axum::{
-    http::{HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue, StatusCode},
     response::Response,
 };
 use serde_json::{Map, Value, json};
@@ -32,12 +32,14 @@ pub(crate) fn plan(head: &Head, body: &Received) -> Plan<NamedUpload> {
     let upload = read_upload(body.json()?, unit)?;
     // With a key its tenant counts, whatever the body says.
     if !head.has_key()
-        && let Some(tenant_id) = foreign_tenant(&upload)
+        && let Some(tenant_id) = &upload.tenant_id
+        && Uuid::try_parse(tenant_id) != Ok(Uuid::nil())
     {
-        return Err(ApiError::forbidden(format!(
+        let told = format!(
             "Cannot upload for tenant_id {tenant_id}. Without an API key there is only tenant_id {}.",
             Uuid::nil()
-        )));
+        );
+        return Err(ApiError::new(StatusCode::FORBIDDEN, told));
     }
     Ok((upload, head.idempotency_key()?))
 }
@@ -65,12 +67,6 @@ pub(crate) async fn upload(
     render(&row, upload.value_keys, upload.skip_unchanged)
 }
 
-fn foreign_tenant(upload: &Upload) -> Option<&str> {
-    let tenant_id = upload.tenant_id.as_deref()?;
-    let own = Uuid::try_parse(tenant_id).is_ok_and(|id| id.is_nil());
-    (!own).then_some(tenant_id)
-}
-
 fn render(row: &Row, value_keys: Vec<String>, skip_unchanged: bool) -> Result<Response, ApiError> {
     let ids: Vec<Uuid> = row.get::<_, Option<_>>(1).unwrap_or_default();
     if ids.len() != value_keys.len() {
@@ -80,10 +76,10 @@ fn render(row: &Row, value_keys: Vec<String>, skip_unchanged: bool) -> Result<Re
     }
     let series_ids: Map<String, Value> = value_keys
         .into_iter()
-        .zip(ids.iter().map(|id| json!(id.to_string())))
+        .zip(ids.iter().map(|id| json!(id)))
         .collect();
     let mut answer = json!({
-        "batch_id": row.get::<_, Uuid>(0).to_string(),
+        "batch_id": row.get::<_, Uuid>(0),
         "message": "Batch created successfully",
         "series_ids": series_ids,
     });

@@ -78,7 +78,7 @@ pub(crate) fn write_ordered<B: AsRef<[u8]>>(
 /// Writes the rows of a chunk of versions, with the cursor after them.
 pub(crate) fn write_changes(
     packed: &[u8],
-    onward: (&str, bool),
+    (cursor, more): (&str, bool),
     format: &Format,
 ) -> Result<Vec<u8>, DamagedChunk> {
     let chunk = Chunk::parse(packed)?;
@@ -93,7 +93,6 @@ pub(crate) fn write_changes(
             index += 1;
         }
     }
-    let (cursor, more) = onward;
     rows.close(Some(Onward { cursor, more }), &mut out);
     Ok(out)
 }

@@ -1,7 +1,7 @@
 //! Rows as compact JSON: `{"count":N,"data":[...]}`, or with the count at the end if it was not known before. What a
 //! series' rows share is rendered once; the previous instant is kept, because in time order neighbours often share it.
 
-use timedb_wire::{AggregateColumn, AggregateValue, Series, Versions};
+use timedb_wire::{AggregateValue, Series, Versions};
 use uuid::Uuid;
 
 use super::{
@@ -9,14 +9,20 @@ use super::{
     format::{Format, Mode, Onward, RowFormat, Shared},
     list::JsonList,
 };
-use crate::server::{
-    instant::{Formatter, Precision},
-    json,
-};
+use crate::server::{instant::Formatter, json};
 
 pub(super) const JSON: Format = Format {
     content_type: "application/json",
-    rows: |mode, precision| Box::new(JsonRows::new(mode, precision)),
+    rows: |mode, precision| {
+        Box::new(JsonRows {
+            list: JsonList::default(),
+            mode,
+            formatter: Formatter::new(precision),
+            last: i64::MIN,
+            last_text: Vec::with_capacity(32),
+            numbers: zmij::Buffer::new(),
+        })
+    },
 };
 
 struct JsonRows {
@@ -29,34 +35,6 @@ struct JsonRows {
 }
 
 impl JsonRows {
-    fn new(mode: Mode, precision: Precision) -> Self {
-        Self {
-            list: JsonList::default(),
-            mode,
-            formatter: Formatter::new(precision),
-            last: i64::MIN,
-            last_text: Vec::with_capacity(32),
-            numbers: zmij::Buffer::new(),
-        }
-    }
-
-    fn aggregates(
-        &mut self,
-        aggregates: &[(Vec<u8>, AggregateColumn<'_>)],
-        index: usize,
-        out: &mut Vec<u8>,
-    ) {
-        for (member, column) in aggregates {
-            out.extend_from_slice(member);
-            match column.at(index) {
-                AggregateValue::Count(count) => {
-                    out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
-                }
-                AggregateValue::Number(number) => self.number(number, out),
-            }
-        }
-    }
-
     fn number(&mut self, number: Option<f64>, out: &mut Vec<u8>) {
         match number {
             Some(number) if number.is_finite() => {
@@ -108,7 +86,17 @@ impl RowFormat for JsonRows {
                 out.extend_from_slice(b",\"value\":");
                 self.number(columns.value(index), out);
             }
-            Some(aggregates) => self.aggregates(aggregates, index, out),
+            Some(aggregates) => {
+                for (member, column) in aggregates {
+                    out.extend_from_slice(member);
+                    match column.at(index) {
+                        AggregateValue::Number(number) => self.number(number, out),
+                        AggregateValue::Count(count) => {
+                            out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+                        }
+                    }
+                }
+            }
         }
         out.extend_from_slice(&series.after);
         if let (Mode::Overlapping, Some(known_time)) = (self.mode, columns.known_time) {

@@ -1,5 +1,6 @@
 //! Database errors that no client can have caused: logged here, once, and reported without their text.
 
+use axum::http::StatusCode;
 use tokio_postgres::Error;
 
 use crate::server::error::ApiError;
@@ -77,7 +78,7 @@ pub(super) fn fault(error: &Error) -> ApiError {
             );
         }
         tracing::error!(error = %chain(error), "the database's answer can't be read");
-        return ApiError::internal_quiet();
+        return ApiError::plain(StatusCode::INTERNAL_SERVER_ERROR);
     };
     let code = answer.code().code();
     let message = answer.message();
@@ -116,7 +117,7 @@ pub(super) fn fault(error: &Error) -> ApiError {
                 place = answer.where_(),
                 "a statement failed"
             );
-            ApiError::internal_quiet()
+            ApiError::plain(StatusCode::INTERNAL_SERVER_ERROR)
         }
     }
 }

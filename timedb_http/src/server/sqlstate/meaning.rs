@@ -1,6 +1,7 @@
 //! What an error of a statement means, judging by what it tells programs: SQLSTATE, token, and who raised it. It does
 //! not know the words of an error, so that none of them can matter.
 
+use axum::http::StatusCode;
 use timedb_wire::refused::{ROUTINE, RequestName, SeriesField, Token};
 use tokio_postgres::error::DbError;
 
@@ -16,17 +17,14 @@ pub(super) struct Signs<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     NoKey,
-    Forbidden,
-    NotFound,
-    Conflict,
+    /// A client's mistake that this status says all of.
+    Status(StatusCode),
     /// The same request is being carried out; nothing was waited for.
     UnderWay,
-    NotSupported,
     /// The name of the request was given to a different one before.
     Mismatch(RequestName),
     /// A field of the series of this place, counted from 0.
     RefusedField(SeriesField, usize),
-    BadRequest,
     /// Nothing that a client can have caused.
     Fault,
     /// PostgreSQL's own error, whose words are for administrators.
@@ -48,18 +46,18 @@ impl<'a> Signs<'a> {
         }
         match (self.code, &self.code[..2]) {
             ("28000", _) => Meaning::NoKey,
-            ("42501", _) => Meaning::Forbidden,
-            ("42704", _) => Meaning::NotFound,
+            ("42501", _) => Meaning::Status(StatusCode::FORBIDDEN),
+            ("42704", _) => Meaning::Status(StatusCode::NOT_FOUND),
             // P0003: several points where one is meant. 55000: the unit of a series that has points.
-            ("23505" | "P0003" | "55000", _) => Meaning::Conflict,
+            ("23505" | "P0003" | "55000", _) => Meaning::Status(StatusCode::CONFLICT),
             ("55006", _) => Meaning::UnderWay,
-            ("0A000", _) => Meaning::NotSupported,
+            ("0A000", _) => Meaning::Status(StatusCode::NOT_IMPLEMENTED),
             ("21000" | "23514", _) | (_, "22" | "54") => match (self.code, self.token) {
                 ("22000", Some(Token::IdempotencyMismatch(name))) => Meaning::Mismatch(name),
                 ("22023", Some(Token::RefusedField { field, series })) => {
                     Meaning::RefusedField(field, series.unwrap_or(0))
                 }
-                _ => Meaning::BadRequest,
+                _ => Meaning::Status(StatusCode::BAD_REQUEST),
             },
             _ => Meaning::Fault,
         }
@@ -95,19 +93,19 @@ mod tests {
     fn what_timedb_says_goes_by_its_code() {
         for (code, expected) in [
             ("28000", Meaning::NoKey),
-            ("42501", Meaning::Forbidden),
-            ("42704", Meaning::NotFound),
-            ("23505", Meaning::Conflict),
-            ("P0003", Meaning::Conflict),
-            ("55000", Meaning::Conflict),
+            ("42501", Meaning::Status(StatusCode::FORBIDDEN)),
+            ("42704", Meaning::Status(StatusCode::NOT_FOUND)),
+            ("23505", Meaning::Status(StatusCode::CONFLICT)),
+            ("P0003", Meaning::Status(StatusCode::CONFLICT)),
+            ("55000", Meaning::Status(StatusCode::CONFLICT)),
             ("55006", Meaning::UnderWay),
-            ("0A000", Meaning::NotSupported),
-            ("21000", Meaning::BadRequest),
-            ("22000", Meaning::BadRequest),
-            ("22023", Meaning::BadRequest),
-            ("22P02", Meaning::BadRequest),
-            ("23514", Meaning::BadRequest),
-            ("54000", Meaning::BadRequest),
+            ("0A000", Meaning::Status(StatusCode::NOT_IMPLEMENTED)),
+            ("21000", Meaning::Status(StatusCode::BAD_REQUEST)),
+            ("22000", Meaning::Status(StatusCode::BAD_REQUEST)),
+            ("22023", Meaning::Status(StatusCode::BAD_REQUEST)),
+            ("22P02", Meaning::Status(StatusCode::BAD_REQUEST)),
+            ("23514", Meaning::Status(StatusCode::BAD_REQUEST)),
+            ("54000", Meaning::Status(StatusCode::BAD_REQUEST)),
             ("40001", Meaning::Fault),
             ("55P03", Meaning::Fault),
             ("XX001", Meaning::Fault),
@@ -143,9 +141,18 @@ mod tests {
                 said("22023", "timedb:refused_field field=name"),
                 Meaning::RefusedField(SeriesField::Name, 0)
             );
-            assert_eq!(said("22023", &reused), Meaning::BadRequest);
-            assert_eq!(said("22000", &field), Meaning::BadRequest);
-            assert_eq!(said("42704", &field), Meaning::NotFound);
+            assert_eq!(
+                said("22023", &reused),
+                Meaning::Status(StatusCode::BAD_REQUEST)
+            );
+            assert_eq!(
+                said("22000", &field),
+                Meaning::Status(StatusCode::BAD_REQUEST)
+            );
+            assert_eq!(
+                said("42704", &field),
+                Meaning::Status(StatusCode::NOT_FOUND)
+            );
         }
     }
 
