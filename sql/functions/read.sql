@@ -1,7 +1,7 @@
 -- Reading. The internal functions run as timedb_definer, bound by row-level security; called in a SELECT
 -- list they return one chunk at a time, so that a large result is never materialized.
 -- What users call are plain SQL functions around them, which the planner inlines.
--- All three have the same arguments. The list that all follow is timedb_ext/crates/wire/src/reads.rs.
+-- The three internal functions have the same arguments. The list that all follow is timedb_ext/crates/wire/src/reads.rs.
 
 CREATE FUNCTION timedb._read_packed(
     mode text,

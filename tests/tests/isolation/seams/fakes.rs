@@ -1,14 +1,16 @@
 //! Objects of others under the library's names, in a database where the library is loaded and its extension is not.
 
 use timedb_tests::{Db, Role};
+use timedb_wire::reads::{Argument, READ};
 
 use super::store::{backend, rows};
 
 /// The arguments of a read as the extension declares them.
-const ARGUMENTS: &str = "mode text, series_id uuid[], name text, labels jsonb, start_valid timestamptz,
-    end_valid timestamptz, start_known timestamptz, end_known timestamptz, as_of timestamptz, as_of_change timestamptz,
-    min_lead interval, max_lead interval, window_length interval, issue_offset interval, start_window timestamptz,
-    days_ahead integer, time_of_day time, tz text, unit text";
+fn declared() -> String {
+    let declare =
+        |argument: &Argument| format!("{} {}", argument.name(), argument.kind().sql_type());
+    READ.iter().map(declare).collect::<Vec<_>>().join(", ")
+}
 
 #[tokio::test]
 async fn functions_of_our_names_in_another_database_are_what_their_owner_made_them() {
@@ -28,7 +30,8 @@ async fn functions_of_our_names_in_another_database_are_what_their_owner_made_th
         [[Some("on".to_owned())]],
         "the library is loaded"
     );
-    let nulls = vec!["NULL"; 18].join(", ");
+    let arguments = declared();
+    let nulls = vec!["NULL"; READ.len() - 1].join(", ");
     for (rows_function, chunks_function, call) in [
         // As few as it takes; the scan would take a number for a pointer to a row.
         (
@@ -39,7 +42,7 @@ async fn functions_of_our_names_in_another_database_are_what_their_owner_made_th
         // In the shape of the extension's own.
         (
             format!(
-                "({ARGUMENTS}) RETURNS TABLE (series_id_ uuid, name_ text, unit_ text, labels_ jsonb, known_time timestamptz,
+                "({arguments}) RETURNS TABLE (series_id_ uuid, name_ text, unit_ text, labels_ jsonb, known_time timestamptz,
                      change_time timestamptz, valid_time timestamptz, valid_time_end timestamptz, value double precision,
                      batch_id uuid, value_id bigint, changed_by uuid, annotation text, tags text[], metadata jsonb)
                  LANGUAGE sql STABLE SECURITY DEFINER ROWS 10000
@@ -47,15 +50,15 @@ async fn functions_of_our_names_in_another_database_are_what_their_owner_made_th
                        NULL::timestamptz, 7::float8, NULL::uuid, 1::bigint, NULL::uuid, '', '{{}}'::text[], '{{}}'::jsonb $$"
             ),
             format!(
-                "({ARGUMENTS}) RETURNS TABLE (a uuid, b text, c text, d jsonb, e integer, f bytea) LANGUAGE sql
+                "({arguments}) RETURNS TABLE (a uuid, b text, c text, d jsonb, e integer, f bytea) LANGUAGE sql
                  AS $$ SELECT NULL::uuid, '8', 'x', '{{}}'::jsonb, 1, '\\x01020304'::bytea $$"
             ),
             format!("('flat', {nulls})"),
         ),
         // Other columns under the same arguments.
         (
-            format!("({ARGUMENTS}) RETURNS TABLE (a int, b int) LANGUAGE plpgsql AS 'BEGIN a := 7; RETURN NEXT; END'"),
-            format!("({ARGUMENTS}) RETURNS TABLE (a int, b int) LANGUAGE plpgsql AS 'BEGIN a := 8; RETURN NEXT; END'"),
+            format!("({arguments}) RETURNS TABLE (a int, b int) LANGUAGE plpgsql AS 'BEGIN a := 7; RETURN NEXT; END'"),
+            format!("({arguments}) RETURNS TABLE (a int, b int) LANGUAGE plpgsql AS 'BEGIN a := 8; RETURN NEXT; END'"),
             format!("('flat', {nulls})"),
         ),
     ] {

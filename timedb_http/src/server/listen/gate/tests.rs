@@ -1,3 +1,5 @@
+//! Heads of requests that arrive in pieces, and what passes of them.
+
 use super::*;
 
 /// Feeds bytes in pieces; returns what passed, and how it ended.
