@@ -5,7 +5,7 @@ use std::fmt::Display;
 use axum::{
     body::Body,
     http::{HeaderValue, header},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 
 use crate::server::{error::ApiError, rows::Format};
@@ -15,12 +15,8 @@ const BESIDE_FROM_BYTES: usize = 256 << 10;
 
 /// 200 with a body of this type.
 pub(crate) fn of_type(content_type: &'static str, body: impl Into<Body>) -> Response {
-    let mut response = Response::new(body.into());
     let content_type = HeaderValue::from_static(content_type);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type);
-    response
+    ([(header::CONTENT_TYPE, content_type)], body.into()).into_response()
 }
 
 /// 200 with a body that is JSON already.

@@ -124,10 +124,6 @@ impl ApiError {
         }
     }
 
-    pub(crate) fn invalid(errors: &[FieldError]) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, json!(errors))
-    }
-
     /// 422 for a field that the database refuses, at the top of the body unless [`ApiError::place_field`] says
     /// where it is.
     pub(crate) fn refused_field(field: RefusedField) -> Self {
@@ -210,7 +206,7 @@ impl ApiError {
 
 impl From<Vec<FieldError>> for ApiError {
     fn from(errors: Vec<FieldError>) -> Self {
-        Self::invalid(&errors)
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, json!(errors))
     }
 }
 

@@ -17,8 +17,8 @@ const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 /// A request without its body.
 pub(crate) struct Head {
     pub headers: HeaderMap,
+    pub has_key: bool,
     uri: Uri,
-    has_key: bool,
 }
 
 impl Head {
@@ -27,8 +27,8 @@ impl Head {
         let key = api_key(&parts.headers);
         let head = Self {
             headers: parts.headers,
-            uri: parts.uri,
             has_key: !matches!(key, Ok(None)),
+            uri: parts.uri,
         };
         (head, key)
     }
@@ -41,10 +41,6 @@ impl Head {
     /// The last part of the path, as it came.
     pub(crate) fn last_part(&self) -> &str {
         self.uri.path().rsplit('/').next().unwrap_or_default()
-    }
-
-    pub(crate) fn has_key(&self) -> bool {
-        self.has_key
     }
 
     /// The client's name for a request that it may send again, to the letter: `Idempotency-Key`, 1 to 255
@@ -65,7 +61,7 @@ impl Head {
             {
                 Ok(Some(key.to_string()))
             }
-            _ => Err(ApiError::invalid(&[FieldError::new(
+            _ => Err(ApiError::from(vec![FieldError::new(
                 "string_pattern_mismatch",
                 ["header", "Idempotency-Key"],
                 format!(
@@ -106,14 +102,17 @@ fn bearer(value: &HeaderValue) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
+impl Head {
     /// A request with this query.
-    pub(crate) fn asking(query: &str) -> Head {
+    pub(crate) fn asking(query: &str) -> Self {
         let request = axum::http::Request::get(format!("/?{query}")).body(());
-        Head::new(request.unwrap().into_parts().0).0
+        Self::new(request.unwrap().into_parts().0).0
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();

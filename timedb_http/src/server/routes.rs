@@ -7,6 +7,5 @@ pub(crate) mod health;
 pub(crate) mod query;
 pub(crate) mod root;
 pub(crate) mod series;
-mod streamed;
 pub(crate) mod upload;
 pub(crate) mod values;

@@ -24,7 +24,7 @@ pub(crate) fn to_api(error: &Error, with_key: bool) -> ApiError {
         Meaning::NoKey => ApiError::unauthenticated(with_key),
         Meaning::Status(status) => ApiError::new(status, sentence()),
         Meaning::UnderWay => ApiError::under_way(sentence()),
-        Meaning::Mismatch(name) => ApiError::invalid(&[mismatch(name, sentence())]),
+        Meaning::Mismatch(name) => vec![mismatch(name, sentence())].into(),
         Meaning::RefusedField(field, series) => ApiError::refused_field(RefusedField {
             name: field.name(),
             series,

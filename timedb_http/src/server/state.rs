@@ -45,13 +45,11 @@ impl AppState {
         &self,
         work: impl Future<Output = Result<T, ApiError>>,
     ) -> Result<T, ApiError> {
-        match tokio::time::timeout(self.config.request_timeout, work).await {
-            Ok(result) => result,
-            Err(_) => {
-                tracing::warn!("a request exceeded its time limit");
-                Err(ApiError::timed_out())
-            }
-        }
+        let in_time = tokio::time::timeout(self.config.request_timeout, work).await;
+        in_time.unwrap_or_else(|_| {
+            tracing::warn!("a request exceeded its time limit");
+            Err(ApiError::timed_out())
+        })
     }
 
     /// Asks whether the database responds and keeps tenants apart, and whether it accepts writes.

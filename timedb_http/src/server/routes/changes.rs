@@ -46,10 +46,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::server::{db::PgInstant, head::tests::asking, routes::query::arguments::Given};
+    use crate::server::{db::PgInstant, routes::query::arguments::Given};
 
     fn parse(query: &str) -> Query<Arguments> {
-        plan(&asking(query))
+        plan(&Head::asking(query))
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use axum::{
     extract::RawQuery,
-    http::{HeaderValue, header},
-    response::Response,
+    http::header,
+    response::{IntoResponse, Response},
 };
 use serde_json::json;
 
@@ -36,11 +36,7 @@ pub(crate) async fn root(RawQuery(raw): RawQuery) -> Result<Response, ApiError> 
         },
         "admin_note": "Schema, tenants and users are managed with the command line (timedb) or in SQL, not here.",
     });
-    let mut response = answer::json(about.to_string());
     // The same for everybody: caches may keep it, for five minutes.
-    let minutes = HeaderValue::from_static("public, max-age=300");
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, minutes);
-    Ok(response)
+    let minutes = [(header::CACHE_CONTROL, "public, max-age=300")];
+    Ok((minutes, answer::json(about.to_string())).into_response())
 }

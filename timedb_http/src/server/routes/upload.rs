@@ -1,8 +1,8 @@
 //! `POST /upload`: rows of JSON become one batch, or nothing at all.
 
 use axum::{
-    http::{HeaderName, HeaderValue, StatusCode},
-    response::Response,
+    http::{HeaderName, StatusCode},
+    response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
 use tokio_postgres::{Row, types::Type};
@@ -31,7 +31,7 @@ pub(crate) fn plan(head: &Head, body: &Received) -> Plan<NamedUpload> {
     let unit = parse_for_body(head)?;
     let upload = read_upload(body.json()?, unit)?;
     // With a key its tenant counts, whatever the body says.
-    if !head.has_key()
+    if !head.has_key
         && let Some(tenant_id) = &upload.tenant_id
         && Uuid::try_parse(tenant_id) != Ok(Uuid::nil())
     {
@@ -87,10 +87,6 @@ fn render(row: &Row, value_keys: Vec<String>, skip_unchanged: bool) -> Result<Re
         answer["points"] = json!(row.get::<_, i64>(2));
         answer["skipped_unchanged"] = json!(row.get::<_, i64>(3));
     }
-    let mut response = answer::json(answer.to_string());
-    if row.get(4) {
-        let replayed = HeaderValue::from_static("true");
-        response.headers_mut().insert(REPLAYED, replayed);
-    }
-    Ok(response)
+    let replayed = row.get::<_, bool>(4).then_some([(REPLAYED, "true")]);
+    Ok((replayed, answer::json(answer.to_string())).into_response())
 }

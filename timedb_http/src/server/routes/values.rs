@@ -1,35 +1,254 @@
-//! `GET /values` and `GET /values/last`: a read, as rows of JSON; sorted if there are few, streamed if there are many.
+//! `GET /values` and `GET /values/last`: a read, as rows; sorted if there are few, streamed if there are many. A task
+//! behind it collects packed chunks while there are few, and otherwise turns them into a stream whose end the client
+//! can trust: one that fails breaks the body, and never just ends early.
 
-use axum::response::Response;
-use tokio::sync::{mpsc, oneshot};
-
-use super::{
-    query::ReadQuery,
-    streamed::{self, First},
+use std::{
+    io,
+    pin::pin,
+    time::{Duration, Instant},
 };
+
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use futures_util::{TryStreamExt, stream};
+use tokio::sync::{mpsc, oneshot};
+use tokio_postgres::{Client, Row, RowStream};
+
+use super::query::ReadQuery;
 use crate::server::{
     answer,
+    config::ServerConfig,
+    db::StreamFault,
     error::ApiError,
-    rows::{FORMATS, write_ordered},
+    instant::Precision,
+    rows::{Chunk, FORMATS, Format, ROW_ORDER_LIMIT, RowFormat, write_ordered},
     state::Caller,
 };
+
+/// Pieces that wait between the database and a slow client; with them a stream's memory is bounded.
+const PIECES_AHEAD: usize = 4;
+/// Rows in a piece: little enough to render between two turns of a worker.
+const ROWS_PER_PIECE: usize = 2048;
+
+/// How an answer begins: with all of its packed chunks, or else with the first piece of a stream.
+type First = Option<Vec<Row>>;
+
+/// A piece of a stream; after the last one comes `None`, which says that nothing is missing.
+type StreamPiece = Option<Bytes>;
 
 pub(crate) async fn read(caller: Caller, asked: ReadQuery) -> Result<Response, ApiError> {
     let (mode, format) = (asked.mode, &FORMATS[0]);
     let (head, first) = oneshot::channel();
-    let (pieces, body) = mpsc::channel(streamed::PIECES_AHEAD);
+    let (pieces, body) = mpsc::channel(PIECES_AHEAD);
     // A task of its own, because a stream outlives this handler; it ends when `body` is dropped.
-    tokio::spawn(streamed::produce(caller, asked, format, head, pieces));
+    tokio::spawn(produce(caller, asked, format, head, pieces));
     let first = first
         .await
         .map_err(|_| ApiError::internal("a read ended without an answer"))?;
-    let rows = match first? {
-        First::Rows(rows) => rows,
-        First::Stream => {
-            let body = streamed::body(body);
-            return Ok(answer::of_type(format.content_type, body));
+    let Some(rows) = first? else {
+        return Ok(answer::of_type(format.content_type, streamed(body)));
+    };
+    let size = rows.iter().map(|row| row.get::<_, &[u8]>(0).len()).sum();
+    let write = move || write_ordered(rows.iter().map(|row| row.get(0)), mode, format);
+    answer::rows(format, size, write).await
+}
+
+/// A body from the pieces; a channel that closes before the last one is an error, which breaks the connection.
+fn streamed(pieces: mpsc::Receiver<StreamPiece>) -> Body {
+    Body::from_stream(stream::try_unfold(pieces, |mut pieces| async move {
+        match pieces.recv().await {
+            Some(piece) => Ok(piece.map(|data| (data, pieces))),
+            None => Err(io::Error::other("the read failed halfway")),
+        }
+    }))
+}
+
+/// Reads, and answers through `head` and `pieces`; gives up as soon as nobody holds their other ends.
+async fn produce(
+    caller: Caller,
+    asked: ReadQuery,
+    format: &'static Format,
+    head: oneshot::Sender<Result<First, ApiError>>,
+    pieces: mpsc::Sender<StreamPiece>,
+) {
+    let watch = pieces.clone();
+    let mut output = StreamedAnswer {
+        head: Some(head),
+        pieces,
+        pace: Pace::of(caller.config()),
+        // Whether a row that is still to come has a fraction of a second nobody knows yet.
+        rows: (format.rows)(asked.mode, Precision::Microseconds),
+        piece: Vec::new(),
+    };
+    let send = async |client: &Client| {
+        let (statement, parameters) = asked.statement();
+        client.query_typed_raw(statement, parameters).await
+    };
+    let answer = async {
+        let consume = async |rows| consume(rows, &mut output).await;
+        let result = caller.stream(send, consume).await;
+        // A receiver that has gone needs no answer; then sending fails, and that is all right.
+        match (result, output.head.take()) {
+            (Ok(Some(rows)), Some(head)) => drop(head.send(Ok(Some(rows)))),
+            (Ok(_), _) => {
+                output.rows.close(None, &mut output.piece);
+                if output.send().await.is_ok() {
+                    let _gone = output.pieces.send(None).await;
+                }
+            }
+            (Err(StreamFault::Refused(error)), Some(head)) => drop(head.send(Err(error))),
+            (Err(fault), _) => tracing::warn!(?fault, "a stream of rows was aborted"),
         }
     };
-    let size = rows.iter().map(|row| row.as_ref().len()).sum();
-    answer::rows(format, size, move || write_ordered(&rows, mode, format)).await
+    tokio::select! {
+        biased;
+        () = watch.closed() => {}
+        () = answer => {}
+    }
+}
+
+/// Takes the chunks: all of them when they are few, else one by one into the stream.
+async fn consume(rows: RowStream, output: &mut StreamedAnswer) -> Result<First, StreamFault> {
+    let mut rows = pin!(rows);
+    let mut collected = Vec::new();
+    let mut points = 0;
+    while let Some(row) = rows.try_next().await? {
+        points += parse(&row)?.columns.points;
+        collected.push(row);
+        if points > ROW_ORDER_LIMIT {
+            output.open()?;
+            for row in collected {
+                output.chunk(&parse(&row)?).await?;
+            }
+            while let Some(row) = rows.try_next().await? {
+                output.chunk(&parse(&row)?).await?;
+            }
+            return Ok(None);
+        }
+    }
+    Ok(Some(collected))
+}
+
+fn parse(row: &Row) -> Result<Chunk<'_>, StreamFault> {
+    Chunk::parse(row.get(0)).map_err(|damaged| ApiError::internal(&damaged.to_string()).into())
+}
+
+/// The way to the client.
+struct StreamedAnswer {
+    head: Option<oneshot::Sender<Result<First, ApiError>>>,
+    pieces: mpsc::Sender<StreamPiece>,
+    pace: Pace,
+    rows: Box<dyn RowFormat>,
+    /// What has not been sent yet.
+    piece: Vec<u8>,
+}
+
+impl StreamedAnswer {
+    fn open(&mut self) -> Result<(), StreamFault> {
+        self.pace.started = Instant::now();
+        self.rows.open(None, &mut self.piece);
+        let head = self.head.take().ok_or(StreamFault::Abandoned)?;
+        head.send(Ok(None)).map_err(|_| StreamFault::Abandoned)
+    }
+
+    async fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), StreamFault> {
+        let mut index = 0;
+        for run in &chunk.columns.runs {
+            let shared = self.rows.shared(&run.series);
+            for _ in 0..run.points {
+                if index % ROWS_PER_PIECE == 0 {
+                    self.piece.reserve(ROWS_PER_PIECE * shared.row_length());
+                }
+                self.rows.row(chunk, index, &shared, &mut self.piece);
+                index += 1;
+                if index % ROWS_PER_PIECE == 0 {
+                    self.send().await?;
+                }
+            }
+        }
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        self.send().await
+    }
+
+    async fn send(&mut self) -> Result<(), StreamFault> {
+        let left = self.pace.left();
+        let piece = std::mem::take(&mut self.piece);
+        self.pace.sent += piece.len();
+        self.pieces
+            .send_timeout(Some(piece.into()), left)
+            .await
+            .map_err(|_| StreamFault::Abandoned)
+    }
+}
+
+/// How slowly a client may take a stream, whose rows wait in the database until then, with a connection.
+struct Pace {
+    /// It may read nothing for this long, and may fall behind the rate by as much.
+    stall: Duration,
+    /// Bytes a second.
+    rate: usize,
+    limit: Duration,
+    started: Instant,
+    sent: usize,
+}
+
+impl Pace {
+    fn of(config: &ServerConfig) -> Self {
+        Self {
+            stall: config.write_timeout,
+            rate: config.stream_min_rate,
+            limit: config.stream_timeout,
+            started: Instant::now(),
+            sent: 0,
+        }
+    }
+
+    /// How long the client may take until it has room for the next piece.
+    fn left(&self) -> Duration {
+        let millis = (self.sent as u64).saturating_mul(1_000);
+        let by_rate = match millis.checked_div(self.rate as u64) {
+            Some(millis) => self.stall + Duration::from_millis(millis),
+            None => Duration::MAX,
+        };
+        let left = self.limit.min(by_rate);
+        let left = left.saturating_sub(self.started.elapsed());
+        left.min(self.stall)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_may_stall_a_little_and_be_behind_a_little_but_not_for_ever() {
+        let seconds = Duration::from_secs;
+        let mut pace = Pace {
+            stall: seconds(15),
+            rate: 1_000,
+            limit: seconds(100),
+            started: Instant::now(),
+            sent: 0,
+        };
+        let about = |left: Duration, expected: u64| {
+            let off = left.abs_diff(seconds(expected));
+            assert!(off < seconds(1), "{left:?}, not {expected} s");
+        };
+        about(pace.left(), 15);
+        pace.started -= seconds(10);
+        about(pace.left(), 5);
+        pace.sent = 7_000;
+        about(pace.left(), 12);
+        pace.sent = 1_000_000;
+        about(pace.left(), 15);
+        pace.started -= seconds(85);
+        about(pace.left(), 5);
+        pace.started -= seconds(85);
+        assert_eq!(pace.left(), Duration::ZERO);
+        pace.rate = 0;
+        pace.limit = seconds(1_000);
+        about(pace.left(), 15);
+    }
 }

@@ -17,20 +17,15 @@ struct SortedRow {
 }
 
 /// Writes the rows of all chunks of an answer.
-pub(crate) fn write_ordered<B: AsRef<[u8]>>(
-    packed: &[B],
+pub(crate) fn write_ordered<'a>(
+    packed: impl Iterator<Item = &'a [u8]>,
     mode: Mode,
     format: &Format,
 ) -> Result<Vec<u8>, DamagedChunk> {
-    let chunks = packed
-        .iter()
-        .map(|bytes| Chunk::parse(bytes.as_ref()))
-        .collect::<Result<Vec<_>, _>>()?;
-    let precision = chunks
-        .iter()
-        .fold(Precision::default(), |precision, chunk| {
-            precision.and(|| chunk.precision())
-        });
+    let chunks = packed.map(Chunk::parse).collect::<Result<Vec<_>, _>>()?;
+    let precision = chunks.iter().fold(Precision::default(), |all, chunk| {
+        all.and(|| chunk.precision())
+    });
     let total = chunks.iter().map(|chunk| chunk.columns.points).sum();
     let mut rows = (format.rows)(mode, precision);
     let mut shared = Vec::new();

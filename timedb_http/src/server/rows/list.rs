@@ -1,5 +1,7 @@
 //! The frame of every list in JSON: `{"count":N,"data":[...]}`, followed by whatever else there is to say.
 
+use serde::Serialize;
+
 use crate::server::json;
 
 /// A list that is being written.
@@ -41,7 +43,7 @@ impl JsonList {
     }
 
     /// The end of a list that is a page of a longer one: what the next page begins behind.
-    pub(crate) fn end_of_page(&self, next: Option<&str>, out: &mut Vec<u8>) {
+    pub(crate) fn end_of_page(&self, next: Option<impl Serialize>, out: &mut Vec<u8>) {
         self.end_of_data(out);
         json::write_member("next", next, out);
         out.push(b'}');

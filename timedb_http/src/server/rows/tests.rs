@@ -96,6 +96,7 @@ pub(super) fn pack(series: &[(u128, &str, &str, Vec<Point>)], flags: u8) -> Vec<
 }
 
 fn json(packed: &[Vec<u8>], mode: Mode) -> String {
+    let packed = packed.iter().map(Vec::as_slice);
     String::from_utf8(write_ordered(packed, mode, &FORMATS[0]).unwrap()).unwrap()
 }
 

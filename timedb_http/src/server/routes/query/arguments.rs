@@ -31,14 +31,8 @@ pub(crate) enum Given {
 }
 
 /// The arguments of a function, as far as they are given.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Arguments([Option<Given>; Argument::COUNT]);
-
-impl Default for Arguments {
-    fn default() -> Self {
-        Self([const { None }; Argument::COUNT])
-    }
-}
 
 impl Arguments {
     pub(super) fn has(&self, argument: Argument) -> bool {

@@ -58,10 +58,10 @@ mod tests {
         super::{ReadQuery, plan},
         Given, Query,
     };
-    use crate::server::{duration::Interval, head::tests::asking};
+    use crate::server::{duration::Interval, head::Head};
 
     fn parse(query: &str) -> Query<ReadQuery> {
-        plan(&asking(query))
+        plan(&Head::asking(query))
     }
 
     fn error(query: &str) -> Value {

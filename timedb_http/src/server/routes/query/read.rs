@@ -84,11 +84,10 @@ mod tests {
     use crate::server::{
         db::PgInstant,
         duration::{Interval, TimeOfDay},
-        head::tests::asking,
     };
 
     fn parse(query: &str) -> Query<ReadQuery> {
-        plan(&asking(query))
+        plan(&Head::asking(query))
     }
 
     fn micros(micros: i64) -> Given {

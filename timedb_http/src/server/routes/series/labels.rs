@@ -72,7 +72,7 @@ pub(crate) async fn values(caller: Caller, asked: ValuesQuery) -> Result<Respons
     let shown = rows.get(..asked.limit).unwrap_or(&rows);
     let last = shown.last().filter(|_| rows.len() > shown.len());
     let (mut out, list) = list(shown, "value");
-    list.end_of_page(last.map(|row| row.get(0)), &mut out);
+    list.end_of_page(last.map(|row| row.get::<_, &str>(0)), &mut out);
     Ok(answer::json(out))
 }
 

@@ -3,7 +3,7 @@
 
 use axum::response::Response;
 use serde_json::json;
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::{
@@ -93,7 +93,21 @@ pub(crate) async fn find(
     let of_page = [(&most as _, Type::INT4), (&page.after as _, Type::UUID)];
     let parameters: Vec<_> = search.parameters().into_iter().chain(of_page).collect();
     let rows = caller.read(FIND, &parameters).await?;
-    Ok(answer::json(render(&rows, page.limit)))
+    let shown = rows.get(..page.limit).unwrap_or(&rows);
+    let mut out = Vec::with_capacity(64 + shown.len() * 224);
+    let mut list = JsonList::default();
+    list.open(Some(shown.len()), &mut out);
+    let created = shown.iter().filter_map(|row| row.get(CREATED_AT));
+    let mut formatter = Formatter::new(Precision::of(created.map(|PgInstant(micros)| micros)));
+    for row in shown {
+        list.next_row(&mut out);
+        out.push(b'{');
+        write_series(row, &mut formatter, &mut out);
+        out.push(b'}');
+    }
+    let last = shown.last().filter(|_| rows.len() > shown.len());
+    list.end_of_page(last.map(|row| row.get::<_, Uuid>(0)), &mut out);
+    Ok(answer::json(out))
 }
 
 pub(crate) async fn count(caller: Caller, search: Search) -> Result<Response, ApiError> {
@@ -123,26 +137,6 @@ pub(crate) async fn list(caller: Caller, (): ()) -> Result<Response, ApiError> {
     }
     out.push(b'}');
     Ok(answer::json(out))
-}
-
-/// The first `limit` rows; a row beyond them means that there is another page.
-fn render(rows: &[Row], limit: usize) -> Vec<u8> {
-    let shown = rows.get(..limit).unwrap_or(rows);
-    let mut out = Vec::with_capacity(64 + shown.len() * 224);
-    let mut list = JsonList::default();
-    list.open(Some(shown.len()), &mut out);
-    let created = shown.iter().filter_map(|row| row.get(CREATED_AT));
-    let mut formatter = Formatter::new(Precision::of(created.map(|PgInstant(micros)| micros)));
-    for row in shown {
-        list.next_row(&mut out);
-        out.push(b'{');
-        write_series(row, &mut formatter, &mut out);
-        out.push(b'}');
-    }
-    let last = shown.last().filter(|_| rows.len() > shown.len());
-    let next = last.map(|row| row.get::<_, Uuid>(0).to_string());
-    list.end_of_page(next.as_deref(), &mut out);
-    out
 }
 
 #[cfg(test)]
