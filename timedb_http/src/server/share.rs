@@ -150,10 +150,9 @@ impl BodyMemory {
                 Ok(permit) => permit,
                 Err(_) => {
                     got = at_least;
-                    tokio::time::timeout(self.patience, share.acquire_many_owned(got))
-                        .await
-                        .map_err(|_| NoRoom)?
-                        .map_err(|_| NoRoom)?
+                    let room = share.acquire_many_owned(got);
+                    let in_time = tokio::time::timeout(self.patience, room).await;
+                    in_time.ok().and_then(Result::ok).ok_or(NoRoom)?
                 }
             };
             held.permits.push(permit);

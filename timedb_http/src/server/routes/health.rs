@@ -19,14 +19,13 @@ pub(crate) async fn ready(
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ApiError> {
     let mut for_writes = None;
-    each(
-        raw.as_deref().unwrap_or_default(),
-        |name, value| match name {
-            "writes" => values::truth(value).map(|truth| for_writes = Some(truth)),
-            // Whatever else a probe says, so that no cache answers it.
-            _ => Ok(()),
-        },
-    )?;
+    each(raw.as_deref().unwrap_or_default(), |name, value| {
+        // A probe may say whatever else it wants, so that no cache answers it.
+        if name == "writes" {
+            for_writes = Some(values::truth(value)?);
+        }
+        Ok(())
+    })?;
     let writing = state.probe().await?;
     let writes = writing == Writing::Works;
     let is_ready = match for_writes {

@@ -62,6 +62,7 @@ impl RowFormat for JsonRows {
 
     fn row(&mut self, chunk: &Chunk<'_>, index: usize, series: &Shared, out: &mut Vec<u8>) {
         let columns = &chunk.columns;
+        let valid_time = columns.valid_time.at(index);
         self.list.next_row(out);
         out.push(b'{');
         if let Some(known_time) = columns.known_time {
@@ -75,7 +76,7 @@ impl RowFormat for JsonRows {
             out.extend_from_slice(b"\",");
         }
         out.extend_from_slice(b"\"valid_time\":\"");
-        self.valid_time(columns.valid_time.at(index), out);
+        self.valid_time(valid_time, out);
         if let Some(end) = columns.end(index) {
             out.extend_from_slice(b"\",\"valid_time_end\":\"");
             self.formatter.write(end, out);
@@ -100,10 +101,7 @@ impl RowFormat for JsonRows {
         }
         out.extend_from_slice(&series.after);
         if let (Mode::Overlapping, Some(known_time)) = (self.mode, columns.known_time) {
-            let lead = columns
-                .valid_time
-                .at(index)
-                .wrapping_sub(known_time.at(index));
+            let lead = valid_time.wrapping_sub(known_time.at(index));
             out.extend_from_slice(b",\"lead_time\":");
             out.extend_from_slice(self.numbers.format_finite(lead as f64 / 1e6).as_bytes());
         }
@@ -115,9 +113,8 @@ impl RowFormat for JsonRows {
     }
 
     fn shared(&self, series: &Series<'_>) -> Shared {
-        let mut before = b"\",\"series_id\":\"".to_vec();
+        let mut before = b"\",\"series_id\":".to_vec();
         write_id(series.id, &mut before);
-        before.push(b'"');
         let mut after = Vec::with_capacity(64);
         json::write_member("name", series.name, &mut after);
         json::write_member("unit", series.unit, &mut after);
@@ -138,18 +135,14 @@ impl RowFormat for JsonRows {
 
 /// Who wrote a version in which batch.
 fn write_version(versions: &Versions<'_>, index: usize, out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"batch_id\":\"");
+    out.extend_from_slice(b",\"batch_id\":");
     write_id(versions.batch(index), out);
-    out.extend_from_slice(b"\",\"value_id\":");
+    out.extend_from_slice(b",\"value_id\":");
     let value_id = versions.value_id.at(index);
     out.extend_from_slice(itoa::Buffer::new().format(value_id).as_bytes());
     out.extend_from_slice(b",\"changed_by\":");
     match versions.changed_by(index) {
-        Some(user) => {
-            out.push(b'"');
-            write_id(user, out);
-            out.push(b'"');
-        }
+        Some(user) => write_id(user, out),
         None => out.extend_from_slice(b"null"),
     }
 }
@@ -157,5 +150,7 @@ fn write_version(versions: &Versions<'_>, index: usize, out: &mut Vec<u8>) {
 fn write_id(id: &[u8; 16], out: &mut Vec<u8>) {
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     let id = Uuid::from_bytes_ref(id).hyphenated();
+    out.push(b'"');
     out.extend_from_slice(id.encode_lower(&mut text).as_bytes());
+    out.push(b'"');
 }

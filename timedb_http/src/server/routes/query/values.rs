@@ -24,16 +24,12 @@ pub(crate) fn unknown() -> Problem {
 pub(crate) fn instant(value: &str, unit: Option<TimeUnit>) -> Result<PgInstant, Problem> {
     let number = unit.and_then(|unit| instant::from_number(value, unit));
     let read = number.unwrap_or_else(|| instant::parse_in_query(value));
-    let problem = |malformed| {
-        Problem::instant_or(
-            malformed,
-            "give their unit with time_unit (s, ms, us or ns)",
-        )
-    };
-    read.map(PgInstant).map_err(problem)
+    let advice = "give their unit with time_unit (s, ms, us or ns)";
+    read.map(PgInstant)
+        .map_err(|malformed| Problem::instant_or(malformed, advice))
 }
 
-/// What the numbers of a request count; `parameters::time_unit` reads it before the other parameters.
+/// What the numbers of a request count; `query::time_unit` reads it before the other parameters.
 pub(crate) fn time_unit(value: &str) -> Result<(), Problem> {
     TimeUnit::named(value)
         .map(drop)
@@ -72,13 +68,9 @@ pub(crate) fn time_of_day(value: &str) -> Result<TimeOfDay, Problem> {
 
 /// A whole number.
 pub(crate) fn integer(value: &str) -> Result<i32, Problem> {
-    let problem = |_| {
-        Problem::new(
-            "int_parsing",
-            "Input should be a valid integer, unable to parse string as an integer",
-        )
-    };
-    value.trim().parse().map_err(problem)
+    let told = "Input should be a valid integer, unable to parse string as an integer";
+    let number = value.trim().parse();
+    number.map_err(|_| Problem::new("int_parsing", told))
 }
 
 pub(crate) fn text(value: &str) -> Result<String, Problem> {

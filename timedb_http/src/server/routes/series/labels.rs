@@ -1,13 +1,11 @@
 //! `GET /series/labels`: the names of labels. `GET /series/labels/{label}`: the values of one, page by page.
 
 use axum::response::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_postgres::{Row, types::Type};
 
 use super::super::query::{each, escapes, values, wrong};
-use crate::server::{
-    answer, error::ApiError, guard::Query, head::Head, rows::JsonList, state::Caller,
-};
+use crate::server::{answer, error::ApiError, guard::Query, head::Head, state::Caller};
 
 const NAMES: &str = "SELECT label, series FROM timedb.label_names()";
 const VALUES: &str = "SELECT value, series FROM timedb.label_values($1, $2, $3, $4)";
@@ -24,10 +22,7 @@ pub(crate) struct ValuesQuery {
 
 pub(crate) async fn names(caller: Caller, (): ()) -> Result<Response, ApiError> {
     let rows = caller.read(NAMES, &[]).await?;
-    let (mut out, list) = list(&rows, "label");
-    list.end_of_data(&mut out);
-    out.push(b'}');
-    Ok(answer::json(out))
+    Ok(answer::json(list(&rows, "label").to_string()))
 }
 
 pub(crate) fn plan_values(head: &Head) -> Query<ValuesQuery> {
@@ -71,19 +66,14 @@ pub(crate) async fn values(caller: Caller, asked: ValuesQuery) -> Result<Respons
     let rows = caller.read(VALUES, &parameters).await?;
     let shown = rows.get(..asked.limit).unwrap_or(&rows);
     let last = shown.last().filter(|_| rows.len() > shown.len());
-    let (mut out, list) = list(shown, "value");
-    list.end_of_page(last.map(|row| row.get::<_, &str>(0)), &mut out);
-    Ok(answer::json(out))
+    let mut page = list(shown, "value");
+    page["next"] = json!(last.map(|row| row.get::<_, &str>(0)));
+    Ok(answer::json(page.to_string()))
 }
 
-/// Each text with the number of series that have it, up to the end of the rows.
-fn list(rows: &[Row], what: &str) -> (Vec<u8>, JsonList) {
-    let (mut out, mut list) = (Vec::new(), JsonList::default());
-    list.open(Some(rows.len()), &mut out);
-    for row in rows {
-        list.next_row(&mut out);
-        let entry = json!({ what: row.get::<_, &str>(0), "series": row.get::<_, i64>(1) });
-        out.extend_from_slice(entry.to_string().as_bytes());
-    }
-    (out, list)
+/// Each text with the number of series that have it.
+fn list(rows: &[Row], what: &str) -> Value {
+    let entry = |row: &Row| json!({ what: row.get::<_, &str>(0), "series": row.get::<_, i64>(1) });
+    let data: Vec<_> = rows.iter().map(entry).collect();
+    json!({ "count": data.len(), "data": data })
 }

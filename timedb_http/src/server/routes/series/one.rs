@@ -40,17 +40,13 @@ const UPDATE: &str = "SELECT timedb.update_series($1, $2, $3)";
 pub(crate) fn plan(head: &Head) -> Query<Uuid> {
     let raw = head.last_part();
     // Whatever is wrong with its escapes, it is not an id.
-    let id = escapes::of_path(raw)
-        .ok()
-        .and_then(|text| Uuid::try_parse(&text).ok())
-        .ok_or_else(|| wrong(&["path", "series_id"], raw, Problem::uuid()));
-    match (id, none(head)) {
-        (Ok(id), Ok(())) => Ok(id),
-        (id, rest) => {
-            let errors = id.err().into_iter();
-            Err(errors.chain(rest.err().into_iter().flatten()).collect())
-        }
-    }
+    let text = escapes::of_path(raw).ok();
+    let rest = none(head);
+    let Some(id) = text.and_then(|text| Uuid::try_parse(&text).ok()) else {
+        let wrong = wrong(&["path", "series_id"], raw, Problem::uuid());
+        return Err([vec![wrong], rest.err().unwrap_or_default()].concat());
+    };
+    rest.map(|()| id)
 }
 
 pub(crate) async fn describe(caller: Caller, id: Uuid) -> Result<Response, ApiError> {
