@@ -26,6 +26,9 @@ pub(crate) type Query<P> = Result<P, Vec<FieldError>>;
 /// The same of a request with a body.
 pub(crate) type Plan<P> = Result<P, ApiError>;
 
+/// What the client gets.
+type Answer = Result<Response, ApiError>;
+
 /// The routes of the API.
 #[derive(Default)]
 pub(crate) struct Api(Router<AppState>);
@@ -41,16 +44,12 @@ impl Api {
     }
 
     /// A route that reads.
-    pub(crate) fn get<P, F>(
+    pub(crate) fn get<P: Send + 'static, F: Future<Output = Answer> + Send + 'static>(
         self,
         path: &str,
         plan: fn(&Head) -> Query<P>,
         answer: fn(Caller, P) -> F,
-    ) -> Self
-    where
-        P: Send + 'static,
-        F: Future<Output = Result<Response, ApiError>> + Send + 'static,
-    {
+    ) -> Self {
         let handler = move |State(state): State<AppState>, request: Request| async move {
             let (head, key) = Head::new(request.into_parts().0);
             let caller = Caller::new(state.clone(), key?);
@@ -61,17 +60,13 @@ impl Api {
     }
 
     /// A route whose requests have a body.
-    pub(crate) fn with_body<P, F>(
+    pub(crate) fn with_body<P: Send + 'static, F: Future<Output = Answer> + Send + 'static>(
         self,
         method: MethodFilter,
         path: &str,
         plan: fn(&Head, &Received) -> Plan<P>,
         answer: fn(Caller, P) -> F,
-    ) -> Self
-    where
-        P: Send + 'static,
-        F: Future<Output = Result<Response, ApiError>> + Send + 'static,
-    {
+    ) -> Self {
         let handler = move |State(state): State<AppState>, request: Request| async move {
             let (parts, body) = request.into_parts();
             let (head, key) = Head::new(parts);
@@ -103,14 +98,11 @@ impl Api {
 }
 
 /// Answers a request that is all right; what is wrong with another one, only those with a valid key learn.
-async fn conclude<P, F>(
+async fn conclude<P, F: Future<Output = Answer>>(
     mut caller: Caller,
     plan: Plan<P>,
     answer: fn(Caller, P) -> F,
-) -> Result<Response, ApiError>
-where
-    F: Future<Output = Result<Response, ApiError>>,
-{
+) -> Answer {
     match plan {
         Ok(plan) => answer(caller, plan).await,
         Err(wrong) => Err(caller.refuse(wrong).await),

@@ -14,8 +14,7 @@ pub struct ApiKey {
 impl ApiKey {
     /// Takes a key as it came, if it has the form of one; whether it is valid, the database decides.
     pub fn parse(text: &str) -> Option<Self> {
-        let well_formed = timedb_key::check(text).is_ok();
-        well_formed.then(|| Self {
+        timedb_key::check(text).is_ok().then(|| Self {
             text: text.to_owned(),
             fingerprint: timedb_key::hash(text),
         })

@@ -26,7 +26,6 @@ pub(crate) fn not_connected(error: &Error) -> ApiError {
     }
 }
 
-const PASSING: &str = "The database can't serve this now; please try again.";
 const OPERATORS: &str =
     "The database can't serve this until its operator has fixed it; please try again later.";
 
@@ -93,7 +92,7 @@ pub(super) fn fault(error: &Error) -> ApiError {
         }
         FaultKind::Passing => {
             tracing::warn!(code, message, "the database can't serve now");
-            ApiError::unavailable(PASSING)
+            ApiError::unavailable("The database can't serve this now; please try again.")
         }
         FaultKind::Operators => {
             tracing::error!(
