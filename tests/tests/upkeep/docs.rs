@@ -194,7 +194,7 @@ fn files_that_the_map_names_are_there() {
         let text = read(document);
         let prose = text.lines().filter(|line| !line.starts_with("```"));
         let named = prose.flat_map(|line| line.split('`').skip(1).step_by(2));
-        let mut found = 0;
+        let (mut found, mut last) = (0, Config::get().root.clone());
         for path in named {
             let full = SHORTENED
                 .iter()
@@ -202,9 +202,13 @@ fn files_that_the_map_names_are_there() {
                 .or_else(|| path.starts_with("sql/").then(|| path.to_owned()))
                 .or_else(|| path.starts_with("tests/").then(|| path.to_owned()));
             if let Some(full) = full {
-                let is_there = Config::get().root.join(full).exists();
-                assert!(is_there, "{document}: {path}");
+                last = Config::get().root.join(full);
+                assert!(last.exists(), "{document}: {path}");
                 found += 1;
+            } else if path.ends_with(".rs") && !path.starts_with('*') {
+                // Named after a path, and beside it or above it.
+                let is_there = last.ancestors().any(|folder| folder.join(path).exists());
+                assert!(is_there, "{document}: {path} after {}", last.display());
             }
         }
         assert!(found > 20, "{document} names {found} files");
