@@ -6,7 +6,7 @@
 use crate::identity::challenge;
 use crate::identity::settings::{Access, Identity};
 use crate::pg::error::{Error, Result, SqlState};
-use crate::pg::spi::{self, Arg, Statement};
+use crate::pg::spi::{self, Arg, statements};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 use timedb_key::proof::{self, Claim, Tag};
@@ -16,29 +16,19 @@ const NO_KEY: &str = "invalid or inactive API key";
 /// The tenant of a store without authentication.
 const DEFAULT_TENANT: [u8; 16] = [0; 16];
 
-thread_local! {
+statements! {
     // By a part of the hash: who reads along, and knows all of it, could take the mask off a proof.
-    static FIND_KEY: Statement = const {
-        Statement::new(
-            c"SELECT k.key_hash, k.tenant_id, k.user_id, k.key_id, k.access \
-              FROM timedb.api_keys k \
-              JOIN timedb.users u ON u.tenant_id OPERATOR(pg_catalog.=) k.tenant_id \
-                                 AND u.user_id OPERATOR(pg_catalog.=) k.user_id \
-              WHERE k.key_tag OPERATOR(pg_catalog.=) $1 AND u.active AND k.revoked_at IS NULL \
-              AND (k.not_before IS NULL OR k.not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) \
-              AND (k.expires_at IS NULL OR k.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp())",
-            &[pg_sys::BYTEAOID],
-            &[pg_sys::BYTEAOID, pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::TEXTOID],
-        )
-    };
-    static STORE_IS_OPEN: Statement = const {
-        Statement::new(
-            c"SELECT true FROM timedb.settings s WHERE s.name OPERATOR(pg_catalog.=) 'auth_required' \
-              AND s.value OPERATOR(pg_catalog.=) 'false'::pg_catalog.jsonb",
-            &[],
-            &[pg_sys::BOOLOID],
-        )
-    };
+    FIND_KEY(BYTEA) -> (BYTEA, UUID, UUID, UUID, TEXT) =
+        c"SELECT k.key_hash, k.tenant_id, k.user_id, k.key_id, k.access \
+          FROM timedb.api_keys k \
+          JOIN timedb.users u ON u.tenant_id OPERATOR(pg_catalog.=) k.tenant_id \
+                             AND u.user_id OPERATOR(pg_catalog.=) k.user_id \
+          WHERE k.key_tag OPERATOR(pg_catalog.=) $1 AND u.active AND k.revoked_at IS NULL \
+          AND (k.not_before IS NULL OR k.not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) \
+          AND (k.expires_at IS NULL OR k.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp())";
+    STORE_IS_OPEN() -> (BOOL) =
+        c"SELECT true FROM timedb.settings s WHERE s.name OPERATOR(pg_catalog.=) 'auth_required' \
+          AND s.value OPERATOR(pg_catalog.=) 'false'::pg_catalog.jsonb";
 }
 
 /// Whose key it is; without one the default tenant's, where the store is open.
@@ -74,18 +64,16 @@ pub fn owner_who_proves(proof: Option<&[u8]>) -> Result<Identity> {
 fn find(tag: &Tag, is_it: impl Fn(&[u8; 32]) -> bool) -> Result<Identity> {
     let mut found = None;
     spi::connected(|| {
-        FIND_KEY.with(|find| {
-            find.run(true, &[Arg::bytea(tag)], |row| {
-                if row.bytea(1, |stored| Ok(stored.try_into().is_ok_and(&is_it)))? {
-                    found = Some(Identity {
-                        tenant: Some(row.uuid(2)?),
-                        user: Some(row.uuid(3)?),
-                        key: Some(row.uuid(4)?),
-                        access: row.text(5)?.as_deref().and_then(Access::parse),
-                    });
-                }
-                Ok(())
-            })
+        FIND_KEY.run(true, &[Arg::bytea(tag)], |row| {
+            if row.bytea(1, |stored| Ok(stored.try_into().is_ok_and(&is_it)))? {
+                found = Some(Identity {
+                    tenant: Some(row.uuid(2)?),
+                    user: Some(row.uuid(3)?),
+                    key: Some(row.uuid(4)?),
+                    access: row.text(5)?.as_deref().and_then(Access::parse),
+                });
+            }
+            Ok(())
         })
     })?;
     match found {
@@ -95,7 +83,7 @@ fn find(tag: &Tag, is_it: impl Fn(&[u8; 32]) -> bool) -> Result<Identity> {
 }
 
 fn without_key() -> Result<Identity> {
-    let open = spi::connected(|| STORE_IS_OPEN.with(|find| find.run(true, &[], |_| Ok(()))))? > 0;
+    let open = spi::connected(|| STORE_IS_OPEN.run(true, &[], |_| Ok(())))? > 0;
     if !open {
         return Err(refused("API key required")?);
     }

@@ -2,35 +2,28 @@
 
 use crate::identity::settings;
 use crate::pg::error::Result;
-use crate::pg::spi::{self, Arg, Statement};
+use crate::pg::spi::{self, Arg, statements};
 use pgrx::pg_sys;
 use std::cell::Cell;
 
 /// `last_used_at` is behind by less than this, in microseconds.
 const PRECISION: i64 = 60_000_000;
 
-thread_local! {
-    static LAST_USE: Statement = const {
-        Statement::new(
-            c"SELECT COALESCE(u.last_used_at, '-infinity') FROM timedb.key_usage u \
-              WHERE u.tenant_id OPERATOR(pg_catalog.=) $1 AND u.key_id OPERATOR(pg_catalog.=) $2",
-            &[pg_sys::UUIDOID, pg_sys::UUIDOID],
-            &[pg_sys::TIMESTAMPTZOID],
-        )
-    };
+statements! {
+    LAST_USE(UUID, UUID) -> (TIMESTAMP) =
+        c"SELECT COALESCE(u.last_used_at, '-infinity') FROM timedb.key_usage u \
+          WHERE u.tenant_id OPERATOR(pg_catalog.=) $1 AND u.key_id OPERATOR(pg_catalog.=) $2";
     // Of two writers at once one finds the row locked and passes by; what it had to say, the other says.
-    static SET_LAST_USE: Statement = const {
-        Statement::new(
-            c"UPDATE timedb.key_usage u SET last_used_at = $3 \
-              FROM (SELECT f.tenant_id, f.key_id FROM timedb.key_usage f \
-                    WHERE f.tenant_id OPERATOR(pg_catalog.=) $1 AND f.key_id OPERATOR(pg_catalog.=) $2 \
-                    AND (f.last_used_at IS NULL OR f.last_used_at OPERATOR(pg_catalog.<=) $4) \
-                    FOR UPDATE SKIP LOCKED) AS free \
-              WHERE u.tenant_id OPERATOR(pg_catalog.=) free.tenant_id AND u.key_id OPERATOR(pg_catalog.=) free.key_id",
-            &[pg_sys::UUIDOID, pg_sys::UUIDOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID],
-            &[],
-        )
-    };
+    SET_LAST_USE(UUID, UUID, TIMESTAMP, TIMESTAMP) =
+        c"UPDATE timedb.key_usage u SET last_used_at = $3 \
+          FROM (SELECT f.tenant_id, f.key_id FROM timedb.key_usage f \
+                WHERE f.tenant_id OPERATOR(pg_catalog.=) $1 AND f.key_id OPERATOR(pg_catalog.=) $2 \
+                AND (f.last_used_at IS NULL OR f.last_used_at OPERATOR(pg_catalog.<=) $4) \
+                FOR UPDATE SKIP LOCKED) AS free \
+          WHERE u.tenant_id OPERATOR(pg_catalog.=) free.tenant_id AND u.key_id OPERATOR(pg_catalog.=) free.key_id";
+}
+
+thread_local! {
     // The key that this backend has last found to be noted, and when that was. Only what was read from
     // the table counts: a write of one's own may be rolled back.
     static NOTED: Cell<([u8; 16], i64)> = const { Cell::new(([0; 16], i64::MIN)) };
@@ -60,14 +53,7 @@ pub fn report() -> Result<bool> {
     }
     spi::connected(|| {
         let (tenant, key_arg) = (Arg::uuid(&tenant), Arg::uuid(&key));
-        let mut last_use = None;
-        LAST_USE.with(|find| {
-            find.run(true, &[tenant, key_arg], |row| {
-                last_use = Some(row.int8(1)?);
-                Ok(())
-            })
-        })?;
-        let Some(at) = last_use else {
+        let Some(at) = LAST_USE.row(true, &[tenant, key_arg], |row| row.int8(1))? else {
             return Ok(false);
         };
         if at > recent {
@@ -75,6 +61,6 @@ pub fn report() -> Result<bool> {
             return Ok(false);
         }
         let arguments = [tenant, key_arg, Arg::int8(now), Arg::int8(recent)];
-        Ok(SET_LAST_USE.with(|set| set.run(false, &arguments, |_| Ok(())))? > 0)
+        Ok(SET_LAST_USE.execute(&arguments)? > 0)
     })
 }

@@ -33,10 +33,11 @@ pub(crate) use statements;
 /// The types of parameters and columns, named as the functions of [`Arg`] that make them.
 pub mod types {
     pub use pgrx::pg_sys::{
-        BYTEAARRAYOID as BYTEAS, BYTEAOID as BYTEA, INT2ARRAYOID as INT2S, INT4ARRAYOID as INT4S,
-        INT4OID as INT4, INT8ARRAYOID as INT8S, INT8OID as INT8, JSONBOID as JSONB,
-        TEXTARRAYOID as TEXTS, TEXTOID as TEXT, TIMESTAMPTZARRAYOID as TIMESTAMPS,
-        TIMESTAMPTZOID as TIMESTAMP, UUIDARRAYOID as UUIDS, UUIDOID as UUID, XIDOID as XID,
+        BOOLOID as BOOL, BYTEAARRAYOID as BYTEAS, BYTEAOID as BYTEA, INT2ARRAYOID as INT2S,
+        INT4ARRAYOID as INT4S, INT4OID as INT4, INT8ARRAYOID as INT8S, INT8OID as INT8,
+        JSONBOID as JSONB, TEXTARRAYOID as TEXTS, TEXTOID as TEXT,
+        TIMESTAMPTZARRAYOID as TIMESTAMPS, TIMESTAMPTZOID as TIMESTAMP, UUIDARRAYOID as UUIDS,
+        UUIDOID as UUID, XIDOID as XID,
     };
 }
 
@@ -145,9 +146,14 @@ impl Statement {
         &self,
         read_only: bool,
         args: &[Arg],
-        of: impl FnMut(&Row) -> Result<T>,
+        mut of: impl FnMut(&Row) -> Result<T>,
     ) -> Result<Option<T>> {
-        Ok(self.rows(read_only, args, of)?.pop())
+        let mut last = None;
+        self.run(read_only, args, |row| {
+            last = Some(of(row)?);
+            Ok(())
+        })?;
+        Ok(last)
     }
 
     /// Runs a statement that writes, or one of which only the number of rows counts.
