@@ -39,8 +39,7 @@ fn points(valid_time: Vec<i64>, value: Vec<f64>, known_time: i64) -> Points {
         nulls: None,
         known_time: Column::Constant(known_time),
         change_time: Column::Constant(known_time + 3_456_789),
-        value_id: Column::Constant(known_time / 7),
-        batch: Column::Constant([3; 16]),
+        batch: None,
         notes: None,
     }
 }
@@ -139,7 +138,7 @@ fn codecs(random: &mut fastrand::Rng) {
             .map(|t| t + t / HOUR * 999_983 % HOUR)
             .collect(),
     );
-    compacted.batch = Column::Each((0..n).map(|i| [(i / 48) as u8; 16]).collect());
+    compacted.batch = Some(Column::Each((0..n).map(|i| [(i / 48) as u8; 16]).collect()));
     compacted.known_time = Column::Each(known);
     codec("compacted, many batches", &compacted);
 }

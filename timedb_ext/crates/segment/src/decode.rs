@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use crate::encode::{ABSOLUTE_ENDS, BATCHES, ONE_BATCH};
-use crate::format::{ColumnId, Columns, Reader, unknown_codec};
+use crate::encode::{ABSOLUTE_ENDS, BATCHES, KNOWN_BEFORE_CHANGE, ONE_BATCH};
+use crate::format::{ColumnId, Columns, LAST_OF_SEGMENT, Reader, unknown_codec};
 use crate::ints::Ints;
 use crate::nulls::{self, Marks};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 ///
 /// # Errors
 /// If the blob is damaged, belongs to another key or other bounds, or was written by a newer
-/// value_id.
+/// version.
 pub fn decode(key: &SegmentKey, bounds: &Bounds, blob: &[u8]) -> Result<Points, SegmentError> {
     decode_range(key, bounds, blob, None, None)
 }
@@ -37,34 +37,65 @@ pub fn decode_range(
         return Err(SegmentError::Damaged("its count is out of range"));
     }
     let n = bounds.count as usize;
-    let columns = Columns::open(key, bounds, blob)?;
+    let columns = Columns::open(key, bounds, blob, LAST_OF_SEGMENT)?;
     let (codec, reader) = columns.required(ColumnId::ValidTime)?;
     let times = Ints::open(codec, bounds.min_valid, n, reader)?;
     let (from, valid_time) = decode_times(&times, n, bounds, start_valid, end_valid)?;
     let range = from..from + valid_time.len();
+    decode_rest(&columns, bounds, range, valid_time, None)
+}
+
+/// The points at these positions; `change_time` if there is no column of it.
+pub(crate) fn decode_columns(
+    columns: &Columns<'_>,
+    bounds: &Bounds,
+    range: Range<usize>,
+    change_time: Option<Column<i64>>,
+) -> Result<Points, SegmentError> {
+    let (codec, reader) = columns.required(ColumnId::ValidTime)?;
+    let n = bounds.count as usize;
+    let valid_time = ints::decode(codec, bounds.min_valid, n, range.clone(), reader)?;
+    let valid_time = valid_time.into_vec(range.len());
+    decode_rest(columns, bounds, range, valid_time, change_time)
+}
+
+fn decode_rest(
+    columns: &Columns<'_>,
+    bounds: &Bounds,
+    range: Range<usize>,
+    valid_time: Vec<i64>,
+    change_time: Option<Column<i64>>,
+) -> Result<Points, SegmentError> {
+    let (n, from) = (bounds.count as usize, range.start);
     let marks = columns
         .optional(ColumnId::Nulls)
         .map(|(codec, reader)| nulls::decode(codec, n, range.clone(), reader))
         .transpose()?;
-    let value = decode_values(&columns, marks.as_ref(), n, range.clone())?;
+    let value = decode_values(columns, marks.as_ref(), n, range.clone())?;
     let valid_time_end = columns
         .optional(ColumnId::ValidTimeEnd)
         .map(|(codec, reader)| decode_ends(codec, bounds.min_valid, n, &valid_time, from, reader))
         .transpose()?;
-    let integers = |id: ColumnId, base: i64| {
-        let (codec, reader) = columns.required(id)?;
-        ints::decode(codec, base, n, range.clone(), reader)
+    let change_time = match change_time {
+        Some(change_time) => change_time,
+        None => {
+            let (codec, reader) = columns.required(ColumnId::ChangeTime)?;
+            ints::decode(codec, bounds.min_change, n, range.clone(), reader)?
+        }
     };
-    let (codec, reader) = columns.required(ColumnId::Batch)?;
+    let known_time = decode_known(columns, bounds, &change_time, range.clone())?;
+    let batch = columns
+        .optional(ColumnId::Batch)
+        .map(|(codec, reader)| decode_batches(codec, n, range.clone(), reader))
+        .transpose()?;
     Ok(Points {
         valid_time_end,
         value,
         nulls: marks.map(|marks| marks.nulls),
-        known_time: integers(ColumnId::KnownTime, bounds.min_known)?,
-        change_time: integers(ColumnId::ChangeTime, bounds.min_change)?,
-        value_id: integers(ColumnId::ValueId, 0)?,
-        batch: decode_batches(codec, n, range.clone(), reader)?,
-        notes: notes::decode(&columns, n, range)?,
+        known_time,
+        change_time,
+        batch,
+        notes: notes::decode(columns, n, range)?,
         valid_time,
     })
 }
@@ -121,6 +152,31 @@ fn decode_values(
         };
     }
     Ok(values)
+}
+
+/// The known_times at these positions, to which these change_times belong.
+fn decode_known(
+    columns: &Columns<'_>,
+    bounds: &Bounds,
+    change_time: &Column<i64>,
+    range: Range<usize>,
+) -> Result<Column<i64>, SegmentError> {
+    let n = bounds.count as usize;
+    let (codec, reader) = columns.required(ColumnId::KnownTime)?;
+    if codec & KNOWN_BEFORE_CHANGE == 0 {
+        return ints::decode(codec, bounds.min_known, n, range, reader);
+    }
+    let codec = codec & !KNOWN_BEFORE_CHANGE;
+    let before = ints::decode(codec, 0, n, range.clone(), reader)?;
+    Ok(match (change_time, before) {
+        (Column::Constant(change), Column::Constant(before)) => {
+            Column::Constant(change.wrapping_sub(before))
+        }
+        (change, before) => {
+            let known = |i| change.get(i).wrapping_sub(before.get(i));
+            Column::Each((0..range.len()).map(known).collect())
+        }
+    })
 }
 
 /// The ends that belong to these starts, of which the first is at position `from` of `n`.

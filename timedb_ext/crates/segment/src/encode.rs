@@ -12,11 +12,14 @@ use crate::{
 /// In the codec of ends: the ends themselves, not their distances from the starts.
 pub(crate) const ABSOLUTE_ENDS: u8 = 8;
 
+/// In the codec of known_times: their distances from the change_times.
+pub(crate) const KNOWN_BEFORE_CHANGE: u8 = 8;
+
 pub(crate) const ONE_BATCH: u8 = 0;
 pub(crate) const BATCHES: u8 = 1;
 
-/// Writes points, in ascending order of (valid_time, valid_time_end, known_time, change_time,
-/// value_id), as a segment.
+/// Writes points, in ascending order of (valid_time, valid_time_end, known_time, change_time), as a
+/// segment.
 ///
 /// # Errors
 /// If there are no points, too many, columns of different lengths, points out of order, or values
@@ -30,20 +33,42 @@ pub fn encode(key: &SegmentKey, points: &Points) -> Result<Segment, SegmentError
         return Err(SegmentError::Invalid("the points are not in order"));
     }
     let mut frame = Frame::default();
+    encode_columns(points, &bounds, true, &mut frame)?;
+    Ok(Segment {
+        bounds,
+        span_class: span_class(bounds.max_valid.saturating_sub(bounds.min_valid)),
+        blob: frame.finish(key, &bounds),
+    })
+}
+
+/// Adds the columns of points, relative to these bounds.
+pub(crate) fn encode_columns(
+    points: &Points,
+    bounds: &Bounds,
+    with_change_time: bool,
+    frame: &mut Frame,
+) -> Result<(), SegmentError> {
     frame.column(ColumnId::ValidTime, |out| {
-        Ok(ints::encode(&points.valid_time, bounds.min_valid, out))
+        Ok(ints::encode_runs(&points.valid_time, bounds.min_valid, out))
     })?;
-    encode_values(points, &mut frame)?;
-    for (id, column, base) in [
-        (ColumnId::KnownTime, &points.known_time, bounds.min_known),
-        (ColumnId::ChangeTime, &points.change_time, bounds.min_change),
-        (ColumnId::ValueId, &points.value_id, 0),
-    ] {
-        frame.column(id, |out| Ok(ints::encode(column.entries(), base, out)))?;
+    encode_values(points, frame)?;
+    frame.column(ColumnId::KnownTime, |out| {
+        Ok(encode_known(
+            &points.known_time,
+            &points.change_time,
+            bounds.min_known,
+            out,
+        ))
+    })?;
+    if with_change_time {
+        frame.column(ColumnId::ChangeTime, |out| {
+            let change = points.change_time.entries();
+            Ok(ints::encode_repeating(change, bounds.min_change, out))
+        })?;
     }
-    frame.column(ColumnId::Batch, |out| {
-        Ok(encode_batches(&points.batch, out))
-    })?;
+    if let Some(batch) = &points.batch {
+        frame.column(ColumnId::Batch, |out| Ok(encode_batches(batch, out)))?;
+    }
     if let Some(ends) = &points.valid_time_end {
         frame.column(ColumnId::ValidTimeEnd, |out| {
             Ok(encode_ends(&points.valid_time, ends, bounds.min_valid, out))
@@ -53,13 +78,9 @@ pub fn encode(key: &SegmentKey, points: &Points) -> Result<Segment, SegmentError
         frame.column(ColumnId::Nulls, |out| Ok(nulls::encode(marks, out)))?;
     }
     if let Some(notes) = &points.notes {
-        notes::encode(notes, &mut frame)?;
+        notes::encode(notes, frame)?;
     }
-    Ok(Segment {
-        bounds,
-        span_class: span_class(bounds.max_valid.saturating_sub(bounds.min_valid)),
-        blob: frame.finish(key, &bounds),
-    })
+    Ok(())
 }
 
 /// The values that are not null; a column of none is left out.
@@ -81,6 +102,27 @@ fn encode_values(points: &Points, frame: &mut Frame) -> Result<(), SegmentError>
         return Ok(());
     }
     frame.column(ColumnId::Value, |out| Ok(floats::encode(&present, out)))
+}
+
+/// What is known when it is written takes nothing beside the change_time.
+fn encode_known(known: &Column<i64>, change: &Column<i64>, base: i64, out: &mut Vec<u8>) -> u8 {
+    let start = out.len();
+    let codec = ints::encode_repeating(known.entries(), base, out);
+    let (Column::Each(each), Column::Each(changes)) = (known, change) else {
+        return codec;
+    };
+    let before = changes.iter().zip(each);
+    let before: Vec<i64> = before
+        .map(|(change, known)| change.wrapping_sub(*known))
+        .collect();
+    let mut relative = Vec::new();
+    let relative_codec = ints::encode(&before, 0, &mut relative);
+    if relative.len() >= out.len() - start {
+        return codec;
+    }
+    out.truncate(start);
+    out.extend_from_slice(&relative);
+    relative_codec | KNOWN_BEFORE_CHANGE
 }
 
 fn encode_ends(starts: &[i64], ends: &[i64], base: i64, out: &mut Vec<u8>) -> u8 {

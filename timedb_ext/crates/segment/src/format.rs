@@ -26,10 +26,9 @@
 //! |---|---|---|---|
 //! | 1 | valid_time | integers, base min_valid | never |
 //! | 2 | value | values | every value is null |
-//! | 3 | known_time | integers, base min_known | never |
+//! | 3 | known_time | known | never |
 //! | 4 | change_time | integers, base min_change | never |
-//! | 5 | value_id | integers, base 0 | never |
-//! | 6 | batch | batches | never |
+//! | 6 | batch | batches | every point belongs to its own write's batch |
 //! | 7 | valid_time_end | ends | no point has an end |
 //! | 8 | nulls | nulls | no value is null |
 //! | 9 | annotation | dictionary of texts | no point has one |
@@ -47,6 +46,9 @@
 //! | 2 packed | zigzag a, varint unit, u8 width, numbers x of `width` bits | base + a + unit * x |
 //! | 3 packed deltas | zigzag a, zigzag b, varint unit, u8 width, `count - 1` numbers x | the first is base + a, each next one adds b + unit * x |
 //! | 4, 5, 6 pco | zigzag a, varint unit, pco of u16, u32 or u64 | base + a + unit * x |
+//! | 7 repeating | u8 kind, varint k, u8 codec, varint length, k integers with the same base; u8 codec, integers with base 0 | kind 0, runs: the second list has k numbers, how often each of the first comes in a row, adding up to `count`; kind 1, dictionary: it has `count`, each the place (from 0) of its number among the k |
+//!
+//! The codecs within codec 7 are not 7.
 //!
 //! Packed numbers stand least significant bit first without gaps, and end with zero bits up to a
 //! whole byte.
@@ -56,6 +58,9 @@
 //! above p: one page), in pco's wrapped format 4.1 (the two bytes of its header, 4 and 1, are left
 //! out). Integers are always in mode Classic; the delta encoding is none or consecutive and starts
 //! anew with each page, so that a part of a column is read from the pages it lies in.
+//!
+//! **Known**: codecs 0 to 7 are integers with base min_known. Codecs 8 to 15 are the codecs 0 to 7 of
+//! change_time - known_time, base 0.
 //!
 //! **Values**: the doubles that are not null, one after the other; `count` means their number here.
 //!
@@ -69,14 +74,16 @@
 //! Patches follow if the scale's bit 0x80 is set: varint k, then k times varint (the position less
 //! the one after the previous patch) and f64, which replaces the number there.
 //!
-//! **Batches**: codec 0 is the 16 bytes of the one batch; codec 1 is a varint k, k times 16 bytes,
+//! **Batches**: the id of a write's own batch follows from tenant and change_time: a UUIDv7 of that millisecond, in which
+//! the next 10 bits are the microseconds within it, 2 bits are 0, and the last 62 bits are the first 62 of SHA-256("timedb
+//! batch", the tenant's 16 bytes, change_time as big-endian i64). In this column, codec 0 is the 16 bytes of the one batch; codec 1 is a varint k, k times 16 bytes,
 //! u8 codec of integers, and integers with base 0, indexes into the k.
 //!
 //! **Dictionary**: codec 0 is a varint k; k times a varint length and as many bytes; u8 codec of integers; and
 //! integers with base 0: 0 for none, else the place among the k, counted from 1.
 //!
-//! **Ends**: codecs 0 to 6 are integers with base 0: valid_time_end - valid_time, 0 for no end.
-//! Codecs 8 to 14 are the codecs 0 to 6 of valid_time_end itself, base min_valid, i64::MIN for no
+//! **Ends**: codecs 0 to 7 are integers with base 0: valid_time_end - valid_time, 0 for no end.
+//! Codecs 8 to 15 are the codecs 0 to 7 of valid_time_end itself, base min_valid, i64::MIN for no
 //! end; used if a point ends where it starts.
 //!
 //! **Nulls**: codec 0 is a bitmap, least significant bit first, 1 for null, ending with zero bits;
@@ -100,7 +107,6 @@ pub enum ColumnId {
     Value = 2,
     KnownTime = 3,
     ChangeTime = 4,
-    ValueId = 5,
     Batch = 6,
     ValidTimeEnd = 7,
     Nulls = 8,
@@ -110,8 +116,17 @@ pub enum ColumnId {
     ChangedBy = 12,
 }
 
-/// Columns this version writes and reads have ids up to this one.
-const LAST_ID: usize = ColumnId::ChangedBy as usize;
+impl From<ColumnId> for u8 {
+    fn from(id: ColumnId) -> u8 {
+        id as u8
+    }
+}
+
+/// The columns of a segment that this version writes and reads have ids up to this one.
+pub(crate) const LAST_OF_SEGMENT: usize = ColumnId::ChangedBy as usize;
+
+/// No frame has a column with a greater id.
+const LAST_ID: usize = 15;
 
 /// A codec that this version doesn't know.
 pub(crate) fn unknown_codec() -> SegmentError {
@@ -228,13 +243,13 @@ impl Frame {
     /// Adds a column; `write` appends its bytes and names the codec.
     pub(crate) fn column<E>(
         &mut self,
-        id: ColumnId,
+        id: impl Into<u8>,
         write: impl FnOnce(&mut Vec<u8>) -> Result<u8, E>,
     ) -> Result<(), E> {
         let start = self.data.len();
         let codec = write(&mut self.data)?;
         put_varint(
-            u64::from(id as u8) << 4 | u64::from(codec),
+            u64::from(id.into()) << 4 | u64::from(codec),
             &mut self.directory,
         );
         put_varint((self.data.len() - start) as u64, &mut self.directory);
@@ -242,12 +257,17 @@ impl Frame {
         Ok(())
     }
 
+    /// Appends the directory and the columns.
+    pub(crate) fn append(self, out: &mut Vec<u8>) {
+        put_varint(self.columns as u64, out);
+        out.extend_from_slice(&self.directory);
+        out.extend_from_slice(&self.data);
+    }
+
     pub(crate) fn finish(self, key: &SegmentKey, bounds: &Bounds) -> Vec<u8> {
         let mut blob = Vec::with_capacity(HEAD + 1 + self.directory.len() + self.data.len());
         blob.extend_from_slice(&[VERSION, 0, 0, 0, 0]);
-        put_varint(self.columns as u64, &mut blob);
-        blob.extend_from_slice(&self.directory);
-        blob.extend_from_slice(&self.data);
+        self.append(&mut blob);
         let sum = checksum(key, bounds, VERSION, &blob[HEAD..]);
         blob[1..HEAD].copy_from_slice(&sum.to_le_bytes());
         blob
@@ -258,11 +278,12 @@ impl Frame {
 pub(crate) struct Columns<'a>([Option<(u8, Reader<'a>)>; LAST_ID + 1]);
 
 impl<'a> Columns<'a> {
-    /// Checks the frame of a blob and finds its columns.
+    /// Checks the frame of a blob and finds its columns, of which the last has this id at most.
     pub(crate) fn open(
         key: &SegmentKey,
         bounds: &Bounds,
         blob: &'a [u8],
+        last: usize,
     ) -> Result<Self, SegmentError> {
         let mut reader = Reader(blob);
         let version = reader.u8()?;
@@ -276,6 +297,11 @@ impl<'a> Columns<'a> {
         if sum != checksum(key, bounds, version, reader.0) {
             return Err(SegmentError::Damaged("its checksum does not match"));
         }
+        Self::parse(reader, last)
+    }
+
+    /// Finds the columns in a directory and what follows it.
+    pub(crate) fn parse(mut reader: Reader<'a>, last: usize) -> Result<Self, SegmentError> {
         let mut columns = [None; LAST_ID + 1];
         let count = reader.count()?;
         let mut directory = reader;
@@ -288,7 +314,10 @@ impl<'a> Columns<'a> {
             let (id, codec) = (tag >> 4, (tag & 15) as u8);
             let length = usize::try_from(directory.varint()?).map_err(|_| SHORT)?;
             let data = reader.bytes(length)?;
-            match columns.get_mut(id as usize).filter(|_| id > 0) {
+            match columns
+                .get_mut(id as usize)
+                .filter(|_| (1..=last as u64).contains(&id))
+            {
                 Some(place @ None) => *place = Some((codec, Reader(data))),
                 Some(Some(_)) => return Err(SegmentError::Damaged("a column occurs twice")),
                 None => return Err(SegmentError::Newer("it has an unknown column")),
@@ -298,11 +327,11 @@ impl<'a> Columns<'a> {
         Ok(Columns(columns))
     }
 
-    pub(crate) fn optional(&self, id: ColumnId) -> Option<(u8, Reader<'a>)> {
-        self.0.get(id as usize).copied().flatten()
+    pub(crate) fn optional(&self, id: impl Into<u8>) -> Option<(u8, Reader<'a>)> {
+        self.0.get(usize::from(id.into())).copied().flatten()
     }
 
-    pub(crate) fn required(&self, id: ColumnId) -> Result<(u8, Reader<'a>), SegmentError> {
+    pub(crate) fn required(&self, id: impl Into<u8>) -> Result<(u8, Reader<'a>), SegmentError> {
         self.optional(id)
             .ok_or(SegmentError::Damaged("a column is missing"))
     }

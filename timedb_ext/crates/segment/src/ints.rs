@@ -2,6 +2,7 @@
 //! codecs that `format` lists; `decode` reads them.
 
 mod decode;
+mod repeating;
 
 use crate::bits::{pack, packed_len, width_of};
 use crate::format::{put_varint, put_zigzag};
@@ -9,6 +10,7 @@ use crate::pcodec::{self, Modes, Outlook};
 use crate::points::extent;
 
 pub(crate) use decode::{Ints, decode};
+pub(crate) use repeating::{encode_repeating, encode_runs};
 
 const CONSTANT: u8 = 0;
 const REGULAR: u8 = 1;
@@ -17,6 +19,11 @@ const PACKED_DELTAS: u8 = 3;
 const PCO_16: u8 = 4;
 const PCO_32: u8 = 5;
 const PCO_64: u8 = 6;
+const REPEATING: u8 = 7;
+
+/// The kinds of [`REPEATING`].
+const RUNS: u8 = 0;
+const DICTIONARY: u8 = 1;
 
 /// Up to so many numbers are packed: pco's tables cost more than they save, in bytes and in time.
 const PACK_UP_TO: usize = 256;

@@ -4,14 +4,17 @@
 #![forbid(unsafe_code)]
 
 pub mod aggregate;
+mod batches;
 mod bits;
 mod decode;
+mod dictionary;
 mod encode;
 mod error;
 mod floats;
 pub mod format;
 pub mod group;
 mod ints;
+mod log;
 mod merge;
 mod note;
 mod notes;
@@ -20,14 +23,18 @@ mod pause;
 mod pcodec;
 mod points;
 mod span;
+mod write_id;
 
+pub use batches::{Batch, BatchBounds, BatchKind, MAX_BATCHES, decode_batches, encode_batches};
 pub use decode::{decode, decode_range};
 pub use encode::encode;
 pub use error::SegmentError;
-pub use merge::{Filter, Merged, Merger, Mode};
+pub use log::{LogKey, LogRow, encode_log};
+pub use merge::{Filter, Merged, Merger, Mode, combine};
 pub use note::{Note, Notes};
 pub use pause::{at_pauses, pause};
 pub use points::{
     Bounds, Column, MAX_COUNT, MAX_POINTS, NO_END, Points, Segment, SegmentKey, Stamp,
 };
 pub use span::{span_class, split};
+pub use write_id::{BatchIds, batch_id, change_time_of};

@@ -9,8 +9,8 @@ mod slice;
 #[cfg(test)]
 mod tests;
 
-use crate::Points;
 use crate::pause::pause;
+use crate::{BatchIds, Points};
 
 pub use filter::Filter;
 pub use output::Merged;
@@ -62,6 +62,12 @@ impl Merger {
     /// Answers [`Mode::Flat`] with the known_time of each version too.
     pub fn with_known_time(mut self) -> Merger {
         self.wanted.known_time = true;
+        self
+    }
+
+    /// Says whose points they are, from which the generated ids of batches follow; needed only for [`Mode::Versions`].
+    pub fn of_tenant(mut self, tenant: [u8; 16]) -> Merger {
+        self.wanted.tenant = tenant;
         self
     }
 
@@ -167,6 +173,22 @@ impl Merger {
         self.compact_at = self.compact_from.max(2 * self.size);
         self.held = vec![Held::new(points, 0)];
     }
+}
+
+/// All versions of all parts, none of which is empty, in the order of a segment: what a segment is made of that takes
+/// their place. The tenant is whose they are.
+pub fn combine(parts: Vec<Points>, tenant: [u8; 16]) -> Points {
+    let mut held: Vec<Held> = parts.into_iter().map(|part| Held::new(part, 0)).collect();
+    held.sort_by_key(|held| held.points.valid_time[0]);
+    let slices: Vec<Slice<'_>> = held
+        .iter()
+        .map(|held| Slice {
+            held,
+            from: 0,
+            to: held.points.len(),
+        })
+        .collect();
+    rows::merge(&slices, Mode::Versions).points(&BatchIds::of(tenant))
 }
 
 /// Merges slices that ascend by their first valid_time, one overlapping cluster after the other.

@@ -4,12 +4,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::format::{ColumnId, Columns, Frame, Reader, put_varint, unknown_codec};
-use crate::ints::{self, Ints};
-use crate::{Column, Note, Notes, SegmentError};
-
-/// The one codec of these columns: a dictionary, and for each point its place in it.
-const DICTIONARY: u8 = 0;
+use crate::dictionary::{self, Dictionary, put_bytes};
+use crate::format::{ColumnId, Columns, Frame, Reader};
+use crate::{Note, Notes, SegmentError};
 
 /// What a column keeps of a note.
 type Entry = fn(&Note) -> Option<Vec<u8>>;
@@ -31,37 +28,9 @@ const COLUMNS: [(ColumnId, Entry); 4] = [
 pub(crate) fn encode(notes: &[Option<Rc<Note>>], frame: &mut Frame) -> Result<(), SegmentError> {
     for (id, entry) in COLUMNS {
         let entries = notes.iter().map(|note| note.as_deref().and_then(entry));
-        let mut places = HashMap::new();
-        let mut dictionary = Vec::new();
-        let indexes: Vec<i64> = entries
-            .map(|entry| {
-                let Some(entry) = entry else { return 0 };
-                *places.entry(entry).or_insert_with_key(|entry| {
-                    dictionary.push(entry.clone());
-                    dictionary.len() as i64
-                })
-            })
-            .collect();
-        if dictionary.is_empty() {
-            continue;
-        }
-        frame.column::<SegmentError>(id, |out| {
-            put_varint(dictionary.len() as u64, out);
-            for entry in &dictionary {
-                put_bytes(entry, out);
-            }
-            let codec_at = out.len();
-            out.push(0);
-            out[codec_at] = ints::encode(&indexes, 0, out);
-            Ok(DICTIONARY)
-        })?;
+        dictionary::encode(id, entries, frame)?;
     }
     Ok(())
-}
-
-fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
-    put_varint(bytes.len() as u64, out);
-    out.extend_from_slice(bytes);
 }
 
 fn join(tags: &[String]) -> Vec<u8> {
@@ -131,49 +100,4 @@ fn id_of(bytes: &[u8]) -> Result<[u8; 16], SegmentError> {
     bytes
         .try_into()
         .map_err(|_| SegmentError::Damaged("an id does not have 16 bytes"))
-}
-
-/// A column of which only the range is read.
-struct Dictionary<'a> {
-    entries: Vec<&'a [u8]>,
-    /// 0 for none, else counted from 1.
-    places: Column<usize>,
-}
-
-impl<'a> Dictionary<'a> {
-    fn open(
-        codec: u8,
-        n: usize,
-        range: Range<usize>,
-        mut reader: Reader<'a>,
-    ) -> Result<Self, SegmentError> {
-        if codec != DICTIONARY {
-            return Err(unknown_codec());
-        }
-        let count = reader.count()?;
-        // An entry takes at least a byte.
-        if count > reader.0.len() {
-            return Err(SegmentError::Damaged("a column ends early"));
-        }
-        let mut entries = Vec::with_capacity(count);
-        for _ in 0..count {
-            entries.push(reader.sized()?);
-        }
-        let codec = reader.u8()?;
-        let mut known = true;
-        let places = Ints::open(codec, 0, n, reader)?.map(range, |place| {
-            let place = usize::try_from(place).unwrap_or(usize::MAX);
-            known &= place <= count;
-            place
-        })?;
-        if known {
-            Ok(Dictionary { entries, places })
-        } else {
-            Err(SegmentError::Damaged("a note is not in its dictionary"))
-        }
-    }
-
-    fn entry(&self, place: usize) -> Option<&'a [u8]> {
-        self.entries.get(place.checked_sub(1)?).copied()
-    }
 }

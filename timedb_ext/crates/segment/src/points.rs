@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::{Note, Notes, SegmentError};
+use crate::{BatchIds, Note, Notes, SegmentError};
 
 /// The `valid_time_end` of a point that has none.
 pub const NO_END: i64 = i64::MIN;
@@ -102,7 +102,7 @@ fn pick<T: Clone>(column: &[T], positions: &[usize]) -> Vec<T> {
 }
 
 /// Columns of one series, in ascending order of (valid_time, valid_time_end, known_time,
-/// change_time, value_id).
+/// change_time).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Points {
     /// The instant that each value is about, or the start of its interval.
@@ -117,10 +117,9 @@ pub struct Points {
     pub known_time: Column<i64>,
     /// When each version was written.
     pub change_time: Column<i64>,
-    /// The id of the write, which decides between versions of the same times.
-    pub value_id: Column<i64>,
-    /// The batch that each point was written by.
-    pub batch: Column<[u8; 16]>,
+    /// The batch that each point belongs to; None if that is the write's own, with its generated id
+    /// ([`crate::batch_id`]).
+    pub batch: Option<Column<[u8; 16]>>,
     /// What versions say besides their value; None if no version says anything.
     pub notes: Option<Notes>,
 }
@@ -130,10 +129,8 @@ pub struct Points {
 pub struct Stamp {
     /// When the value was known.
     pub known_time: i64,
-    /// When the version was written.
+    /// When the version was written: no other write of the tenant has the same.
     pub change_time: i64,
-    /// The id of the write.
-    pub value_id: i64,
 }
 
 impl Points {
@@ -165,13 +162,21 @@ impl Points {
         self.notes.as_ref()?[i].as_ref()
     }
 
+    /// The batch that point `i` belongs to; `ids` are those of the tenant.
+    #[inline]
+    pub fn batch(&self, i: usize, ids: &BatchIds) -> [u8; 16] {
+        match &self.batch {
+            Some(batch) => batch.get(i),
+            None => ids.at(self.change_time.get(i)),
+        }
+    }
+
     /// The stamp of point `i`.
     #[inline]
     pub fn stamp(&self, i: usize) -> Stamp {
         Stamp {
             known_time: self.known_time.get(i),
             change_time: self.change_time.get(i),
-            value_id: self.value_id.get(i),
         }
     }
 
@@ -180,7 +185,6 @@ impl Points {
         Some(Stamp {
             known_time: self.known_time.constant()?,
             change_time: self.change_time.constant()?,
-            value_id: self.value_id.constant()?,
         })
     }
 
@@ -193,9 +197,37 @@ impl Points {
             nulls: self.nulls.as_ref().map(|c| pick(c, positions)),
             known_time: self.known_time.select(positions),
             change_time: self.change_time.select(positions),
-            value_id: self.value_id.select(positions),
-            batch: self.batch.select(positions),
+            batch: self.batch.as_ref().map(|c| c.select(positions)),
             notes: self.notes.as_ref().map(|c| pick(c, positions)),
+        }
+    }
+
+    /// The points of all parts, one part after the other; `ids` are those of the tenant.
+    pub fn concat(parts: &[Points], ids: &BatchIds) -> Points {
+        let any = |has: fn(&Points) -> bool| parts.iter().any(has);
+        let times = |of: fn(&Points) -> &Column<i64>| {
+            let each = parts.iter().flat_map(|part| of(part).to_vec(part.len()));
+            Column::of(each.collect())
+        };
+        fn each<'a, T>(
+            parts: &'a [Points],
+            get: impl Fn(&'a Points, usize) -> T + Copy + 'a,
+        ) -> Vec<T> {
+            let of_part = |part: &'a Points| (0..part.len()).map(move |i| get(part, i));
+            parts.iter().flat_map(of_part).collect()
+        }
+        Points {
+            valid_time: each(parts, |part, i| part.valid_time[i]),
+            valid_time_end: any(|part| part.valid_time_end.is_some())
+                .then(|| each(parts, Points::end)),
+            value: each(parts, |part, i| part.value[i]),
+            nulls: any(|part| part.nulls.is_some()).then(|| each(parts, Points::is_null)),
+            known_time: times(|part| &part.known_time),
+            change_time: times(|part| &part.change_time),
+            batch: any(|part| part.batch.is_some())
+                .then(|| Column::of(each(parts, |part, i| part.batch(i, ids)))),
+            notes: any(|part| part.notes.is_some())
+                .then(|| each(parts, |part, i| part.note(i).cloned())),
         }
     }
 
@@ -211,8 +243,9 @@ impl Points {
         }
         self.known_time.truncate(n);
         self.change_time.truncate(n);
-        self.value_id.truncate(n);
-        self.batch.truncate(n);
+        if let Some(batch) = &mut self.batch {
+            batch.truncate(n);
+        }
         if let Some(notes) = &mut self.notes {
             notes.truncate(n);
         }
@@ -226,8 +259,7 @@ impl Points {
             && self.nulls.as_ref().is_none_or(|c| c.len() == n)
             && self.known_time.fits(n)
             && self.change_time.fits(n)
-            && self.value_id.fits(n)
-            && self.batch.fits(n)
+            && self.batch.as_ref().is_none_or(|c| c.fits(n))
             && self.notes.as_ref().is_none_or(|c| c.len() == n)
     }
 

@@ -4,7 +4,9 @@ use std::ops::{ControlFlow, Range};
 
 use pco::data_types::Number;
 
-use super::{CONSTANT, PACKED, PACKED_DELTAS, PCO_16, PCO_32, PCO_64, REGULAR};
+use super::{
+    CONSTANT, DICTIONARY, PACKED, PACKED_DELTAS, PCO_16, PCO_32, PCO_64, REGULAR, REPEATING, RUNS,
+};
 use crate::bits::{packed_len, unpack};
 use crate::format::{Reader, unknown_codec};
 use crate::pcodec::{Modes, Pages};
@@ -19,13 +21,71 @@ pub(crate) struct Ints<'a> {
 
 enum Form<'a> {
     Constant,
-    Regular { step: i64 },
+    Regular {
+        step: i64,
+    },
     Packed(Packed<'a>),
-    Deltas { b: i64, deltas: Packed<'a> },
+    Deltas {
+        b: i64,
+        deltas: Packed<'a>,
+    },
     // Boxed: every column would be moved around with room for pco's tables.
     Pco16(Box<ScaledPages<'a, u16>>),
     Pco32(Box<ScaledPages<'a, u32>>),
     Pco64(Box<ScaledPages<'a, u64>>),
+    Runs(Box<Runs>),
+    Dictionary {
+        once: Vec<i64>,
+        indexes: Box<Ints<'a>>,
+    },
+}
+
+/// Runs of the same number.
+struct Runs {
+    numbers: Vec<i64>,
+    /// The position after each run.
+    ends: Vec<usize>,
+}
+
+impl Runs {
+    fn of(numbers: Vec<i64>, lengths: Column<i64>, n: usize) -> Result<Box<Self>, SegmentError> {
+        let mut end = 0_usize;
+        let ends: Option<Vec<usize>> = (0..numbers.len())
+            .map(|i| {
+                let length = usize::try_from(lengths.get(i)).ok()?;
+                end = end
+                    .checked_add(length)
+                    .filter(|&end| length > 0 && end <= n)?;
+                Some(end)
+            })
+            .collect();
+        match ends {
+            Some(ends) if end == n => Ok(Box::new(Runs { numbers, ends })),
+            _ => Err(SegmentError::Damaged("runs do not add up")),
+        }
+    }
+
+    /// Hands over each number, and how many of the positions have it.
+    fn each(&self, range: Range<usize>, mut each: impl FnMut(i64, usize)) {
+        let first = self.ends.partition_point(|&end| end <= range.start);
+        let mut at = range.start;
+        for (&number, &end) in self.numbers[first..].iter().zip(&self.ends[first..]) {
+            if at >= range.end {
+                return;
+            }
+            let to = end.min(range.end);
+            each(number, to - at);
+            at = to;
+        }
+    }
+
+    /// The position of the first of ascending numbers that is not below the bound.
+    fn position(&self, bound: i64) -> usize {
+        match self.numbers.partition_point(|&number| number < bound) {
+            0 => 0,
+            run => self.ends[run - 1],
+        }
+    }
 }
 
 struct Packed<'a> {
@@ -176,6 +236,9 @@ impl<'a> Ints<'a> {
         n: usize,
         mut reader: Reader<'a>,
     ) -> Result<Self, SegmentError> {
+        if codec == REPEATING {
+            return Self::open_repeating(base, n, reader);
+        }
         if codec > PCO_64 {
             return Err(unknown_codec());
         }
@@ -200,6 +263,38 @@ impl<'a> Ints<'a> {
             _ => Form::Pco64(ScaledPages::open(reader, a, n)?),
         };
         Ok(Ints { n, a, form })
+    }
+
+    fn open_repeating(base: i64, n: usize, mut reader: Reader<'a>) -> Result<Self, SegmentError> {
+        let kind = reader.u8()?;
+        let count = reader.count()?;
+        if count == 0 || count > n {
+            return Err(SegmentError::Damaged("too many numbers are repeated"));
+        }
+        let list = |codec: u8, base: i64, n: usize, reader: Reader<'a>| match codec {
+            // Lists in lists are not written, and would let bytes demand depth.
+            REPEATING => Err(unknown_codec()),
+            _ => Ints::open(codec, base, n, reader),
+        };
+        let codec = reader.u8()?;
+        let once = Reader(reader.sized()?);
+        let once = list(codec, base, count, once)?
+            .read(0..count)?
+            .into_vec(count);
+        let codec = reader.u8()?;
+        let form = match kind {
+            RUNS => Form::Runs(Runs::of(
+                once,
+                list(codec, 0, count, reader)?.read(0..count)?,
+                n,
+            )?),
+            DICTIONARY => Form::Dictionary {
+                once,
+                indexes: Box::new(list(codec, 0, n, reader)?),
+            },
+            _ => return Err(unknown_codec()),
+        };
+        Ok(Ints { n, a: base, form })
     }
 
     /// What `f` makes of the numbers at these positions; constant if that is how they were written.
@@ -227,6 +322,29 @@ impl<'a> Ints<'a> {
             Form::Pco16(scaled) => out = scaled.map(range, f)?,
             Form::Pco32(scaled) => out = scaled.map(range, f)?,
             Form::Pco64(scaled) => out = scaled.map(range, f)?,
+            Form::Runs(runs) => {
+                out.reserve_exact(range.len());
+                runs.each(range, |number, count| {
+                    out.extend((0..count).map(|_| f(number)));
+                });
+            }
+            Form::Dictionary { once, indexes } => {
+                let number = |index: i64| {
+                    let number = usize::try_from(index).ok().and_then(|i| once.get(i));
+                    number
+                        .copied()
+                        .ok_or(SegmentError::Damaged("a number is not in its dictionary"))
+                };
+                match indexes.read(range)? {
+                    Column::Constant(index) => return Ok(Column::Constant(f(number(index)?))),
+                    Column::Each(indexes) => {
+                        out.reserve_exact(indexes.len());
+                        for index in indexes {
+                            out.push(f(number(index)?));
+                        }
+                    }
+                }
+            }
         }
         Ok(Column::Each(out))
     }
@@ -288,6 +406,17 @@ impl<'a> Ints<'a> {
             Form::Pco16(scaled) => scaled.between(self.n, start, end),
             Form::Pco32(scaled) => scaled.between(self.n, start, end),
             Form::Pco64(scaled) => scaled.between(self.n, start, end),
+            Form::Runs(runs) => {
+                let from = start.map_or(0, |start| runs.position(start));
+                let to = end.map_or(self.n, |end| runs.position(end)).max(from);
+                Ok((from, self.read(from..to)?.into_vec(to - from)))
+            }
+            Form::Dictionary { .. } => {
+                let all = self.read(0..self.n)?.into_vec(self.n);
+                let from = start.map_or(0, |start| all.partition_point(|&t| t < start));
+                let to = end.map_or(self.n, |end| all.partition_point(|&t| t < end));
+                Ok((from, all[from..to.max(from)].to_vec()))
+            }
         }
     }
 

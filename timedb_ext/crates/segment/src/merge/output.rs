@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::rows::Rows;
 use super::slice::{Mode, Slice};
-use crate::{Column, Notes, Points};
+use crate::{BatchIds, Column, Notes, Points};
 
 /// Points of one series, in ascending order of (valid_time, valid_time_end, known_time,
-/// change_time, value_id).
+/// change_time).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Merged {
     /// The instant that each value is about, or the start of its interval.
@@ -22,8 +22,6 @@ pub struct Merged {
     pub known_time: Vec<i64>,
     /// When each version was written; empty but in [`Mode::Versions`].
     pub change_time: Vec<i64>,
-    /// The id of each write; empty but in [`Mode::Versions`].
-    pub value_id: Vec<i64>,
     /// The batch of each version; empty but in [`Mode::Versions`].
     pub batch: Vec<[u8; 16]>,
     /// What versions say besides their value; None except in [`Mode::Versions`], and None if no version says anything.
@@ -36,6 +34,8 @@ pub(super) struct Wanted {
     pub(super) known_time: bool,
     /// All that tells versions apart, and what they say.
     pub(super) versions: bool,
+    /// Whose points they are: the ids of batches follow from it.
+    pub(super) tenant: [u8; 16],
 }
 
 impl Wanted {
@@ -43,6 +43,7 @@ impl Wanted {
         Wanted {
             known_time: mode != Mode::Flat,
             versions: mode == Mode::Versions,
+            tenant: [0; 16],
         }
     }
 }
@@ -84,11 +85,19 @@ pub(super) fn whole(points: Points, from: usize, wanted: Wanted) -> Merged {
     }
     let n = points.len() - from;
     let versions = wanted.versions;
+    let batch = match versions {
+        true => {
+            let ids = BatchIds::of(wanted.tenant);
+            (from..points.len())
+                .map(|i| points.batch(i, &ids))
+                .collect()
+        }
+        false => Vec::new(),
+    };
     Merged {
+        batch,
         known_time: each(wanted.known_time, points.known_time, n, from),
         change_time: each(versions, points.change_time, n, from),
-        value_id: each(versions, points.value_id, n, from),
-        batch: each(versions, points.batch, n, from),
         notes: points
             .notes
             .filter(|_| versions)
@@ -104,6 +113,7 @@ pub(super) fn whole(points: Points, from: usize, wanted: Wanted) -> Merged {
 /// Collects points of several segments.
 pub(super) struct Output {
     wanted: Wanted,
+    ids: BatchIds,
     merged: Merged,
 }
 
@@ -116,7 +126,11 @@ impl Output {
             notes: (wanted.versions && any(|points| points.notes.is_some())).then(Vec::new),
             ..Merged::default()
         };
-        Output { wanted, merged }
+        Output {
+            wanted,
+            ids: BatchIds::of(wanted.tenant),
+            merged,
+        }
     }
 
     pub(super) fn slice(&mut self, slice: &Slice<'_>) {
@@ -150,8 +164,8 @@ impl Output {
         }
         if self.wanted.versions {
             extend(&mut merged.change_time, &points.change_time, range.clone());
-            extend(&mut merged.value_id, &points.value_id, range.clone());
-            extend(&mut merged.batch, &points.batch, range);
+            let batches = range.map(|i| points.batch(i, &self.ids));
+            merged.batch.extend(batches);
         }
     }
 
@@ -170,8 +184,7 @@ impl Output {
         }
         if self.wanted.versions {
             rows.append(&mut to.change_time, |points, i| points.change_time.get(i));
-            rows.append(&mut to.value_id, |points, i| points.value_id.get(i));
-            rows.append(&mut to.batch, |points, i| points.batch.get(i));
+            rows.append(&mut to.batch, |points, i| points.batch(i, &self.ids));
         }
         if let Some(notes) = &mut to.notes {
             rows.append(notes, |points, i| points.note(i).cloned());

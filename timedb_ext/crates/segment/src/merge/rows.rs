@@ -4,7 +4,7 @@
 use super::fold;
 use super::slice::{Mode, Slice};
 use crate::pause::pause;
-use crate::{Column, Points, Stamp};
+use crate::{BatchIds, Column, Points, Stamp};
 
 /// A reference to a point: its valid_time, its segment (high half) and its position (low half).
 #[derive(Clone, Copy, Default)]
@@ -53,6 +53,25 @@ impl<'a> Rows<'a> {
     pub(super) fn append<T>(&self, to: &mut Vec<T>, get: impl Fn(&Points, usize) -> T) {
         let rows = self.rows.iter();
         to.extend(rows.map(|row| get(self.segments[row.segment()], row.position())));
+    }
+
+    /// The points with all they have.
+    pub(super) fn points(&self, ids: &BatchIds) -> Points {
+        let any = |has: fn(&Points) -> bool| self.segments.iter().any(|points| has(points));
+        let times = |get: fn(&Points, usize) -> i64| Column::of(self.column(get));
+        Points {
+            valid_time: self.rows.iter().map(|row| row.valid_time).collect(),
+            valid_time_end: any(|points| points.valid_time_end.is_some())
+                .then(|| self.column(Points::end)),
+            value: self.column(|points, i| points.value[i]),
+            nulls: any(|points| points.nulls.is_some()).then(|| self.column(Points::is_null)),
+            known_time: times(|points, i| points.known_time.get(i)),
+            change_time: times(|points, i| points.change_time.get(i)),
+            batch: any(|points| points.batch.is_some())
+                .then(|| Column::of(self.column(|points, i| points.batch(i, ids)))),
+            notes: any(|points| points.notes.is_some())
+                .then(|| self.column(|points, i| points.note(i).cloned())),
+        }
     }
 
     /// What each of the points has.
@@ -182,8 +201,7 @@ pub(super) fn survivors(cluster: &[Slice<'_>], mode: Mode) -> Points {
         nulls: nulls.then(|| rows.column(Points::is_null)),
         known_time: Column::of(rows.column(|points, i| points.known_time.get(i))),
         change_time: Column::of(rows.column(|points, i| points.change_time.get(i))),
-        value_id: Column::of(rows.column(|points, i| points.value_id.get(i))),
-        batch: Column::Constant([0; 16]),
+        batch: None,
         notes: None,
     }
 }

@@ -5,9 +5,9 @@ use crate::{Points, Stamp};
 /// Which versions of a point are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Per (valid_time, valid_time_end) the greatest (known_time, change_time, value_id).
+    /// Per (valid_time, valid_time_end) the greatest (known_time, change_time).
     Flat,
-    /// Per (known_time, valid_time, valid_time_end) the greatest (change_time, value_id).
+    /// Per (known_time, valid_time, valid_time_end) the greatest change_time.
     Overlapping,
     /// All of them.
     Versions,

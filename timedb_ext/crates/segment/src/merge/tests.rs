@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{Column, NO_END, Note};
 
-/// (valid_time, valid_time_end, known_time, change_time, version, value or null).
+/// (valid_time, valid_time_end, known_time, change_time, the same again, value or null).
 type Version = (i64, i64, i64, i64, i64, Option<i64>);
 
 fn points(versions: &[Version], constant: bool) -> Points {
@@ -28,8 +28,7 @@ fn points(versions: &[Version], constant: bool) -> Points {
         nulls: nulls.contains(&true).then_some(nulls),
         known_time: stamp(|v| v.2),
         change_time: stamp(|v| v.3),
-        value_id: stamp(|v| v.4),
-        batch: Column::of(each(versions, |v| batch(v.4))),
+        batch: Some(Column::of(each(versions, |v| batch(v.4)))),
         notes: Some(each(versions, |v| note(v.4))),
     }
 }
@@ -78,7 +77,7 @@ fn model(versions: &[Version], mode: Mode, filter: &Filter) -> Vec<Version> {
 fn rows(merged: &Merged) -> Vec<Version> {
     (0..merged.len())
         .map(|i| {
-            if let Some(&version) = merged.value_id.get(i) {
+            if let Some(&version) = merged.change_time.get(i) {
                 assert_eq!(merged.batch[i], batch(version));
                 let note_of = |notes: &crate::Notes| notes[i].clone();
                 assert_eq!(merged.notes.as_ref().and_then(note_of), note(version));
@@ -92,7 +91,7 @@ fn rows(merged: &Merged) -> Vec<Version> {
                     .map_or(NO_END, |ends| ends[i]),
                 merged.known_time.get(i).copied().unwrap_or(0),
                 merged.change_time.get(i).copied().unwrap_or(0),
-                merged.value_id.get(i).copied().unwrap_or(0),
+                merged.change_time.get(i).copied().unwrap_or(0),
                 (!null).then_some(merged.value[i] as i64),
             )
         })
@@ -156,7 +155,7 @@ fn check(
 fn filters() -> impl Strategy<Value = Filter> {
     let bound = || prop::option::weighted(0.3, -2i64..22);
     let lead = || prop::option::weighted(0.2, -20i64..20);
-    let change = prop::option::weighted(0.3, -1i64..7);
+    let change = prop::option::weighted(0.3, (-1i64..7).prop_map(|t| t * 1000));
     let bounds = (bound(), bound(), bound(), bound(), change, lead(), lead());
     bounds.prop_map(
         |(start_valid, end_valid, start_known, end_known, end_change, min_lead, max_lead)| Filter {
@@ -187,7 +186,9 @@ proptest! {
         let mut all = Vec::new();
         for (i, &(valid, length, known, change, part, null)) in raw.iter().enumerate() {
             let end = if length == 0 { NO_END } else { valid + length };
-            let version = (valid, end, known, change, i as i64 % 7 * 1000 + i as i64, (!null).then_some(i as i64));
+            // No two writes have the same change_time.
+            let change = change * 1000 + i as i64 * 7 % 1000;
+            let version = (valid, end, known, change, change, (!null).then_some(i as i64));
             all.push(version);
             parts.entry(part).or_default().push(version);
         }
@@ -218,7 +219,8 @@ proptest! {
                 .map(|i| {
                     let valid = start + i * step;
                     let end = if interval || odd == 1 { valid + 1 } else { NO_END };
-                    (valid, end, known, change, r as i64, Some(r as i64 * 100 + i))
+                    let change = change * 1000 + r as i64;
+                    (valid, end, known, change, change, Some(r as i64 * 100 + i))
                 })
                 .collect();
             segments.push(points(&run, true));

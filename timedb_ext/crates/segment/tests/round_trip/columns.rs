@@ -82,13 +82,13 @@ pub fn columns(n: usize) -> impl Strategy<Value = Points> {
         prop::collection::vec(prop::bool::weighted(0.01), n),
         Just(vec![true; n]),
     ]);
-    let batch = prop_oneof![
+    let batch = prop::option::of(prop_oneof![
         any::<[u8; 16]>().prop_map(Column::Constant),
         prop::collection::vec((0u8..4).prop_map(|b| [b; 16]), n).prop_map(Column::Each),
-    ];
-    let stamps = (stamps(n), stamps(n), stamps(n));
+    ]);
+    let stamps = (stamps(n), stamps(n), any::<bool>());
     (starts, ends, values, nulls, stamps, batch, notes(n)).prop_map(
-        move |(starts, ends, value, nulls, (known_time, change_time, value_id), batch, notes)| {
+        move |(starts, ends, value, nulls, (known, change_time, at_once), batch, notes)| {
             let ends = match ends {
                 Column::Constant(NO_END) => None,
                 // A constant is a length here.
@@ -100,6 +100,8 @@ pub fn columns(n: usize) -> impl Strategy<Value = Points> {
                 ),
                 Column::Each(ends) => Some(ends),
             };
+            // What is known when it is written has a form of its own.
+            let known_time = if at_once { change_time.clone() } else { known };
             let points = Points {
                 valid_time: starts,
                 valid_time_end: ends,
@@ -107,7 +109,6 @@ pub fn columns(n: usize) -> impl Strategy<Value = Points> {
                 nulls,
                 known_time,
                 change_time,
-                value_id,
                 batch,
                 notes,
             };

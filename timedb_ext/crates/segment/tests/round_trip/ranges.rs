@@ -98,8 +98,7 @@ fn paged(n: usize, seed: u64) -> Points {
     };
     points.known_time = each(2);
     points.change_time = each(500);
-    points.value_id = each(1 << 40);
-    points.batch = Column::Each((0..n).map(|i| [(i / 48) as u8; 16]).collect());
+    points.batch = Some(Column::Each((0..n).map(|i| [(i / 48) as u8; 16]).collect()));
     points
 }
 
