@@ -36,7 +36,7 @@ use crate::ints::{self, Ints};
 use crate::{Bounds, Column, MAX_COUNT, SegmentError, SegmentKey, batch_id, nulls};
 
 /// Batches of a chunk, when written.
-pub const MAX_BATCHES: usize = 4096;
+pub const MAX_BATCHES: usize = 1024;
 
 const LAST: usize = 15;
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use crate::format::{ColumnId, Frame, put_varint};
 use crate::{
-    Bounds, Column, NO_END, Points, Segment, SegmentError, SegmentKey, floats, ints, notes, nulls,
-    span_class,
+    Bounds, Column, NO_END, Points, Segment, SegmentError, SegmentKey, floats, index_class, ints,
+    notes, nulls,
 };
 
 /// In the codec of ends: the ends themselves, not their distances from the starts.
@@ -36,7 +36,10 @@ pub fn encode(key: &SegmentKey, points: &Points) -> Result<Segment, SegmentError
     encode_columns(points, &bounds, true, &mut frame)?;
     Ok(Segment {
         bounds,
-        span_class: span_class(bounds.max_valid.saturating_sub(bounds.min_valid)),
+        span_class: index_class(
+            bounds.max_valid.saturating_sub(bounds.min_valid),
+            points.len(),
+        ),
         blob: frame.finish(key, &bounds),
     })
 }

@@ -36,5 +36,5 @@ pub use pause::{at_pauses, pause};
 pub use points::{
     Bounds, Column, MAX_COUNT, MAX_POINTS, NO_END, Points, Segment, SegmentKey, Stamp,
 };
-pub use span::{span_class, split};
+pub use span::{LEVELS, index_class, span_class, split};
 pub use write_id::{BatchIds, batch_id, change_time_of};

@@ -18,7 +18,7 @@ use std::rc::Rc;
 use crate::batches::{append_one, read_one};
 use crate::decode::decode_columns;
 use crate::encode::encode_columns;
-use crate::format::{Columns, Frame, Reader};
+use crate::format::{Columns, Frame, Reader, unknown_codec};
 use crate::ints::{self};
 use crate::{Batch, Bounds, Column, MAX_COUNT, Points, SegmentError, SegmentKey};
 
@@ -36,7 +36,7 @@ pub struct LogKey {
     pub change_time: i64,
     /// The number of points in the row.
     pub points: u32,
-    /// The list of series that the row refers to; None if it has them itself.
+    /// What its series are called as a list; where the row has none itself, they are those of the list.
     pub list: Option<[u8; 16]>,
 }
 
@@ -62,7 +62,8 @@ impl LogKey {
     }
 }
 
-/// Encodes a row of the log. `points` are those of the batch's series one after the other, `counts` of each.
+/// Encodes a row of the log. `points` are those of the batch's series one after the other, `counts` of each; with
+/// `inline` the row has its series itself.
 ///
 /// # Errors
 /// If there are too many points, columns of different lengths, or values that are not finite.
@@ -71,6 +72,7 @@ pub fn encode_log(
     batch: &Batch,
     counts: &[u32],
     points: &Points,
+    inline: bool,
 ) -> Result<Vec<u8>, SegmentError> {
     let total: u64 = counts.iter().map(|&count| u64::from(count)).sum();
     if !points.fits()
@@ -85,7 +87,7 @@ pub fn encode_log(
     if !points.is_empty() {
         encode_columns(points, &key.bounds(), false, &mut frame)?;
     }
-    if key.list.is_none() && !batch.series.is_empty() {
+    if inline && !batch.series.is_empty() {
         frame.column(SERIES, |out| {
             out.extend(batch.series.iter().flatten());
             Ok::<u8, SegmentError>(0)
@@ -123,7 +125,7 @@ enum Ends {
 }
 
 impl<'a> LogRow<'a> {
-    /// Checks a row. `list` is the list of series that it refers to, if it does.
+    /// Checks a row. `list` is the list of series that it refers to, if there is such a list.
     ///
     /// # Errors
     /// If the blob is damaged, belongs to another row, or was written by a newer version.
@@ -137,12 +139,14 @@ impl<'a> LogRow<'a> {
         }
         let columns = Columns::open(&key.segment(), &key.bounds(), blob, LAST)?;
         let series = match (columns.optional(SERIES), list) {
-            (Some((0, Reader(bytes))), None) => match bytes.as_chunks::<16>() {
+            (Some((0, Reader(bytes))), _) => match bytes.as_chunks::<16>() {
                 (series, []) => series,
                 _ => return Err(SegmentError::Damaged("a column ends early")),
             },
-            (None, list) => list.unwrap_or_default(),
-            _ => return Err(SegmentError::Damaged("it has two lists of series")),
+            (None, Some(list)) => list,
+            (None, None) if key.list.is_none() => &[],
+            (None, None) => return Err(SegmentError::Damaged("its list of series is missing")),
+            (Some(_), _) => return Err(unknown_codec()),
         };
         let ends = Ends::of(&columns, key.points as usize, series.len())?;
         Ok(LogRow {

@@ -231,6 +231,18 @@ impl Points {
         }
     }
 
+    /// The points with `start <= valid_time < end`.
+    pub fn between(mut self, start: i64, end: i64) -> Points {
+        let from = self.valid_time.partition_point(|&t| t < start);
+        let to = self.valid_time.partition_point(|&t| t < end);
+        if from == 0 {
+            self.truncate(to);
+            return self;
+        }
+        let kept: Vec<usize> = (from..to).collect();
+        self.select(&kept)
+    }
+
     /// Keeps the first `n` points.
     pub fn truncate(&mut self, n: usize) {
         self.valid_time.truncate(n);
@@ -298,7 +310,7 @@ impl Bounds {
     ///
     /// # Errors
     /// If there is no point, or more than [`MAX_COUNT`].
-    pub(crate) fn of(points: &Points) -> Result<Bounds, SegmentError> {
+    pub fn of(points: &Points) -> Result<Bounds, SegmentError> {
         let (Some(&min_valid), Some(&max_valid)) =
             (points.valid_time.first(), points.valid_time.last())
         else {
@@ -343,7 +355,7 @@ pub struct SegmentKey {
 pub struct Segment {
     /// The count and the least and greatest times.
     pub bounds: Bounds,
-    /// The class of the span of its valid times, see [`crate::span_class`].
+    /// Where it stands in the index of its series, see [`crate::index_class`].
     pub span_class: i16,
     /// The compressed columns.
     pub blob: Vec<u8>,

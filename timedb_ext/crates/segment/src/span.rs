@@ -23,6 +23,15 @@ pub fn span_class(span_us: i64) -> i16 {
     width_of(span_us.saturating_sub(1).max(0) as u64) as i16
 }
 
+/// The levels of segments, by how many points they have: those of the lower ones are merged into greater ones.
+pub const LEVELS: [usize; 2] = [256, 2048];
+
+/// Where a segment stands in the index of its series: its level, 64 places each, and in it the class of its span.
+pub fn index_class(span_us: i64, count: usize) -> i16 {
+    let level = LEVELS.iter().filter(|&&least| count >= least).count();
+    level as i16 * 64 + span_class(span_us)
+}
+
 /// The segments that sorted points are written as: by [`MAX_POINTS`], and at gaps so large that a
 /// few points would end up in a segment of a huge span.
 pub fn split(valid_time_sorted: &[i64]) -> Vec<Range<usize>> {

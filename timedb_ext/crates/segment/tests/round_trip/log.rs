@@ -136,7 +136,7 @@ proptest! {
             points: all.len() as u32,
             list: shared.then_some([9; 16]),
         };
-        let mut blob = encode_log(&key, &batch, &counts, &all).expect("encodes");
+        let mut blob = encode_log(&key, &batch, &counts, &all, !shared).expect("encodes");
         let list = shared.then_some(&*batch.series);
         let row = LogRow::open(key, &blob, list).expect("opens");
         prop_assert_eq!(row.series(), &*batch.series);
