@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The rooms of a crate, from top to bottom: each uses only what stands below it. A room is a module by its path, and
 # what stands in it belongs to it, unless it is named here itself.
 ROOMS = {
-    "timedb_ext": ["", "sql", "write", "read", "series", "identity", "pg"],
+    "timedb_ext": ["", "sql", "write", "read", "series", "store", "identity", "pg"],
     "timedb_ext/crates/calendar": [""],
     "timedb_ext/crates/key": [""],
     "timedb_ext/crates/rules": [""],
@@ -73,7 +73,7 @@ CRATES = {
         SHELLS - {"pgrx"},
     ),
     "timedb_http": ({"timedb_key", "timedb_wire"}, {"pgrx"}),
-    "timedb_tests": ({"timedb_wire"}, {"pgrx"}),
+    "timedb_tests": ({"timedb_segment", "timedb_wire"}, {"pgrx"}),
 }
 
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)

@@ -70,6 +70,11 @@ elif [[ ! -f $("$config" --includedir-server)/postgres.h || ! -x $("$config" --b
     major=$("$config" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
 fi
 
+# The tests set the clock of a server.
+if [[ ${1:-} == test ]] && ! compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null; then
+    need libfaketime
+fi
+
 # The tests look whether this extension, which comes in a package of its own, prints keys.
 if [[ ${1:-} == test && -z $major && ! -f $("$config" --pkglibdir)/pgaudit.so ]]; then
     need "postgresql-$("$config" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')-pgaudit"

@@ -48,7 +48,7 @@ DECLARE
     data constant name[] := '{create_series, find_series, count_series, label_names, label_values, describe_series,
         rename_series, update_series, upload, _upload_packed, update_values, report_key_use, read_flat,
         read_overlapping, read_versions, read_relative, read_last, read_buckets, _read_packed, _read_chunks, _read_rows,
-        _read_buckets_packed, read_changes, changes_cursor, _read_changes_packed}';
+        _read_buckets_packed, read_changes, changes_cursor, _read_changes_packed, _batches, compact}';
     function record;
     grantees text[];
     grantee name;
@@ -104,14 +104,17 @@ GRANT SELECT, INSERT ON timedb.audit_events TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE, DELETE ON timedb.settings TO timedb_keeper;
 GRANT SELECT ON timedb.settings TO timedb_definer;
 
--- Data functions: writing appends, and series may be renamed. What a tenant does is a use of its key.
-GRANT SELECT, INSERT ON timedb.series, timedb.series_labels, timedb.batches, timedb.segments TO timedb_definer;
+-- Data functions: writing appends, compaction puts segments and chunks in the place of others, and series may be
+-- renamed. What a tenant does is a use of its key.
+GRANT SELECT, INSERT ON timedb.series, timedb.series_labels, timedb.requests, timedb.series_lists TO timedb_definer;
+GRANT SELECT, INSERT, DELETE ON timedb.write_log, timedb.batch_chunks, timedb.segments TO timedb_definer;
 GRANT UPDATE (name, labels, identity, unit, description) ON timedb.series TO timedb_definer;
 GRANT DELETE ON timedb.series_labels TO timedb_definer;
 GRANT SELECT, UPDATE (last_used_at) ON timedb.key_usage TO timedb_definer;
 
 -- Tenants read, under row security. Everything else goes through functions.
-GRANT SELECT ON timedb.series, timedb.series_labels, timedb.batches, timedb."values", timedb.audit_events
+GRANT SELECT ON timedb.series, timedb.series_labels, timedb.requests, timedb.batches, timedb."values",
+    timedb.audit_events
     TO timedb_user, timedb_session;
 
 -- Statistics are made of the rows of all tenants, and row security does not hide them from the

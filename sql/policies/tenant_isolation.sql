@@ -21,12 +21,39 @@ CREATE POLICY series_labels_tenant_isolation ON timedb.series_labels AS RESTRICT
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
 
-ALTER TABLE timedb.batches ENABLE ROW LEVEL SECURITY;
-ALTER TABLE timedb.batches FORCE ROW LEVEL SECURITY;
-CREATE POLICY batches_tenant_access ON timedb.batches
+ALTER TABLE timedb.write_log ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb.write_log FORCE ROW LEVEL SECURITY;
+CREATE POLICY write_log_tenant_access ON timedb.write_log
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
-CREATE POLICY batches_tenant_isolation ON timedb.batches AS RESTRICTIVE
+CREATE POLICY write_log_tenant_isolation ON timedb.write_log AS RESTRICTIVE
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+
+ALTER TABLE timedb.batch_chunks ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb.batch_chunks FORCE ROW LEVEL SECURITY;
+CREATE POLICY batch_chunks_tenant_access ON timedb.batch_chunks
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY batch_chunks_tenant_isolation ON timedb.batch_chunks AS RESTRICTIVE
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+
+ALTER TABLE timedb.series_lists ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb.series_lists FORCE ROW LEVEL SECURITY;
+CREATE POLICY series_lists_tenant_access ON timedb.series_lists
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY series_lists_tenant_isolation ON timedb.series_lists AS RESTRICTIVE
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+
+ALTER TABLE timedb.requests ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb.requests FORCE ROW LEVEL SECURITY;
+CREATE POLICY requests_tenant_access ON timedb.requests
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY requests_tenant_isolation ON timedb.requests AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
 

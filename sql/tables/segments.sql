@@ -1,7 +1,6 @@
 -- The values: a row holds up to a few thousand points of one series as a compressed blob. The primary
 -- key is the only index; a second one, or a uuid for the segment, costs a third of the bytes or
--- half the rate of small inserts. span_class (the power of two at or above the segment's span)
--- bounds the scan for overlapping segments.
+-- half the rate of small inserts. span_class bounds the scan for overlapping segments, and says which are small.
 CREATE TABLE timedb.segments (
     tenant_id uuid NOT NULL,
     series_id uuid NOT NULL,
@@ -24,4 +23,4 @@ ALTER TABLE timedb.segments ALTER COLUMN blob SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE timedb.segments IS 'Compressed values. An implementation detail: read with timedb.values and the timedb.read_* functions.';
 COMMENT ON COLUMN timedb.segments.segment_id IS 'Random; distinguishes segments that start at the same instant, and decides nothing.';
-COMMENT ON COLUMN timedb.segments.span_class IS 'Class of the span of valid times, a power of two.';
+COMMENT ON COLUMN timedb.segments.span_class IS 'The class of the span of valid times (the power of two at or above it), and 64 for each level of size.';

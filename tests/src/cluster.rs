@@ -13,6 +13,8 @@ use crate::{Config, Output, Run, connect};
 /// tells of a crash then, the test fails.
 pub struct ThrowawayCluster {
     folder: PathBuf,
+    /// Whether its clock can be set.
+    has_clock: bool,
     crashes_on_purpose: AtomicBool,
 }
 
@@ -22,11 +24,38 @@ impl ThrowawayCluster {
     /// # Panics
     /// When it does not start.
     pub fn start(settings: &[&str]) -> Self {
+        Self::start_as(settings, false)
+    }
+
+    /// As [`Self::start`], with a clock of its own, which is right until [`Self::set_clock`].
+    ///
+    /// # Panics
+    /// When it does not start, or libfaketime is missing.
+    pub fn start_with_clock(settings: &[&str]) -> Self {
+        assert!(
+            Path::new(FAKETIME).exists(),
+            "{FAKETIME} is missing: install libfaketime"
+        );
+        Self::start_as(settings, true)
+    }
+
+    /// Sets the clock of the server, while it runs, to so many seconds ahead of the machine's.
+    pub fn set_clock(&self, seconds_ahead: f64) {
+        let file = self.folder.join("clock");
+        let script = format!(
+            "echo '{seconds_ahead:+}' > '{0}.new' && mv '{0}.new' '{0}'",
+            file.display()
+        );
+        as_server("sh").args(["-c", &script]).ok();
+    }
+
+    fn start_as(settings: &[&str], has_clock: bool) -> Self {
         let made = as_server("mktemp")
             .args(["-d", "/tmp/timedb-test.XXXXXX"])
             .ok();
         let cluster = Self {
             folder: PathBuf::from(made.trim()),
+            has_clock,
             crashes_on_purpose: AtomicBool::new(false),
         };
         let data = cluster.data();
@@ -55,6 +84,9 @@ impl ThrowawayCluster {
             lines.join("\n")
         );
         as_server("sh").args(["-c", &script]).ok();
+        if has_clock {
+            cluster.set_clock(0.0);
+        }
         cluster.control(&["start"]);
         cluster
     }
@@ -115,14 +147,14 @@ impl ThrowawayCluster {
     }
 
     fn control(&self, action: &[&str]) {
-        let output = pg_ctl(&self.folder, action);
+        let output = pg_ctl(&self.folder, self.has_clock, action);
         assert_eq!(output.code, 0, "pg_ctl {action:?} failed: {output:?}");
     }
 }
 
 impl Drop for ThrowawayCluster {
     fn drop(&mut self) {
-        pg_ctl(&self.folder, &["stop", "-m", "immediate"]);
+        pg_ctl(&self.folder, self.has_clock, &["stop", "-m", "immediate"]);
         let crashes = if *self.crashes_on_purpose.get_mut() {
             String::new()
         } else {
@@ -154,9 +186,26 @@ pub fn fail_for(crashes: &str) {
     assert!(crashes.is_empty() || std::thread::panicking(), "{crashes}");
 }
 
-fn pg_ctl(folder: &Path, action: &[&str]) -> Output {
-    as_server(Config::get().pg_bin.join("pg_ctl"))
-        .args(action)
+/// Where Debian's package libfaketime has it.
+#[cfg(target_arch = "x86_64")]
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+#[cfg(not(target_arch = "x86_64"))]
+const FAKETIME: &str = "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1";
+
+fn pg_ctl(folder: &Path, has_clock: bool, action: &[&str]) -> Output {
+    let program = Config::get().pg_bin.join("pg_ctl");
+    let run = match has_clock {
+        // Asked each time: the clock is set while the server runs.
+        true => as_server("env")
+            .args([
+                format!("LD_PRELOAD={FAKETIME}"),
+                format!("FAKETIME_TIMESTAMP_FILE={}", folder.join("clock").display()),
+                "FAKETIME_NO_CACHE=1".to_owned(),
+            ])
+            .args([program]),
+        false => as_server(program),
+    };
+    run.args(action)
         .args([
             Path::new("-w"),
             Path::new("-D"),

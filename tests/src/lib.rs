@@ -27,7 +27,8 @@ pub use http::{Reply, Server};
 pub use recorder::{Recorded, Recorder};
 pub use schema::schema_problems;
 pub use sql::{
-    authenticate, connect, count, login, refusal, run, tenant_of, until_somebody_waits, upload,
+    authenticate, compact, compact_sometimes, connect, count, login, refusal, run, tenant_of,
+    until_somebody_waits, upload,
 };
 
 /// A key of the right form that is in no store: the one that docs/security.md shows.

@@ -1,5 +1,6 @@
 //! Connections and the few SQL phrases that many tests share.
 
+use crate::random::Random;
 use std::time::{Duration, Instant};
 
 use tokio_postgres::types::ToSql;
@@ -105,6 +106,34 @@ pub async fn count(client: &Client, query: &str, parameters: &[&(dyn ToSql + Syn
         .await
         .unwrap_or_else(|error| panic!("{query}: {error:?}"))
         .get(0)
+}
+
+/// Compacts the tenant's store until nothing is left to do.
+///
+/// # Panics
+/// When that is refused.
+pub async fn compact(client: &Client) {
+    while client
+        .query_one("SELECT more FROM timedb.compact()", &[])
+        .await
+        .unwrap_or_else(|error| panic!("compact: {error:?}"))
+        .get(0)
+    {}
+}
+
+/// Compacts the tenant's store now and then, as a whole or a part of it.
+///
+/// # Panics
+/// When that is refused.
+pub async fn compact_sometimes(client: &Client, random: &mut Random) {
+    if random.chance(75) {
+        return;
+    }
+    let max_points = random.pick(&[1_i64, 100, 1_000_000]);
+    client
+        .query_one("SELECT more FROM timedb.compact($1)", &[&max_points])
+        .await
+        .unwrap_or_else(|error| panic!("compact({max_points}): {error:?}"));
 }
 
 /// Waits until a backend of the observer's database waits for a lock.

@@ -9,6 +9,7 @@ mod pg;
 mod read;
 mod series;
 mod sql;
+mod store;
 mod write;
 
 pgrx::pg_module_magic!(name, version);

@@ -8,11 +8,11 @@ mod last;
 pub mod moment;
 mod request;
 mod run;
-mod segments;
+pub mod segments;
 
 pub use buckets::{Aggregate, BucketCursor, BucketRequest, Fill, Piece};
 pub use request::{Instants, ReadRequest};
-pub use run::{Run, Runs, Writers, value_id_of};
+pub use run::{Run, Runs, Writers};
 
 use crate::identity::nobody;
 use crate::identity::settings;
@@ -128,7 +128,7 @@ impl ReadCursor {
         self.ready_points -= points;
         let with_writers = self.request.mode == Mode::Versions;
         if with_writers && !runs.is_empty() {
-            connected(|| self.writers.look_up(&runs))?;
+            connected(|| self.writers.look_up(&self.tenant, &runs))?;
         }
         Ok(Runs {
             runs,

@@ -18,8 +18,10 @@ macro_rules! finfo {
 
 mod arguments;
 mod auth;
+mod batches;
 mod buckets;
 mod changes;
+mod compaction;
 mod corrections;
 mod install;
 mod keys;

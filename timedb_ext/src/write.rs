@@ -1,6 +1,11 @@
-//! Writing: uploads and corrections become segments and one batch each. What SQL calls is in `sql/`.
+//! Writing: uploads and corrections become a row of the log each, or segments; folding and compaction put what is stored
+//! into fewer and larger segments. What SQL calls is in `sql/`.
 
 pub mod batches;
+mod chunks;
+pub mod compact;
 pub mod corrections;
+mod fold;
+mod log;
 mod segments;
 pub mod upload;

@@ -2,7 +2,7 @@
 //! segment, or the right answer; never a wrong value, a crash, or an end of other series.
 
 use serde_json::json;
-use timedb_tests::{Db, Role, Server, count, refusal, upload};
+use timedb_tests::{Db, Role, Server, compact, count, refusal, upload};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -22,6 +22,7 @@ impl Patient {
         let reader = db.login(db.a()).await;
         upload(&reader, "healthy", &[1.0, 2.0, 3.0]).await.unwrap();
         let sick = upload(&reader, "sick", values).await.unwrap();
+        compact(&reader).await;
         let surgeon = db.connect(Role::Superuser).await;
         surgeon
             .batch_execute("CREATE TABLE safe AS SELECT * FROM timedb.segments")
@@ -284,4 +285,49 @@ async fn over_http_damage_is_a_500_without_words_and_other_requests_go_on() {
     assert_eq!(healthy.json()["count"], json!(3));
     patient.heal().await;
     assert_eq!(server.get("/values", key).await.json()["count"], json!(6));
+}
+
+#[tokio::test]
+async fn a_changed_byte_of_the_log_or_of_packed_batches_is_detected() {
+    let db = Db::new().await;
+    let client = db.login(db.a()).await;
+    let other = db.login(db.b()).await;
+    upload(&other, "theirs", &[5.0]).await.unwrap();
+    upload(&client, "mine", &[1.0, 2.0, 3.0]).await.unwrap();
+    let surgeon = db.connect(Role::Superuser).await;
+    let values = "SELECT count(*) FROM timedb.read_flat()";
+    let batches = "SELECT count(*) FROM timedb.batches";
+    let changes = "SELECT count(*) FROM timedb.read_changes()";
+    // What has to be refused, and what goes on.
+    let of_log: (&str, &[&str], &[&str]) = ("write_log", &[values, batches, changes], &[]);
+    let of_chunk: (&str, &[&str], &[&str]) = ("batch_chunks", &[batches, changes], &[values]);
+    for (table, refused, answered) in [of_log, of_chunk] {
+        if table == "batch_chunks" {
+            compact(&client).await;
+        }
+        let mine = format!("tenant_id = '{}'", db.a().tenant_id);
+        let length = format!("SELECT length(blob)::int8 FROM timedb.{table} WHERE {mine}");
+        let length = count(&surgeon, &length, &[]).await;
+        assert!(length > 30, "{table}: {length}");
+        for at in 0..length {
+            let flip = |bit: i64| {
+                format!(
+                    "UPDATE timedb.{table} SET blob = set_byte(blob, {at}, get_byte(blob, {at}) # {bit}) WHERE {mine}"
+                )
+            };
+            let bit = 1 << (at % 8);
+            surgeon.batch_execute(&flip(bit)).await.unwrap();
+            for query in refused {
+                let (code, message) = refusal(client.query(*query, &[]).await);
+                assert_eq!(code, "XX001", "{table}, byte {at}: {message}");
+                assert!(message.contains("cannot read the"), "{message}");
+            }
+            for query in answered {
+                assert_eq!(count(&client, query, &[]).await, 3, "{table}, byte {at}");
+            }
+            assert_eq!(count(&other, values, &[]).await, 1);
+            surgeon.batch_execute(&flip(bit)).await.unwrap();
+        }
+        assert_eq!(count(&client, values, &[]).await, 3);
+    }
 }

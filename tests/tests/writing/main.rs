@@ -1,6 +1,7 @@
 //! What is written: uploads and corrections, what is refused, and that everything is stored once, however many
 //! write at once and whatever breaks meanwhile.
 
+mod clock;
 mod concurrency;
 mod corrections;
 mod retries;

@@ -32,11 +32,6 @@ impl Jsonb {
         }
     }
 
-    /// Its datum.
-    pub fn datum(self) -> Datum {
-        self.0
-    }
-
     /// Its text.
     pub fn text(self) -> String {
         // SAFETY: it is a jsonb; jsonb_out returns a C string of its own, which is not used after it is freed. It

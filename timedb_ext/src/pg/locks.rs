@@ -1,86 +1,65 @@
-//! The locks that writers hold, and what a reader learns from them: the change_time up to which nothing new can
-//! appear. Owns their tags.
+//! The locks that writers hold, by which readers know who is writing. Owns their tags; what follows from them for
+//! change times is in `read/clock.rs`.
 //!
 //! They are advisory locks of a kind that pg_advisory_lock() cannot take, so nobody but this library can hold them or
-//! wait for them. In pg_locks they have the objsubid 3, 4, 5 or 6; the other numbers there are hashes (database,
-//! classid) and seconds (objid).
+//! wait for them. In pg_locks their objsubid is 3 to 7, of writers plus 16 for each slot; the other numbers there are
+//! hashes (database, classid) and seconds (objid).
 
-use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::time;
 use pgrx::pg_sys;
 use sha2::{Digest, Sha256};
-use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 /// PostgreSQL's own advisory locks have 1 and 2 here.
 const WRITING: u16 = 3;
 const REQUEST: u16 = 4;
 const CORRECTING: u16 = 5;
 const UNITS: u16 = 6;
-
-/// How long a read waits for the writes that it has to see or to rule out.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How often it looks again, in microseconds.
-const PAUSE_US: i64 = 2_000;
+const COMPACTING: u16 = 7;
+/// What a slot adds.
+const SLOT: u16 = 16;
 
 const SECOND: i64 = 1_000_000;
 
-thread_local! {
-    // What the transaction that last wrote holds as a writer.
-    static HELD: Cell<Option<Held>> = const { Cell::new(None) };
+/// So many transactions of a tenant can be writers in one second; each has its own microseconds of it.
+pub const SLOTS: u16 = 64;
+
+/// What a writer's lock names: a second, and one of the [`SLOTS`] in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Since PostgreSQL's epoch.
+    pub second: u32,
+    pub slot: u16,
 }
 
-/// A writer's lock.
-#[derive(Clone, Copy)]
-struct Held {
-    transaction: pg_sys::TransactionId,
-    tenant: [u8; 16],
-    /// The second that the lock names.
-    second: u32,
-    /// What was settled when it was taken first.
-    settled: i64,
+/// The second of an instant, as far as a tag can hold it.
+pub fn second_of(time: i64) -> u32 {
+    let seconds = time::to_pg(time).div_euclid(SECOND);
+    seconds.clamp(0, i64::from(u32::MAX)) as u32
 }
 
-/// The change_time of a write, and the one up to which others had ended before it.
-pub struct Begun {
-    pub change_time: i64,
-    pub settled: i64,
+/// When a second begins.
+pub fn start_of(second: u32) -> i64 {
+    time::from_pg(i64::from(second) * SECOND)
 }
 
-/// Enters the tenant's writers until the transaction ends, and returns the times of its write.
-///
-/// The lock names the second in which it is taken, and the time is taken afterwards: who looks at the
-/// locks knows that no writer will ever have a change_time before the earliest second that is held.
-pub fn begin_write(tenant: &[u8; 16]) -> Begun {
-    // SAFETY: called in a transaction that writes.
-    let transaction = unsafe { pg_sys::GetTopTransactionId() };
-    let held = HELD
-        .get()
-        .filter(|held| held.transaction == transaction && held.tenant == *tenant);
-    // The first lock of the transaction says enough, and what was settled then still is: looking costs as
-    // much as there are locks. Taking it again matters where a rollback to a savepoint has released it.
-    let held = held.unwrap_or_else(|| Held {
-        transaction,
-        tenant: *tenant,
-        second: seconds(now()),
-        settled: settled(tenant),
-    });
-    let tag = tag(tenant, &[], held.second, WRITING);
-    acquire(&tag, pg_sys::ShareLock, true);
-    HELD.set(Some(held));
-    let change_time = time::change_time();
-    Begun {
-        change_time,
-        settled: held.settled.min(change_time - 1),
-    }
+/// Makes the transaction a writer of the tenant until it ends, in the first place from this second on that no other
+/// transaction has, `held` before all others. Waits for nobody.
+pub fn enter(tenant: &[u8; 16], second: u32, held: Option<Place>) -> Place {
+    let take = |place: &Place| {
+        let tag = tag(tenant, &[], place.second, WRITING + SLOT * place.slot);
+        acquire(&tag, pg_sys::ExclusiveLock, false)
+    };
+    let held = held.filter(|held| held.second == second);
+    let places =
+        (second..=u32::MAX).flat_map(|second| (0..SLOTS).map(move |slot| Place { second, slot }));
+    let mut places = held.into_iter().chain(places);
+    // There are more seconds than transactions.
+    places.find(take).unwrap_or(Place { second, slot: 0 })
 }
 
-/// The change_time up to which all of the tenant's writes have ended, and are to be seen by snapshots
-/// taken from now on. The transaction's own writes do not count.
-pub fn settled(tenant: &[u8; 16]) -> i64 {
-    // Before looking: who enters afterwards takes the same microsecond or a later one.
-    let before = now() - 1;
+/// When the earliest second begins that a writer of the tenant holds, the own transaction aside.
+pub fn earliest_writer(tenant: &[u8; 16]) -> Option<i64> {
     let of = tag(tenant, &[], 0, WRITING);
     // SAFETY: PostgreSQL allocates the list in the current memory context; it is freed here.
     unsafe {
@@ -92,53 +71,28 @@ pub fn settled(tenant: &[u8; 16]) -> i64 {
         let writers = locks.iter().filter(|lock| {
             let tag = &lock.locktag;
             tag.locktag_type == of.locktag_type
-                && tag.locktag_field4 == of.locktag_field4
+                && tag.locktag_field4 % SLOT == WRITING
                 && tag.locktag_field1 == of.locktag_field1
                 && tag.locktag_field2 == of.locktag_field2
                 && lock.holdMask != 0
                 && lock.pid != pg_sys::MyProcPid
         });
-        let earliest = writers
-            .map(|lock| i64::from(lock.locktag.locktag_field3))
-            .min();
+        let earliest = writers.map(|lock| lock.locktag.locktag_field3).min();
         if !(*data).locks.is_null() {
             pg_sys::pfree((*data).locks.cast());
         }
         pg_sys::pfree(data.cast());
-        earliest.map_or(before, |second| {
-            before.min(time::from_pg(second * SECOND) - 1)
-        })
+        earliest.map(start_of)
     }
 }
 
-/// Waits until all of the tenant's writes up to `change_time` have ended.
-///
-/// # Errors
-/// 22008 for an instant in the future, 55P03 when writes take longer than ten seconds.
-pub fn settle(tenant: &[u8; 16], change_time: i64) -> Result<()> {
-    let ahead = change_time.saturating_sub(now());
-    if ahead > PATIENCE.as_micros() as i64 {
-        return Err(Error::time("as_of_change is in the future")
-            .detail(format!("It is {}.", time::text(change_time)))
-            .hint("What will have been written by then cannot be known. Leave as_of_change out for now."));
-    }
-    let started = Instant::now();
-    while settled(tenant) < change_time {
-        if started.elapsed() > PATIENCE {
-            return Err(Error::new(
-                SqlState::LOCK_NOT_AVAILABLE,
-                format!(
-                    "a write that began before {} has not ended",
-                    time::text(change_time)
-                ),
-            )
-            .hint("Try again when it has ended, or use an earlier as_of_change."));
-        }
-        pgrx::check_for_interrupts!();
-        // SAFETY: sleeps.
-        unsafe { pg_sys::pg_usleep(PAUSE_US as _) };
-    }
-    Ok(())
+/// Claims the compaction of the tenant's store until the transaction ends. False if another transaction is at it.
+pub fn try_compaction(tenant: &[u8; 16]) -> bool {
+    acquire(
+        &tag(tenant, &[], 0, COMPACTING),
+        pg_sys::ExclusiveLock,
+        false,
+    )
 }
 
 /// Claims a request of the tenant, by whatever identifies it, until the transaction ends. False if
@@ -211,15 +165,4 @@ fn tag(tenant: &[u8; 16], what: &[u8], second: u32, kind: u16) -> pg_sys::LOCKTA
         locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
         locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
     }
-}
-
-fn now() -> i64 {
-    // SAFETY: reads the clock.
-    time::from_pg(unsafe { pg_sys::GetCurrentTimestamp() })
-}
-
-/// Seconds since PostgreSQL's epoch, as far as a tag can hold them.
-fn seconds(time: i64) -> u32 {
-    let seconds = time::to_pg(time).div_euclid(SECOND);
-    seconds.clamp(0, i64::from(u32::MAX)) as u32
 }

@@ -39,24 +39,3 @@ pub fn parse(text: &str) -> Result<i64> {
     })
     .execute()
 }
-
-/// Now, strictly after every earlier answer in this backend, so that two writes of one session
-/// never share a change_time.
-pub fn change_time() -> i64 {
-    change_time_after(i64::MIN)
-}
-
-/// [`change_time`], and after an instant that has already been written: the clock may be behind it.
-pub fn change_time_after(written: i64) -> i64 {
-    use std::cell::Cell;
-    thread_local!(static LAST: Cell<i64> = const { Cell::new(i64::MIN) });
-    // SAFETY: reads the clock.
-    let now = from_pg(unsafe { pg_sys::GetCurrentTimestamp() });
-    LAST.with(|last| {
-        let time = now
-            .max(last.get().saturating_add(1))
-            .max(written.saturating_add(1));
-        last.set(time);
-        time
-    })
-}

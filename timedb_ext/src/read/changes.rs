@@ -99,7 +99,13 @@ impl Feed<'_> {
             self.answer.position = request.start.max(end);
             return Ok(());
         }
-        let mut writes = WriteWalk::open(request.start, settled, selected, request.max_batches)?;
+        let mut writes = WriteWalk::open(
+            self.tenant,
+            request.start,
+            settled,
+            selected,
+            request.max_batches,
+        )?;
         while !self.full {
             let group = writes.next_group(self.wanted())?;
             if group.is_empty() {
@@ -216,6 +222,7 @@ pub fn runs<'a>(
     changes: &[FeedChange],
     series: &'a HashMap<[u8; 16], SeriesInfo>,
     writers: &'a mut Writers,
+    tenant: &[u8; 16],
 ) -> Result<Runs<'a>> {
     let runs: Vec<Run> = changes
         .chunk_by(|a, b| (a.batch, a.series) == (b.batch, b.series))
@@ -227,7 +234,7 @@ pub fn runs<'a>(
             })
         })
         .collect::<Result<_>>()?;
-    connected(|| writers.look_up(&runs))?;
+    connected(|| writers.look_up(tenant, &runs))?;
     Ok(Runs {
         runs,
         with_known_time: true,
@@ -248,7 +255,6 @@ fn merged(changes: &[FeedChange]) -> Merged {
         nulls: any(|change| change.null).then(|| each(changes, |change| change.null)),
         known_time: each(changes, |change| change.known_time),
         change_time: each(changes, |change| change.change_time),
-        value_id: each(changes, |change| change.value_id),
         batch: each(changes, |change| change.of_batch),
         notes: any(|change| change.note.is_some())
             .then(|| each(changes, |change| change.note.clone())),

@@ -3,14 +3,22 @@
 
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::locks;
-use crate::pg::spi::{Row, statements};
+use crate::pg::spi::statements;
 use crate::pg::time;
+use crate::store::batches::chunk;
+use crate::store::clock;
+use crate::store::log::{COLUMNS, Lists, batch_of};
 use pgrx::pg_sys;
 
 statements! {
-    // The latest writes say most about what had ended. The index on change_time gives them.
-    SETTLED() -> (TIMESTAMP, XID) =
-        c"SELECT settled_time, xmin FROM timedb.batches ORDER BY change_time DESC, batch_id DESC LIMIT 100";
+    // The latest writes say most about what had ended.
+    LATEST() -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA, UUID, BYTEA, XID) =
+        c"(SELECT NULL::timestamptz, l.change_time, l.points, l.blob, l.list_id, t.series_ids, l.xmin \
+           FROM timedb.write_log AS l LEFT JOIN timedb.series_lists AS t ON t.list_id = l.list_id \
+           ORDER BY l.change_time DESC LIMIT 100) \
+          UNION ALL \
+          (SELECT c.min_change, c.max_change, c.count, c.blob, NULL::uuid, NULL::bytea, c.xmin \
+           FROM timedb.batch_chunks AS c ORDER BY c.max_change DESC LIMIT 1)";
     SUBSCRIBED() -> (INT4) =
         c"SELECT 1 FROM pg_subscription_rel AS s JOIN pg_class AS c ON c.oid = s.srrelid \
           WHERE c.relnamespace = 'timedb'::regnamespace LIMIT 1";
@@ -29,7 +37,7 @@ pub struct Moment {
 /// its contents decide: each write has recorded up to when all others had ended.
 ///
 /// # Errors
-/// As [`locks::settle`]; 0A000 on a logical subscriber, 55P03 if the snapshot may lack a write from before `change_time`.
+/// As [`clock::settle`]; 0A000 on a logical subscriber, 55P03 if the snapshot may lack a write from before `change_time`.
 pub fn reach(tenant: &[u8; 16], change_time: Option<i64>) -> Result<Moment> {
     let Some(change_time) = change_time else {
         return Ok(Moment { pushed: false });
@@ -37,13 +45,13 @@ pub fn reach(tenant: &[u8; 16], change_time: Option<i64>) -> Result<Moment> {
     refuse_on_subscriber()?;
     let standby = on_standby();
     if standby || locks::snapshot_is_kept() {
-        let settled = settled_by_writes()?;
+        let settled = settled_by_writes(tenant)?;
         if settled.is_some_and(|settled| change_time <= settled) {
             return Ok(Moment { pushed: false });
         }
         return Err(not_settled(change_time, settled, standby));
     }
-    locks::settle(tenant, change_time)?;
+    clock::settle(tenant, change_time)?;
     Ok(fresh())
 }
 
@@ -55,11 +63,11 @@ pub fn reach(tenant: &[u8; 16], change_time: Option<i64>) -> Result<Moment> {
 pub fn settled(tenant: &[u8; 16]) -> Result<(Option<i64>, Moment)> {
     refuse_on_subscriber()?;
     if on_standby() || locks::snapshot_is_kept() {
-        return Ok((settled_by_writes()?, Moment { pushed: false }));
+        return Ok((settled_by_writes(tenant)?, Moment { pushed: false }));
     }
     // Before the snapshot: what ends in between may be in it, and is left for the next time.
-    let settled = locks::settled(tenant);
-    Ok((Some(settled), fresh()))
+    let settled = clock::settled(tenant)?;
+    Ok((settled, fresh()))
 }
 
 /// Refuses what rests on settled change times where a subscription writes timedb's tables: other writers' locks are on
@@ -97,16 +105,19 @@ impl Moment {
     }
 }
 
-fn settled_by_writes() -> Result<Option<i64>> {
-    // What this transaction has written itself was noted later than its snapshot was taken.
-    let of_another = |row: &Row| {
-        Ok(match row.is_own(2)? {
-            true => None,
-            false => Some(row.instant(1)?),
+fn settled_by_writes(tenant: &[u8; 16]) -> Result<Option<i64>> {
+    let mut lists = Lists::default();
+    // What this transaction has written itself was noted later than its snapshot was taken; what it has folded was
+    // written by others before it.
+    let noted = LATEST.rows(true, &[], |row| {
+        Ok(match (row.optional_int8(1)?, row.is_own(7)?) {
+            (Some(_), _) => chunk(row, tenant)?,
+            (None, true) => Vec::new(),
+            (None, false) => vec![batch_of(&COLUMNS, row, tenant, &mut lists)?],
         })
-    };
-    let noted = SETTLED.rows(true, &[], of_another)?;
-    Ok(noted.into_iter().flatten().max())
+    })?;
+    let settled = noted.iter().flatten().map(|batch| batch.settled_time);
+    Ok(settled.max())
 }
 
 fn not_settled(change_time: i64, settled: Option<i64>, standby: bool) -> Error {

@@ -2,11 +2,12 @@
 
 use crate::pg::error::Result;
 use crate::pg::snapshot;
-use crate::pg::spi::{Arg, statements};
+use crate::pg::spi::{Arg, Home, statements};
+use crate::pg::time;
 use crate::series::SeriesInfo;
-use sha2::{Digest, Sha256};
+use crate::store::batches::{self, BatchWalk};
 use std::collections::HashMap;
-use timedb_segment::Merged;
+use timedb_segment::{Batch, Merged, change_time_of};
 
 /// Points of one series that follow each other.
 pub struct Run<'a> {
@@ -24,8 +25,12 @@ pub struct Runs<'a> {
 }
 
 statements! {
-    WRITERS(UUIDS) -> (UUID, UUID) =
-        c"SELECT batch_id, user_id FROM timedb.batches WHERE batch_id = ANY ($1)";
+    CHOSEN(UUIDS) -> (UUID, TIMESTAMP) =
+        c"SELECT batch_id, change_time FROM timedb.requests WHERE batch_id = ANY ($1)";
+    // The first of these that reaches a change_time holds it, if a chunk does.
+    CHUNK(TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA) =
+        c"SELECT min_change, max_change, count, blob FROM timedb.batch_chunks \
+          WHERE max_change >= $1 ORDER BY max_change LIMIT 1";
 }
 
 /// The users who wrote batches, as far as they have been looked up.
@@ -41,8 +46,8 @@ impl Writers {
     /// Looks up the batches of these runs. Call with SPI connected.
     ///
     /// # Errors
-    /// XX000; the statement's own errors are raised.
-    pub fn look_up(&mut self, runs: &[Run]) -> Result<()> {
+    /// XX001 for a damaged chunk; XX000; the statements' own errors are raised.
+    pub fn look_up(&mut self, tenant: &[u8; 16], runs: &[Run]) -> Result<()> {
         let mut unknown: Vec<&[u8; 16]> = Vec::new();
         for batch in runs.iter().flat_map(|run| &run.points.batch) {
             if !self.0.contains_key(batch) && unknown.last() != Some(&batch) {
@@ -57,14 +62,61 @@ impl Writers {
         for batch in &unknown {
             self.0.insert(**batch, None);
         }
-        let args = [Arg::uuids(unknown.into_iter())];
         // Not under the caller's snapshot, which may be older than the read's own.
         snapshot::under_fresh(|| {
-            WRITERS.run(true, &args, |row| {
-                self.0.insert(row.uuid(1)?, row.optional_uuid(2)?);
-                Ok(())
-            })
-        })?;
+            let mut times = Vec::with_capacity(unknown.len());
+            let mut chosen = Vec::new();
+            for id in unknown {
+                match change_time_of(tenant, id) {
+                    Some(change_time) => times.push((change_time, *id)),
+                    None => chosen.push(id),
+                }
+            }
+            if !chosen.is_empty() {
+                let args = [Arg::uuids(chosen.into_iter())];
+                CHOSEN.run(true, &args, |row| {
+                    times.push((row.instant(2)?, row.uuid(1)?));
+                    Ok(())
+                })?;
+            }
+            times.sort_unstable();
+            self.look_up_times(tenant, &times)
+        })
+    }
+
+    /// Looks up batches by their change times, ascending.
+    fn look_up_times(&mut self, tenant: &[u8; 16], mut times: &[(i64, [u8; 16])]) -> Result<()> {
+        let mut note = |times: &mut &[(i64, [u8; 16])], batch: &Batch| {
+            let passed = times.partition_point(|(t, _)| *t < batch.change_time);
+            *times = &times[passed..];
+            if let Some(((_, id), rest)) = times
+                .split_first()
+                .filter(|((t, _), _)| *t == batch.change_time)
+            {
+                self.0.insert(*id, batch.user);
+                *times = rest;
+            }
+        };
+        while let Some(&(first, _)) = times.first() {
+            let args = [Arg::int8(time::to_pg(first))];
+            let Some(batches) = CHUNK.row(true, &args, |row| batches::chunk(row, tenant))? else {
+                break;
+            };
+            for batch in &batches {
+                note(&mut times, batch);
+            }
+            // What lies before the next chunk is in none.
+            let end = batches.last().map_or(first, |batch| batch.change_time);
+            let passed = times.partition_point(|(t, _)| *t <= end);
+            times = &times[passed..];
+            pgrx::check_for_interrupts!();
+        }
+        if let (Some((first, _)), Some((last, _))) = (times.first(), times.last()) {
+            let mut walk = BatchWalk::open(*tenant, *first, *last, Home::here())?;
+            while let Some(batch) = walk.next()? {
+                note(&mut times, &batch);
+            }
+        }
         Ok(())
     }
 
@@ -72,13 +124,4 @@ impl Writers {
     pub fn of(&self, batch: &[u8; 16]) -> Option<&[u8; 16]> {
         self.0.get(batch)?.as_ref()
     }
-}
-
-/// The id by which API clients know the values of a write, which its versions carry: 53 bits, so that every client can
-/// read it as a number.
-pub fn value_id_of(batch_id: &[u8; 16]) -> i64 {
-    let digest: [u8; 32] = Sha256::digest(batch_id).into();
-    let mut head = [0; 8];
-    head.copy_from_slice(&digest[..8]);
-    (u64::from_be_bytes(head) >> 11) as i64
 }

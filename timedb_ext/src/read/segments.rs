@@ -3,12 +3,14 @@
 //!
 //! Memory is bounded by what overlaps in time.
 
+mod logged;
 mod query;
 
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Home, Query};
+use logged::Logged;
 use query::SegmentRow;
-pub use query::{SegmentSearch, Start, Stretch};
+pub use query::{SegmentSearch, Start, Stretch, damaged};
 use std::mem;
 use std::ops::Range;
 use timedb_segment::{Bounds, Merged, Merger, Points, SegmentKey};
@@ -48,6 +50,8 @@ pub struct SegmentWalk {
 
 struct Merging {
     search: SegmentSearch,
+    /// What the log holds, as far as it has not been merged.
+    logged: Logged,
     current: Option<Current>,
 }
 
@@ -57,6 +61,8 @@ struct Current {
     /// From where the walk starts in it.
     walked: Stretch,
     merger: Merger,
+    /// Of the log, until it is their turn.
+    logged: Option<Points>,
 }
 
 impl SegmentWalk {
@@ -69,6 +75,7 @@ impl SegmentWalk {
             query: query::open(&search, home)?,
             limit: FIRST_FETCH,
             merging: Merging {
+                logged: Logged::default(),
                 search,
                 current: None,
             },
@@ -89,6 +96,7 @@ impl SegmentWalk {
         })?;
         if !more {
             self.merging.finish(visitor)?;
+            self.merging.finish_logged(None, visitor)?;
         }
         Ok(more)
     }
@@ -96,48 +104,32 @@ impl SegmentWalk {
 
 impl Merging {
     fn add(&mut self, row: &SegmentRow, visitor: &mut impl Visitor) -> Result<()> {
-        let place = row.place()?;
+        const ORDER: &str = "segments are not in the order of their series";
+        let Some(place) = row.place()? else {
+            return match self.current {
+                Some(_) => Err(Error::internal(ORDER)),
+                None => self.logged.add(row, &self.search),
+            };
+        };
         match &self.current {
-            Some(current) if current.place > place => {
-                return Err(Error::internal(
-                    "segments are not in the order of their series",
-                ));
-            }
+            Some(current) if current.place > place => return Err(Error::internal(ORDER)),
             Some(current) if current.place < place => self.finish(visitor)?,
             _ => {}
         }
-        let SegmentSearch {
-            tenant,
-            stretches,
-            filter,
-            mode,
-            with_known_time,
-            ..
-        } = &self.search;
-        let current = match &mut self.current {
-            Some(current) => current,
-            none => {
-                let stretch = stretches[place];
-                let merger = Merger::new(*mode, *filter);
-                none.insert(Current {
-                    place,
-                    walked: Stretch {
-                        start: stretch.start.max(row.start()?),
-                        ..stretch
-                    },
-                    merger: match with_known_time {
-                        true => merger.with_known_time(),
-                        false => merger,
-                    },
-                })
-            }
-        };
-        let walked = &current.walked;
-        let key = SegmentKey {
-            tenant: *tenant,
-            series: walked.series,
+        if self.current.is_none() {
+            self.finish_logged(Some(place), visitor)?;
+            self.begin(place, row.start()?);
+        }
+        let Some(current) = &mut self.current else {
+            return Ok(());
         };
         let bounds = row.bounds()?;
+        current.add_logged(bounds.min_valid, &self.search, visitor)?;
+        let walked = &current.walked;
+        let key = SegmentKey {
+            tenant: self.search.tenant,
+            series: walked.series,
+        };
         let Some(range) = visitor.range_in(&key, &bounds) else {
             return Ok(());
         };
@@ -154,14 +146,78 @@ impl Merging {
         }
     }
 
+    /// Begins the walk through a stretch, from an instant on.
+    fn begin(&mut self, place: usize, start: i64) {
+        let search = &self.search;
+        let stretch = search.stretches[place];
+        let merger = Merger::new(search.mode, search.filter).of_tenant(search.tenant);
+        self.current = Some(Current {
+            place,
+            walked: Stretch {
+                start: stretch.start.max(start),
+                ..stretch
+            },
+            merger: match search.with_known_time {
+                true => merger.with_known_time(),
+                false => merger,
+            },
+            logged: self.logged.take(place, search.tenant),
+        });
+    }
+
+    /// Walks through the stretches before a place of which only the log holds points.
+    fn finish_logged(&mut self, before: Option<usize>, visitor: &mut impl Visitor) -> Result<()> {
+        while let Some(place) = self.logged.first_before(before) {
+            self.begin(place, i64::MIN);
+            self.finish(visitor)?;
+        }
+        Ok(())
+    }
+
     /// Ends the stretch whose segments have come.
     fn finish(&mut self, visitor: &mut impl Visitor) -> Result<()> {
-        match self.current.take() {
-            Some(Current {
-                place,
-                walked,
-                merger,
-            }) => visitor.take(place, &walked, merger.finish()),
+        let Some(mut current) = self.current.take() else {
+            return Ok(());
+        };
+        current.add_logged(i64::MAX, &self.search, visitor)?;
+        visitor.take(current.place, &current.walked, current.merger.finish())
+    }
+}
+
+impl Current {
+    /// Adds the points of the log, if it is their turn: before a segment that begins at an instant.
+    fn add_logged(
+        &mut self,
+        min_valid: i64,
+        search: &SegmentSearch,
+        visitor: &mut impl Visitor,
+    ) -> Result<()> {
+        let is_turn =
+            |points: &mut Points| points.valid_time.first().is_some_and(|&t| t <= min_valid);
+        let Some(points) = self.logged.take_if(is_turn) else {
+            return Ok(());
+        };
+        let key = SegmentKey {
+            tenant: search.tenant,
+            series: self.walked.series,
+        };
+        let bounds = Bounds::of(&points).map_err(|e| Error::internal(e.to_string()))?;
+        let Some(range) = visitor.range_in(&key, &bounds) else {
+            return Ok(());
+        };
+        let points = points.between(
+            self.walked.start.max(range.start),
+            self.walked.end.min(range.end),
+        );
+        let points = visitor.select(&key, points);
+        if points.is_empty() {
+            return Ok(());
+        }
+        // What comes next may begin as early as this did before some of it was left out.
+        let done = self.merger.take_before(bounds.min_valid);
+        self.merger.push(points);
+        match done {
+            Some(done) => visitor.take(self.place, &self.walked, done),
             None => Ok(()),
         }
     }

@@ -1,7 +1,12 @@
-//! The description of one series: what it is, how much of it is stored, and for which times.
+//! The description of one series: what it is, how much of it is stored, and for which times, in segments and in the
+//! log.
 
+use crate::identity::settings;
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Arg, statements};
+use crate::pg::time;
+use crate::store::log;
+use timedb_segment::{Bounds, Points};
 
 statements! {
     // The length of a blob is stored next to it: no blob is read.
@@ -33,7 +38,7 @@ pub struct About {
     /// Stored versions of points.
     pub versions: i64,
     pub segments: i64,
-    /// Of the segments' blobs.
+    /// Of the segments' blobs, and of its points in the log.
     pub bytes: i64,
     pub first_valid_time: Option<i64>,
     pub last_valid_time: Option<i64>,
@@ -65,5 +70,31 @@ pub fn describe_series(id: &[u8; 16]) -> Result<About> {
             last_change_time: row.optional_int8(13)?,
         })
     })?;
-    found.ok_or_else(|| Error::no_such_series(id))
+    let mut about = found.ok_or_else(|| Error::no_such_series(id))?;
+    let tenant = settings::tenant().unwrap_or_default();
+    for (points, bytes) in log::points_of(&tenant, id, true)? {
+        about.add(&points, bytes);
+    }
+    Ok(about)
+}
+
+impl About {
+    /// Adds points of the log, which take so many bytes there.
+    fn add(&mut self, points: &Points, bytes: usize) {
+        let Ok(bounds) = Bounds::of(points) else {
+            return;
+        };
+        let least = |a: Option<i64>, b: i64| {
+            let b = time::to_pg(b);
+            Some(a.map_or(b, |a| a.min(b)))
+        };
+        let greatest = |a: Option<i64>, b: i64| a.max(Some(time::to_pg(b)));
+        self.versions += i64::from(bounds.count);
+        self.bytes += bytes as i64;
+        self.first_valid_time = least(self.first_valid_time, bounds.min_valid);
+        self.last_valid_time = greatest(self.last_valid_time, bounds.max_valid);
+        self.first_known_time = least(self.first_known_time, bounds.min_known);
+        self.last_known_time = greatest(self.last_known_time, bounds.max_known);
+        self.last_change_time = greatest(self.last_change_time, bounds.max_change);
+    }
 }

@@ -5,6 +5,7 @@ use super::create;
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::locks;
 use crate::pg::spi::{Arg, statements};
+use crate::store::log;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder};
 use std::collections::HashSet;
@@ -153,7 +154,10 @@ pub fn update(tenant: &[u8; 16], id: &[u8; 16], update: &SeriesUpdate) -> Result
     let old = lock(id)?;
     let mut changed = false;
     if let Some(unit) = update.unit.as_deref().filter(|unit| *unit != old.unit) {
-        if HAS_POINTS.execute(&[Arg::uuid(id)])? > 0 {
+        // The log first: what is folded meanwhile is in segments then.
+        if !log::points_of(tenant, id, false)?.is_empty()
+            || HAS_POINTS.execute(&[Arg::uuid(id)])? > 0
+        {
             return Err(Error::new(
                 SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!(

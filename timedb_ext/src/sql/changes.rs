@@ -90,7 +90,7 @@ fn put_rows(
 ) -> Result<()> {
     let mut writers = answer.writers;
     for changes in answer.changes.chunks(SQL_CHUNK_POINTS) {
-        let runs = runs(changes, &answer.series, &mut writers)?;
+        let runs = runs(changes, &answer.series, &mut writers, tenant)?;
         let mut rest = changes.iter();
         for run in &runs.runs {
             let series = series_columns(run.series);
@@ -135,7 +135,7 @@ fn read_changes_packed(
         let arguments = unsafe { Arguments::of(fcinfo, &CHANGES) }?;
         let answer = changes::read(tenant, &request(&arguments, &tenant, MOST_BATCHES)?)?;
         let mut writers = answer.writers;
-        let runs = runs(&answer.changes, &answer.series, &mut writers)?;
+        let runs = runs(&answer.changes, &answer.series, &mut writers, &tenant)?;
         let cursor = answer.position.cursor(&tenant);
         Ok(Some((cursor, answer.more, packed::points(&runs))))
     };

@@ -24,8 +24,11 @@ files! {
     "../../../sql/tables/audit_events.sql" "audit_events" after "key_usage";
     "../../../sql/tables/series.sql" "series_table" after "audit_events";
     "../../../sql/tables/series_labels.sql" "series_labels" after "series_table";
-    "../../../sql/tables/batches.sql" "batches" after "series_labels";
-    "../../../sql/tables/segments.sql" "segments" after "batches";
+    "../../../sql/tables/requests.sql" "requests" after "series_labels";
+    "../../../sql/tables/series_lists.sql" "series_lists" after "requests";
+    "../../../sql/tables/write_log.sql" "write_log" after "series_lists";
+    "../../../sql/tables/batch_chunks.sql" "batch_chunks" after "write_log";
+    "../../../sql/tables/segments.sql" "segments" after "batch_chunks";
 
     // current_tenant() before the policies that call it.
     "../../../sql/functions/auth.sql" "auth" after "segments";
@@ -46,7 +49,9 @@ files! {
     "../../../sql/functions/series.sql" "series" after "isolation";
     "../../../sql/functions/series_search.sql" "series_search" after "series";
     "../../../sql/functions/upload.sql" "upload" after "series_search";
-    "../../../sql/functions/corrections.sql" "corrections" after "upload";
+    "../../../sql/functions/batches.sql" "batches" after "upload";
+    "../../../sql/functions/compaction.sql" "compaction" after "batches";
+    "../../../sql/functions/corrections.sql" "corrections" after "compaction";
     "../../../sql/functions/read.sql" "read" after "corrections";
     "../../../sql/functions/changes.sql" "changes" after "read";
     "../../../sql/functions/buckets.sql" "buckets" after "read";

@@ -44,7 +44,8 @@ pub fn points(runs: &Runs) -> Vec<u8> {
             nulls: run.points.nulls.as_deref(),
             known_time: &run.points.known_time,
             change_time: &run.points.change_time,
-            value_id: &run.points.value_id,
+            // A write is its change_time.
+            value_id: &run.points.change_time,
             batch: &run.points.batch,
             notes: run.points.notes.as_deref(),
         })

@@ -142,7 +142,8 @@ impl PointColumns for RunColumns<'_> {
                 _ => number(points.value[i]),
             },
             9 => uuid(points.batch.get(i)?),
-            10 => Some(Datum::from(*points.value_id.get(i)?)),
+            // A write is its change_time.
+            10 => Some(Datum::from(*points.change_time.get(i)?)),
             _ => {
                 let corrected = self.note(i);
                 let corrected = corrected.and_then(|place| self.notes[place].changed_by.as_ref());

@@ -1,12 +1,11 @@
-//! A write's row in timedb.batches, and what it makes possible: requests that can be sent again.
+//! What a batch says about itself, and requests that can be sent again.
 
-use crate::identity::settings;
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::json::Jsonb;
 use crate::pg::locks;
 use crate::pg::spi::{Arg, statements};
 use crate::pg::time;
-use crate::series::uuid7;
+use timedb_segment::change_time_of;
 use timedb_wire::refused::{RequestName, Token};
 
 /// Longest idempotency key, in bytes: it is part of an index.
@@ -34,7 +33,7 @@ pub struct Retry {
 
 /// A request that nobody has answered yet.
 pub struct NewRequest {
-    pub batch_id: [u8; 16],
+    pub chosen_id: Option<[u8; 16]>,
     idempotency_key: Option<String>,
     hash: Option<[u8; 32]>,
 }
@@ -58,22 +57,18 @@ pub enum RequestClaim {
 }
 
 statements! {
-    FIND_BATCH(TEXT, UUID) -> (UUID, INT8, INT8, UUIDS, TEXT, BYTEA, INT4) =
+    FIND_REQUEST(TEXT, UUID) -> (UUID, INT8, INT8, UUIDS, TEXT, BYTEA, INT4) =
         c"SELECT batch_id, points, skipped, series_ids, answer::text, request_hash, 1 \
-          FROM timedb.batches WHERE idempotency_key = $1 \
+          FROM timedb.requests WHERE idempotency_key = $1 \
           UNION ALL \
           SELECT batch_id, points, skipped, series_ids, answer::text, request_hash, 0 \
-          FROM timedb.batches WHERE batch_id = $2 AND (idempotency_key = $1) IS NOT TRUE";
-    // Above READ COMMITTED the snapshot may be older than the claim, and lack a batch that was committed in
+          FROM timedb.requests WHERE batch_id = $2 AND (idempotency_key = $1) IS NOT TRUE";
+    // Above READ COMMITTED the snapshot may be older than the claim, and lack a request that was committed in
     // between. ON CONFLICT makes that a serialization failure (40001): the transaction can be run again.
-    INSERT_BATCH(UUID, UUID, TEXT, UUID, TEXT, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, JSONB, INT8, INT8,
-                 TIMESTAMP, TIMESTAMP, TIMESTAMP, TEXT, BYTEA, UUIDS, TEXT) =
-        c"INSERT INTO timedb.batches \
-              (tenant_id, batch_id, kind, user_id, workflow_id, batch_start_time, batch_finish_time, \
-               known_time, change_time, batch_params, points, skipped, min_valid, max_valid, \
-               settled_time, idempotency_key, request_hash, series_ids, answer) \
-          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-                  $19::jsonb) \
+    INSERT_REQUEST(UUID, UUID, TEXT, BYTEA, TIMESTAMP, INT8, INT8, UUIDS, TEXT) =
+        c"INSERT INTO timedb.requests \
+              (tenant_id, batch_id, idempotency_key, request_hash, change_time, points, skipped, series_ids, answer) \
+          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb) \
           ON CONFLICT DO NOTHING";
 }
 
@@ -102,10 +97,17 @@ impl Retry {
             Some(hash) => self.find(hash)?,
             None => None,
         };
+        if let Some(batch_id) = &self.batch_id
+            && found.is_none()
+            && change_time_of(tenant, batch_id).is_some()
+        {
+            // It is the id of a batch without a name, or will be.
+            return Err(used_otherwise(name_of_batch(batch_id)));
+        }
         Ok(match found {
             Some(batch) => RequestClaim::Answered(batch),
             None => RequestClaim::New(NewRequest {
-                batch_id: self.batch_id.unwrap_or_else(uuid7),
+                chosen_id: self.batch_id,
                 idempotency_key: self.idempotency_key.clone(),
                 hash,
             }),
@@ -120,7 +122,7 @@ impl Retry {
             self.batch_id.as_ref().map_or(Arg::NULL, Arg::uuid),
         ];
         // Not under the caller's snapshot: what counts is what was committed before the lock was taken.
-        FIND_BATCH.run(false, &args, |row| {
+        FIND_REQUEST.run(false, &args, |row| {
             let batch_id = row.uuid(1)?;
             let same = row.optional_bytea(6)?.as_deref() == Some(hash.as_slice());
             if !same || found.is_some() {
@@ -188,62 +190,44 @@ fn check_key(key: &str) -> Result<()> {
     Ok(())
 }
 
-/// The row of a write.
-pub struct NewBatch<'a> {
-    pub tenant: &'a [u8; 16],
-    pub request: &'a NewRequest,
-    /// `upload` or `correction`.
-    pub kind: &'static str,
-    pub info: &'a BatchInfo,
-    pub known_time: Option<i64>,
-    pub change_time: i64,
-    /// Up to when the tenant's other writes had ended.
-    pub settled: i64,
+/// What a request was answered, as far as it is kept to answer the same again.
+pub struct Answer<'a> {
     pub points: usize,
     pub skipped: usize,
-    /// The least and the greatest valid_time written.
-    pub valid: Option<(i64, i64)>,
     pub series_ids: &'a [[u8; 16]],
-    /// JSON, for requests that can be sent again.
-    pub answer: Option<&'a str>,
+    /// JSON.
+    pub json: Option<&'a str>,
 }
 
-impl NewBatch<'_> {
-    /// Inserts the row.
+impl NewRequest {
+    /// The id of the batch that the tenant writes at a change_time.
+    pub fn batch_id(&self, tenant: &[u8; 16], change_time: i64) -> [u8; 16] {
+        self.chosen_id
+            .unwrap_or_else(|| timedb_segment::batch_id(tenant, change_time))
+    }
+
+    /// Keeps the answer, if the request can be sent again.
     ///
     /// # Errors
     /// 40001 where another transaction has carried the request out and this one's snapshot lacks it; the
     /// INSERT's own errors are raised.
-    pub fn insert(&self) -> Result<()> {
-        let instant = |t: Option<i64>| t.map_or(Arg::NULL, |t| Arg::int8(time::to_pg(t)));
+    pub fn keep(&self, tenant: &[u8; 16], change_time: i64, answer: &Answer) -> Result<()> {
+        let Some(hash) = &self.hash else {
+            return Ok(());
+        };
         let text = |t: Option<&str>| t.map_or(Arg::NULL, Arg::text);
-        let info = self.info;
-        let request = self.request;
         let args = [
-            Arg::uuid(self.tenant),
-            Arg::uuid(&request.batch_id),
-            Arg::text(self.kind),
-            settings::user().map_or(Arg::NULL, |user| Arg::uuid(&user)),
-            text(info.workflow_id.as_deref()),
-            instant(Some(info.batch_start_time.unwrap_or(self.change_time))),
-            instant(info.batch_finish_time),
-            instant(self.known_time),
-            instant(Some(self.change_time)),
-            info.batch_params.map_or(Arg::NULL, Arg::jsonb),
-            Arg::int8(self.points as i64),
-            Arg::int8(self.skipped as i64),
-            instant(self.valid.map(|(least, _)| least)),
-            instant(self.valid.map(|(_, greatest)| greatest)),
-            instant(Some(self.settled)),
-            text(request.idempotency_key.as_deref()),
-            request
-                .hash
-                .as_ref()
-                .map_or(Arg::NULL, |hash| Arg::bytea(hash)),
-            Arg::uuids(self.series_ids.iter()),
-            text(self.answer.filter(|_| request.hash.is_some())),
+            Arg::uuid(tenant),
+            Arg::uuid(&self.batch_id(tenant, change_time)),
+            text(self.idempotency_key.as_deref()),
+            Arg::bytea(hash),
+            Arg::int8(time::to_pg(change_time)),
+            Arg::int8(answer.points as i64),
+            Arg::int8(answer.skipped as i64),
+            Arg::uuids(answer.series_ids.iter()),
+            text(answer.json),
         ];
-        match INSERT_BATCH.execute(&args)? {
+        match INSERT_REQUEST.execute(&args)? {
             1 => Ok(()),
             _ => Err(Error::new(
                 SqlState::T_R_SERIALIZATION_FAILURE,

@@ -9,13 +9,14 @@ use crate::pg::durability::commit_as_writer;
 use crate::pg::error::{Error, Result, uuid_text};
 use crate::pg::locks;
 use crate::pg::time;
-use crate::read::value_id_of;
-use crate::write::batches::{BatchInfo, NewBatch, RequestClaim, Retry};
+use crate::write::batches::{Answer, BatchInfo, RequestClaim, Retry};
+use crate::write::log::{About, Write};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use store::new_versions;
 use timedb_rules::corrections::{CurrentVersion, PointUpdate, parse, refuse_twice};
-use timedb_segment::NO_END;
+use timedb_segment::{BatchKind, NO_END};
 
 /// Bytes of a request that are hashed before it is looked whether to go on.
 const HASHED_AT_ONCE: usize = 1 << 20;
@@ -57,8 +58,6 @@ pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<Stri
         .zip(&found)
         .map(|(update, found)| update.edit.alters(found))
         .collect();
-    let value_id = value_id_of(&request.batch_id);
-    let answer = answer(&tenant, &updates, &found, &altered, value_id);
     let versions = updates.iter().zip(&found).zip(&altered);
     let written: Vec<_> = versions
         .filter_map(|(both, altered)| altered.then_some(both))
@@ -66,40 +65,34 @@ pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<Stri
     let points = written.len();
     if points == 0 && retry.idempotency_key.is_none() {
         commit_as_writer();
-        return Ok(answer);
+        return Ok(answer(&tenant, &updates, &found, &altered, 0));
     }
-    let corrected = written
-        .iter()
-        .map(|(_, found)| found.stamp.change_time)
-        .max();
-    let begun = locks::begin_write(&tenant);
-    let change_time = match corrected {
-        Some(corrected) if begun.change_time <= corrected => time::change_time_after(corrected),
-        _ => begun.change_time,
-    };
-    let targets = || written.iter().map(|(update, _)| &update.target);
-    let valid_times: Vec<i64> = targets().map(|target| target.valid_time).collect();
     let mut seen = HashSet::new();
-    let series_ids: Vec<[u8; 16]> = targets()
-        .map(|target| target.series)
+    let series_ids: Vec<[u8; 16]> = written
+        .iter()
+        .map(|(update, _)| update.target.series)
         .filter(|series| seen.insert(*series))
         .collect();
-    NewBatch {
-        tenant: &tenant,
+    let write = Write::begin(tenant, series_ids.clone())?;
+    let change_time = write.change_time();
+    let answer = answer(&tenant, &updates, &found, &altered, change_time);
+    let skipped = updates.len() - points;
+    let kept = Answer {
+        points,
+        skipped,
+        series_ids: &series_ids,
+        json: Some(&answer),
+    };
+    request.keep(&tenant, change_time, &kept)?;
+    let about = About {
         request: &request,
-        kind: "correction",
+        kind: BatchKind::Correction,
         info: &BatchInfo::default(),
         known_time: None,
-        change_time,
-        settled: begun.settled,
-        points,
-        skipped: updates.len() - points,
-        valid: time::extent(&valid_times),
-        series_ids: &series_ids,
-        answer: Some(&answer),
-    }
-    .insert()?;
-    store::write(&tenant, written, change_time, value_id)?;
+        skipped,
+    };
+    let versions = new_versions(written, &series_ids, change_time);
+    write.store(versions.into_iter(), &about)?;
     Ok(answer)
 }
 

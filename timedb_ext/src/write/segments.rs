@@ -3,11 +3,16 @@
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Arg, statements};
 use crate::pg::time;
-use timedb_segment::{NO_END, Points, Segment, SegmentKey, encode};
+use crate::write::log::note_bytes;
+use std::ops::Range;
+use timedb_segment::{NO_END, Points, Segment, SegmentKey, encode, split};
 
 /// Rows of one INSERT of segments, and the bytes of blobs after which one is sent.
 const INSERT_ROWS: usize = 2_000;
 const INSERT_BYTES: usize = 4 << 20;
+
+/// A segment holds about so many bytes of notes at most: whoever reads one of its points decodes them.
+const NOTE_BYTES: usize = 1 << 20;
 
 statements! {
     INSERT_SEGMENTS(UUID, UUIDS, TIMESTAMPS, TIMESTAMPS, TIMESTAMPS, TIMESTAMPS, TIMESTAMPS, TIMESTAMPS,
@@ -19,11 +24,48 @@ statements! {
           FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS s";
 }
 
+/// Writes sorted points of one series as segments: split by count, at gaps, and where notes are long.
+///
+/// # Errors
+/// As [`SegmentWriter::push`].
+pub fn push_split(writer: &mut SegmentWriter, series: [u8; 16], points: &Points) -> Result<()> {
+    for range in split(&points.valid_time) {
+        for range in by_notes(points, range) {
+            if range.len() == points.len() {
+                return writer.push(series, points.clone());
+            }
+            let positions: Vec<usize> = range.collect();
+            writer.push(series, points.select(&positions))?;
+        }
+    }
+    Ok(())
+}
+
+/// Parts of a range whose notes are short enough together.
+fn by_notes(points: &Points, range: Range<usize>) -> Vec<Range<usize>> {
+    if points.notes.is_none() {
+        return vec![range];
+    }
+    let mut parts = Vec::new();
+    let (mut start, mut bytes) = (range.start, 0);
+    for i in range.clone() {
+        let length = points.note(i).map_or(0, |note| note_bytes(note));
+        if bytes + length > NOTE_BYTES && i > start {
+            parts.push(start..i);
+            (start, bytes) = (i, 0);
+        }
+        bytes += length;
+    }
+    parts.push(start..range.end);
+    parts
+}
+
 /// Collects segments of one tenant and inserts them many at a time.
 pub struct SegmentWriter {
     tenant: [u8; 16],
     pending: Vec<([u8; 16], Segment)>,
     bytes: usize,
+    written: usize,
 }
 
 impl SegmentWriter {
@@ -32,6 +74,7 @@ impl SegmentWriter {
             tenant,
             pending: Vec::new(),
             bytes: 0,
+            written: 0,
         }
     }
 
@@ -44,6 +87,9 @@ impl SegmentWriter {
             .valid_time_end
             .take_if(|ends| ends.iter().all(|&end| end == NO_END));
         points.nulls.take_if(|nulls| !nulls.contains(&true));
+        points
+            .notes
+            .take_if(|notes| notes.iter().all(Option::is_none));
         let key = SegmentKey {
             tenant: self.tenant,
             series,
@@ -51,11 +97,17 @@ impl SegmentWriter {
         let segment = encode(&key, &points)
             .map_err(|e| Error::internal(format!("could not encode a segment: {e}")))?;
         self.bytes += segment.blob.len();
+        self.written += 1;
         self.pending.push((series, segment));
         if self.pending.len() >= INSERT_ROWS || self.bytes >= INSERT_BYTES {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// How many segments it has been given.
+    pub fn written(&self) -> usize {
+        self.written
     }
 
     /// Inserts what has gathered, in the order of the index.

@@ -1,4 +1,4 @@
-//! Writing points: grouping by series, encoding into segments, one batch per call. `checks` says what an upload must
+//! Writing points: grouping by series, one batch per call. `checks` says what an upload must
 //! be, `in_unit` converts its values, `unchanged` says which points need no writing.
 
 mod checks;
@@ -9,17 +9,14 @@ use crate::identity::writer::writable_tenant;
 use crate::pg::durability::commit_as_writer;
 use crate::pg::error::Result;
 use crate::pg::json::Jsonb;
-use crate::pg::locks;
-use crate::pg::time::extent;
-use crate::read::value_id_of;
 use crate::series::{Resolved, get_or_create};
-use crate::write::batches::{BatchInfo, NewBatch, RequestClaim, Retry};
-use crate::write::segments::SegmentWriter;
+use crate::write::batches::{Answer, BatchInfo, RequestClaim, Retry};
+use crate::write::log::{About, Write};
 use checks::{check_info, check_points, duplicate_point};
 use std::collections::HashMap;
 use timedb_rules::upload::{AboutBatch, UploadColumns, fingerprint};
 use timedb_segment::group::{Group, group_points};
-use timedb_segment::{Column, Points, split};
+use timedb_segment::{BatchKind, Column, Points};
 use timedb_wire::NO_KNOWN_TIME;
 
 /// What an upload answers.
@@ -89,8 +86,8 @@ pub fn upload(
     pgrx::check_for_interrupts!();
     let (ordinals, series_ids) = ordinals(&resolved);
 
-    let begun = locks::begin_write(&tenant);
-    let change_time = begun.change_time;
+    let write = Write::begin(tenant, series_ids.clone())?;
+    let change_time = write.change_time();
     let known_time = info.known_time.unwrap_or(change_time);
     columns.complete_known_time(known_time);
     let mut groups = groups_of(&columns, &ordinals, series_ids.len())?;
@@ -102,41 +99,36 @@ pub fn upload(
             groups = groups_of(&columns, &ordinals, series_ids.len())?;
         }
     }
-    let batch_id = request.batch_id;
+    let batch_id = request.batch_id(&tenant, change_time);
     let answered: Vec<[u8; 16]> = resolved.iter().map(|series| series.id).collect();
     let points = columns.value.len();
-    NewBatch {
-        tenant: &tenant,
-        request: &request,
-        kind: "upload",
-        info: &info,
-        known_time: Some(known_time),
-        change_time,
-        settled: begun.settled,
+    let skipped = given - points;
+    let answer = Answer {
         points,
-        skipped: given - points,
-        valid: extent(&columns.valid_time),
+        skipped,
         series_ids: &answered,
-        answer: None,
-    }
-    .insert()?;
+        json: None,
+    };
+    request.keep(&tenant, change_time, &answer)?;
     let written = Written {
         known_time,
         change_time,
-        value_id: value_id_of(&batch_id),
-        batch_id,
+        chosen_id: request.chosen_id,
     };
-    let mut writer = SegmentWriter::new(tenant);
-    for group in &groups {
-        let series = series_ids[group.series as usize];
-        write_group(&mut writer, series, &columns, group, &written)?;
-    }
-    writer.flush()?;
+    let of_group = |group: &Group| (group.series as usize, points_of(&columns, group, &written));
+    let about = About {
+        request: &request,
+        kind: BatchKind::Upload,
+        info: &info,
+        known_time: Some(known_time),
+        skipped,
+    };
+    write.store(groups.iter().map(of_group), &about)?;
     Ok(Uploaded {
         batch_id,
         points,
         series: answered,
-        skipped: given - points,
+        skipped,
         replayed: false,
     })
 }
@@ -181,41 +173,23 @@ fn ordinals(resolved: &[Resolved]) -> (Vec<u32>, Vec<[u8; 16]>) {
 struct Written {
     known_time: i64,
     change_time: i64,
-    value_id: i64,
-    batch_id: [u8; 16],
+    chosen_id: Option<[u8; 16]>,
 }
 
-/// Encodes the points of one series, split into segments.
-fn write_group(
-    writer: &mut SegmentWriter,
-    series: [u8; 16],
-    columns: &UploadColumns,
-    group: &Group,
-    written: &Written,
-) -> Result<()> {
+/// The points of one series, in order.
+fn points_of(columns: &UploadColumns, group: &Group, written: &Written) -> Points {
     let positions = &group.positions;
-    let valid_time = positions.pick(&columns.valid_time);
-    let value = positions.pick(&columns.value);
-    let ends = columns.valid_time_end.as_ref().map(|c| positions.pick(c));
-    let nulls = columns.nulls.as_ref().map(|c| positions.pick(c));
-    let known = columns.known_time.as_ref().map(|c| positions.pick(c));
-    for range in split(&valid_time) {
-        let ends = ends.as_ref().map(|c| c[range.clone()].to_vec());
-        let nulls = nulls.as_ref().map(|c| c[range.clone()].to_vec());
-        let known = known.as_ref().map(|c| c[range.clone()].to_vec());
-        let points = Points {
-            valid_time: valid_time[range.clone()].to_vec(),
-            valid_time_end: ends,
-            value: value[range].to_vec(),
-            nulls,
-            known_time: known.map_or(Column::Constant(written.known_time), Column::of),
-            change_time: Column::Constant(written.change_time),
-            value_id: Column::Constant(written.value_id),
-            batch: Column::Constant(written.batch_id),
-            notes: None,
-        };
-        writer.push(series, points)?;
-        pgrx::check_for_interrupts!();
+    let known = columns.known_time.as_ref();
+    Points {
+        valid_time: positions.pick(&columns.valid_time).into_owned(),
+        valid_time_end: (columns.valid_time_end.as_ref()).map(|c| positions.pick(c).into_owned()),
+        value: positions.pick(&columns.value).into_owned(),
+        nulls: (columns.nulls.as_ref()).map(|c| positions.pick(c).into_owned()),
+        known_time: known.map_or(Column::Constant(written.known_time), |c| {
+            Column::of(positions.pick(c).into_owned())
+        }),
+        change_time: Column::Constant(written.change_time),
+        batch: written.chosen_id.map(Column::Constant),
+        notes: None,
     }
-    Ok(())
 }

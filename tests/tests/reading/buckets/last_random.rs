@@ -2,7 +2,7 @@
 
 use timedb_tests::random::Random;
 use timedb_tests::times::{HOUR, START};
-use timedb_tests::{Db, count};
+use timedb_tests::{Db, compact_sometimes, count};
 use tokio_postgres::Client;
 
 use super::{Point, put, random_value};
@@ -29,6 +29,7 @@ async fn history(client: &Client, random: &mut Random) {
             })
             .collect();
         put(client, name, known, &points).await;
+        compact_sometimes(client, random).await;
         if random.chance(30) {
             // The same points again, known at another time.
             put(client, name, START + random.below(8) * HOUR, &points).await;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use timedb_tests::random::{Random, new_seed};
-use timedb_tests::{Db, Server, Tenant, run};
+use timedb_tests::{Db, Server, Tenant, compact, run};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -173,6 +173,18 @@ async fn history(seed: u64) {
             drop(at_work);
         }));
     }
+    // What is written is folded and merged meanwhile, by two at a time.
+    let mut compacting = Vec::new();
+    for tenant in [db.a(), db.a(), db.b()] {
+        let client = db.login(tenant).await;
+        let writing = writing.clone();
+        compacting.push(tokio::spawn(async move {
+            while writing.load(Ordering::SeqCst) > 0 {
+                compact(&client).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }));
+    }
     let of_name = Asked {
         name: Some("wind".to_owned()),
         ..Asked::default()
@@ -193,7 +205,7 @@ async fn history(seed: u64) {
         ),
         follow_over_http(&server, &db.a().key, writing.clone()),
     );
-    for writer in writers {
+    for writer in writers.into_iter().chain(compacting) {
         writer.await.expect("a writer comes to its end");
     }
     let story = format!("seed {seed}");

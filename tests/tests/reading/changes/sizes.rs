@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use timedb_tests::{Db, Role, Server, Tenant, count, run};
+use timedb_segment::{Batch, BatchKind, encode_batches};
+use timedb_tests::times::Micros;
+use timedb_tests::{Db, Role, Server, Tenant, compact, count, run};
 use tokio_postgres::Client;
 
 use super::{Asked, all_changes, changes, same, versions};
@@ -210,19 +212,53 @@ async fn a_request_that_goes_through_very_many_writes_stops_on_the_way_and_goes_
     let other = timedb_tests::upload(&client, "other", &[1.0])
         .await
         .unwrap();
-    // Rows of writes without their segments: nothing of them is read here. Many have the same change_time.
-    db.connect(Role::Superuser)
-        .await
-        .execute(
-            "INSERT INTO timedb.batches (tenant_id, batch_id, change_time, settled_time, points, min_valid, max_valid,
-                                         series_ids)
-             SELECT tenant_id, gen_random_uuid(), change_time + i / 30000 * interval '1 us', settled_time, 1, min_valid,
-                    max_valid, ARRAY[$1::uuid]
-             FROM timedb.batches, generate_series(1, 120000) AS i",
-            &[&other],
+    compact(&client).await;
+    // Batches without their points: nothing of them is read here.
+    let superuser = db.connect(Role::Superuser).await;
+    let first: i64 = superuser
+        .query_one(
+            "SELECT (extract(epoch FROM max_change) * 1000000)::bigint FROM timedb.batch_chunks",
+            &[],
         )
         .await
-        .unwrap();
+        .unwrap()
+        .get(0);
+    let tenant = db.a().tenant_id.into_bytes();
+    let batches: Vec<Batch> = (1..=120_000)
+        .map(|i| Batch {
+            change_time: first + i,
+            settled_time: first,
+            chosen_id: None,
+            kind: BatchKind::Upload,
+            user: None,
+            workflow_id: None,
+            batch_params: None,
+            known_time: None,
+            start_time: first,
+            finish_time: None,
+            points: 1,
+            skipped: 0,
+            valid: Some((first, first)),
+            series: [other.into_bytes()].into(),
+        })
+        .collect();
+    for some in batches.chunks(1000) {
+        let (bounds, blob) = encode_batches(&tenant, some).unwrap();
+        superuser
+            .execute(
+                "INSERT INTO timedb.batch_chunks (tenant_id, min_change, max_change, count, blob)
+                 VALUES ($1, $2, $3, $4, $5)",
+                &[
+                    &db.a().tenant_id,
+                    &Micros(bounds.min_change),
+                    &Micros(bounds.max_change),
+                    &(bounds.count as i32),
+                    &blob,
+                ],
+            )
+            .await
+            .unwrap();
+    }
     timedb_tests::upload(&client, "wind", &[1.0]).await.unwrap();
     let key = Some(db.a().key.as_str());
     let mut path = "/changes?name=wind".to_owned();

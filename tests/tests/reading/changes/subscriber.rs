@@ -74,7 +74,7 @@ async fn a_logical_subscriber_reads_and_tells_no_changes() {
     let open = "SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'";
     until(&subscriber, open, 0).await;
     upload(&writer, "x", &[3.0]).await.unwrap();
-    until(&subscriber, "SELECT count(*) FROM timedb.batches", 2).await;
+    until(&subscriber, "SELECT count(*) FROM timedb.write_log", 2).await;
 
     let reader = cluster.connect_as("subscriber", "analyst").await;
     login(&reader, &key).await.unwrap();

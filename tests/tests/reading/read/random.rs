@@ -6,7 +6,7 @@ use timedb_tests::random::{Random, new_seed};
 use timedb_tests::rows::model::Model;
 use timedb_tests::rows::{Cutoff, Filter, MODES, Mode};
 use timedb_tests::times::{DAY, HOUR, Micros, START};
-use timedb_tests::{Db, Server};
+use timedb_tests::{Db, Server, compact_sometimes};
 use uuid::Uuid;
 
 use super::writer::{Upload, Writer};
@@ -170,6 +170,7 @@ async fn history(seed: u64, uploads: usize) {
         let turn = random.below(2);
         let upload = random_upload(&mut random);
         writers[turn].upload(upload).await;
+        compact_sometimes(&writers[turn].client, &mut random).await;
         if step % 4 == 3 {
             for writer in &writers {
                 let filter = random_filter(&mut random, &writer.model);

@@ -29,7 +29,7 @@ pub struct Upload {
 
 /// A tenant with a session of its own and what it has written.
 pub struct Writer {
-    client: Client,
+    pub client: Client,
     tenant: Tenant,
     /// All that it has written.
     pub model: Model,

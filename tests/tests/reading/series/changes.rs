@@ -1,7 +1,7 @@
 //! Renaming, describing, another unit: what changes, what stays, and what is told of a series.
 
 use serde_json::{Value, json};
-use timedb_tests::{Db, Role, count, refusal, run, upload};
+use timedb_tests::{Db, Role, compact, count, refusal, run, upload};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -228,9 +228,25 @@ async fn a_series_is_described_by_what_is_stored_of_it() {
         .await
         .unwrap();
     upload(&client, "other", &[1.0]).await.unwrap();
+    // Two are in the log, and count for as much.
+    let in_log = described(&client).await;
+    assert_eq!(
+        (&in_log["versions"], &in_log["segments"]),
+        (&json!(5002), &json!(2))
+    );
+    compact(&client).await;
     let told = described(&client).await;
     assert_eq!(told["versions"], 5002);
     assert_eq!(told["segments"], 3);
+    for field in [
+        "first_valid_time",
+        "last_valid_time",
+        "first_known_time",
+        "last_known_time",
+        "last_change_time",
+    ] {
+        assert_eq!(in_log[field], told[field], "{field}");
+    }
     let superuser = db.connect(Role::Superuser).await;
     let bytes = "SELECT sum(length(blob))::bigint FROM timedb.segments WHERE series_id = $1";
     assert_eq!(told["bytes"], count(&superuser, bytes, &[&id]).await);

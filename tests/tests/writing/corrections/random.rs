@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
-use timedb_tests::Db;
 use timedb_tests::random::{Random, new_seed};
 use timedb_tests::rows::model::Model;
 use timedb_tests::rows::{Filter, MODES, Point, Written, read};
 use timedb_tests::times::{HOUR, Micros, START};
+use timedb_tests::{Db, compact_sometimes};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -313,6 +313,7 @@ async fn history(seed: u64) {
             true => story.upload().await,
             false => story.correct().await,
         }
+        compact_sometimes(&story.client, &mut story.random).await;
         if step % 10 == 9 {
             story.check(&format!("seed {seed}, step {step}")).await;
         }

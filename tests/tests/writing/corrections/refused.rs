@@ -2,7 +2,7 @@
 //! may not write. Each is told with its position.
 
 use serde_json::{Value, json};
-use timedb_tests::{Db, Role, authenticate, refusal, upload};
+use timedb_tests::{Db, Role, authenticate, compact, refusal, upload};
 use uuid::Uuid;
 
 use super::{at, flat, sizes, update, updated, wind};
@@ -260,10 +260,12 @@ async fn a_damaged_segment_is_an_error_only_where_an_update_needs_it() {
         .await
         .unwrap()
         .get(0);
+    compact(&client).await;
     client
         .query_one(&day("2025-01-02 00:00Z"), &[])
         .await
         .unwrap();
+    compact(&client).await;
     let superuser = db.connect(Role::Superuser).await;
     superuser
         .batch_execute(

@@ -87,6 +87,6 @@ async fn while_it_is_under_way_it_is_refused_as_such_and_after_an_error_the_key_
     assert_eq!(refusal(keyed(&client, &wrong, "busy").await).0, "42704");
     keyed(&client, &updates, "busy").await.unwrap();
     let superuser = db.connect(Role::Superuser).await;
-    let kept = "SELECT count(*) FROM timedb.batches WHERE idempotency_key IS NOT NULL";
+    let kept = "SELECT count(*) FROM timedb.requests WHERE idempotency_key IS NOT NULL";
     assert_eq!(timedb_tests::count(&superuser, kept, &[]).await, 1);
 }

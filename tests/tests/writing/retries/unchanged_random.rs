@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use timedb_tests::Db;
 use timedb_tests::random::Random;
 use timedb_tests::times::{HOUR, Micros, START};
+use timedb_tests::{Db, compact_sometimes};
 use tokio_postgres::Client;
 
 const NAMES: [&str; 3] = ["wind", "load", "price"];
@@ -150,6 +150,7 @@ async fn what_is_written_and_left_out_is_what_a_naive_list_says() {
             let each_its_own = random.chance(40);
             let sent = random_upload(&mut random, known, each_its_own);
             let counts = upload(&client, &sent, skip).await;
+            compact_sometimes(&client, &mut random).await;
             assert_eq!(
                 counts,
                 model.upload(&sent, skip),

@@ -10,7 +10,13 @@ use super::upload_sql;
 pub async fn rows_of_all_kinds(db: &Db) -> Vec<i64> {
     let client = db.connect(Role::Superuser).await;
     let mut rows = Vec::new();
-    for table in ["series", "series_labels", "batches", "segments"] {
+    for table in [
+        "series",
+        "series_labels",
+        "requests",
+        "write_log",
+        "segments",
+    ] {
         rows.push(
             count(
                 &client,
@@ -314,5 +320,5 @@ async fn an_upload_that_fails_late_leaves_nothing_of_what_came_before() {
         "22003"
     );
     client.batch_execute("ROLLBACK TO s; COMMIT").await.unwrap();
-    assert_eq!(rows_of_all_kinds(&db).await, [1, 0, 1, 1]);
+    assert_eq!(rows_of_all_kinds(&db).await, [1, 0, 0, 1, 0]);
 }

@@ -20,6 +20,7 @@ impl SqlState {
     pub const INVALID_TEXT_REPRESENTATION: Self = Self(*b"22P02");
     pub const INVALID_BINARY_REPRESENTATION: Self = Self(*b"22P03");
     pub const UNIQUE_VIOLATION: Self = Self(*b"23505");
+    pub const INAPPROPRIATE_ISOLATION_LEVEL: Self = Self(*b"25008");
     pub const READ_ONLY_SQL_TRANSACTION: Self = Self(*b"25006");
     pub const INVALID_AUTHORIZATION_SPECIFICATION: Self = Self(*b"28000");
     pub const T_R_SERIALIZATION_FAILURE: Self = Self(*b"40001");

@@ -15,7 +15,7 @@
 //! | 7 | batch_finish_time | optional, base 0: change_time - batch_finish_time | none has one |
 //! | 8 | workflow_id | dictionary of texts | none has one |
 //! | 9 | batch_params | dictionary of texts, JSON | none has any |
-//! | 10 | points | integers, base 0 | never |
+//! | 10 | points | integers, base 0 | 0 |
 //! | 11 | skipped | integers, base 0 | 0 |
 //! | 12 | min_valid | optional, base min_change | none has one |
 //! | 13 | span | integers, base 0: max_valid - min_valid, of those that have a min_valid | none has one |
@@ -234,7 +234,7 @@ fn columns(batches: &[Batch], base: i64, with_series: bool) -> Result<Frame, Seg
     let text = |text: &Option<String>| text.clone().map(String::into_bytes);
     dictionary::encode(8, batches.iter().map(|b| text(&b.workflow_id)), &mut frame)?;
     dictionary::encode(9, batches.iter().map(|b| text(&b.batch_params)), &mut frame)?;
-    put_ints(10, &each(|b| b.points as i64), 0, &mut frame)?;
+    put_unless_zero(10, &each(|b| b.points as i64), &mut frame)?;
     put_unless_zero(11, &each(|b| b.skipped as i64), &mut frame)?;
     let min_valid: Vec<Option<i64>> = batches.iter().map(|b| b.valid.map(|v| v.0)).collect();
     if min_valid.iter().any(Option::is_some) {
@@ -343,7 +343,7 @@ fn read(columns: &Columns<'_>, n: usize, base: i64) -> Result<Vec<Batch>, Segmen
     let finish = Optional::open(columns, 7, n, 0)?;
     let workflows = Entries::open(columns, 8, n)?;
     let params = Entries::open(columns, 9, n)?;
-    let points = required(columns, 10, n, 0)?;
+    let points = optional(columns, 10, n)?;
     let skipped = optional(columns, 11, n)?;
     let min_valid = Optional::open(columns, 12, n, base)?;
     let with_valid = min_valid.as_ref().map_or(0, |min| min.present);

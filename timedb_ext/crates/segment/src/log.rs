@@ -10,7 +10,7 @@
 //! |---|---|---|---|
 //! | 13 | series | 16 bytes each | they are those of the list |
 //! | 14 | counts | integers, base 0: how many points of each series | there are no points |
-//! | 15 | batch | directory and columns of one batch (`batches`), without its series | never |
+//! | 15 | batch | directory and columns of one batch (`batches`), without its series; if the row has all of its points, also without their number and the range of their valid times | never |
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -18,8 +18,9 @@ use std::rc::Rc;
 use crate::batches::{append_one, read_one};
 use crate::decode::decode_columns;
 use crate::encode::encode_columns;
-use crate::format::{Columns, Frame, Reader, unknown_codec};
+use crate::format::{ColumnId, Columns, Frame, Reader, unknown_codec};
 use crate::ints::{self};
+use crate::points::extent;
 use crate::{Batch, Bounds, Column, MAX_COUNT, Points, SegmentError, SegmentKey};
 
 const SERIES: u8 = 13;
@@ -99,8 +100,13 @@ pub fn encode_log(
             Ok::<u8, SegmentError>(ints::encode(&counts, 0, out))
         })?;
     }
+    let mut said = batch.clone();
+    if key.points > 0 && batch.points == u64::from(key.points) {
+        said.points = 0;
+        said.valid = None;
+    }
     frame.column(BATCH, |out| {
-        append_one(batch, out)?;
+        append_one(&said, out)?;
         Ok::<u8, SegmentError>(0)
     })?;
     Ok(frame.finish(&key.segment(), &key.bounds()))
@@ -168,10 +174,18 @@ impl<'a> LogRow<'a> {
     /// As [`LogRow::open`].
     pub fn batch(&self) -> Result<Batch, SegmentError> {
         let (_, reader) = self.columns.required(BATCH)?;
-        Ok(Batch {
+        let mut batch = Batch {
             series: Rc::from(self.series),
             ..read_one(reader, self.key.change_time)?
-        })
+        };
+        if batch.points == 0 && self.key.points > 0 {
+            let (codec, reader) = self.columns.required(ColumnId::ValidTime)?;
+            let n = self.key.points as usize;
+            let times = ints::decode(codec, self.key.change_time, n, 0..n, reader)?;
+            batch.points = u64::from(self.key.points);
+            batch.valid = Some(extent(times.entries().iter().copied()));
+        }
+        Ok(batch)
     }
 
     /// The positions of the points of the series at a place.

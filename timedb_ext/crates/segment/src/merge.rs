@@ -85,9 +85,13 @@ impl Merger {
         if points.is_empty() {
             return;
         }
-        self.fresh += points.len() - from;
-        self.size += points.len();
-        self.held.push(Held::new(points, from));
+        let mut held = Held::new(points, from);
+        if self.mode == Mode::Flat && !held.strict {
+            held = held.newest_of_each();
+        }
+        self.fresh += held.points.len() - held.from;
+        self.size += held.points.len();
+        self.held.push(held);
         if self.size >= self.compact_at && self.mode != Mode::Versions {
             self.compact();
         }

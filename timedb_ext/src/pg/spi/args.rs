@@ -1,6 +1,5 @@
 //! Parameters of statements: datums that this library constructs itself.
 
-use crate::pg::json::Jsonb;
 use pgrx::pg_sys::{
     self, BYTEAOID, Datum, INT2OID, INT4OID, INT8OID, Oid, TEXTOID, TIMESTAMPTZOID, UUIDOID,
 };
@@ -13,6 +12,11 @@ pub struct Arg(Option<Datum>);
 impl Arg {
     /// SQL NULL.
     pub const NULL: Self = Self(None);
+
+    /// An `integer`.
+    pub fn int4(value: i32) -> Self {
+        Self(Some(Datum::from(value)))
+    }
 
     /// A `timestamptz` or `bigint`.
     pub fn int8(value: i64) -> Self {
@@ -32,11 +36,6 @@ impl Arg {
     /// A `bytea`, copied into the current memory context.
     pub fn bytea(value: &[u8]) -> Self {
         Self(Some(varlena_datum(value)))
-    }
-
-    /// A `jsonb`, as the caller gave it.
-    pub fn jsonb(value: Jsonb) -> Self {
-        Self(Some(value.datum()))
     }
 
     /// The datum, `None` for NULL.

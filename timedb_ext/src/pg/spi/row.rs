@@ -96,6 +96,16 @@ impl Row {
         Ok(self.required(column, INT8)?.value() as i64)
     }
 
+    /// Whether a column of this type is not NULL, without taking it out of where it is stored.
+    pub fn has_bytea(&self, column: usize) -> Result<bool> {
+        Ok(self.datum(column, &[pg_sys::BYTEAOID])?.is_some())
+    }
+
+    /// A `boolean`.
+    pub fn bool(&self, column: usize) -> Result<bool> {
+        Ok(self.required(column, &[pg_sys::BOOLOID])?.value() & 0xff != 0)
+    }
+
     /// A `bigint` or `timestamptz`, or `None` for NULL.
     pub fn optional_int8(&self, column: usize) -> Result<Option<i64>> {
         let datum = self.datum(column, INT8)?;

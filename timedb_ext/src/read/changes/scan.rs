@@ -7,7 +7,6 @@ use super::writes::FeedBatch;
 use crate::pg::error::Result;
 use crate::pg::spi::Home;
 use crate::read::segments::{SegmentSearch, SegmentWalk, Start, Stretch, Visitor};
-use crate::read::value_id_of;
 use std::collections::HashMap;
 use std::rc::Rc;
 use timedb_segment::{Filter, Merged, Mode, NO_END, Note, Points, SegmentKey};
@@ -29,7 +28,6 @@ pub struct FeedChange {
     pub null: bool,
     pub known_time: i64,
     pub change_time: i64,
-    pub value_id: i64,
     /// The batch that it says it belongs to: of a correction, that of the corrected value.
     pub of_batch: [u8; 16],
     pub note: Option<Rc<Note>>,
@@ -48,8 +46,8 @@ impl FeedChange {
 
 /// What is looked for, and what has been found.
 struct Wanted {
-    /// Writes by their change_time and value_id.
-    writes: HashMap<(i64, i64), usize>,
+    /// Writes by their change_time.
+    writes: HashMap<i64, usize>,
     /// Only what comes after this point of the write.
     after: Option<([u8; 16], i64, i64)>,
     max_points: usize,
@@ -102,7 +100,11 @@ fn read(
 ) -> Result<Wanted> {
     let (first, last) = (batches.first(), batches.last());
     let mut wanted = Wanted {
-        writes: batches.iter().map(key).zip(0..).collect(),
+        writes: batches
+            .iter()
+            .map(|batch| batch.change_time)
+            .zip(0..)
+            .collect(),
         after: first.and_then(|first| first.after),
         max_points,
         max_bytes,
@@ -131,25 +133,17 @@ fn read(
     Ok(wanted)
 }
 
-/// What tells a write's versions from others.
-fn key(batch: &FeedBatch) -> (i64, i64) {
-    (batch.change_time, value_id_of(&batch.batch_id))
-}
-
 impl Visitor for Wanted {
     /// The versions of the writes.
     fn select(&mut self, _: &SegmentKey, mut points: Points) -> Points {
-        if let (Some(change), Some(value_id)) =
-            (points.change_time.constant(), points.value_id.constant())
-        {
-            if !self.writes.contains_key(&(change, value_id)) {
+        if let Some(change) = points.change_time.constant() {
+            if !self.writes.contains_key(&change) {
                 points.truncate(0);
             }
             return points;
         }
-        let write = |i| (points.change_time.get(i), points.value_id.get(i));
         let kept: Vec<usize> = (0..points.len())
-            .filter(|&i| self.writes.contains_key(&write(i)))
+            .filter(|&i| self.writes.contains_key(&points.change_time.get(i)))
             .collect();
         points.select(&kept)
     }
@@ -167,8 +161,8 @@ impl Visitor for Wanted {
             if after.is_some_and(|(_, time, last)| (valid_time, end) <= (time, last)) {
                 continue;
             }
-            let write = (run.change_time[i], run.value_id[i]);
-            let Some(&batch) = self.writes.get(&write) else {
+            let change_time = run.change_time[i];
+            let Some(&batch) = self.writes.get(&change_time) else {
                 continue;
             };
             let change = FeedChange {
@@ -179,8 +173,7 @@ impl Visitor for Wanted {
                 value: run.value[i],
                 null: run.nulls.as_ref().is_some_and(|nulls| nulls[i]),
                 known_time: run.known_time[i],
-                change_time: write.0,
-                value_id: write.1,
+                change_time,
                 of_batch: run.batch[i],
                 note: run.notes.as_ref().and_then(|notes| notes[i].clone()),
             };

@@ -1,13 +1,17 @@
-//! What a walk searches for, and how its segments are found in the index. Owns the SQL and the contents of its rows.
+//! What a walk searches for, and how its segments are found in the index, behind what the log holds. Owns the SQL and
+//! the contents of its rows.
 
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::spi::types::*;
 use crate::pg::spi::{Arg, Home, Query, Row, Statement};
 use crate::pg::time::{self, MAX_TIME, MIN_TIME};
+use crate::store::log::{Lists, LogColumns};
 use pgrx::pg_sys::Oid;
 use std::ffi::CStr;
 use std::ops::Range;
-use timedb_segment::{Bounds, Filter, Mode, Points, SegmentError, SegmentKey, decode_range};
+use timedb_segment::{
+    Bounds, Filter, LogRow, Mode, Points, SegmentError, SegmentKey, decode_range,
+};
 
 /// A half-open range of valid time of one series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,16 +68,34 @@ const PARAMETERS: &[Oid; 8] = &[
 
 const COLUMNS: &[Oid] = &[
     INT8, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, INT4, BYTEA, INT8,
-    TIMESTAMP,
+    TIMESTAMP, UUID, BYTEA,
 ];
+
+const LOG: LogColumns = LogColumns {
+    change_time: 6,
+    points: 8,
+    blob: 9,
+    list_id: 12,
+    list: 13,
+};
 
 macro_rules! select {
     ($start:literal) => {
         concat!(
-            "SELECT s.ord, g.min_valid, g.max_valid, g.min_known, g.max_known, g.min_change, \
+            // The rows of the log come first, as place 0; those before its beginning have been folded, and may stand in
+            // the index until they are vacuumed.
+            "SELECT 0::bigint, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, \
+                    l.change_time, NULL::timestamptz, l.points, l.blob, 0::bigint, NULL::timestamptz, l.list_id, \
+                    t.series_ids \
+             FROM timedb.write_log AS l LEFT JOIN timedb.series_lists AS t ON t.list_id = l.list_id \
+             WHERE l.change_time > COALESCE((SELECT f.max_change FROM timedb.batch_chunks AS f \
+                                             ORDER BY f.max_change DESC LIMIT 1), '-infinity') \
+               AND l.change_time >= $4 AND l.change_time < $5 AND l.points > 0 \
+             UNION ALL \
+             (SELECT s.ord, g.min_valid, g.max_valid, g.min_known, g.max_known, g.min_change, \
                     g.max_change, g.count, g.blob, g.segment_id, ",
             $start,
-            " "
+            ", NULL::uuid, NULL::bytea "
         )
     };
 }
@@ -85,7 +107,7 @@ macro_rules! may_count {
 }
 
 // One bounded range of the index for each span class that the series has: overlap cannot be bounded by
-// min and max alone. A segment of class c starts at most 2^c microseconds before what it overlaps. The
+// min and max alone. A segment of class c starts at most 2^(c & 63) microseconds before what it overlaps. The
 // classes above 57 reach from the year 1 to before the first timestamptz, so they are not bounded. OFFSET 0
 // keeps the lateral subqueries as they are, so that rows come out series by series. It also keeps the bound a
 // column: its functions are not leakproof, so under row security it would not be a condition of the index.
@@ -109,9 +131,9 @@ macro_rules! overlapping {
                      ) \
                      SELECT c.span_class, ",
             $start,
-            " AS start_valid, CASE WHEN c.span_class > 57 THEN '-infinity' ELSE ",
+            " AS start_valid, CASE WHEN c.span_class & 63 > 57 THEN '-infinity' ELSE ",
             $start,
-            " - interval '1 microsecond' * (1::bigint << c.span_class) END AS lowest \
+            " - interval '1 microsecond' * (1::bigint << (c.span_class & 63)) END AS lowest \
                      FROM class AS c ",
             $latest,
             " WHERE c.span_class IS NOT NULL OFFSET 0 \
@@ -125,7 +147,7 @@ macro_rules! overlapping {
             "    OFFSET 0 \
                  ) AS g \
                  ORDER BY g.min_valid \
-             ) AS g\0"
+             ) AS g)\0"
         )
     };
 }
@@ -139,7 +161,7 @@ static WHOLE: Statement = Statement::new(
              WHERE h.series_id = s.series_id AND ",
         may_count!(),
         "    ORDER BY h.min_valid OFFSET 0 \
-         ) AS g\0"
+         ) AS g)\0"
     )),
     PARAMETERS.split_at(5).0,
     COLUMNS,
@@ -183,7 +205,8 @@ const fn text(sql: &'static str) -> &'static CStr {
     }
 }
 
-/// Starts the query of a walk: its segments stretch by stretch, ascending by least valid_time.
+/// Starts the query of a walk: the rows of the log, and then its segments stretch by stretch, ascending by least
+/// valid_time.
 ///
 /// # Errors
 /// XX000; the statement's own errors are raised.
@@ -219,10 +242,23 @@ pub fn open(search: &SegmentSearch, home: Home) -> Result<Query> {
 pub struct SegmentRow<'a>(pub &'a Row);
 
 impl SegmentRow<'_> {
-    /// The place of its stretch, counted from 0.
-    pub fn place(&self) -> Result<usize> {
+    /// The place of its stretch, counted from 0; `None` for a row of the log.
+    pub fn place(&self) -> Result<Option<usize>> {
         // WITH ORDINALITY counts from 1.
-        Ok(self.0.int8(1)? as usize - 1)
+        Ok((self.0.int8(1)? as usize).checked_sub(1))
+    }
+
+    /// Opens the row of the log and hands it over.
+    ///
+    /// # Errors
+    /// XX001 for a damaged row.
+    pub fn open_log<T>(
+        &self,
+        tenant: &[u8; 16],
+        lists: &mut Lists,
+        each: impl FnOnce(&LogRow<'_>) -> std::result::Result<T, SegmentError>,
+    ) -> Result<T> {
+        LOG.open(self.0, tenant, lists, each)
     }
 
     /// Where the walk of its stretch starts, unless the stretch starts later.
@@ -250,19 +286,19 @@ impl SegmentRow<'_> {
     pub fn decode(&self, key: &SegmentKey, bounds: &Bounds, range: Range<i64>) -> Result<Points> {
         self.0.bytea(9, |blob| {
             decode_range(key, bounds, blob, Some(range.start), Some(range.end))
-                .map_err(|why| self.damaged(key, &why))
+                .map_err(|why| damaged(self.0.int8(10).unwrap_or_default(), key, &why))
         })
     }
+}
 
-    fn damaged(&self, key: &SegmentKey, why: &SegmentError) -> Error {
-        let segment_id = self.0.int8(10).unwrap_or_default();
-        Error::new(
-            SqlState::DATA_CORRUPTED,
-            format!(
-                "cannot read segment {segment_id} of series {}: {why}",
-                uuid_text(&key.series)
-            ),
-        )
-        .hint("Restore this row of timedb.segments from a backup.")
-    }
+/// The error for a segment that cannot be read.
+pub fn damaged(segment_id: i64, key: &SegmentKey, why: &SegmentError) -> Error {
+    Error::new(
+        SqlState::DATA_CORRUPTED,
+        format!(
+            "cannot read segment {segment_id} of series {}: {why}",
+            uuid_text(&key.series)
+        ),
+    )
+    .hint("Restore this row of timedb.segments from a backup.")
 }

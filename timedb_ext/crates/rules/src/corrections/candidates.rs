@@ -55,7 +55,6 @@ impl Candidates {
             let stamp = Stamp {
                 known_time: run.known_time[i],
                 change_time: run.change_time[i],
-                value_id: run.value_id[i],
             };
             for [with_end, with_known_time, with_batch] in &self.shapes {
                 let target = Target {

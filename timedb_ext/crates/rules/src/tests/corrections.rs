@@ -45,7 +45,6 @@ fn run(versions: &[(i64, i64, i64, i64, u8)]) -> Merged {
         value: versions.iter().map(|v| v.3 as f64).collect(),
         known_time: versions.iter().map(|v| v.2).collect(),
         change_time: versions.iter().map(|v| v.3).collect(),
-        value_id: versions.iter().map(|v| v.3).collect(),
         batch: versions.iter().map(|v| [v.4; 16]).collect(),
         ..Merged::default()
     }

@@ -34,6 +34,16 @@ impl Held {
             from,
         }
     }
+
+    /// The newest version of each point: of those in one segment the last.
+    pub(super) fn newest_of_each(self) -> Held {
+        let Held { points, from, .. } = self;
+        let times = &points.valid_time;
+        let is_last =
+            |i: &usize| times.get(i + 1) != Some(&times[*i]) || points.end(*i) != points.end(i + 1);
+        let kept: Vec<usize> = (from..times.len()).filter(is_last).collect();
+        Held::new(points.select(&kept), 0)
+    }
 }
 
 /// Some of the points that are held.

@@ -129,6 +129,22 @@ proptest! {
             *part = part.select(&order);
         }
         let counts: Vec<u32> = parts.iter().map(|part| part.len() as u32).collect();
+        let total: usize = parts.iter().map(Points::len).sum();
+        let batch = match shared {
+            true => Batch {
+                points: total as u64,
+                valid: parts
+                    .iter()
+                    .flat_map(|part| part.valid_time.iter().copied())
+                    .map(|t| (t, t))
+                    .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))),
+                ..batch
+            },
+            false => Batch {
+                points: batch.points + total as u64 + 1,
+                ..batch
+            },
+        };
         let all = Points::concat(&parts, &BatchIds::of(TENANT));
         let key = LogKey {
             tenant: TENANT,

@@ -1,0 +1,185 @@
+//! The log: the latest writes, which have not been folded into segments yet. Owns what a row of it holds.
+
+use crate::pg::error::{Error, Result, SqlState, uuid_text};
+use crate::pg::snapshot;
+use crate::pg::spi::{Arg, Row, statements};
+use crate::pg::time;
+use std::collections::HashMap;
+use std::rc::Rc;
+use timedb_segment::{Batch, LogKey, LogRow, Points, SegmentError};
+
+statements! {
+    // As `COLUMNS` says.
+    ROWS() -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA, UUID, BYTEA) =
+        c"SELECT NULL::timestamptz, l.change_time, l.points, l.blob, l.list_id, t.series_ids \
+          FROM timedb.write_log AS l LEFT JOIN timedb.series_lists AS t ON t.list_id = l.list_id \
+          WHERE l.change_time > COALESCE((SELECT f.max_change FROM timedb.batch_chunks AS f \
+                                          ORDER BY f.max_change DESC LIMIT 1), '-infinity') AND l.points > 0";
+    // Rows up to the last chunk have been folded, and may stand in the index until they are vacuumed.
+    LOOK(UUID) -> (INT8, INT8, TIMESTAMP, TIMESTAMP, BOOL) =
+        c"WITH folded AS MATERIALIZED ( \
+              SELECT max_change FROM timedb.batch_chunks ORDER BY max_change DESC LIMIT 1 \
+          ) \
+          SELECT count(*), COALESCE(sum(l.points), 0)::bigint, max(l.change_time), (SELECT max_change FROM folded), \
+                 EXISTS (SELECT FROM timedb.series_lists WHERE list_id = $1) \
+          FROM (SELECT change_time, points FROM timedb.write_log \
+                WHERE change_time > COALESCE((SELECT max_change FROM folded), '-infinity') \
+                ORDER BY change_time DESC LIMIT 100) AS l";
+}
+
+/// The state of a tenant's log.
+pub struct Look {
+    /// Its latest rows, a hundred at most, and the points in them.
+    pub rows: i64,
+    pub points: i64,
+    /// The greatest change_time, also of what has been folded.
+    pub newest: Option<i64>,
+    /// Whether the list of series that was asked about is a common one.
+    pub list_is_common: bool,
+}
+
+/// Looks at the log as it is committed by now, and as this transaction has left it; of a writer also where the
+/// transaction keeps an older snapshot.
+///
+/// # Errors
+/// XX000; the statement's own errors are raised.
+pub fn look(list: Option<[u8; 16]>, of_writer: bool) -> Result<Look> {
+    let args = [list.as_ref().map_or(Arg::NULL, Arg::uuid)];
+    let look = || {
+        LOOK.row(true, &args, |row| {
+            let of_log = row.optional_int8(3)?.map(time::from_pg);
+            Ok(Look {
+                rows: row.int8(1)?,
+                points: row.int8(2)?,
+                newest: of_log.max(row.optional_int8(4)?.map(time::from_pg)),
+                list_is_common: row.bool(5)?,
+            })
+        })
+    };
+    let found = match of_writer {
+        true => snapshot::under_latest(look),
+        false => snapshot::under_fresh(look),
+    }?;
+    found.ok_or_else(|| Error::internal("the log has not been counted"))
+}
+
+/// Lists of series that rows of the log refer to, as far as they have been met.
+#[derive(Default)]
+pub struct Lists(HashMap<[u8; 16], Rc<[[u8; 16]]>>);
+
+/// Where in a row of a statement the parts of a row of the log stand.
+pub struct LogColumns {
+    pub change_time: usize,
+    pub points: usize,
+    pub blob: usize,
+    pub list_id: usize,
+    /// The series of the list, if there is one.
+    pub list: usize,
+}
+
+impl LogColumns {
+    /// Opens a row of the log and hands it over.
+    ///
+    /// # Errors
+    /// XX001 for a damaged row; as `each`.
+    pub fn open<T>(
+        &self,
+        row: &Row,
+        tenant: &[u8; 16],
+        lists: &mut Lists,
+        each: impl FnOnce(&LogRow<'_>) -> std::result::Result<T, SegmentError>,
+    ) -> Result<T> {
+        let key = LogKey {
+            tenant: *tenant,
+            change_time: row.instant(self.change_time)?,
+            points: row.int4(self.points)?.cast_unsigned(),
+            list: row.optional_uuid(self.list_id)?,
+        };
+        let list = match key.list {
+            Some(id) => lists.get(id, row, self.list)?,
+            None => None,
+        };
+        row.bytea(self.blob, |blob| {
+            LogRow::open(key, blob, list.as_deref())
+                .and_then(|row| each(&row))
+                .map_err(|why| damaged(&key, &why))
+        })
+    }
+}
+
+impl Lists {
+    fn get(&mut self, id: [u8; 16], row: &Row, column: usize) -> Result<Option<Rc<[[u8; 16]]>>> {
+        if let Some(list) = self.0.get(&id) {
+            return Ok(Some(Rc::clone(list)));
+        }
+        let Some(bytes) = row.optional_bytea(column)? else {
+            return Ok(None);
+        };
+        let list: Rc<[[u8; 16]]> = Rc::from(bytes.as_chunks::<16>().0);
+        self.0.insert(id, Rc::clone(&list));
+        Ok(Some(list))
+    }
+}
+
+/// Where the parts of a row of the log stand among the columns of statements that may also give chunks.
+pub const COLUMNS: LogColumns = LogColumns {
+    change_time: 2,
+    points: 3,
+    blob: 4,
+    list_id: 5,
+    list: 6,
+};
+
+/// The points of a series that the log holds, each row's on its own, and about how many bytes they take; under the
+/// caller's snapshot or the latest one.
+///
+/// # Errors
+/// XX001 for a damaged row; XX000; the statement's own errors are raised.
+pub fn points_of(
+    tenant: &[u8; 16],
+    series: &[u8; 16],
+    callers_snapshot: bool,
+) -> Result<Vec<(Points, usize)>> {
+    let mut lists = Lists::default();
+    let mut found = Vec::new();
+    ROWS.run(callers_snapshot, &[], |row| {
+        let bytes = row.bytea(COLUMNS.blob, |blob| Ok(blob.len()))?;
+        let points = row.int4(COLUMNS.points)?.max(1) as usize;
+        COLUMNS.open(row, tenant, &mut lists, |log| {
+            let at = log.series().iter().position(|one| one == series);
+            let positions = at.map_or(0..0, |at| log.positions(at));
+            if !positions.is_empty() {
+                let bytes = bytes * positions.len() / points;
+                found.push((log.points(positions)?, bytes));
+            }
+            Ok(())
+        })
+    })?;
+    Ok(found)
+}
+
+/// What a row of the log says about its write.
+///
+/// # Errors
+/// XX001 for a damaged row.
+pub fn batch_of(
+    columns: &LogColumns,
+    row: &Row,
+    tenant: &[u8; 16],
+    lists: &mut Lists,
+) -> Result<Batch> {
+    columns.open(row, tenant, lists, |row| row.batch())
+}
+
+fn damaged(key: &LogKey, why: &SegmentError) -> Error {
+    Error::new(
+        SqlState::DATA_CORRUPTED,
+        format!(
+            "cannot read the write of {} of tenant {}: {}",
+            time::text(key.change_time),
+            uuid_text(&key.tenant),
+            why.to_string().replace("the segment", "its row of the log")
+        ),
+    )
+    .hint("Restore this row of timedb.write_log from a backup.")
+}
