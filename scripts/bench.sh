@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Measures timedb against a plain table, in the cluster that scripts/bench_env.sh provides:
 # `make bench`, or scripts/bench_env.sh scripts/bench.sh. Prints the numbers on stdout, and on stderr
-# what it is doing. TIMEDB_BENCH_RUNS (5) and TIMEDB_BENCH_SECONDS (4) make it longer or shorter;
-# TIMEDB_BENCH_ONLY (read, bulk, small or guard) leaves out all but the uploads and that.
+# what it is doing. TIMEDB_BENCH_RUNS (5), TIMEDB_BENCH_SECONDS (4) and TIMEDB_BENCH_SHORT (fewer live
+# ticks and single points) make it longer or shorter; TIMEDB_BENCH_ONLY=live,forecast measures these
+# parts and no other (docs/benchmarks.md has their names).
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -13,7 +14,7 @@ done
 cd "$ROOT"
 say "Building the benchmark"
 cargo build --quiet --release --package timedb_tests --bin timedb_bench || die "the benchmark does not build"
-say "Measuring (about ten minutes)"
+say "Measuring (all of it takes about twenty minutes)"
 # The harness of the tests gives the databases and the server.
 export TIMEDB_TEST_ADMIN_DSN=$TIMEDB_BENCH_DSN
 export TIMEDB_TEST_PG_BIN=$TIMEDB_BENCH_PG_BIN

@@ -3,10 +3,11 @@
 
 use std::f64::consts::TAU;
 use std::fmt;
+use std::ops::Range;
 
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
-pub use timedb_tests::times::{HOUR, START};
+pub use timedb_tests::times::{DAY, HOUR, MINUTE, START};
 use uuid::Uuid;
 
 /// Series of the data set.
@@ -40,6 +41,8 @@ impl Kind {
 pub struct Data {
     /// What the values are like.
     pub kind: Kind,
+    /// Position of the first series.
+    pub first: usize,
     /// Points of each series.
     pub hours: usize,
     /// The values, `hours` of the first series, then of the next.
@@ -60,11 +63,17 @@ pub struct Point {
 impl Data {
     /// The same values each time.
     pub fn generate(kind: Kind) -> Self {
-        let mut random = Pcg64::seed_from_u64(SEED);
-        let mut values = Vec::with_capacity(SERIES * HOURS);
-        for _ in 0..SERIES {
+        Self::of(kind, 0..SERIES, HOURS)
+    }
+
+    /// Some series, as long as wanted; which ones decides their values.
+    pub fn of(kind: Kind, series: Range<usize>, hours: usize) -> Self {
+        let first = series.start;
+        let mut random = Pcg64::seed_from_u64(SEED + first as u64);
+        let mut values = Vec::with_capacity(series.len() * hours);
+        for _ in series {
             let phase = TAU * uniform(&mut random);
-            for hour in 0..HOURS {
+            for hour in 0..hours {
                 let noise = normal(&mut random);
                 values.push(match kind {
                     Kind::Decimals => {
@@ -77,7 +86,8 @@ impl Data {
         }
         Self {
             kind,
-            hours: HOURS,
+            first,
+            hours,
             values,
         }
     }
@@ -90,6 +100,7 @@ impl Data {
             .flat_map(|series| &series[..hours]);
         Self {
             kind: self.kind,
+            first: self.first,
             hours,
             values: values.copied().collect(),
         }
@@ -100,10 +111,15 @@ impl Data {
         self.values.len()
     }
 
+    /// The position of the series that the value at a place belongs to.
+    pub fn series(&self, place: usize) -> usize {
+        self.first + place / self.hours
+    }
+
     /// All points in their order.
     pub fn points(&self) -> impl Iterator<Item = Point> {
         self.values.iter().enumerate().map(|(i, &value)| Point {
-            series: i / self.hours,
+            series: self.series(i),
             valid_time: START + (i % self.hours) as i64 * HOUR,
             value,
         })
@@ -124,14 +140,16 @@ pub fn series_name(series: usize) -> String {
     format!("series_{series:03}")
 }
 
+const PLAIN_SERIES: u128 = 0x0193_9c8f_0000_7000_8000_0000_0000_0000;
+
 /// The id of a series in the plain table: ascending, as time-ordered ids are.
 pub fn plain_series_id(series: usize) -> Uuid {
-    Uuid::from_u128(0x0193_9c8f_0000_7000_8000_0000_0000_0000 + series as u128)
+    Uuid::from_u128(PLAIN_SERIES + series as u128)
 }
 
 /// The position of a series by its id in the plain table.
 pub fn plain_series_position(id: Uuid) -> Option<usize> {
-    (0..SERIES).find(|&series| plain_series_id(series) == id)
+    usize::try_from(id.as_u128().checked_sub(PLAIN_SERIES)?).ok()
 }
 
 /// Count, sum and a hash of points that does not depend on their order.
@@ -177,13 +195,18 @@ impl fmt::Display for Checksum {
     }
 }
 
+/// Always the same random numbers.
+pub fn random() -> Pcg64 {
+    Pcg64::seed_from_u64(SEED)
+}
+
 /// From 0 up to 1, without 1.
-fn uniform(random: &mut Pcg64) -> f64 {
+pub fn uniform(random: &mut Pcg64) -> f64 {
     (random.next_u64() >> 11) as f64 * 2f64.powi(-53)
 }
 
 /// Mean 0, deviation 1 (Box and Muller).
-fn normal(random: &mut Pcg64) -> f64 {
+pub fn normal(random: &mut Pcg64) -> f64 {
     let radius = (-2.0 * (1.0 - uniform(random)).ln()).sqrt();
     radius * (TAU * uniform(random)).cos()
 }

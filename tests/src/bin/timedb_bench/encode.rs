@@ -91,7 +91,7 @@ impl Array {
 
     /// The id of each point's series in the plain table.
     pub fn plain_series_ids(data: &Data) -> Self {
-        let ids = (0..data.len()).map(|i| plain_series_id(i / data.hours).into_bytes());
+        let ids = (0..data.len()).map(|i| plain_series_id(data.series(i)).into_bytes());
         Self::new(Type::UUID, ids)
     }
 }
@@ -134,7 +134,7 @@ pub fn copy_text(data: &Data, load: &Load) -> Bytes {
     let known = iso(load.known);
     let times = times(data);
     for (i, value) in data.values.iter().enumerate() {
-        let series = plain_series_id(i / data.hours);
+        let series = plain_series_id(data.series(i));
         let valid = &times[i % data.hours];
         let (tenant, batch) = (load.tenant_id, load.batch_id);
         let row = writeln!(
@@ -178,7 +178,7 @@ pub fn upload_json(data: &Data) -> Bytes {
     let times = times(data);
     for (i, value) in data.values.iter().enumerate() {
         let comma = if i == 0 { "" } else { "," };
-        let (key, valid) = (series_name(i / data.hours), &times[i % data.hours]);
+        let (key, valid) = (series_name(data.series(i)), &times[i % data.hours]);
         let row = write!(
             text,
             "{comma}{{\"valid_time\":\"{valid}\",\"value_key\":\"{key}\",\"value\":{value}}}"

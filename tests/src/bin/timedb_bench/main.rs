@@ -6,20 +6,26 @@
 mod bulk;
 mod data;
 mod encode;
+mod forecast;
 mod guard;
 mod http;
+mod live;
 mod packed;
 mod pgbench;
+mod pointwise;
 mod read;
 mod report;
 mod small;
 mod stage;
+mod store;
+mod sums;
 mod upload;
 
 use std::process::ExitCode;
 
 use data::{Data, Kind};
 use stage::Stage;
+use store::Store;
 
 /// Whatever went wrong, in words.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -39,35 +45,85 @@ async fn main() -> ExitCode {
 async fn run() -> Result<()> {
     let runs = number("TIMEDB_BENCH_RUNS", 5)?;
     let seconds = number("TIMEDB_BENCH_SECONDS", 4)?;
-    let only = std::env::var("TIMEDB_BENCH_ONLY").ok();
-    let is_wanted = |part: &str| only.as_ref().is_none_or(|only| only == part);
+    let is_short = is_set("TIMEDB_BENCH_SHORT");
+    let parts = Parts::chosen()?;
+    let machine = Store::new(runs).await?;
+    report::print_machine(&machine.admin, runs, seconds as u64).await?;
+    drop(machine);
+    if DATA_SET.iter().any(|part| parts.has(part)) {
+        data_set(&parts, runs, seconds as u64).await?;
+    }
+    if parts.has("live") {
+        live::measure(runs, is_short).await?;
+    }
+    if parts.has("pointwise") {
+        pointwise::measure(runs, is_short).await?;
+    }
+    if parts.has("forecast") {
+        forecast::measure(runs).await?;
+    }
+    Ok(())
+}
+
+/// The parts that read and write one and the same million points, and the other ones.
+const DATA_SET: [&str; 5] = ["upload", "read", "bulk", "small", "guard"];
+const OTHERS: [&str; 3] = ["live", "pointwise", "forecast"];
+
+/// What is measured: everything, or what TIMEDB_BENCH_ONLY names.
+struct Parts(Option<Vec<String>>);
+
+impl Parts {
+    fn chosen() -> Result<Self> {
+        let Ok(only) = std::env::var("TIMEDB_BENCH_ONLY") else {
+            return Ok(Self(None));
+        };
+        let names: Vec<String> = only.split(',').map(|name| name.trim().to_owned()).collect();
+        let known = [&DATA_SET[..], &OTHERS].concat();
+        match names.iter().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => {
+                Err(format!("TIMEDB_BENCH_ONLY has {name:?}, which is none of {known:?}").into())
+            }
+            None => Ok(Self(Some(names))),
+        }
+    }
+
+    fn has(&self, part: &str) -> bool {
+        let names = self.0.as_ref();
+        names.is_none_or(|names| names.iter().any(|name| name == part))
+    }
+}
+
+/// A million points in bulk; the uploads load them, so they are always measured.
+async fn data_set(parts: &Parts, runs: usize, seconds: u64) -> Result<()> {
     for kind in [Kind::Decimals, Kind::Noise] {
-        if only.is_some() && kind == Kind::Noise {
+        if parts.0.is_some() && kind == Kind::Noise {
             continue;
         }
         report::progress(&format!("data set: {kind:?}"));
         let stage = Stage::new(Data::generate(kind), runs).await?;
-        if kind == Kind::Decimals {
-            report::print_machine(&stage.admin, runs, seconds as u64).await?;
-        }
         upload::measure(&stage).await?;
-        if is_wanted("read") {
+        if parts.has("read") {
             read::measure(&stage).await?;
         }
-        if is_wanted("guard") && kind == Kind::Decimals {
+        if parts.has("guard") && kind == Kind::Decimals {
             guard::row_security(&stage).await?;
         }
-        if is_wanted("bulk") {
+        if parts.has("bulk") {
             bulk::measure(&stage).await?;
         }
-        if is_wanted("small") && kind == Kind::Decimals {
-            small::measure(&stage, seconds as u64).await?;
+        if parts.has("small") && kind == Kind::Decimals {
+            small::measure(&stage, seconds).await?;
         }
-        if is_wanted("guard") && kind == Kind::Decimals {
+        if parts.has("guard") && kind == Kind::Decimals {
             guard::authentication(&stage).await?;
         }
     }
     Ok(())
+}
+
+/// Whether a variable of the environment says anything.
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
 /// A variable of the environment that is a number from 1 on.

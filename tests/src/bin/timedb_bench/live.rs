@@ -1,0 +1,211 @@
+//! Data as it arrives in life: 200 series, one point each a minute, one upload a tick over HTTP. The
+//! rate beside INSERT of the same rows, and the bytes that a day of it takes.
+
+use std::cell::Cell;
+use std::fmt::Write;
+use std::time::Instant as Clock;
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use rand_pcg::Pcg64;
+use timedb_tests::{Role, Server, Tenant};
+use uuid::Uuid;
+
+use crate::data::{
+    self, Checksum, MINUTE, Point, START, plain_series_id, plain_series_position, series_name,
+};
+use crate::encode::iso;
+use crate::http::Connection;
+use crate::stage::{in_turn, same};
+use crate::store::Store;
+use crate::{Result, report};
+
+const SERIES: usize = 200;
+/// A day of minutes, in the timed runs and the one before them.
+const TICKS: usize = 1_440;
+/// The same where a part of a day will do.
+const TICKS_SHORT: usize = 360;
+
+/// All lines of live ticks.
+///
+/// # Errors
+/// When a side refuses, or does not hold what it was given.
+pub async fn measure(runs: usize, is_short: bool) -> Result<()> {
+    let ticks = if is_short { TICKS_SHORT } else { TICKS };
+    let ticks = ticks.div_ceil(runs + 1);
+    let store = Store::new(runs).await?;
+    let server = Server::start_with(&store.db.dsn(Role::User), &[], &[]);
+    let (a, b) = (store.db.a(), store.db.b());
+
+    report::progress("live ticks, one connection");
+    let rates = rates(&store, &server, a, ticks, [1, 1]).await?;
+    let values = ((runs + 1) * ticks * SERIES) as f64;
+    let [ours, plain] = store.both_bytes().await?;
+    report::less("live_tick_bytes", ours / values, plain / values);
+    if store.compact(a).await? {
+        let [ours, plain] = store.both_bytes().await?;
+        report::less("live_tick_bytes_compacted", ours / values, plain / values);
+    }
+    report::more("live_tick_http_c1", rates[0], rates[1]);
+
+    report::progress("live ticks, 16 connections and 8");
+    let [ours, plain] = self::rates(&store, &server, b, ticks, [16, 8]).await?;
+    report::more("live_tick_http_c16", ours, plain);
+    Ok(())
+}
+
+/// Ticks per second of uploads over HTTP and of multi-row INSERTs, over so many connections each.
+async fn rates(
+    store: &Store,
+    server: &Server,
+    tenant: &Tenant,
+    ticks: usize,
+    connections: [usize; 2],
+) -> Result<[f64; 2]> {
+    let mut over_http = Vec::new();
+    for _ in 0..connections[0] {
+        over_http.push(Connection::open(server, &tenant.key).await?);
+    }
+    let mut in_sql = Vec::new();
+    for _ in 0..connections[1] {
+        in_sql.push(store.db.connect(Role::User).await);
+    }
+    // Each side walks for itself, through the same values.
+    let mut ours = Walk::new();
+    let mut plain = Walk::new();
+    let seconds = in_turn(
+        store.runs,
+        async || {
+            let bodies: Vec<Bytes> = (0..ticks).map(|_| ours.upload()).collect();
+            store.checkpoint().await?;
+            let start = Clock::now();
+            let next = Cell::new(0);
+            try_join_all(over_http.iter_mut().map(async |connection| -> Result<()> {
+                while let Some(body) = take(&bodies, &next) {
+                    connection.post("/upload", body.clone()).await?;
+                }
+                Ok(())
+            }))
+            .await?;
+            Ok(start.elapsed().as_secs_f64())
+        },
+        async || {
+            let statements: Vec<String> = (0..ticks).map(|_| plain.insert(tenant)).collect();
+            store.checkpoint().await?;
+            let start = Clock::now();
+            let next = Cell::new(0);
+            try_join_all(in_sql.iter().map(async |client| -> Result<()> {
+                while let Some(statement) = take(&statements, &next) {
+                    client.batch_execute(statement).await?;
+                }
+                Ok(())
+            }))
+            .await?;
+            Ok(start.elapsed().as_secs_f64())
+        },
+    )
+    .await?;
+    verify(store, tenant, &ours.sent).await?;
+    Ok(seconds.map(|seconds| ticks as f64 / seconds))
+}
+
+/// The next one that no connection has taken yet.
+fn take<'a, T>(all: &'a [T], next: &Cell<usize>) -> Option<&'a T> {
+    all.get(next.replace(next.get() + 1))
+}
+
+/// Every point of both sides, bit by bit.
+async fn verify(store: &Store, tenant: &Tenant, expected: &Checksum) -> Result<()> {
+    let sql = "SELECT series_id, valid_time, value FROM plain.points WHERE tenant_id = $1";
+    let statement = store.user.prepare(sql).await?;
+    let plain = store
+        .checksum(&statement, &[&tenant.tenant_id], plain_series_position)
+        .await?;
+    store.begin_as(tenant).await?;
+    let positions = store.positions(SERIES).await?;
+    let sql = "SELECT series_id, valid_time, value FROM timedb.read_flat()";
+    let statement = store.user.prepare(sql).await?;
+    let ours = store
+        .checksum(&statement, &[], |id| positions.get(&id).copied())
+        .await?;
+    store.commit().await?;
+    same(
+        "live_tick",
+        expected,
+        [("timedb", &ours), ("the plain table", &plain)],
+    )
+}
+
+/// Sensors with two decimals, each a random walk.
+struct Walk {
+    random: Pcg64,
+    /// Where each series is, in hundredths.
+    at: Vec<i64>,
+    tick: i64,
+    /// All that has been said.
+    sent: Checksum,
+}
+
+impl Walk {
+    fn new() -> Self {
+        Self {
+            random: data::random(),
+            at: vec![2_000; SERIES],
+            tick: 0,
+            sent: Checksum::default(),
+        }
+    }
+
+    /// The time of the next tick and the value of each series.
+    fn step(&mut self) -> (i64, Vec<f64>) {
+        let valid_time = START + self.tick * MINUTE;
+        self.tick += 1;
+        for at in &mut self.at {
+            *at += (5.0 * data::normal(&mut self.random)).round() as i64;
+        }
+        let values: Vec<f64> = self.at.iter().map(|&at| at as f64 / 100.0).collect();
+        for (series, &value) in values.iter().enumerate() {
+            self.sent.add(Point {
+                series,
+                valid_time,
+                value,
+            });
+        }
+        (valid_time, values)
+    }
+
+    /// The body of `POST /upload` for the next tick.
+    fn upload(&mut self) -> Bytes {
+        let (valid_time, values) = self.step();
+        let time = iso(valid_time);
+        let mut text = format!("{{\"batch_start_time\":\"{time}\",\"value_rows\":[");
+        for (series, value) in values.iter().enumerate() {
+            let comma = if series == 0 { "" } else { "," };
+            let key = series_name(series);
+            let row = write!(
+                text,
+                "{comma}{{\"valid_time\":\"{time}\",\"value_key\":\"{key}\",\"value\":{value}}}"
+            );
+            row.expect("a string takes everything");
+        }
+        text.push_str("]}");
+        text.into()
+    }
+
+    /// One INSERT of the rows of the next tick.
+    fn insert(&mut self, tenant: &Tenant) -> String {
+        let (valid_time, values) = self.step();
+        let (time, tenant, batch) = (iso(valid_time), tenant.tenant_id, Uuid::new_v4());
+        let mut text = String::from("INSERT INTO plain.points VALUES ");
+        for (series, value) in values.iter().enumerate() {
+            let comma = if series == 0 { "" } else { "," };
+            let series = plain_series_id(series);
+            let row = write!(
+                text,
+                "{comma}('{tenant}','{series}','{time}','{time}','{time}','{batch}',{value})"
+            );
+            row.expect("a string takes everything");
+        }
+        text
+    }
+}
