@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Measures timedb against a plain table, in the cluster that scripts/bench_env.sh provides:
 # `make bench`, or scripts/bench_env.sh scripts/bench.sh. Prints the numbers on stdout, and on stderr
-# what it is doing. TIMEDB_BENCH_RUNS (5), TIMEDB_BENCH_SECONDS (4) and TIMEDB_BENCH_SHORT (fewer live
-# ticks and single points) make it longer or shorter; TIMEDB_BENCH_ONLY=live,forecast measures these
-# parts and no other (docs/benchmarks.md has their names).
+# what it is doing. TIMEDB_BENCH_RUNS (5), TIMEDB_BENCH_SECONDS (4), TIMEDB_BENCH_SHORT (fewer live
+# ticks and single points) and TIMEDB_BENCH_LARGE (more values behind the view) make it longer or
+# shorter; TIMEDB_BENCH_ONLY=live,forecast measures these parts and no other (docs/benchmarks.md has
+# their names).
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"

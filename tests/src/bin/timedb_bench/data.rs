@@ -43,6 +43,8 @@ pub struct Data {
     pub kind: Kind,
     /// Position of the first series.
     pub first: usize,
+    /// When each series begins, in microseconds since 1970.
+    pub start: i64,
     /// Points of each series.
     pub hours: usize,
     /// The values, `hours` of the first series, then of the next.
@@ -87,6 +89,7 @@ impl Data {
         Self {
             kind,
             first,
+            start: START,
             hours,
             values,
         }
@@ -101,6 +104,7 @@ impl Data {
         Self {
             kind: self.kind,
             first: self.first,
+            start: self.start,
             hours,
             values: values.copied().collect(),
         }
@@ -120,7 +124,7 @@ impl Data {
     pub fn points(&self) -> impl Iterator<Item = Point> {
         self.values.iter().enumerate().map(|(i, &value)| Point {
             series: self.series(i),
-            valid_time: START + (i % self.hours) as i64 * HOUR,
+            valid_time: self.start + (i % self.hours) as i64 * HOUR,
             value,
         })
     }

@@ -8,16 +8,18 @@ use std::time::Instant as Clock;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use rand_pcg::Pcg64;
+use serde_json::Value;
 use timedb_tests::{Role, Server, Tenant};
 use uuid::Uuid;
 
 use crate::data::{
-    self, Checksum, MINUTE, Point, START, plain_series_id, plain_series_position, series_name,
+    self, Checksum, HOUR, MINUTE, Point, START, plain_series_id, plain_series_position, series_name,
 };
 use crate::encode::iso;
 use crate::http::Connection;
 use crate::stage::{in_turn, same};
 use crate::store::Store;
+use crate::sums::{compare, sum_of};
 use crate::{Result, report};
 
 const SERIES: usize = 200;
@@ -42,11 +44,15 @@ pub async fn measure(runs: usize, is_short: bool) -> Result<()> {
     let values = ((runs + 1) * ticks * SERIES) as f64;
     let [ours, plain] = store.both_bytes().await?;
     report::less("live_tick_bytes", ours / values, plain / values);
+    report::more("live_tick_http_c1", rates[0], rates[1]);
+    store.analyze().await?;
+    let ticks_sent = (runs + 1) * ticks;
+    reads(&store, &server, ticks_sent, "_at_once").await?;
     if store.compact(a).await? {
         let [ours, plain] = store.both_bytes().await?;
         report::less("live_tick_bytes_compacted", ours / values, plain / values);
     }
-    report::more("live_tick_http_c1", rates[0], rates[1]);
+    reads(&store, &server, ticks_sent, "").await?;
 
     report::progress("live ticks, 16 connections and 8");
     let [ours, plain] = self::rates(&store, &server, b, ticks, [16, 8]).await?;
@@ -107,6 +113,62 @@ async fn rates(
     .await?;
     verify(store, tenant, &ours.sent).await?;
     Ok(seconds.map(|seconds| ticks as f64 / seconds))
+}
+
+/// What a page about all sensors asks for: the latest value of each, and their last hour.
+async fn reads(store: &Store, server: &Server, ticks: usize, suffix: &str) -> Result<()> {
+    report::progress("reading live ticks");
+    let tenant = store.db.a().tenant_id;
+    let series: Vec<Uuid> = (0..SERIES).map(plain_series_id).collect();
+    let metric = format!("live_last_http{suffix}");
+    let mut connection = Connection::open(server, &store.db.a().key).await?;
+    let sql = "SELECT s.series_id, p.valid_time, p.value FROM unnest($2::uuid[]) AS s(series_id)
+         CROSS JOIN LATERAL (
+             SELECT v.valid_time, v.value FROM plain.points AS v
+             WHERE v.tenant_id = $1 AND v.series_id = s.series_id
+             ORDER BY v.valid_time DESC, v.known_time DESC, v.change_time DESC LIMIT 1) AS p";
+    let plain = store.user.prepare(sql).await?;
+    let answer: Value = serde_json::from_slice(&connection.fetch("/values/last").await?)?;
+    if answer["count"] != SERIES {
+        return Err(format!("{metric}: {} rows, not {SERIES}", answer["count"]).into());
+    }
+    let [ours, plain] = in_turn(
+        store.runs,
+        async || {
+            let start = Clock::now();
+            connection.get("/values/last").await?;
+            Ok(start.elapsed().as_secs_f64())
+        },
+        async || {
+            let start = Clock::now();
+            let rows = store.user.query(&plain, &[&tenant, &series]).await?;
+            let seconds = start.elapsed().as_secs_f64();
+            match rows.len() {
+                SERIES => Ok(seconds),
+                rows => Err(format!("{rows} rows, not {SERIES}").into()),
+            }
+        },
+    )
+    .await?;
+    report::less(&metric, ours * 1e3, plain * 1e3);
+
+    let end = START + ticks as i64 * MINUTE;
+    let [from, to] = [end - HOUR, end].map(iso);
+    let hour = format!("valid_time >= '{from}' AND valid_time < '{to}'");
+    let plain = sum_of(&format!(
+        "(SELECT DISTINCT ON (series_id, valid_time) value FROM plain.points
+          WHERE tenant_id = '{tenant}' AND {hour}
+          ORDER BY series_id, valid_time, known_time DESC, change_time DESC) AS p"
+    ));
+    let flat = format!("timedb.read_flat(start_valid => '{from}', end_valid => '{to}')");
+    let view = format!("timedb.values WHERE {hour}");
+    for (name, source) in [("live_hour_flat", flat), ("live_hour_view", view)] {
+        let metric = format!("{name}{suffix}");
+        let ours = sum_of(&source);
+        let [ours, base] = compare(store, &metric, (&ours, &[]), (&plain, &[])).await?;
+        report::less(&metric, ours * 1e3, base * 1e3);
+    }
+    Ok(())
 }
 
 /// The next one that no connection has taken yet.

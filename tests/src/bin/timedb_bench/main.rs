@@ -9,9 +9,12 @@ mod encode;
 mod forecast;
 mod guard;
 mod http;
+mod last;
 mod live;
+mod load;
 mod packed;
 mod pgbench;
+mod points;
 mod pointwise;
 mod read;
 mod report;
@@ -20,6 +23,7 @@ mod stage;
 mod store;
 mod sums;
 mod upload;
+mod view;
 
 use std::process::ExitCode;
 
@@ -62,12 +66,21 @@ async fn run() -> Result<()> {
     if parts.has("forecast") {
         forecast::measure(runs).await?;
     }
+    if parts.has("last") {
+        last::measure(runs).await?;
+    }
+    if parts.has("view") {
+        view::measure(runs, is_set("TIMEDB_BENCH_LARGE")).await?;
+    }
+    if parts.has("points") {
+        points::measure(runs).await?;
+    }
     Ok(())
 }
 
 /// The parts that read and write one and the same million points, and the other ones.
 const DATA_SET: [&str; 5] = ["upload", "read", "bulk", "small", "guard"];
-const OTHERS: [&str; 3] = ["live", "pointwise", "forecast"];
+const OTHERS: [&str; 6] = ["live", "pointwise", "forecast", "last", "view", "points"];
 
 /// What is measured: everything, or what TIMEDB_BENCH_ONLY names.
 struct Parts(Option<Vec<String>>);
