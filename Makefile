@@ -7,10 +7,10 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test soak fmt lint doc bench install package release audit clean distclean
+.PHONY: help setup build run test soak fmt lint doc bench bench-scale install package release audit clean distclean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing (system packages, cargo-pgrx)
 	@scripts/setup.sh
@@ -40,6 +40,9 @@ doc: setup ## Build the crates' documentation
 
 bench: setup ## Measure against plain tables on a private PostgreSQL
 	@scripts/bench_env.sh scripts/bench.sh
+
+bench-scale: setup ## Measure reads while a store grows to a billion values (TIMEDB_SCALE_MAX=100M: less)
+	@scripts/bench_env.sh scripts/bench.sh scale
 
 install: setup ## Install the extension into the PostgreSQL of PG_CONFIG
 	@scripts/package.sh --install

@@ -5,6 +5,9 @@
 # ticks and single points) and TIMEDB_BENCH_LARGE (more values behind the view) make it longer or
 # shorter; TIMEDB_BENCH_ONLY=live,forecast measures these parts and no other (docs/benchmarks.md has
 # their names).
+#
+# With the argument `scale` (`make bench-scale`): one series' day in ever larger stores, up to TIMEDB_SCALE_MAX
+# (1000M) values in bulk and TIMEDB_SCALE_LIVE_MAX (100M) as live ticks, as far as the disk allows.
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -15,10 +18,10 @@ done
 cd "$ROOT"
 say "Building the benchmark"
 cargo build --quiet --release --package timedb_tests --bin timedb_bench || die "the benchmark does not build"
-say "Measuring (all of it takes about twenty minutes)"
+say "Measuring${1:+: $1} (all of it takes about twenty minutes)"
 # The harness of the tests gives the databases and the server.
 export TIMEDB_TEST_ADMIN_DSN=$TIMEDB_BENCH_DSN
 export TIMEDB_TEST_PG_BIN=$TIMEDB_BENCH_PG_BIN
 export TIMEDB_TEST_PYTHON=$TIMEDB_BENCH_PYTHON
 export TIMEDB_TEST_ROOT=$ROOT
-"$TARGET_DIR/release/timedb_bench"
+"$TARGET_DIR/release/timedb_bench" "$@"

@@ -8,7 +8,7 @@ use crate::encode::{Array, Instant, Load, copy_binary};
 use crate::store::Store;
 
 /// An upload of several series; returns how many points were stored.
-pub const UPLOAD: &str = "SELECT points FROM timedb.upload(valid_time => $1, value => $2,
+const UPLOAD: &str = "SELECT points FROM timedb.upload(valid_time => $1, value => $2,
     name => $3, series_index => $4, known_time => $5)";
 
 /// What an upload of a data set takes as parameters.
@@ -20,7 +20,7 @@ pub struct Arrays {
 }
 
 impl Arrays {
-    /// The data set as parameters of [`UPLOAD`].
+    /// The data set as the parameters of an upload.
     pub fn new(data: &Data) -> Self {
         let series = data.len() / data.hours;
         Self {
@@ -29,6 +29,11 @@ impl Arrays {
             name: (data.first..data.first + series).map(series_name).collect(),
             series_index: Array::series_index(data),
         }
+    }
+
+    /// The same values for other series.
+    pub fn rename(&mut self, names: Vec<String>) {
+        self.name = names;
     }
 
     /// One upload by a client who is tenant `a`.

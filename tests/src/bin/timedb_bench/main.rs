@@ -18,6 +18,7 @@ mod points;
 mod pointwise;
 mod read;
 mod report;
+mod scale;
 mod small;
 mod stage;
 mod store;
@@ -47,6 +48,15 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<()> {
+    match std::env::args().nth(1).as_deref() {
+        None => tables().await,
+        Some("scale") => scale::measure().await,
+        Some(other) => Err(format!("{other} is no benchmark: give nothing, or scale").into()),
+    }
+}
+
+/// Beside the plain table.
+async fn tables() -> Result<()> {
     let runs = number("TIMEDB_BENCH_RUNS", 5)?;
     let seconds = number("TIMEDB_BENCH_SECONDS", 4)?;
     let is_short = is_set("TIMEDB_BENCH_SHORT");
