@@ -7,7 +7,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test soak fmt lint doc bench bench-scale install package release audit clean distclean
+.PHONY: help setup build run test soak fmt lint doc bench bench-scale bench-codec install package release audit clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: setup ## Measure against plain tables on a private PostgreSQL
 
 bench-scale: setup ## Measure reads while a store grows to a billion values (TIMEDB_SCALE_MAX=100M: less)
 	@scripts/bench_env.sh scripts/bench.sh scale
+
+bench-codec: ## Measure the bits a value of public data, beside other codecs
+	@scripts/bench_codec.sh
 
 install: setup ## Install the extension into the PostgreSQL of PG_CONFIG
 	@scripts/package.sh --install
