@@ -15,6 +15,10 @@ use crate::encode::Load;
 pub use crate::store::Parameters;
 use crate::store::Store;
 
+/// Rows of pg_tables: the extension's tables that have to do with values, without tenants and their keys.
+const TIMEDB_TABLES: &str = "schemaname = 'timedb' AND tablename NOT IN
+    ('api_keys', 'audit_events', 'key_usage', 'settings', 'tenants', 'users')";
+
 /// Both stores, and what is measured in them.
 pub struct Stage {
     store: Store,
@@ -58,8 +62,13 @@ impl Stage {
     /// # Errors
     /// When the server refuses.
     pub async fn truncate(&self) -> Result<()> {
-        let sql = "TRUNCATE plain.points, timedb.segments, timedb.series, timedb.series_labels, timedb.batches";
-        self.admin.batch_execute(sql).await?;
+        let sql = format!(
+            "SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
+             WHERE schemaname = 'plain' OR {TIMEDB_TABLES}"
+        );
+        let tables: String = self.admin.query_one(&sql, &[]).await?.get(0);
+        let sql = format!("TRUNCATE {tables}");
+        self.admin.batch_execute(&sql).await?;
         self.checkpoint().await
     }
 
@@ -104,15 +113,19 @@ impl Stage {
         self.store.vacuum().await
     }
 
-    /// Bytes of tables with their indexes and TOAST.
+    /// Bytes of the data set on both sides, with indexes and TOAST.
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn bytes(&self, tables: &[&str]) -> Result<f64> {
-        let sql =
-            "SELECT sum(pg_total_relation_size(t::regclass))::int8 FROM unnest($1::text[]) AS t";
-        let row = self.admin.query_one(sql, &[&tables]).await?;
-        Ok(row.get::<_, i64>(0) as f64)
+    pub async fn bytes(&self) -> Result<[f64; 2]> {
+        let sql = format!(
+            "SELECT sum(size) FILTER (WHERE {TIMEDB_TABLES})::int8, sum(size) FILTER (WHERE schemaname = 'plain')::int8
+             FROM pg_tables CROSS JOIN LATERAL pg_total_relation_size(
+                 format('%I.%I', schemaname, tablename)::regclass) AS size
+             WHERE schemaname IN ('timedb', 'plain')"
+        );
+        let row = self.admin.query_one(&sql, &[]).await?;
+        Ok([0, 1].map(|side| row.get::<_, i64>(side) as f64))
     }
 }
 

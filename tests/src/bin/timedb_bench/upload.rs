@@ -53,16 +53,11 @@ pub async fn measure(stage: &Stage) -> Result<()> {
     report::more(&stage.name("upload_sql_1m_vs_insert"), ours, inserted);
 
     stage.settle().await?;
-    let ours = [
-        "timedb.segments",
-        "timedb.series",
-        "timedb.series_labels",
-        "timedb.batches",
-    ];
+    let [ours, plain] = stage.bytes().await?;
     report::less(
         &stage.name("bytes_per_value"),
-        stage.bytes(&ours).await? / points,
-        stage.bytes(&["plain.points"]).await? / points,
+        ours / points,
+        plain / points,
     );
     Ok(())
 }
