@@ -41,6 +41,28 @@ pub mod types {
     };
 }
 
+/// While it exists, PostgreSQL plans without JIT: its guess of a cost says nothing of what a small statement takes, and
+/// compiling takes a hundred times as long as most do. What is planned so stays so.
+struct Uncompiled(bool);
+
+impl Uncompiled {
+    fn begin() -> Self {
+        // SAFETY: a PostgreSQL process has one thread; the planner reads the variable, and the setting's own text stays.
+        unsafe {
+            let before = pg_sys::jit_enabled;
+            pg_sys::jit_enabled = false;
+            Self(before)
+        }
+    }
+}
+
+impl Drop for Uncompiled {
+    fn drop(&mut self) {
+        // SAFETY: as in `begin`.
+        unsafe { pg_sys::jit_enabled = self.0 };
+    }
+}
+
 impl Statement {
     /// Declares a statement; [`statements`] does. Without columns it returns no rows.
     pub const fn new(
@@ -99,6 +121,7 @@ impl Statement {
         let mut values: Vec<Datum> = values.collect();
         let null = |a: &Arg| if a.datum().is_some() { b' ' } else { b'n' };
         let nulls: Vec<u8> = args.iter().map(null).collect();
+        let _uncompiled = Uncompiled::begin();
         // SAFETY: the plan is a kept one; there are as many values and null flags as it has parameters, of
         // the types that the `Arg`s were made with.
         unsafe {
