@@ -47,7 +47,7 @@ DECLARE
         hide_parameters, check_key, auth_required, isolation_problems, _functions_as_made, version}';
     data constant name[] := '{create_series, find_series, count_series, label_names, label_values, describe_series,
         rename_series, update_series, upload, _upload_packed, update_values, report_key_use, read_flat,
-        read_overlapping, read_versions, read_relative, read_last, read_buckets, _read_packed, _read_chunks, _read_rows,
+        read_overlapping, read_versions, read_relative, read_last, read_buckets, _read_packed, _read_chunks, _read_rows, _list_series,
         _read_buckets_packed, read_changes, changes_cursor, _read_changes_packed, _batches, compact}';
     function record;
     grantees text[];
@@ -113,8 +113,8 @@ GRANT DELETE ON timedb.series_labels TO timedb_definer;
 GRANT SELECT, UPDATE (last_used_at) ON timedb.key_usage TO timedb_definer;
 
 -- Tenants read, under row security. Everything else goes through functions.
-GRANT SELECT ON timedb.series, timedb.series_labels, timedb.requests, timedb.batches, timedb."values",
-    timedb.audit_events
+GRANT SELECT ON timedb.series, timedb.series_labels, timedb.requests, timedb.batches, timedb."values", timedb.forecasts,
+    timedb.versions, timedb.audit_events
     TO timedb_user, timedb_session;
 
 -- Statistics are made of the rows of all tenants, and row security does not hide them from the

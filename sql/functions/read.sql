@@ -59,6 +59,28 @@ AS 'MODULE_PATHNAME', 'read_chunks_wrapper';
 COMMENT ON FUNCTION timedb._read_chunks IS
 'A read as chunks of one series each, packed, for the streaming scan behind timedb._read_rows().';
 
+-- Which series a read is of, for conditions on series that are no arguments: the scan asks them of each series before
+-- it reads any.
+CREATE FUNCTION timedb._list_series(
+    series_id uuid[] DEFAULT NULL,
+    name text DEFAULT NULL,
+    labels jsonb DEFAULT NULL
+) RETURNS TABLE (series_id uuid, name text, unit text, labels jsonb)
+LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'list_series_wrapper';
+
+COMMENT ON FUNCTION timedb._list_series IS
+'The series that a read with these arguments is of, for the streaming scan behind timedb._read_rows().';
+
+-- Asked by the planner, which so loads the library before it looks for ways to read.
+CREATE FUNCTION timedb._plan_read(request internal) RETURNS internal
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'timedb_plan_read';
+
+COMMENT ON FUNCTION timedb._plan_read IS
+'Tells the planner how many rows timedb._read_rows() may return.';
+
 -- A read as rows. The planner replaces a call in FROM by a scan that unpacks the chunks of
 -- _read_chunks() as they come (timedb_ext/src/sql/scan.rs); the function itself runs where it cannot.
 CREATE FUNCTION timedb._read_rows(
@@ -98,12 +120,12 @@ CREATE FUNCTION timedb._read_rows(
     tags text[],
     metadata jsonb
 )
-LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 10000
+LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 10000 SUPPORT timedb._plan_read
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'timedb_read_rows';
 
 COMMENT ON FUNCTION timedb._read_rows IS
-'A read as rows of all columns, for the read functions and timedb.values.';
+'A read as rows of all columns, for the read functions and the views.';
 
 CREATE FUNCTION timedb.read_flat(
     series_id uuid[] DEFAULT NULL,
@@ -295,13 +317,29 @@ END;
 COMMENT ON FUNCTION timedb.read_last IS
 'For each series the last of the points that timedb.read_flat() returns: the one with the greatest (valid_time, valid_time_end), in its newest version. A null counts as a point. end_valid leaves out what is valid from then on; as_of considers only what was known by then, as_of_change only what was written by then. unit converts values. A series without points has no row. Ascending by series_id; as fast for a long series as for a short one.';
 
--- All current values of the tenant. Conditions on columns of the series reach the scan of
--- timedb.series; for ranges of time, read_flat() reads less.
-CREATE VIEW timedb.values WITH (security_invoker = true, security_barrier = true) AS
-    SELECT s.series_id, s.name, s.unit, s.labels, r.valid_time, r.valid_time_end, r.value
-    FROM timedb.series AS s
-    CROSS JOIN LATERAL timedb._read_rows('flat', ARRAY[s.series_id]) AS r
-    WHERE timedb._is_anybody();
+-- What the three plain reads return, as relations. Conditions on series and times reach the read, which is why there is
+-- no security_barrier: it would keep them out, and protects nothing here, because the function returns only rows of the
+-- caller's tenant (docs/decisions/0019-conditions-reach-the-read.md). Names sort as in timedb.series.
+
+CREATE VIEW timedb.values WITH (security_invoker = true) AS
+    SELECT r.series_id, r.name COLLATE pg_catalog."C" AS name, r.unit, r.labels, r.valid_time, r.valid_time_end, r.value
+    FROM timedb._read_rows('flat') AS r;
 
 COMMENT ON VIEW timedb.values IS
-'The newest version of each point of the tenant, as timedb.read_flat() returns it. For a range of time call read_flat(), which reads only what is in the range.';
+'The newest version of each point of the tenant, as timedb.read_flat() returns it. Conditions on series_id, name, unit, labels and valid_time decide what is read.';
+
+CREATE VIEW timedb.forecasts WITH (security_invoker = true) AS
+    SELECT r.series_id, r.name COLLATE pg_catalog."C" AS name, r.unit, r.labels, r.known_time, r.valid_time, r.valid_time_end,
+           r.valid_time - r.known_time AS lead_time, r.value
+    FROM timedb._read_rows('overlapping') AS r;
+
+COMMENT ON VIEW timedb.forecasts IS
+'The newest version of each point for each known_time, as timedb.read_overlapping() returns it. Conditions on series_id, name, unit, labels, valid_time and known_time decide what is read.';
+
+CREATE VIEW timedb.versions WITH (security_invoker = true) AS
+    SELECT r.series_id, r.name COLLATE pg_catalog."C" AS name, r.unit, r.labels, r.known_time, r.change_time, r.valid_time,
+           r.valid_time_end, r.value, r.batch_id, r.value_id, r.changed_by, r.annotation, r.tags, r.metadata
+    FROM timedb._read_rows('versions') AS r;
+
+COMMENT ON VIEW timedb.versions IS
+'Every version of every point, as timedb.read_versions() returns it. Conditions on series_id, name, unit, labels, valid_time and known_time decide what is read.';

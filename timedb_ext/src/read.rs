@@ -4,6 +4,7 @@
 
 mod buckets;
 pub mod changes;
+mod count;
 mod last;
 pub mod moment;
 mod request;
@@ -11,6 +12,7 @@ mod run;
 pub mod segments;
 
 pub use buckets::{Aggregate, BucketCursor, BucketRequest, Fill, Piece};
+pub use count::segments_read;
 pub use request::{Instants, ReadRequest};
 pub use run::{Run, Runs, Writers};
 

@@ -88,9 +88,11 @@ async fn no_relation_shows_a_row_of_another_tenant() {
     let readable = [
         "audit_events",
         "batches",
+        "forecasts",
         "series",
         "series_labels",
         "values",
+        "versions",
     ];
     for role in [Role::User, Role::Session] {
         for tenant in [Some(shared.db.b()), None] {

@@ -8,3 +8,4 @@ mod edges;
 mod read;
 mod series;
 mod streaming;
+mod views;

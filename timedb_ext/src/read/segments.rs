@@ -8,6 +8,7 @@ mod query;
 
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Home, Query};
+use crate::read::count::count_segment;
 use logged::Logged;
 use query::SegmentRow;
 pub use query::{SegmentSearch, Start, Stretch, damaged};
@@ -134,6 +135,7 @@ impl Merging {
             return Ok(());
         };
         let range = walked.start.max(range.start)..walked.end.min(range.end);
+        count_segment();
         let points = visitor.select(&key, row.decode(&key, &bounds, range)?);
         if points.is_empty() {
             return Ok(());

@@ -18,6 +18,9 @@ pub struct Signature {
 
 /// Of reads of points.
 pub static READ: Signature = Signature::of(&reads::READ);
+/// Of what chooses series and nothing else.
+pub static SERIES: Signature =
+    Signature::of(&[Argument::SeriesId, Argument::Name, Argument::Labels]);
 /// Of reads of buckets.
 pub static BUCKETS: Signature = Signature::of(&reads::BUCKETS);
 /// Of reads of the change feed.
@@ -32,6 +35,11 @@ impl Signature {
             place += 1;
         }
         Self { list, places }
+    }
+
+    /// Where an argument stands.
+    pub fn place(&self, argument: Argument) -> Option<usize> {
+        self.places[argument as usize]
     }
 
     /// The types of the arguments.
@@ -97,7 +105,7 @@ impl Arguments {
 
     /// Whether the function takes it.
     pub fn takes(&self, argument: Argument) -> bool {
-        self.signature.places[argument as usize].is_some()
+        self.signature.place(argument).is_some()
     }
 
     /// Whether it is there, and not null.
@@ -168,7 +176,7 @@ impl Arguments {
 
     fn datum(&self, argument: Argument, kind: Kind) -> Option<Datum> {
         assert_eq!(argument.kind(), kind, "{}", argument.name());
-        let place = self.signature.places[argument as usize]?;
+        let place = self.signature.place(argument)?;
         // SAFETY: the call is under way, and has an argument of this number.
         unsafe { pg_getarg_datum(self.fcinfo, place) }
     }

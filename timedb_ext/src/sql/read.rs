@@ -4,16 +4,18 @@
 //! row costs one `tuplestore_putvalues`, several times less than converting each column.
 
 use super::SQL_CHUNK_POINTS;
-use super::arguments::{Arguments, READ};
+use super::arguments::{Arguments, READ, SERIES};
 use super::packed;
 use super::request::request;
 use super::rows::{PointRows, RunColumns, series_columns};
 use super::scan::{COLUMNS, ROW_COLUMNS};
 use super::series::jsonb;
+use crate::identity::nobody;
 use crate::pg::error::{Result, entry};
-use crate::pg::spi::Home;
+use crate::pg::spi::{Home, connected};
 use crate::pg::tuplestore::Tuplestore;
 use crate::read::{ReadCursor, Runs};
+use crate::series::find;
 use pgrx::datum::{JsonB, Uuid};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
@@ -69,6 +71,30 @@ fn read_chunks(
                 )
             }))
         })
+    }))
+}
+
+/// `timedb._list_series(...)`: a row for each series that a read of these arguments would be of.
+#[pg_extern(sql = false)]
+fn list_series(
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> TableIterator<'static, (Uuid, String, String, JsonB)> {
+    let series = entry(|| {
+        // SAFETY: the call is under way.
+        let filter = unsafe { Arguments::of(fcinfo, &SERIES) }?.series()?;
+        match nobody::warn() {
+            true => connected(|| find(&filter)),
+            false => Ok(Vec::new()),
+        }
+    });
+    TableIterator::new(series.into_iter().map(|series| {
+        let labels = jsonb(&series.labels);
+        (
+            Uuid::from_bytes(series.id),
+            series.name,
+            series.unit,
+            labels,
+        )
     }))
 }
 

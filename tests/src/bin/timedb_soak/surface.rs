@@ -125,7 +125,7 @@ const FUNCTIONS: &[(&str, &str, &str)] = &[
 ];
 const COPIES: usize = 6;
 
-const VIEWS: [(&str, &str); 11] = [
+const VIEWS: [(&str, &str); 13] = [
     ("me", "SELECT * FROM timedb.whoami()"),
     ("packed", "SELECT timedb._read_packed('versions') AS chunk"),
     ("chunks", "SELECT * FROM timedb._read_chunks('overlapping')"),
@@ -135,6 +135,11 @@ const VIEWS: [(&str, &str); 11] = [
     ("labels", "SELECT * FROM timedb.label_names()"),
     ("overlapping", "SELECT * FROM timedb.read_overlapping()"),
     ("versions", "SELECT * FROM timedb.read_versions()"),
+    (
+        "forecast",
+        "SELECT * FROM timedb.forecasts WHERE valid_time > '2000-01-01' AND labels IS NOT NULL",
+    ),
+    ("versioned", "SELECT * FROM timedb.versions"),
     (
         "joined",
         "SELECT v.*, b.batch_params FROM timedb.values AS v CROSS JOIN timedb.batches AS b",

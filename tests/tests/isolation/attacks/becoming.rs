@@ -120,11 +120,13 @@ const KEPT: &[(&[&str], &[&str])] = &[
     ),
 ];
 
-const RELATIONS: [&str; 4] = [
+const RELATIONS: [&str; 6] = [
     "timedb.series",
     "timedb.series_labels",
     "timedb.batches",
     "timedb.values",
+    "timedb.forecasts",
+    "timedb.versions",
 ];
 
 async fn tell(session: &mut Recorder, lines: &[&str], relation: &str) -> Recorded {

@@ -155,6 +155,14 @@ pub async fn calls(superuser: &Client) -> Vec<Call> {
                 function.signature
             );
         };
+        // What takes an argument of this type PostgreSQL alone can call: SQL has no value of it.
+        if function
+            .arguments
+            .iter()
+            .any(|(_, kind)| kind == "internal")
+        {
+            continue;
+        }
         for arguments in argument_lists(&function, more) {
             let call = format!("timedb.{}({arguments})", function.name);
             for (way, script) in ways(&call) {

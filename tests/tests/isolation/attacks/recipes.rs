@@ -118,6 +118,16 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("_read_chunks", Tenants, MODES),
     ("_read_packed", Tenants, MODES),
     (
+        "_list_series",
+        Tenants,
+        &[
+            "",
+            "'{{SERIES}}'",
+            "name => '{NAME}'",
+            "labels => '{LABELS}'",
+        ],
+    ),
+    (
         "create_tenant",
         Administrators,
         &["tenant_id => '{TENANT}', if_not_exists => true"],
@@ -139,6 +149,7 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("_bring_key", Nobody, &[]),
     ("_take_key", Nobody, &[]),
     ("_uuid7", Nobody, &[]),
+    ("_plan_read", Nobody, &[]),
     ("_is_printable", Nobody, &[]),
     ("_key_name", Nobody, &[]),
     ("_store_key", Nobody, &[]),

@@ -42,6 +42,12 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
             ));
         }
     }
+    for chosen in ["", "name => 'wind'", &by_id] {
+        calls.push((
+            "_list_series",
+            format!("SELECT * FROM timedb._list_series({chosen})"),
+        ));
+    }
     for rest in ["", "name => 'wind', ", &format!("{by_id}, ")] {
         let cut_off = "days_ahead => 0, time_of_day => '00:00'";
         calls.push((

@@ -16,7 +16,9 @@ async fn a_cheap_function_of_the_caller_is_not_shown_rows_of_others() {
          BEGIN
              INSERT INTO seen VALUES (what);
              RETURN true;
-         END $$",
+         END $$;
+         CREATE FUNCTION pg_temp.look(what text) RETURNS boolean LANGUAGE sql STABLE COST 0.0000001
+             AS 'SELECT pg_temp.peek(what)'",
     )
     .await;
     for query in [
@@ -24,6 +26,9 @@ async fn a_cheap_function_of_the_caller_is_not_shown_rows_of_others() {
         "SELECT * FROM timedb.series_labels AS l WHERE pg_temp.peek(l::text)",
         "SELECT * FROM timedb.batches AS b WHERE pg_temp.peek(b::text)",
         "SELECT * FROM timedb.values AS v WHERE pg_temp.peek(v::text)",
+        "SELECT * FROM timedb.values AS v WHERE pg_temp.look(v.name || v.labels::text)",
+        "SELECT * FROM timedb.forecasts AS v WHERE pg_temp.peek(v::text) AND v.valid_time > '2000-01-01'",
+        "SELECT * FROM timedb.versions AS v WHERE pg_temp.look(v.series_id::text) AND pg_temp.peek(v::text)",
         "SELECT * FROM timedb.read_flat() AS r WHERE pg_temp.peek(r::text)",
         "SELECT * FROM timedb.series AS s JOIN timedb.batches AS b ON pg_temp.peek(s::text || b::text)",
     ] {
@@ -78,6 +83,8 @@ async fn names_of_the_caller_do_not_stand_in_for_ours() {
     for query in [
         "SELECT series_id, name FROM timedb.series",
         "SELECT series_id, name FROM timedb.values",
+        "SELECT series_id, name FROM timedb.values WHERE name LIKE 'w%' AND valid_time > '2000-01-01'",
+        "SELECT series_id, name FROM timedb.versions",
         "SELECT series_id, name FROM timedb.read_flat()",
         "SELECT series_id, name FROM timedb.read_flat(name => 'wind')",
     ] {

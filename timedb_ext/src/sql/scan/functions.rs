@@ -1,33 +1,12 @@
 //! Which functions belong to this library: identified by symbol and library, and by their arguments and results. Their
 //! names prove nothing, because the owner of any database may use them for other functions.
 
+use super::columns::{OF_SERIES, ROW_COLUMNS};
 use crate::pg::spi::has_columns;
-use crate::sql::arguments::READ;
+use crate::sql::arguments::{READ, SERIES, Signature};
 use pgrx::pg_catalog::pg_proc::PgProc;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
-
-/// Columns of `_read_rows`, in its order: four of the series, five of the point, six of the version.
-pub const COLUMNS: usize = 15;
-
-/// The types of these columns.
-pub const ROW_COLUMNS: [Oid; COLUMNS] = [
-    pg_sys::UUIDOID,
-    pg_sys::TEXTOID,
-    pg_sys::TEXTOID,
-    pg_sys::JSONBOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::FLOAT8OID,
-    pg_sys::UUIDOID,
-    pg_sys::INT8OID,
-    pg_sys::UUIDOID,
-    pg_sys::TEXTOID,
-    pg_sys::TEXTARRAYOID,
-    pg_sys::JSONBOID,
-];
 
 /// The types of the columns of `_read_chunks`: four of the series, the number of points, the packed columns.
 pub const CHUNK_COLUMNS: [Oid; 6] = [
@@ -43,6 +22,8 @@ pub const CHUNK_COLUMNS: [Oid; 6] = [
 pub struct Symbol {
     /// The name that the library exports.
     name: &'static str,
+    /// Its arguments.
+    arguments: &'static Signature,
     /// The columns of its rows.
     columns: &'static [Oid],
 }
@@ -50,17 +31,30 @@ pub struct Symbol {
 /// What `timedb._read_rows()` is declared as.
 pub const READ_ROWS: Symbol = Symbol {
     name: "timedb_read_rows",
+    arguments: &READ,
     columns: &ROW_COLUMNS,
 };
 
 /// What `timedb._read_chunks()` is declared as.
 pub const READ_CHUNKS: Symbol = Symbol {
     name: "read_chunks_wrapper",
+    arguments: &READ,
     columns: &CHUNK_COLUMNS,
 };
 
-/// The name of the declaration of [`READ_CHUNKS`]: a function found by that name has to be verified.
-const CHUNKS_FUNCTION: &CStr = c"_read_chunks";
+/// What `timedb._list_series()` is declared as.
+pub const LIST_SERIES: Symbol = Symbol {
+    name: "list_series_wrapper",
+    arguments: &SERIES,
+    columns: SERIES_COLUMNS,
+};
+
+/// The types of its columns.
+pub const SERIES_COLUMNS: &[Oid] = ROW_COLUMNS.split_at(OF_SERIES).0;
+
+/// The names of their declarations: a function found by such a name has to be verified.
+pub const CHUNKS_FUNCTION: &CStr = c"_read_chunks";
+pub const LIST_FUNCTION: &CStr = c"_list_series";
 
 /// How `CREATE FUNCTION` may name the library: as the control file does, or in full.
 const LIBRARIES: [&str; 2] = ["timedb", "$libdir/timedb"];
@@ -94,29 +88,29 @@ impl Symbol {
                     .probin()
                     .is_some_and(|library| LIBRARIES.contains(&library.as_str()))
         });
-        is_named_so && READ.is_of(function)
+        is_named_so && self.arguments.is_of(function)
     }
 }
 
-/// `timedb._read_chunks`, next to a function that is `timedb._read_rows`; `None` if something else has taken its place.
+/// The function of this name next to `timedb._read_rows`; `None` if something else has taken its place.
 ///
 /// # Safety
 /// Called in a transaction.
-pub unsafe fn chunks_beside(rows_function: Oid) -> Option<Oid> {
+pub unsafe fn beside(rows_function: Oid, name: &CStr, symbol: &Symbol) -> Option<Oid> {
     let cache = pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32;
-    let types: Vec<Oid> = READ.types().collect();
+    let types: Vec<Oid> = symbol.arguments.types().collect();
     // SAFETY: the keys are of the types of the cache's columns.
     let function = unsafe {
         pg_sys::GetSysCacheOid(
             cache,
             pg_sys::Anum_pg_proc_oid as i16,
-            Datum::from(CHUNKS_FUNCTION.as_ptr()),
+            Datum::from(name.as_ptr()),
             Datum::from(pg_sys::buildoidvector(types.as_ptr(), types.len() as i32)),
             Datum::from(pg_sys::get_func_namespace(rows_function)),
             Datum::null(),
         )
     };
-    (function != Oid::INVALID && READ_CHUNKS.is_of(function)).then_some(function)
+    (function != Oid::INVALID && symbol.is_of(function)).then_some(function)
 }
 
 /// The call in a range table entry that is one of `timedb._read_rows()` and nothing more.

@@ -1,0 +1,284 @@
+//! The paths of a read that the planner may choose from, and what they are said to cost.
+//!
+//! How much a read returns cannot be known: there are no statistics of what tenants have, and there must be none. So
+//! the costs say only what matters for the order of joins and for the choice among these paths: a read of everything
+//! is dear, a bounded one cheap. None is so dear that PostgreSQL would compile the query for it.
+
+use super::call::{Mode, ReadCall};
+use super::columns::{KNOWN_TIME, NAME, SERIES_ID, VALID_TIME};
+use super::conditions::{Axis, Comparison, Condition, Reader};
+use super::node::{Methods, NODE_NAME};
+use super::plan;
+use pgrx::PgList;
+use pgrx::pg_sys::{self, NodeTag, Oid};
+use pgrx::prelude::*;
+use std::ptr;
+use timedb_wire::reads::Argument;
+
+/// Reading a row costs less than calling a function for it.
+const COST_OF_ROW: f64 = 0.002;
+/// Of a read of everything, and the parts of it that are left with conditions.
+const COST_OF_ALL: f64 = 1_000.0;
+const PART_OF_TIME: f64 = 0.05;
+const PART_OF_HALF_OPEN_TIME: f64 = 0.5;
+const PART_OF_A_SERIES: f64 = 0.01;
+const PART_OF_SOME_SERIES: f64 = 0.1;
+/// Of the smallest read.
+const LEAST_COST: f64 = 2.0;
+/// PostgreSQL takes a range for two hundredths of what an open one has left, which it seldom is.
+const RANGE_IS_LARGER: f64 = 20.0;
+/// `timestamptz < timestamptz`, whose oid PostgreSQL fixes.
+const EARLIER: Oid = Oid::from_u32(1322);
+
+static PATH_METHODS: Methods<pg_sys::CustomPathMethods> = Methods(pg_sys::CustomPathMethods {
+    CustomName: NODE_NAME.as_ptr(),
+    PlanCustomPath: Some(plan::plan_path),
+    ReparameterizeCustomPathByChild: None,
+});
+
+/// A read that is being planned.
+#[derive(Clone, Copy)]
+pub struct Offer {
+    pub root: *mut pg_sys::PlannerInfo,
+    pub rel: *mut pg_sys::RelOptInfo,
+    pub call: ReadCall,
+    /// `_read_chunks`.
+    pub chunks: Oid,
+    /// `_list_series`, if it is there.
+    pub list: Oid,
+}
+
+impl Offer {
+    /// What recognises conditions on it.
+    unsafe fn reader(&self) -> Reader<'_> {
+        // SAFETY: the planner's own nodes.
+        unsafe { self.call.reader((*self.rel).relid, None) }
+    }
+}
+
+/// Replaces the paths of a call of `_read_rows()` by those of the scan: one without conditions from elsewhere in the
+/// query, and those that follow a join.
+///
+/// # Safety
+/// The planner is looking for paths of this relation.
+pub unsafe fn replace(offer: &Offer) {
+    // SAFETY: the caller's promise; nothing refers to a path yet.
+    unsafe {
+        let rel = offer.rel;
+        let own = (*rel).lateral_relids;
+        (*rel).pathlist = ptr::null_mut();
+        let given = restricted(offer, &[(*rel).baserestrictinfo]);
+        (*rel).rows = given.rows((*rel).rows, (*rel).tuples);
+        pg_sys::add_path(rel, path(offer, own));
+        let mut joined: Vec<pg_sys::Relids> = Vec::new();
+        let mut all = own;
+        for clause in join_clauses(offer) {
+            let outer = pg_sys::bms_union(own, (*clause).clause_relids);
+            let outer = pg_sys::bms_del_member(outer, (*rel).relid as i32);
+            all = pg_sys::bms_union(all, outer);
+            joined.push(outer);
+        }
+        joined.push(all);
+        for i in 0..joined.len() {
+            let is_new = |other: &pg_sys::Relids| !pg_sys::bms_equal(*other, joined[i]);
+            if joined[..i].iter().all(is_new) && !pg_sys::bms_equal(own, joined[i]) {
+                pg_sys::add_path(rel, path(offer, joined[i]));
+            }
+        }
+    }
+}
+
+/// The conditions that compare a column with other relations, and that a read can follow once their rows are known.
+unsafe fn join_clauses(offer: &Offer) -> Vec<*mut pg_sys::RestrictInfo> {
+    // SAFETY: as in `replace`.
+    unsafe {
+        let Offer { root, rel, .. } = *offer;
+        let mut clauses = Vec::new();
+        if (*rel).has_eclass_joins {
+            for column in [SERIES_ID, NAME, VALID_TIME, KNOWN_TIME] {
+                let mut column = column as i16 + 1;
+                let implied = pg_sys::generate_implied_equalities_for_column(
+                    root,
+                    rel,
+                    Some(is_column),
+                    ptr::from_mut(&mut column).cast(),
+                    (*rel).lateral_referencers,
+                );
+                clauses.extend(PgList::<pg_sys::RestrictInfo>::from_pg(implied).iter_ptr());
+            }
+        }
+        let others = PgList::<pg_sys::RestrictInfo>::from_pg((*rel).joininfo);
+        clauses.extend(
+            others
+                .iter_ptr()
+                .filter(|clause| pg_sys::join_clause_is_movable_to(*clause, rel)),
+        );
+        let reader = offer.reader();
+        let is_followed =
+            |clause: &*mut pg_sys::RestrictInfo| match reader.condition((**clause).clause.cast()) {
+                None | Some(Condition::OfSeries(_)) => false,
+                Some(_) => true,
+            };
+        clauses.retain(is_followed);
+        clauses
+    }
+}
+
+/// Whether a member of an equivalence class is the column whose attribute is given.
+#[pg_guard]
+unsafe extern "C-unwind" fn is_column(
+    _root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    _class: *mut pg_sys::EquivalenceClass,
+    member: *mut pg_sys::EquivalenceMember,
+    attribute: *mut std::ffi::c_void,
+) -> bool {
+    // SAFETY: called by the planner, with the argument that `join_clauses` gives.
+    unsafe {
+        let var = (*member).em_expr.cast::<pg_sys::Var>();
+        (*var).xpr.type_ == NodeTag::T_Var
+            && (*var).varno as u32 == (*rel).relid
+            && (*var).varattno == *attribute.cast::<i16>()
+    }
+}
+
+/// What the conditions of a path leave of a read.
+#[derive(Default)]
+struct Restricted {
+    starts: bool,
+    ends: bool,
+    one_series: bool,
+    some_series: bool,
+}
+
+impl Restricted {
+    fn note<E>(&mut self, condition: &Condition<E>) {
+        match condition {
+            Condition::Time(Axis::Valid, comparison, ..) => {
+                let (starts, ends) = match comparison {
+                    Comparison::Less | Comparison::AtMost => (false, true),
+                    Comparison::Same => (true, true),
+                    Comparison::AtLeast | Comparison::Greater => (true, false),
+                };
+                self.starts |= starts;
+                self.ends |= ends;
+            }
+            Condition::OneOfTimes(Axis::Valid, ..) => (self.starts, self.ends) = (true, true),
+            Condition::Time(Axis::Known, ..) | Condition::OneOfTimes(Axis::Known, ..) => {}
+            Condition::Series(_) => self.one_series = true,
+            _ => self.some_series = true,
+        }
+    }
+
+    /// Rows that are expected, of those that PostgreSQL expects.
+    fn rows(&self, rows: f64, of_all: f64) -> f64 {
+        match self.starts && self.ends {
+            true => (rows * RANGE_IS_LARGER).min(of_all).max(rows),
+            false => rows,
+        }
+    }
+
+    fn cost(&self) -> f64 {
+        let of_time = match (self.starts, self.ends) {
+            (true, true) => PART_OF_TIME,
+            (false, false) => 1.0,
+            _ => PART_OF_HALF_OPEN_TIME,
+        };
+        let of_series = match (self.one_series, self.some_series) {
+            (true, _) => PART_OF_A_SERIES,
+            (false, true) => PART_OF_SOME_SERIES,
+            (false, false) => 1.0,
+        };
+        (COST_OF_ALL * of_time * of_series).max(LEAST_COST)
+    }
+}
+
+/// What the arguments of the call and these lists of conditions leave of the read.
+unsafe fn restricted(offer: &Offer, lists: &[*mut pg_sys::List]) -> Restricted {
+    // SAFETY: as in `replace`.
+    unsafe {
+        let call = &offer.call;
+        let mut restricted = Restricted {
+            starts: call.is_given(Argument::StartValid),
+            ends: call.is_given(Argument::EndValid),
+            one_series: call.is_of_one_series(),
+            some_series: [Argument::SeriesId, Argument::Name, Argument::Labels]
+                .into_iter()
+                .any(|argument| call.is_given(argument)),
+        };
+        let reader = offer.reader();
+        for clauses in lists {
+            for clause in PgList::<pg_sys::RestrictInfo>::from_pg(*clauses).iter_ptr() {
+                if let Some(condition) = reader.condition((*clause).clause.cast()) {
+                    restricted.note(&condition);
+                }
+            }
+        }
+        restricted
+    }
+}
+
+/// The order of the rows of one series, if anything in the query could use it.
+unsafe fn by_valid_time(offer: &Offer) -> *mut pg_sys::List {
+    // SAFETY: as in `replace`.
+    unsafe {
+        let Offer { root, rel, .. } = *offer;
+        if offer.call.mode() == Mode::Other {
+            return ptr::null_mut();
+        }
+        let (rti, number) = ((*rel).relid, VALID_TIME as i16 + 1);
+        let var = pg_sys::makeVar(
+            rti as _,
+            number,
+            pg_sys::TIMESTAMPTZOID,
+            -1,
+            Oid::INVALID,
+            0,
+        );
+        #[cfg(feature = "pg15")]
+        return pg_sys::build_expression_pathkey(
+            root,
+            var.cast(),
+            ptr::null_mut(),
+            EARLIER,
+            (*rel).relids,
+            false,
+        );
+        #[cfg(not(feature = "pg15"))]
+        pg_sys::build_expression_pathkey(root, var.cast(), EARLIER, (*rel).relids, false)
+    }
+}
+
+/// The scan, with what it needs of other relations.
+unsafe fn path(offer: &Offer, required_outer: pg_sys::Relids) -> *mut pg_sys::Path {
+    // SAFETY: as in `replace`; the new path is zeroed memory of its size, in the planner's memory context.
+    unsafe {
+        let Offer { root, rel, .. } = *offer;
+        let param_info = pg_sys::get_baserel_parampathinfo(root, rel, required_outer);
+        let (of_join, rows) = match param_info.as_ref() {
+            Some(joined) => (joined.ppi_clauses, joined.ppi_rows),
+            None => (ptr::null_mut(), (*rel).rows),
+        };
+        let restricted = restricted(offer, &[(*rel).baserestrictinfo, of_join]);
+        let custom = pg_sys::palloc0(size_of::<pg_sys::CustomPath>()).cast::<pg_sys::CustomPath>();
+        let path = &mut (*custom).path;
+        path.type_ = NodeTag::T_CustomPath;
+        path.pathtype = NodeTag::T_CustomScan;
+        path.parent = rel;
+        path.pathtarget = (*rel).reltarget;
+        path.param_info = param_info;
+        path.rows = match param_info.is_null() {
+            true => rows,
+            false => restricted.rows(rows, (*rel).tuples),
+        };
+        path.total_cost = restricted.cost() + (*rel).tuples.max(path.rows) * COST_OF_ROW;
+        if restricted.one_series {
+            path.pathkeys = by_valid_time(offer);
+        }
+        (*custom).flags = pg_sys::CUSTOMPATH_SUPPORT_PROJECTION;
+        let chunks = pg_sys::lappend_oid(ptr::null_mut(), offer.chunks);
+        (*custom).custom_private = pg_sys::lappend_oid(chunks, offer.list);
+        (*custom).methods = &PATH_METHODS.0;
+        custom.cast()
+    }
+}
