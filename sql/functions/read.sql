@@ -68,7 +68,7 @@ CREATE FUNCTION timedb._list_series(
 ) RETURNS TABLE (series_id uuid, name text, unit text, labels jsonb)
 LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'list_series_wrapper';
+AS 'MODULE_PATHNAME', 'timedb_list_series';
 
 COMMENT ON FUNCTION timedb._list_series IS
 'The series that a read with these arguments is of, for the streaming scan behind timedb._read_rows().';

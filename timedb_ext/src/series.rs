@@ -12,7 +12,7 @@ pub mod units;
 pub use about::describe_series;
 pub use change::{SeriesUpdate, rename, update};
 pub use create::{Resolved, get_or_create, other_unit};
-pub use find::find;
+pub use find::{find, list};
 pub use search::{Search, count, page, rows};
 
 use timedb_rules::labels::Labels;

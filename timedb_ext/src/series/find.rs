@@ -2,13 +2,19 @@
 
 use super::{SeriesFilter, SeriesInfo, labelled};
 use crate::pg::error::{Error, Result};
-use crate::pg::spi::{Arg, Row, statements};
+use crate::pg::spi::{Arg, Home, Row, statements, types};
+use pgrx::pg_sys::Datum;
 use timedb_rules::labels::Labels;
 
 /// A name that has no more series is where a filter by name and labels begins.
 const FEW: i64 = 1_000;
 
+/// Series that are listed in one step.
+const STEP: usize = 1_000;
+
 statements! {
+    LISTED() -> (UUID, TEXT, TEXT, JSONB) =
+        c"SELECT series_id, name, unit, labels FROM timedb.series";
     ALL() -> (UUID, TEXT, TEXT, TEXT) =
         c"SELECT series_id, name, unit, labels::text FROM timedb.series ORDER BY series_id";
     BY_ID(UUIDS) -> (UUID, TEXT, TEXT, TEXT) =
@@ -49,6 +55,29 @@ pub fn find(filter: &SeriesFilter) -> Result<Vec<SeriesInfo>> {
         found.retain(|series| &series.name == name);
     }
     Ok(found)
+}
+
+/// Hands over series_id, name, unit and labels of all series, as they are stored. Call with SPI connected.
+///
+/// # Errors
+/// XX000 when the statement fails.
+pub fn list(mut each: impl FnMut([Option<Datum>; 4])) -> Result<()> {
+    let mut series = LISTED.open(&[], Home::here())?;
+    loop {
+        pgrx::check_for_interrupts!();
+        let more = series.fetch(STEP, |row| {
+            each([
+                row.passed(1, types::UUID)?,
+                row.passed(2, types::TEXT)?,
+                row.passed(3, types::TEXT)?,
+                row.passed(4, types::JSONB)?,
+            ]);
+            Ok(())
+        })?;
+        if !more {
+            return Ok(());
+        }
+    }
 }
 
 /// The series of the filter's name, unless there are many.

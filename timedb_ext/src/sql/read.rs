@@ -8,14 +8,14 @@ use super::arguments::{Arguments, READ, SERIES};
 use super::packed;
 use super::request::request;
 use super::rows::{PointRows, RunColumns, series_columns};
-use super::scan::{COLUMNS, ROW_COLUMNS};
+use super::scan::{COLUMNS, ROW_COLUMNS, SERIES_COLUMNS};
 use super::series::jsonb;
 use crate::identity::nobody;
 use crate::pg::error::{Result, entry};
 use crate::pg::spi::{Home, connected};
 use crate::pg::tuplestore::Tuplestore;
 use crate::read::{ReadCursor, Runs};
-use crate::series::find;
+use crate::series::{find, list};
 use pgrx::datum::{JsonB, Uuid};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
@@ -74,28 +74,34 @@ fn read_chunks(
     }))
 }
 
-/// `timedb._list_series(...)`: a row for each series that a read of these arguments would be of.
-#[pg_extern(sql = false)]
-fn list_series(
-    fcinfo: pg_sys::FunctionCallInfo,
-) -> TableIterator<'static, (Uuid, String, String, JsonB)> {
-    let series = entry(|| {
-        // SAFETY: the call is under way.
-        let filter = unsafe { Arguments::of(fcinfo, &SERIES) }?.series()?;
-        match nobody::warn() {
-            true => connected(|| find(&filter)),
-            false => Ok(Vec::new()),
+finfo!(pg_finfo_timedb_list_series, timedb_list_series);
+
+/// SQL `timedb._list_series(...)`: a row for each series that a read of these arguments would be of.
+///
+/// # Safety
+/// Called by PostgreSQL as declared in `sql/functions/read.sql`.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn timedb_list_series(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
+    entry(|| {
+        // SAFETY: the declaration promises the types of the arguments; those of the rows are checked.
+        unsafe {
+            let mut store = Tuplestore::open(fcinfo, &SERIES_COLUMNS)?;
+            let filter = Arguments::of(fcinfo, &SERIES)?.series()?;
+            if nobody::warn() {
+                connected(|| match filter.is_open() {
+                    true => list(|row| store.put(row)),
+                    false => {
+                        for series in find(&filter)? {
+                            store.with_scratch(|store| store.put(series_columns(&series)));
+                        }
+                        Ok(())
+                    }
+                })?;
+            }
         }
-    });
-    TableIterator::new(series.into_iter().map(|series| {
-        let labels = jsonb(&series.labels);
-        (
-            Uuid::from_bytes(series.id),
-            series.name,
-            series.unit,
-            labels,
-        )
-    }))
+        Ok(Datum::null())
+    })
 }
 
 finfo!(pg_finfo_timedb_read_rows, timedb_read_rows);

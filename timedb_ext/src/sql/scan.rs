@@ -13,6 +13,7 @@ mod conditions;
 mod exec;
 mod explain;
 mod expressions;
+mod fallback;
 mod functions;
 mod narrowed;
 mod node;
@@ -23,7 +24,7 @@ mod source;
 mod support;
 mod values;
 
-pub use columns::{COLUMNS, ROW_COLUMNS};
+pub use columns::{COLUMNS, ROW_COLUMNS, SERIES_COLUMNS};
 
 use crate::pg::error::shielded;
 use call::ReadCall;
@@ -71,8 +72,10 @@ unsafe extern "C-unwind" fn offer_paths(
             // Another extension's, in C: its errors have to become panics like those of PostgreSQL's functions.
             pg_sys::ffi::pg_guard_ffi_boundary(|| hook(root, rel, rti, rte));
         }
+        let Some(call) = call_of(rte) else {
+            return;
+        };
         if STREAMING_READS.get()
-            && let Some(call) = call_of(rte)
             && let Some(chunks) = beside((*call).funcid, CHUNKS_FUNCTION, &READ_CHUNKS)
             && fits(root, rel, rti)
         {
@@ -84,6 +87,8 @@ unsafe extern "C-unwind" fn offer_paths(
                 chunks,
                 list: list.unwrap_or(Oid::INVALID),
             });
+        } else {
+            fallback::narrow(rel, ReadCall(call));
         }
     })
 }

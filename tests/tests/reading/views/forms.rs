@@ -41,6 +41,9 @@ const QUERIES: &[&str] = &[
     "SELECT * FROM V AS v WHERE valid_time < date '5874897-12-31' AND valid_time >= date '4714-11-24 BC' AND name <> ''",
     "SELECT * FROM V AS v WHERE valid_time > date '5874897-12-31' OR valid_time > timestamp '294276-12-31 23:00' OR name = 'load'",
     "SELECT * FROM V AS v WHERE valid_time <= '-infinity' OR valid_time >= 'infinity'",
+    "SELECT p.name, v.valid_time, v.value FROM spans AS p JOIN V AS v USING (series_id) WHERE v.valid_time >= '2025-03-24' AND v.valid_time <= '2025-03-26' AND v.name = 'wind' FOR UPDATE OF p",
+    "SELECT p.name, f.valid_time, f.value FROM spans AS p JOIN F AS f USING (series_id) WHERE f.known_time = '2025-03-18' AND f.valid_time < p.b AND f.valid_time BETWEEN '2025-03-20' AND date '2025-04-03' FOR UPDATE OF p",
+    "SELECT p.name, f.valid_time, f.value FROM spans AS p JOIN F AS f USING (series_id) WHERE f.known_time > NULL OR f.name = NULL FOR UPDATE OF p",
     "SELECT count(*) FROM V AS v WHERE valid_time > '-infinity' AND valid_time <= 'infinity' AND valid_time <> '2025-03-25'",
 ];
 

@@ -233,9 +233,12 @@ async fn a_condition_returns_what_a_filter_over_all_rows_returns() {
     for round in 0..rounds {
         let zone = random.pick(&["UTC", "Europe/Stockholm", "America/New_York"]);
         let mode = random.pick(&["force_generic_plan", "force_custom_plan"]);
+        let streaming = random.pick(&["on", "on", "off"]);
         run(
             &client,
-            &format!("SET TIME ZONE '{zone}'; SET plan_cache_mode = {mode}"),
+            &format!(
+                "SET TIME ZONE '{zone}'; SET plan_cache_mode = {mode}; SET timedb.streaming_reads = {streaming}"
+            ),
         )
         .await;
         let (view, _) = random.pick(&VIEWS);
@@ -246,7 +249,7 @@ async fn a_condition_returns_what_a_filter_over_all_rows_returns() {
             assert_eq!(
                 different,
                 0,
-                "seed {seed}, round {round}, {zone}, {mode}, prepared {prepared}, of {all}: {view} WHERE {} with {:?}",
+                "seed {seed}, round {round}, {zone}, {mode}, streaming {streaming}, prepared {prepared}, of {all}: {view} WHERE {} with {:?}",
                 condition.sql,
                 condition.literals()
             );

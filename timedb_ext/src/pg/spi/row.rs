@@ -87,6 +87,14 @@ impl Row {
         Ok((!is_null).then_some(datum))
     }
 
+    /// The datum of a column as it stands in the row, to be passed on while the row is lent; `None` for NULL.
+    ///
+    /// # Errors
+    /// XX000 for a column of another type.
+    pub fn passed(&self, column: usize, of: Oid) -> Result<Option<Datum>> {
+        self.datum(column, &[of])
+    }
+
     fn required(&self, column: usize, types: &[Oid]) -> Result<Datum> {
         present(column, self.datum(column, types)?)
     }

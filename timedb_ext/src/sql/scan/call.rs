@@ -29,7 +29,7 @@ impl ReadCall {
     ///
     /// # Safety
     /// The call is a live node.
-    unsafe fn argument(self, argument: Argument) -> Option<*mut pg_sys::Node> {
+    pub unsafe fn argument(self, argument: Argument) -> Option<*mut pg_sys::Node> {
         // SAFETY: the caller's promise.
         let arguments = unsafe { PgList::<pg_sys::Node>::from_pg((*self.0).args) };
         arguments.get_ptr(READ.place(argument)?)

@@ -32,3 +32,11 @@ pub const ROW_COLUMNS: [Oid; COLUMNS] = [
     pg_sys::TEXTARRAYOID,
     pg_sys::JSONBOID,
 ];
+
+/// The types of the columns of `_list_series`: those of the series.
+pub const SERIES_COLUMNS: [Oid; OF_SERIES] = [
+    ROW_COLUMNS[0],
+    ROW_COLUMNS[1],
+    ROW_COLUMNS[2],
+    ROW_COLUMNS[3],
+];

@@ -28,6 +28,15 @@ pub unsafe fn attributes(expr: *mut pg_sys::Node, relation: u32) -> Option<Vec<i
     }
 }
 
+/// Whether an expression uses columns of any relation.
+///
+/// # Safety
+/// The expression is a live one.
+pub unsafe fn has_columns_of_any(expr: *mut pg_sys::Expr) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { pg_sys::contain_var_clause(expr.cast()) }
+}
+
 /// A text without what only gives it another collation.
 ///
 /// # Safety

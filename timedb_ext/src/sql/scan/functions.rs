@@ -1,7 +1,7 @@
 //! Which functions belong to this library: identified by symbol and library, and by their arguments and results. Their
 //! names prove nothing, because the owner of any database may use them for other functions.
 
-use super::columns::{OF_SERIES, ROW_COLUMNS};
+use super::columns::{ROW_COLUMNS, SERIES_COLUMNS};
 use crate::pg::spi::has_columns;
 use crate::sql::arguments::{READ, SERIES, Signature};
 use pgrx::pg_catalog::pg_proc::PgProc;
@@ -44,13 +44,10 @@ pub const READ_CHUNKS: Symbol = Symbol {
 
 /// What `timedb._list_series()` is declared as.
 pub const LIST_SERIES: Symbol = Symbol {
-    name: "list_series_wrapper",
+    name: "timedb_list_series",
     arguments: &SERIES,
-    columns: SERIES_COLUMNS,
+    columns: &SERIES_COLUMNS,
 };
-
-/// The types of its columns.
-pub const SERIES_COLUMNS: &[Oid] = ROW_COLUMNS.split_at(OF_SERIES).0;
 
 /// The names of their declarations: a function found by such a name has to be verified.
 pub const CHUNKS_FUNCTION: &CStr = c"_read_chunks";

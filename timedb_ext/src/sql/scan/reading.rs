@@ -1,7 +1,7 @@
 //! A read while it runs: series are chosen, then there is one chunk in memory at a time, and its points become rows.
 
-use super::columns::OF_SERIES;
-use super::functions::{CHUNK_COLUMNS, SERIES_COLUMNS};
+use super::columns::{OF_SERIES, SERIES_COLUMNS};
+use super::functions::CHUNK_COLUMNS;
 use super::narrowed::Asked;
 use super::source::RowSource;
 use crate::identity::settings;
@@ -206,7 +206,7 @@ impl Read {
                 pgrx::check_for_interrupts!();
                 pg_sys::MemoryContextReset(self.chunk);
                 pg_sys::MemoryContextSwitchTo(self.chunk);
-                let Some(series) = source.next::<OF_SERIES>(SERIES_COLUMNS)? else {
+                let Some(series) = source.next::<OF_SERIES>(&SERIES_COLUMNS)? else {
                     break;
                 };
                 pg_sys::ExecClearTuple(slot);
