@@ -17,7 +17,8 @@ CREATE FUNCTION timedb.read_buckets(
     min_lead interval DEFAULT NULL,
     max_lead interval DEFAULT NULL,
     unit text DEFAULT NULL,
-    aggregates text[] DEFAULT NULL
+    aggregates text[] DEFAULT NULL,
+    look_before boolean DEFAULT NULL
 ) RETURNS TABLE (
     bucket timestamptz,
     bucket_end timestamptz,
@@ -39,7 +40,7 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'timedb_read_buckets';
 
 COMMENT ON FUNCTION timedb.read_buckets IS
-'Aggregates of the values that timedb.read_flat() returns with the same filters, in buckets of time: months, days (7 are weeks from Monday) or a time that divides a day, by the clock of the time zone tz. Nulls are not counted. For time_weighted_avg a value holds until the next one. fill says what empty buckets of the range contain: none (they are left out), null, last or linear. aggregates names the ones to compute; NULL means all. Series by series, ascending.';
+'Aggregates of the values that timedb.read_flat() returns with the same filters, in buckets of time: months, days (7 are weeks from Monday) or a time that divides a day, by the clock of the time zone tz. Nulls are not counted. For time_weighted_avg a value holds until the next one. fill says what empty buckets of the range contain: none (they are left out), null, last or linear. With look_before, the last value before start_valid counts for fill => last and for time_weighted_avg. aggregates names the ones to compute; NULL means all. Series by series, ascending.';
 
 CREATE FUNCTION timedb._read_buckets_packed(
     bucket interval,
@@ -57,7 +58,8 @@ CREATE FUNCTION timedb._read_buckets_packed(
     min_lead interval DEFAULT NULL,
     max_lead interval DEFAULT NULL,
     unit text DEFAULT NULL,
-    aggregates text[] DEFAULT NULL
+    aggregates text[] DEFAULT NULL,
+    look_before boolean DEFAULT NULL
 ) RETURNS SETOF bytea
 LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -2,6 +2,7 @@
 //!
 //! Memory is bounded by what overlaps in time and by what is requested at once, not by the result.
 
+mod before;
 mod buckets;
 pub mod changes;
 mod count;

@@ -1,6 +1,7 @@
 //! Values in buckets of time, and the last point of each series: in SQL and over HTTP.
 
 mod aggregates;
+mod before;
 mod calendar;
 mod edges;
 mod fills;

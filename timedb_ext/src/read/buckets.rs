@@ -1,7 +1,7 @@
 //! Downsampling: folds the flat values of each series into buckets of time while they are read.
 //! `timedb_segment::aggregate` defines the aggregates, `timedb_calendar` where buckets begin.
 
-use super::{ReadCursor, ReadRequest};
+use super::{ReadCursor, ReadRequest, before};
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::spi::Home;
 use crate::pg::time::{self, MAX_TIME, MIN_TIME};
@@ -12,7 +12,7 @@ use std::rc::Rc;
 use timedb_calendar::{Bucket, Zone};
 use timedb_segment::Merged;
 pub use timedb_segment::aggregate::Fill;
-use timedb_segment::aggregate::{Aggregator, Buckets, Range, TooManyBuckets};
+use timedb_segment::aggregate::{Aggregator, Buckets, Range, TooManyBuckets, ValueBefore};
 pub use timedb_wire::Aggregate;
 
 /// Buckets of one series; 35 years of them have a quarter of an hour each.
@@ -32,6 +32,8 @@ pub struct BucketCursor {
     zone: Zone,
     fill: Fill,
     range: Range,
+    /// The value before the range of each series; empty where nobody looks there.
+    before: Vec<Option<ValueBefore>>,
     aggregates: Vec<Aggregate>,
     piece_buckets: usize,
     /// The series of `current`, by its place in the read's list; those before are through.
@@ -59,10 +61,10 @@ impl Piece {
     /// Where each bucket starts, cut at the years that points can have.
     pub fn starts(&self) -> impl Iterator<Item = i64> + '_ {
         let starts = &self.buckets.start[self.range.clone()];
-        starts.iter().map(|&start| start.max(MIN_TIME))
+        starts.iter().copied()
     }
 
-    /// Where each bucket ends, likewise.
+    /// Where each bucket ends, likewise; that is at most the greatest time that there is.
     pub fn ends(&self) -> impl Iterator<Item = i64> + '_ {
         let ends = &self.buckets.end[self.range.clone()];
         ends.iter().map(|&end| end.min(MAX_TIME))
@@ -98,6 +100,8 @@ pub struct BucketRequest {
     pub zone: Zone,
     pub fill: Fill,
     pub aggregates: Vec<Aggregate>,
+    /// Whether the last value before the range holds on in it, and fills.
+    pub look_before: bool,
 }
 
 impl BucketCursor {
@@ -114,12 +118,20 @@ impl BucketCursor {
             start: request.range.start_valid.map(in_years),
             end: request.range.end_valid.map(in_years),
         };
+        let read = ReadCursor::open(request, home)?;
+        let before = match range.start {
+            Some(start) if what.look_before && !read.request.is_empty() => {
+                before::values(&read.request, &read.series, start, what.fill == Fill::Last)?
+            }
+            _ => Vec::new(),
+        };
         Ok(Self {
-            read: ReadCursor::open(request, home)?,
+            read,
             bucket: what.bucket,
             zone: what.zone,
             fill: what.fill,
             range,
+            before,
             aggregates: what.aggregates,
             piece_buckets,
             place: 0,
@@ -218,8 +230,16 @@ impl BucketCursor {
             return aggregator;
         }
         let mut buckets = timedb_calendar::Buckets::new(self.bucket, self.zone.clone());
-        let bucket_of: BucketOf = Box::new(move |t| buckets.containing(t));
-        Aggregator::new(bucket_of, self.range, self.fill, MAX_BUCKETS)
+        // Cut at the years that points can have, or what holds would weigh beyond them.
+        let bucket_of: BucketOf = Box::new(move |t| {
+            let (start, end) = buckets.containing(t);
+            (start.max(MIN_TIME), end.min(MAX_TIME + 1))
+        });
+        let aggregator = Aggregator::new(bucket_of, self.range, self.fill, MAX_BUCKETS);
+        match self.before.get(self.place) {
+            Some(Some(before)) => aggregator.after(before),
+            _ => aggregator,
+        }
     }
 
     fn add_ready(&mut self, buckets: Buckets) -> Result<()> {
@@ -263,7 +283,7 @@ impl BucketCursor {
             format!(
                 "the sum of series \"{}\" in the bucket from {} is out of range",
                 self.name(),
-                time::text(bucket_start.max(MIN_TIME))
+                time::text(bucket_start)
             ),
         )
         .hint("Convert the values to a larger unit, or request only other aggregates.")

@@ -53,6 +53,7 @@ impl Signature {
             Kind::Length => pg_sys::INTERVALOID,
             Kind::Integer => pg_sys::INT4OID,
             Kind::TimeOfDay => pg_sys::TIMEOID,
+            Kind::Truth => pg_sys::BOOLOID,
         })
     }
 
@@ -131,6 +132,11 @@ impl Arguments {
     /// A whole number.
     pub fn integer(&self, argument: Argument) -> Option<i32> {
         self.get(argument, Kind::Integer)
+    }
+
+    /// True or false; false where it is not given.
+    pub fn truth(&self, argument: Argument) -> bool {
+        self.get(argument, Kind::Truth).unwrap_or(false)
     }
 
     /// A time of day, in microseconds since midnight.

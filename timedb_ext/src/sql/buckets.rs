@@ -41,6 +41,7 @@ unsafe fn open(fcinfo: pg_sys::FunctionCallInfo, piece_buckets: usize) -> Result
         fill: fill(arguments.text(Argument::Fill).as_deref())?,
         read: request(&arguments)?,
         aggregates: chosen(arguments.texts(Argument::Aggregates))?,
+        look_before: arguments.truth(Argument::LookBefore),
     };
     BucketCursor::open(what, piece_buckets, home)
 }

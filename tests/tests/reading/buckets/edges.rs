@@ -126,6 +126,15 @@ async fn the_first_and_the_last_year_have_buckets_that_can_be_read() {
             "{bucket}: {rows:?}"
         );
     }
+    // What is cut off at the end of time has no weight.
+    let until_the_end = "SELECT time_weighted_avg FROM timedb.read_buckets('10000 years', start_valid => '9999-12-01Z')";
+    run(
+        &client,
+        "SELECT count(*) FROM timedb.upload('{9999-12-31 00:00Z, 9999-12-31 18:00Z, 9999-12-31 23:59:59.999999Z}',
+                                            '{0, 8, 8}', '{far}')",
+    )
+    .await;
+    assert_eq!(texts(&client, until_the_end).await, ["2"]);
     let years = "SELECT count(*) FROM timedb.read_buckets('1 year', fill => 'null',
                      start_valid => '4713-01-01 BC', end_valid => '294276-01-01')";
     assert_eq!(count(&client, years, &[]).await, 9999);

@@ -129,6 +129,8 @@ async fn mistakes_are_named() {
         ("bucket=1h&fill=zero", "fill", "'linear'"),
         ("aggregate=avg", "aggregate", "bucket"),
         ("fill=last", "fill", "bucket"),
+        ("look_before=1", "look_before", "bucket"),
+        ("bucket=1h&look_before=so", "look_before", "boolean"),
         ("bucket=1h&mode=overlapping", "bucket", "flat"),
         ("bucket=1h&all_versions=true", "bucket", "flat"),
         ("bucket=soon", "bucket", "length of time"),
@@ -234,6 +236,11 @@ async fn http_and_sql_agree() {
         (
             "bucket=PT1H&fill=last&end_valid=2025-01-01T05:00:00Z",
             "'1 hour', fill => 'last', end_valid => '2025-01-01 05:00Z'",
+        ),
+        (
+            "bucket=1h&fill=last&look_before=true&start_valid=2025-01-01T01:00:00Z&end_valid=2025-01-01T05:00:00Z",
+            "'1 hour', fill => 'last', look_before => true, start_valid => '2025-01-01 01:00Z',
+             end_valid => '2025-01-01 05:00Z'",
         ),
         ("bucket=7d&tz=Asia/Tokyo", "'7 days', 'Asia/Tokyo'"),
         (

@@ -11,8 +11,8 @@ mod tests;
 use thiserror::Error;
 
 use crate::Merged;
-pub use bucket::Range;
 use bucket::{HeldValue, Open, PointsInRange};
+pub use bucket::{Range, ValueBefore};
 use fill::Filler;
 pub use fill::{Buckets, Fill, SumOverflow};
 
@@ -59,6 +59,16 @@ impl<F: FnMut(i64) -> (i64, i64)> Aggregator<F> {
             held: None,
             filler: Filler::new(fill),
         }
+    }
+
+    /// Lets the value before the range hold on in it, and fill buckets where the last value before does.
+    /// Without a start of the range there is nothing before.
+    pub fn after(mut self, before: &ValueBefore) -> Aggregator<F> {
+        if let Some(start) = self.range.start {
+            self.held = Some(HeldValue::since(start, before));
+            self.filler.fill_from(before.value);
+        }
+        self
     }
 
     /// Adds points that don't precede those before, as [`crate::Merger`] answers them in

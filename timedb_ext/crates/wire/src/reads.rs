@@ -14,6 +14,7 @@ pub enum Kind {
     Length,
     Integer,
     TimeOfDay,
+    Truth,
 }
 
 impl Kind {
@@ -28,6 +29,7 @@ impl Kind {
             Self::Length => "interval",
             Self::Integer => "integer",
             Self::TimeOfDay => "time",
+            Self::Truth => "boolean",
         }
     }
 }
@@ -94,6 +96,7 @@ arguments! {
     Bucket "bucket" Length, "How long a bucket is.";
     Fill "fill" Text, "What stands in empty buckets.";
     Aggregates "aggregates" Texts, "What is computed of a bucket.";
+    LookBefore "look_before" Truth, "Whether the last value before start_valid counts.";
     Since "since" Instant, "Only what was written after this change time.";
     Cursor "cursor" Text, "Only what stands behind this change.";
     MaxPoints "max_points" Integer, "Most changes that are answered.";
@@ -124,7 +127,7 @@ lists! {
     /// What reads of buckets take.
     pub BUCKETS:
         Bucket, Tz, Fill, SeriesId, Name, Labels, StartValid, EndValid, StartKnown, EndKnown, AsOf,
-        AsOfChange, MinLead, MaxLead, Unit, Aggregates;
+        AsOfChange, MinLead, MaxLead, Unit, Aggregates, LookBefore;
     /// What reads of changes take.
     pub CHANGES: Since, Cursor, SeriesId, Name, Labels, MaxPoints;
 }

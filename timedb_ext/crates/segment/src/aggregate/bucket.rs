@@ -20,6 +20,16 @@ impl Range {
     }
 }
 
+/// The last value, no null, before the start of the range.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ValueBefore {
+    /// The value.
+    pub value: f64,
+    /// Up to when it holds if there is no point in the range: the valid_time_end of an interval, the valid_time of
+    /// a null that follows, and otherwise `i64::MAX`.
+    pub until: i64,
+}
+
 /// Some of the points that were pushed.
 #[derive(Clone, Copy)]
 pub(super) struct PointsInRange<'a> {
@@ -97,6 +107,15 @@ pub(super) struct HeldValue {
 }
 
 impl HeldValue {
+    /// What holds from the start of the range on.
+    pub(super) fn since(start: i64, before: &ValueBefore) -> HeldValue {
+        HeldValue {
+            value: before.value,
+            from: start,
+            until: before.until,
+        }
+    }
+
     /// Leaves out the time before an instant.
     pub(super) fn skip_to(&mut self, from: i64) {
         self.from = self.from.max(from);

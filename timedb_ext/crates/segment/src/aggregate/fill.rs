@@ -21,7 +21,8 @@ pub enum Fill {
     /// Nulls, in every bucket that overlaps the range. A range without a bound is bounded by the
     /// buckets that have points.
     Null,
-    /// The buckets of [`Fill::Null`], with the last value before, if there is one.
+    /// The buckets of [`Fill::Null`], with the last value before, if there is one: in the range, or before it
+    /// where that is known.
     Last,
     /// The buckets of [`Fill::Null`], each aggregate on the line between the nearest buckets with
     /// values before and after, by where they start; null without either.
@@ -127,7 +128,7 @@ pub(super) struct Bucket {
 /// Fills closed buckets and collects them.
 pub(super) struct Filler {
     fill: Fill,
-    /// The last bucket with values: its start and they.
+    /// The last bucket with values: its start and they. A value before the range stands before all buckets.
     before: Option<(i64, Values)>,
     /// The buckets since then that wait for the next one with values.
     gap: Vec<Bucket>,
@@ -141,6 +142,13 @@ impl Filler {
             before: None,
             gap: Vec::new(),
             ready: Buckets::default(),
+        }
+    }
+
+    /// Fills from a value before the range. A line from there would need a bucket's aggregates.
+    pub(super) fn fill_from(&mut self, value: f64) {
+        if self.fill == Fill::Last {
+            self.before = Some((i64::MIN, Values::all(value)));
         }
     }
 

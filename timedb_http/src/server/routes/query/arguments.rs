@@ -28,6 +28,7 @@ pub(crate) enum Given {
     Length(Interval),
     Integer(i32),
     TimeOfDay(TimeOfDay),
+    Truth(bool),
 }
 
 /// The arguments of a function, as far as they are given.
@@ -69,6 +70,7 @@ impl Arguments {
             Kind::Length => Given::Length(values::length(value)?),
             Kind::Integer => Given::Integer(values::integer(value)?),
             Kind::TimeOfDay => Given::TimeOfDay(values::time_of_day(value)?),
+            Kind::Truth => Given::Truth(values::truth(value)?),
             Kind::Text | Kind::Labels => Given::Text(match argument {
                 Argument::Fill => values::fill(value)?.into(),
                 Argument::Labels => values::labels(value)?.into(),
@@ -127,6 +129,7 @@ fn sent_as(kind: Kind) -> Type {
         Kind::Length => Type::INTERVAL,
         Kind::Integer => Type::INT4,
         Kind::TimeOfDay => Type::TIME,
+        Kind::Truth => Type::BOOL,
     }
 }
 
@@ -144,6 +147,7 @@ impl ToSql for Given {
             Self::Length(length) => length.to_sql_checked(ty, out),
             Self::Integer(integer) => integer.to_sql_checked(ty, out),
             Self::TimeOfDay(time) => time.to_sql_checked(ty, out),
+            Self::Truth(truth) => truth.to_sql_checked(ty, out),
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) fn complete(mode: Mode, arguments: &mut Arguments) -> Query<bool> {
         wanted.find(|argument| arguments.has(*argument))
     };
     if !arguments.has(Argument::Bucket) {
-        return match given(&[Argument::Aggregates, Argument::Fill]) {
+        return match given(&[Argument::Aggregates, Argument::Fill, Argument::LookBefore]) {
             Some(given) => refuse(given, "It requires bucket"),
             None => Ok(false),
         };
@@ -108,6 +108,8 @@ mod tests {
             ("bucket=1h&fill=zero", "literal_error", "fill"),
             ("aggregate=avg", "value_error", "aggregate"),
             ("fill=null", "value_error", "fill"),
+            ("look_before=true", "value_error", "look_before"),
+            ("bucket=1h&look_before=maybe", "bool_parsing", "look_before"),
             ("bucket=1h&mode=overlapping", "value_error", "bucket"),
             (
                 "bucket=1h&mode=relative&days_ahead=1",

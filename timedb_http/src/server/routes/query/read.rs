@@ -11,7 +11,12 @@ use super::{
 use crate::server::{guard::Query, head::Head, rows::Mode, state::Parameter};
 
 /// What `GET /values` takes beside the filters, in one list with them.
-const OF_BUCKETS: [Argument; 3] = [Argument::Bucket, Argument::Fill, Argument::Aggregates];
+const OF_BUCKETS: [Argument; 4] = [
+    Argument::Bucket,
+    Argument::Fill,
+    Argument::Aggregates,
+    Argument::LookBefore,
+];
 
 static READ: LazyLock<String> = LazyLock::new(|| format!("SELECT {}", call(reads::READ_PACKED)));
 static READ_BUCKETS: LazyLock<String> =

@@ -50,6 +50,41 @@ fn nothing_but_a_held_value_fills_the_time_weighted_average() {
 }
 
 #[test]
+fn the_value_before_the_range_holds_on_and_fills_like_the_last_one() {
+    let points = instants(&[(35, 2.0)]);
+    let before = |until: i64, fill: Fill, end: Option<i64>| {
+        let range = Range {
+            start: Some(5),
+            end,
+        };
+        let aggregator = Aggregator::new(tens, range, fill, 1000);
+        let mut aggregator = aggregator.after(&ValueBefore { value: 8.0, until });
+        aggregator.push(&merged(&points)).expect("few buckets");
+        aggregator.finish().expect("few buckets")
+    };
+    for fill in FILLING {
+        let buckets = before(i64::MAX, fill, Some(50));
+        let filled = match fill {
+            Fill::Last => [Some(8.0), Some(8.0), Some(8.0), Some(2.0), Some(2.0)],
+            _ => [None, None, None, Some(2.0), None],
+        };
+        assert_eq!(buckets.avg, filled, "{fill:?}");
+        assert_eq!(buckets.count, [0, 0, 0, 1, 0]);
+        let weighted = [Some(8.0), Some(8.0), Some(8.0), Some(5.0), Some(2.0)];
+        assert_eq!(buckets.time_weighted_avg, weighted, "{fill:?}");
+    }
+    // An interval, or a value with a null behind it, fills but does not hold.
+    for (until, held) in [(12, [Some(8.0), Some(8.0), None]), (4, [None; 3])] {
+        let buckets = before(until, Fill::Last, Some(50));
+        assert_eq!(buckets.avg[..3], [Some(8.0); 3]);
+        assert_eq!(buckets.time_weighted_avg[..3], held);
+    }
+    let buckets = before(i64::MAX, Fill::None, None);
+    assert_eq!((buckets.start, buckets.avg), (vec![30], vec![Some(2.0)]));
+    assert_eq!(buckets.time_weighted_avg, [Some(5.0)]);
+}
+
+#[test]
 fn filling_covers_the_buckets_that_overlap_the_range() {
     let points = instants(&[(25, 1.0), (45, 2.0)]);
     for fill in FILLING {

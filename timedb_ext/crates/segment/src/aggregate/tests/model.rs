@@ -11,6 +11,8 @@ struct Case {
     points: Vec<Point>,
     range: Range,
     fill: Fill,
+    /// Whether the points before the range are known.
+    look_before: bool,
     /// Ascending; empty for buckets of a fixed length.
     borders: Vec<i64>,
     length: i64,
@@ -27,10 +29,34 @@ impl Case {
         (*before.unwrap_or(&-60), *after.unwrap_or(&170))
     }
 
+    /// The points before the range, if there is something before it.
+    fn before(&self) -> Option<&[Point]> {
+        let start = self.range.start.filter(|_| self.look_before)?;
+        Some(&self.points[..self.points.partition_point(|p| p.0 < start)])
+    }
+
+    /// What a reader finds there.
+    fn value_before(&self) -> Option<ValueBefore> {
+        let before = self.before()?;
+        let last = before.iter().rposition(|p| p.2.is_some())?;
+        let (_, end, value) = before[last];
+        Some(ValueBefore {
+            value: value?,
+            until: match before.get(last + 1) {
+                Some(null) => null.0,
+                None if end == NO_END => i64::MAX,
+                None => end,
+            },
+        })
+    }
+
     /// The aggregates when the points come cut into chunks of these lengths.
     fn streamed(&self, chunks: &[(usize, bool)]) -> Rows {
         let bucket_of = |t| self.bucket_of(t);
         let mut aggregator = Aggregator::new(bucket_of, self.range, self.fill, 1000);
+        if let Some(before) = self.value_before() {
+            aggregator = aggregator.after(&before);
+        }
         let mut rows = Rows::new();
         let mut rest = &self.points[..];
         for &(length, take) in chunks.iter().cycle() {
@@ -108,9 +134,11 @@ fn model(case: &Case) -> Rows {
     // Which value holds at an instant.
     let until = end.or(points.last().map(|p| case.bucket_of(p.0).1));
     let held = |t: i64| {
-        let point = points.iter().rev().find(|p| p.0 <= t)?;
+        let before = case.before().unwrap_or_default();
+        let point = before.iter().chain(&points).rev().find(|p| p.0 <= t)?;
         let ended = point.1 != NO_END && t >= point.1 || until.is_some_and(|until| t >= until);
-        point.2.filter(|_| !ended)
+        let outside = start.is_some_and(|start| t < start);
+        point.2.filter(|_| !ended && !outside)
     };
     let mut rows: Rows = buckets
         .into_iter()
@@ -130,11 +158,12 @@ fn model(case: &Case) -> Rows {
             ((start, end, values.len() as i64), columns)
         })
         .collect();
-    fill(&mut rows, case.fill);
+    let before = case.before().unwrap_or_default();
+    fill(&mut rows, case.fill, before.iter().rev().find_map(|p| p.2));
     rows
 }
 
-fn fill(rows: &mut Rows, fill: Fill) {
+fn fill(rows: &mut Rows, fill: Fill, before_all: Option<f64>) {
     let closed = rows.clone();
     for (i, ((start, _, count), columns)) in rows.iter_mut().enumerate() {
         let before = closed[..i].iter().rev().find(|row| row.0.2 > 0);
@@ -144,6 +173,7 @@ fn fill(rows: &mut Rows, fill: Fill) {
         }
         let filled = |column: usize| match (fill, before, after) {
             (Fill::Last, Some(before), _) => before.1[5],
+            (Fill::Last, None, _) => before_all,
             (Fill::Linear, Some(before), Some(after)) => {
                 let whole = (after.0.0 - before.0.0) as f64;
                 let part = (*start - before.0.0) as f64;
@@ -225,12 +255,13 @@ fn cases() -> impl Strategy<Value = Case> {
         prop::collection::btree_set(-50i64..150, 1..30)
             .prop_map(|borders| borders.into_iter().collect())
     ];
-    let fill = prop::sample::select(&FILLS[..]);
+    let fill = (prop::sample::select(&FILLS[..]), any::<bool>());
     (points, bound(), bound(), fill, borders, 1i64..40).prop_map(
-        |(points, start, end, fill, borders, length)| Case {
+        |(points, start, end, (fill, look_before), borders, length)| Case {
             points,
             range: Range { start, end },
             fill,
+            look_before,
             borders,
             length,
         },
