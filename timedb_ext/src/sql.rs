@@ -25,6 +25,7 @@ mod compaction;
 mod corrections;
 mod install;
 mod keys;
+mod named;
 mod packed;
 mod read;
 mod request;

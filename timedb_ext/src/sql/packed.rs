@@ -5,7 +5,7 @@ use crate::read::{BucketCursor, Piece, Runs, Writers};
 use crate::series::SeriesInfo;
 use std::rc::Rc;
 use timedb_rules::labels::Labels;
-use timedb_rules::limits;
+use timedb_rules::limits::{self, Call};
 use timedb_rules::upload::{NamedSeries, SeriesList, SeriesRef, UploadColumns};
 use timedb_wire::{
     BucketRun, Column, Malformed, Note, Number, Run, Series, SeriesName, UploadReader,
@@ -87,7 +87,7 @@ pub fn upload(bytes: &[u8]) -> Result<UploadColumns> {
     let mut reader = UploadReader::open(bytes).map_err(malformed)?;
     let points = reader.points;
     limits::check_points(points)?;
-    let mut series = SeriesList::with_capacity(reader.series)?;
+    let mut series = SeriesList::with_capacity(reader.series, Call::Upload)?;
     while let Some(name) = reader.next_series().map_err(malformed)? {
         series.push(series_ref(&name)?)?;
     }

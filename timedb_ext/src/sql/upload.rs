@@ -2,6 +2,7 @@
 
 mod arrays;
 
+use super::named::NamedArrays;
 use super::packed;
 use crate::pg::error::{Error, Result, entry};
 use crate::pg::json::{self, Jsonb};
@@ -12,6 +13,7 @@ use crate::write::upload::{Uploaded, upload};
 use arrays::{UploadArrays, from_arrays};
 use pgrx::datum::{AnyArray, AnyElement, Uuid};
 use pgrx::prelude::*;
+use timedb_rules::limits::Call;
 use timedb_rules::upload::UploadColumns;
 
 /// A row of batch_id, points, series_ids, skipped and replayed.
@@ -94,12 +96,15 @@ fn upload_arrays<'a>(
         let columns = from_arrays(UploadArrays {
             valid_time: valid_time.as_ref(),
             value: value.as_ref(),
-            name: name.as_ref(),
-            labels: labels.as_ref(),
-            unit: unit.as_ref(),
-            description: description.as_ref(),
-            series_id: series_id.as_ref(),
-            series_index: series_index.as_ref(),
+            series: NamedArrays {
+                call: Call::Upload,
+                name: name.as_ref(),
+                labels: labels.as_ref(),
+                unit: unit.as_ref(),
+                description: description.as_ref(),
+                series_id: series_id.as_ref(),
+                series_index: series_index.as_ref(),
+            },
             valid_time_end: valid_time_end.as_ref(),
             known_times: known_times.as_ref(),
         })?;

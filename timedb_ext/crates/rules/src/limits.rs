@@ -40,17 +40,54 @@ pub fn check_points(points: usize) -> Result<()> {
     check_upload("an upload", MAX_POINTS, "points", points)
 }
 
-/// Checks the series of an upload by their number.
-///
-/// # Errors
-/// 54000 for too many.
-pub fn check_series(series: usize) -> Result<()> {
-    check_upload("an upload", MAX_SERIES, "series", series)
+/// What brings series one by one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Call {
+    /// An upload.
+    #[default]
+    Upload,
+    /// A read of points.
+    Read,
 }
 
-/// As [`too_many`], unless it is as much as an upload may bring.
-pub(crate) fn check_upload(what: &str, most: usize, of: &str, given: usize) -> Result<()> {
-    let hint = "Split it into several uploads.";
+impl Call {
+    /// Checks its series by their number.
+    ///
+    /// # Errors
+    /// 54000 for too many.
+    pub fn check_series(self, series: usize) -> Result<()> {
+        match self {
+            Self::Upload => check_upload("an upload", MAX_SERIES, "series", series),
+            Self::Read => check_read("a read of points", MAX_SERIES, "series", series),
+        }
+    }
+
+    /// Checks what its series are called by its length.
+    ///
+    /// # Errors
+    /// 54000 for too much.
+    pub fn check_series_bytes(self, bytes: usize) -> Result<()> {
+        let (most, of) = (MAX_SERIES_BYTES, "bytes together");
+        match self {
+            Self::Upload => {
+                let what = "the names, labels, units and descriptions of an upload";
+                check_upload(what, most, of, bytes)
+            }
+            Self::Read => check_read("the names and labels of a read of points", most, of, bytes),
+        }
+    }
+}
+
+fn check_upload(what: &str, most: usize, of: &str, given: usize) -> Result<()> {
+    check(what, most, of, given, "Split it into several uploads.")
+}
+
+fn check_read(what: &str, most: usize, of: &str, given: usize) -> Result<()> {
+    check(what, most, of, given, "Split it into several reads.")
+}
+
+/// As [`too_many`], unless it is as much as may come.
+fn check(what: &str, most: usize, of: &str, given: usize, hint: &str) -> Result<()> {
     match given > most {
         true => Err(too_many(what, most, of, given, hint)),
         false => Ok(()),

@@ -8,7 +8,7 @@ pub use fingerprint::{AboutBatch, fingerprint};
 
 use crate::error::{Result, uuid_text};
 use crate::labels::Labels;
-use crate::limits::{MAX_SERIES_BYTES, check_series, check_upload};
+use crate::limits::Call;
 use timedb_wire::NO_KNOWN_TIME;
 
 /// A series as a writer names it.
@@ -75,18 +75,21 @@ impl std::fmt::Display for SeriesRef {
 pub struct SeriesList {
     series: Vec<SeriesRef>,
     bytes: usize,
+    /// What brings them.
+    call: Call,
 }
 
 impl SeriesList {
     /// A list for about so many series.
     ///
     /// # Errors
-    /// 54000 for more than an upload may have.
-    pub fn with_capacity(series: usize) -> Result<Self> {
-        check_series(series)?;
+    /// 54000 for more than the call may have.
+    pub fn with_capacity(series: usize, call: Call) -> Result<Self> {
+        call.check_series(series)?;
         Ok(Self {
             series: Vec::with_capacity(series),
             bytes: 0,
+            call,
         })
     }
 
@@ -96,10 +99,9 @@ impl SeriesList {
     /// 54000 for one too many.
     pub fn push(&mut self, series: SeriesRef) -> Result<u32> {
         timedb_segment::pause();
-        check_series(self.series.len() + 1)?;
+        self.call.check_series(self.series.len() + 1)?;
         self.bytes += series.bytes();
-        let what = "the names, labels, units and descriptions of an upload";
-        check_upload(what, MAX_SERIES_BYTES, "bytes together", self.bytes)?;
+        self.call.check_series_bytes(self.bytes)?;
         self.series.push(series);
         Ok(self.series.len() as u32 - 1)
     }

@@ -2,7 +2,7 @@
 
 use crate::SqlState;
 use crate::labels::Labels;
-use crate::limits::{MAX_SERIES, MAX_SERIES_BYTES};
+use crate::limits::{Call, MAX_SERIES, MAX_SERIES_BYTES};
 use crate::upload::{AboutBatch, NamedSeries, SeriesList, SeriesRef, UploadColumns, fingerprint};
 use proptest::prelude::*;
 use timedb_segment::NO_END;
@@ -125,7 +125,7 @@ fn the_fingerprint_of_an_upload_stays_what_it_is() {
 
 #[test]
 fn a_list_of_series_ends_at_its_limits() {
-    let refused = SeriesList::with_capacity(MAX_SERIES + 1).err();
+    let refused = SeriesList::with_capacity(MAX_SERIES + 1, Call::Read).err();
     let (state, ..) = refused.expect("it is too long").into_parts();
     assert_eq!(state, SqlState::PROGRAM_LIMIT_EXCEEDED);
     let mut list = SeriesList::default();
