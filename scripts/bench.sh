@@ -18,7 +18,7 @@ done
 cd "$ROOT"
 say "Building the benchmark"
 cargo build --quiet --release --package timedb_tests --bin timedb_bench || die "the benchmark does not build"
-say "Measuring${1:+: $1} (all of it takes about twenty minutes)"
+say "Measuring${1:+: $1} (twenty minutes and more, if it is all)"
 # The harness of the tests gives the databases and the server.
 export TIMEDB_TEST_ADMIN_DSN=$TIMEDB_BENCH_DSN
 export TIMEDB_TEST_PG_BIN=$TIMEDB_BENCH_PG_BIN
