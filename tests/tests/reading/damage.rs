@@ -331,3 +331,55 @@ async fn a_changed_byte_of_the_log_or_of_packed_batches_is_detected() {
         assert_eq!(count(&client, values, &[]).await, 3);
     }
 }
+
+#[tokio::test]
+async fn damage_keeps_nobody_from_writing_and_from_compacting_the_rest() {
+    let db = Db::new().await;
+    let client = db.login(db.a()).await;
+    let surgeon = db.connect(Role::Superuser).await;
+    let flip = async |table: &str, condition: &str| {
+        let flip = format!(
+            "UPDATE timedb.{table} SET blob = set_byte(blob, 7, get_byte(blob, 7) # 1) {condition}"
+        );
+        surgeon.execute(&flip, &[]).await.unwrap()
+    };
+    upload(&client, "first", &[1.0]).await.unwrap();
+    assert_eq!(flip("write_log", "").await, 1);
+    // The log is at its bound, and beyond.
+    for i in 0..140 {
+        upload(&client, "wind", &[f64::from(i)]).await.unwrap();
+    }
+    let in_log = "SELECT count(*) FROM timedb.write_log";
+    assert_eq!(count(&surgeon, in_log, &[]).await, 141);
+    let compacting = client.query("SELECT timedb.compact()", &[]).await;
+    assert_eq!(refusal(compacting).0, "XX001");
+    let first = "WHERE change_time = (SELECT min(change_time) FROM timedb.write_log)";
+    assert_eq!(flip("write_log", first).await, 1);
+    upload(&client, "wind", &[140.0]).await.unwrap();
+    assert!(count(&surgeon, in_log, &[]).await < 5);
+    // Damaged chunks and segments stay as they are.
+    compact(&client).await;
+    let sick = upload(&client, "sick", &[1.0]).await.unwrap();
+    compact(&client).await;
+    let of_sick = format!("WHERE series_id = '{sick}'");
+    assert_eq!(flip("segments", &of_sick).await, 1);
+    for i in 0..10 {
+        upload(&client, "sick", &[f64::from(i)]).await.unwrap();
+        upload(&client, "wind", &[f64::from(i)]).await.unwrap();
+        compact(&client).await;
+    }
+    let of_wind = "SELECT value FROM timedb.read_flat(name => 'wind')";
+    let value: f64 = client.query_one(of_wind, &[]).await.unwrap().get(0);
+    assert_eq!(value, 9.0);
+    let segments = "SELECT count(*) FROM timedb.segments WHERE series_id = $1";
+    assert_eq!(count(&surgeon, segments, &[&sick]).await, 11);
+    flip(
+        "segments",
+        &format!(
+            "{of_sick} AND max_change = (SELECT min(max_change) FROM timedb.segments {of_sick})"
+        ),
+    )
+    .await;
+    compact(&client).await;
+    assert_eq!(count(&surgeon, segments, &[&sick]).await, 1);
+}

@@ -28,8 +28,9 @@ struct Held {
     transaction: pg_sys::TransactionId,
     tenant: [u8; 16],
     place: Place,
-    /// What was settled when it became a writer.
+    /// What was settled when it became a writer, as far as the clock is right, and whatever it does.
     settled: i64,
+    foldable: Option<i64>,
 }
 
 /// What a write begins with.
@@ -37,6 +38,8 @@ pub struct Begun {
     pub change_time: i64,
     /// The change_time up to which all other writes had ended before it.
     pub settled: i64,
+    /// As far as that is true whatever the clock does.
+    pub foldable: Option<i64>,
     /// The log as the write has found it.
     pub log: Look,
 }
@@ -70,25 +73,32 @@ pub fn begin_write(tenant: &[u8; 16], list: Option<[u8; 16]>) -> Result<Begun> {
         // What is committed lies in a later second than the clock's.
         least = change_time;
     };
-    let settled = match held {
-        Some(held) => held.settled,
-        // Who becomes a writer from now on has a later time, unless the clock steps back meanwhile.
-        None => before_writers(
-            tenant,
-            (now() - 1)
+    let (settled, foldable) = match held {
+        Some(held) => (held.settled, held.foldable),
+        None => {
+            let earliest = locks::earliest_writer(tenant).map_or(i64::MAX, |earliest| earliest - 1);
+            // Who becomes a writer from now on goes beyond what is committed; and, unless the clock steps back before
+            // this write ends, beyond what the clock says.
+            let clock = (now() - 1)
                 .max(log.newest.unwrap_or(i64::MIN))
-                .min(change_time - 1),
-        ),
+                .min(change_time - 1);
+            (
+                clock.min(earliest),
+                log.newest.map(|newest| newest.min(earliest)),
+            )
+        }
     };
     HELD.set(Some(Held {
         transaction,
         tenant: *tenant,
         place,
         settled,
+        foldable,
     }));
     Ok(Begun {
         change_time,
         settled,
+        foldable,
         log,
     })
 }
@@ -120,6 +130,19 @@ pub fn settled(tenant: &[u8; 16]) -> Result<Option<i64>> {
         let settled = newest.map(|newest| newest.min(now() - 1));
         return Ok(settled.map(|settled| before_writers(tenant, settled)));
     }
+    Ok(newest.map(|newest| before_writers(tenant, newest)))
+}
+
+/// The change_time up to which the log can be folded: nobody will have an earlier one, whatever the clock does, nor is
+/// anything before it this transaction's own.
+///
+/// # Errors
+/// XX000; the statement's own errors are raised.
+pub fn foldable(tenant: &[u8; 16]) -> Result<Option<i64>> {
+    if let Some(held) = held(tenant) {
+        return Ok(held.foldable);
+    }
+    let newest = log::look(None, true)?.newest;
     Ok(newest.map(|newest| before_writers(tenant, newest)))
 }
 

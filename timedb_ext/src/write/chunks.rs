@@ -1,4 +1,5 @@
-//! Chunks of packed batches: appending to them, and packing many small ones into a larger one.
+//! Chunks of packed batches: appending to them, and packing many small ones into a larger one. What is packed is read
+//! before anything is changed.
 
 use crate::pg::error::{Error, Result};
 use crate::pg::snapshot;
@@ -24,32 +25,20 @@ statements! {
     DELETE_FROM(TIMESTAMP) = c"DELETE FROM timedb.batch_chunks WHERE max_change >= $1";
 }
 
-/// Appends batches, which come after all that chunks hold, and packs small chunks at the end.
+/// What becomes of the chunks at the end.
+pub struct Packing {
+    /// Those from here on are replaced.
+    replaced: Option<(i64, usize)>,
+    /// By what they hold, and new batches.
+    batches: Vec<Batch>,
+}
+
+/// Plans to append batches, which come after all that chunks hold, and to pack small chunks at the end. Changes nothing.
 ///
 /// # Errors
 /// XX001 for a damaged chunk; XX000; the statements' own errors are raised.
-pub fn append(tenant: &[u8; 16], batches: &[Batch]) -> Result<()> {
-    insert(tenant, batches)?;
-    for small in SMALL {
-        let Some(first) = first_of_small(small)? else {
-            continue;
-        };
-        let args = [Arg::int8(time::to_pg(first))];
-        let chunks = snapshot::under_own(|| FROM.rows(true, &args, |row| chunk(row, tenant)))?;
-        let deleted = DELETE_FROM.execute(&args)?;
-        if deleted != chunks.len() as u64 {
-            return Err(Error::internal(
-                "chunks have changed while they were packed",
-            ));
-        }
-        insert(tenant, &chunks.concat())?;
-    }
-    Ok(())
-}
-
-/// The first of the chunks at the end that are smaller, if they are many enough to be packed.
-fn first_of_small(small: usize) -> Result<Option<i64>> {
-    let last = snapshot::under_own(|| {
+pub fn plan(tenant: &[u8; 16], batches: &[Batch]) -> Result<Packing> {
+    let last = snapshot::under_latest(|| {
         LAST_COUNTS.rows(true, &[], |row| {
             Ok((
                 row.instant(1)?,
@@ -58,12 +47,57 @@ fn first_of_small(small: usize) -> Result<Option<i64>> {
             ))
         })
     })?;
-    let of_small: Vec<i64> = last
-        .iter()
-        .take_while(|(_, count, bytes)| *count < small && *bytes < BYTES / 2)
-        .map(|(max_change, ..)| *max_change)
-        .collect();
-    Ok(of_small.last().copied().filter(|_| of_small.len() >= FULL))
+    // The new ones are a chunk, too; of each size a few are left as they are.
+    let mut replaced = None;
+    let mut count = batches.len();
+    let mut chunks = last.iter().peekable();
+    for small in SMALL {
+        let mut of_size = 0;
+        let (mut first, mut total) = (None, count);
+        while let Some((max_change, batches, _)) =
+            chunks.next_if(|(_, batches, bytes)| *batches < small && *bytes < BYTES / 2)
+        {
+            of_size += 1;
+            total += batches;
+            first = Some(*max_change);
+        }
+        if of_size + 1 < FULL || count >= small {
+            break;
+        }
+        (replaced, count) = (first, total);
+    }
+    let Some(first) = replaced else {
+        return Ok(Packing {
+            replaced: None,
+            batches: batches.to_vec(),
+        });
+    };
+    let args = [Arg::int8(time::to_pg(first))];
+    let chunks = snapshot::under_latest(|| FROM.rows(true, &args, |row| chunk(row, tenant)))?;
+    let mut all = chunks.concat();
+    all.extend_from_slice(batches);
+    Ok(Packing {
+        replaced: Some((first, chunks.len())),
+        batches: all,
+    })
+}
+
+impl Packing {
+    /// Does what is planned.
+    ///
+    /// # Errors
+    /// XX000; the statements' own errors are raised.
+    pub fn carry_out(self, tenant: &[u8; 16]) -> Result<()> {
+        if let Some((first, chunks)) = self.replaced {
+            let args = [Arg::int8(time::to_pg(first))];
+            if DELETE_FROM.execute(&args)? != chunks as u64 {
+                return Err(Error::internal(
+                    "chunks have changed while they were packed",
+                ));
+            }
+        }
+        insert(tenant, &self.batches)
+    }
 }
 
 fn insert(tenant: &[u8; 16], batches: &[Batch]) -> Result<()> {

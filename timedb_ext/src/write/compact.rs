@@ -101,8 +101,8 @@ pub fn compact(max_points: i64) -> Result<(Work, bool)> {
     if !locks::try_compaction(&tenant) {
         return Ok((work, false));
     }
-    if let Some(settled) = clock::settled(&tenant)? {
-        while fold(&tenant, settled, &mut work)? {
+    if let Some(last) = clock::foldable(&tenant)? {
+        while fold(&tenant, last, &mut work)? {
             if work.is_done() {
                 return Ok((work, true));
             }
@@ -120,7 +120,7 @@ pub fn compact(max_points: i64) -> Result<(Work, bool)> {
             if work.is_done() {
                 return Ok((work, true));
             }
-            merge(&tenant, &series, 0, LEVELS.len(), &mut work)?;
+            merge_or_warn(&tenant, &series, 0, LEVELS.len(), &mut work)?;
         }
     }
 }
@@ -136,7 +136,7 @@ pub fn merge_full_levels(tenant: &[u8; 16], series: &[[u8; 16]], work: &mut Work
                 if work.is_done() {
                     return Ok(());
                 }
-                merge(tenant, &series, level, level + 1, work)?;
+                merge_or_warn(tenant, &series, level, level + 1, work)?;
             }
         }
     }
@@ -152,6 +152,32 @@ fn full(series: &[[u8; 16]], from: usize, to: usize, least: i64) -> Result<Vec<[
 
 fn places(from: usize, to: usize) -> [Arg; 2] {
     [from, to].map(|level| Arg::int4((level as i64 * PLACES) as i32))
+}
+
+/// As [`merge`]; a series with a damaged segment stays as it is, and the caller is told.
+fn merge_or_warn(
+    tenant: &[u8; 16],
+    series: &[u8; 16],
+    from: usize,
+    to: usize,
+    work: &mut Work,
+) -> Result<()> {
+    // Segments are read before anything is changed.
+    merge(tenant, series, from, to, work).or_else(warn_of_damage)
+}
+
+/// Tells the caller of what is damaged; any other error stays one.
+///
+/// # Errors
+/// What is not damage.
+pub fn warn_of_damage(error: Error) -> Result<()> {
+    if !error.is_damage() {
+        return Err(error);
+    }
+    let (_, message, _, hint) = error.into_parts();
+    let hint = hint.map_or(String::new(), |hint| format!(". {hint}"));
+    pgrx::warning!("{message}{hint}");
+    Ok(())
 }
 
 /// Puts fewer segments in the place of those that the series has in these levels, if there are fewer.
@@ -170,6 +196,9 @@ fn merge(
     let [from, to] = places(from, to);
     let args = [Arg::uuid(series), from, to, Arg::int8(AT_ONCE)];
     let found = snapshot::under_latest(|| SEGMENTS.rows(true, &args, |row| read(row, &key)))?;
+    if found.is_empty() {
+        return Ok(());
+    }
     let (ids, parts): (Vec<i64>, Vec<Points>) = found.into_iter().unzip();
     let points = combine(parts, *tenant);
     if split(&points.valid_time).len() >= ids.len() {

@@ -54,21 +54,28 @@ pub fn at_bound(tenant: &[u8; 16], begun: &Begun) -> Result<()> {
     if is_short || locks::snapshot_is_kept() || !locks::try_compaction(tenant) {
         return Ok(());
     }
+    let Some(last) = begun.foldable else {
+        return Ok(());
+    };
     let mut work = Work::of(BESIDES);
-    fold(tenant, begun.settled, &mut work)?;
-    Ok(())
+    // What is damaged does not keep anybody from writing: it is read before anything is changed.
+    match fold(tenant, last, &mut work) {
+        Ok(_) => Ok(()),
+        Err(error) => compact::warn_of_damage(error),
+    }
 }
 
-/// Folds rows up to a settled change_time, the first of them if there are many. True: there are more. The caller has
+/// Folds rows up to a change_time ([`crate::store::clock::foldable`]), the first of them if there are many. True: there are more. The caller has
 /// the right to compact.
 ///
 /// # Errors
 /// XX001 for a damaged row, which stays where it is with all later ones; XX000; the statements' own errors are raised.
-pub fn fold(tenant: &[u8; 16], settled: i64, work: &mut Work) -> Result<bool> {
-    let rows = snapshot::under_latest(|| Rows::read(tenant, settled))?;
+pub fn fold(tenant: &[u8; 16], last: i64, work: &mut Work) -> Result<bool> {
+    let rows = snapshot::under_latest(|| Rows::read(tenant, last))?;
     let (Some(first), Some(last)) = (rows.batches.first(), rows.batches.last()) else {
         return Ok(false);
     };
+    let packing = chunks::plan(tenant, &rows.batches)?;
     let times = [first.change_time, last.change_time].map(|t| Arg::int8(time::to_pg(t)));
     let count = rows.batches.len();
     let mut writer = SegmentWriter::new(*tenant);
@@ -79,7 +86,7 @@ pub fn fold(tenant: &[u8; 16], settled: i64, work: &mut Work) -> Result<bool> {
     }
     writer.flush()?;
     work.written += writer.written();
-    chunks::append(tenant, &rows.batches)?;
+    packing.carry_out(tenant)?;
     for (id, series) in rows.lists {
         let args = [
             Arg::uuid(tenant),
@@ -109,11 +116,11 @@ struct Rows {
 }
 
 impl Rows {
-    fn read(tenant: &[u8; 16], settled: i64) -> Result<Self> {
+    fn read(tenant: &[u8; 16], last: i64) -> Result<Self> {
         let mut rows = Rows::default();
         let mut lists = Lists::default();
         let mut seen: HashMap<[u8; 16], usize> = HashMap::new();
-        let mut query = ROWS_UP_TO.open(&[Arg::int8(time::to_pg(settled))], Home::here())?;
+        let mut query = ROWS_UP_TO.open(&[Arg::int8(time::to_pg(last))], Home::here())?;
         let is_full = |rows: &Rows| rows.batches.len() >= ROWS || rows.count >= POINTS;
         while query.fetch(FETCH, |row| {
             if is_full(&rows) {

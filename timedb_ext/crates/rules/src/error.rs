@@ -151,6 +151,11 @@ impl Error {
             .hint("Run ALTER EXTENSION timedb UPDATE.")
     }
 
+    /// Whether something stored is damaged.
+    pub fn is_damage(&self) -> bool {
+        self.state == SqlState::DATA_CORRUPTED
+    }
+
     /// What it is made of: SQLSTATE, message, DETAIL and HINT.
     pub fn into_parts(self) -> (SqlState, String, Option<String>, Option<String>) {
         let detail = match (self.token, self.detail) {

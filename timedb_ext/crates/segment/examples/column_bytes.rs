@@ -43,8 +43,7 @@ fn segment_bytes(first: usize, values: &[f64]) -> Result<usize, Box<dyn Error>> 
         nulls: None,
         known_time: Column::Constant(START),
         change_time: Column::Constant(START),
-        value_id: Column::Constant(1),
-        batch: Column::Constant([3; 16]),
+        batch: None,
         notes: None,
     };
     Ok(encode(&key, &points)?.blob.len())
