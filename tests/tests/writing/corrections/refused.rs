@@ -2,7 +2,7 @@
 //! may not write. Each is told with its position.
 
 use serde_json::{Value, json};
-use timedb_tests::{Db, Role, authenticate, compact, refusal, upload};
+use timedb_tests::{Db, Role, authenticate, refusal, upload};
 use uuid::Uuid;
 
 use super::{at, flat, sizes, update, updated, wind};
@@ -253,19 +253,22 @@ async fn a_damaged_segment_is_an_error_only_where_an_update_needs_it() {
     let db = Db::new().await;
     let client = db.login(db.a()).await;
     let day = |name: &str| {
-        format!("SELECT series_ids[1] FROM timedb.upload('{{{name}}}', '{{1}}', '{{wind}}')")
+        // Many points: they go into a segment at once.
+        format!(
+            "SELECT series_ids[1] FROM timedb.upload(
+                 ARRAY(SELECT timestamptz '{name}' + i * interval '1 s' FROM generate_series(0, 2999) AS i),
+                 ARRAY(SELECT 1 FROM generate_series(0, 2999)), '{{wind}}')"
+        )
     };
     let series: Uuid = client
         .query_one(&day("2025-01-01 00:00Z"), &[])
         .await
         .unwrap()
         .get(0);
-    compact(&client).await;
     client
         .query_one(&day("2025-01-02 00:00Z"), &[])
         .await
         .unwrap();
-    compact(&client).await;
     let superuser = db.connect(Role::Superuser).await;
     superuser
         .batch_execute(
