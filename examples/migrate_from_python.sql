@@ -126,7 +126,8 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timedb' AND extnamespace = to_regnamespace('timedb')) THEN
         RAISE EXCEPTION 'this database has not the extension timedb' USING HINT = 'Run "timedb create tables --with-users" first.';
     END IF;
-    IF EXISTS (SELECT FROM mig_batches m JOIN timedb.batches b ON b.tenant_id = m.tenant_id AND b.batch_id = m.batch_id) THEN
+    -- Batches keep their ids, so each of them is a request with a name.
+    IF EXISTS (SELECT FROM mig_batches m JOIN timedb.requests r ON r.tenant_id = m.tenant_id AND r.batch_id = m.batch_id) THEN
         RAISE EXCEPTION 'these tables were brought over before' USING ERRCODE = 'unique_violation',
             DETAIL = 'The store has batches with their ids.', HINT = 'Nothing was changed. docs/migrating.md says how to start again.';
     END IF;

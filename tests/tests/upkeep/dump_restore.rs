@@ -7,7 +7,7 @@ mod whole;
 
 use tempfile::TempDir;
 use timedb_tests::{
-    Db, Role, ThrowawayCluster, authenticate, catalog, connect, pg_tool, run, upload,
+    Db, Role, ThrowawayCluster, authenticate, catalog, compact, connect, pg_tool, run, upload,
 };
 use tokio_postgres::Client;
 
@@ -59,22 +59,27 @@ async fn fill(db: &Db) {
                      valid_time => array_agg(timestamptz '2025-04-01Z' + i * interval '1 hour'),
                      value => array_agg(i / 3.0), name => array_agg('meter ' || i % {SERIES}),
                      labels => array_agg(jsonb_build_object('number', (i % {SERIES})::text)))
-                 FROM generate_series(1, 2 * {SERIES}) AS i;
+                 FROM generate_series(1, {SERIES}) AS i;
+                 SELECT timedb.upload(
+                     valid_time => array_agg(timestamptz '2025-04-01Z' + i * interval '1 hour'),
+                     value => array_agg(i / 3.0), name => array_agg('meter ' || i % {SERIES}),
+                     labels => array_agg(jsonb_build_object('number', (i % {SERIES})::text)))
+                 FROM generate_series({SERIES} + 1, 2 * {SERIES}) AS i;
                  COMMIT"
             ),
         )
         .await;
-        // A batch each.
+        // These are folded.
+        let client = db.begin(tenant).await;
+        compact(&client).await;
+        run(&client, "COMMIT").await;
+        // A batch each, which the log keeps, and which can be sent again.
         for day in 1..=30 {
             let client = db.begin(tenant).await;
-            run(
-                &client,
-                &format!(
-                    "SELECT timedb.upload(valid_time => ARRAY['2025-05-{day:02}Z']::timestamptz[], value => ARRAY[{day}.5], name => ARRAY['load'])
-                     FROM generate_series(1, 2); COMMIT"
-                ),
-            )
-            .await;
+            for time in 1..=2 {
+                run(&client, &daily(day, time)).await;
+            }
+            run(&client, "COMMIT").await;
         }
     }
     run(
@@ -86,6 +91,14 @@ async fn fill(db: &Db) {
     run(&owner, "SELECT timedb.set_auth_required(false)").await;
     let superuser = db.connect(Role::Superuser).await;
     top_up(&superuser).await;
+}
+
+/// An upload that can be sent again, the first or second one of a day.
+fn daily(day: i32, time: i32) -> String {
+    format!(
+        "SELECT * FROM timedb.upload(valid_time => ARRAY['2025-05-{day:02}Z']::timestamptz[], value => ARRAY[{day}.5], name => ARRAY['load'],
+                                     idempotency_key => 'day {day}, {time}')"
+    )
 }
 
 /// Rows that every table has at least; `settings` has room for one.
@@ -111,6 +124,7 @@ async fn top_up(superuser: &Client) {
             .map(|column| {
                 let value = match column.get::<_, &str>(1) {
                     "uuid" => "gen_random_uuid()",
+                    "uuid[]" => "ARRAY[gen_random_uuid()]",
                     "timestamp with time zone" => "now() + i * interval '1 second'",
                     "jsonb" => "jsonb_build_object('made up', i)",
                     "bytea" => "sha256(i::text::bytea)",
@@ -159,19 +173,21 @@ async fn new_database(cluster: &ThrowawayCluster, name: &str) -> String {
     cluster.dsn(name)
 }
 
-/// All versions of all values as the tenant of a key reads them through `app`.
-async fn versions_read(client: &Client, key: &str) -> (i64, String) {
+/// All versions of all values, and all batches, as the tenant of a key reads them through `app`.
+async fn versions_read(client: &Client, key: &str) -> (i64, String, i64, String) {
     run(client, "BEGIN; SET LOCAL TIME ZONE 'UTC'").await;
     authenticate(client, key).await.unwrap();
     let row = client
         .query_one(
-            "SELECT count(*), coalesce(md5(string_agg(md5(v::text), '' ORDER BY md5(v::text))), '') FROM timedb.read_versions() AS v",
+            "SELECT v.*, b.* FROM
+                 (SELECT count(*), coalesce(md5(string_agg(md5(v::text), '' ORDER BY md5(v::text))), '') FROM timedb.read_versions() AS v) AS v,
+                 (SELECT count(*), coalesce(md5(string_agg(md5(b::text), '' ORDER BY md5(b::text))), '') FROM timedb.batches AS b) AS b",
             &[],
         )
         .await
         .unwrap();
     run(client, "COMMIT").await;
-    (row.get(0), row.get(1))
+    (row.get(0), row.get(1), row.get(2), row.get(3))
 }
 
 #[tokio::test]

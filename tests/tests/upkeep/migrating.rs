@@ -67,7 +67,10 @@ async fn new_rows(superuser: &Client) -> Vec<i64> {
         "users",
         "api_keys",
         "series",
-        "batches",
+        "write_log",
+        "batch_chunks",
+        "series_lists",
+        "requests",
         "segments",
         "audit_events",
     ] {

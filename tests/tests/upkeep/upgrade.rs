@@ -12,7 +12,7 @@ mod trial;
 
 use installation::{CURRENT, Installation};
 use timedb_tests::catalog::{columns, differences, rows_of, snapshot};
-use timedb_tests::{authenticate, connect, count, run, upload};
+use timedb_tests::{authenticate, compact, connect, count, run, upload};
 use tokio_postgres::Client;
 
 use trial::{CHANGES, delta, put_delta, put_older, put_raw};
@@ -34,7 +34,8 @@ async fn fresh(installation: &Installation, database: &str) -> Vec<String> {
     snapshot(&client).await
 }
 
-/// A store's data, by means that every version has: three tenants, some thousand segments. Returns a key.
+/// A store's data, by means that every version has: three tenants, some thousand segments, and writes that are folded
+/// and that are not. Returns the tenants' keys.
 async fn fill(installation: &Installation, database: &str, superuser: &Client) -> Vec<String> {
     run(
         superuser,
@@ -54,14 +55,24 @@ async fn fill(installation: &Installation, database: &str, superuser: &Client) -
         keys.push(row.get(0));
         run(&app, "BEGIN").await;
         authenticate(&app, &keys[number - 1]).await.unwrap();
+        // Both to the same list of series.
+        for from in [1, 901] {
+            run(
+                &app,
+                &format!(
+                    "SELECT timedb.upload(valid_time => array_agg(timestamptz '2025-04-01Z' + i * interval '1 hour'),
+                                          value => array_agg(i / 7.0), name => array_agg('meter ' || i % 900),
+                                          batch_id => gen_random_uuid())
+                     FROM generate_series({from}, {from} + 899) AS i"
+                ),
+            )
+            .await;
+        }
+        run(&app, "COMMIT; BEGIN").await;
+        authenticate(&app, &keys[number - 1]).await.unwrap();
+        compact(&app).await;
         upload(&app, "wind", &[0.5, 1.25, f64::MAX]).await.unwrap();
-        run(
-            &app,
-            "SELECT timedb.upload(valid_time => array_agg(timestamptz '2025-04-01Z' + i * interval '1 hour'),
-                                  value => array_agg(i / 7.0), name => array_agg('meter ' || i % 900))
-             FROM generate_series(1, 1800) AS i; COMMIT",
-        )
-        .await;
+        run(&app, "COMMIT").await;
     }
     keys
 }
@@ -119,10 +130,19 @@ async fn assert_updates(installation: &Installation, version: &str) {
     );
     let tables = common(&columns(&before).await, &columns(&superuser).await);
     let rows = rows_of(&superuser, &tables).await;
-    assert!(
-        rows.iter()
-            .any(|(table, rows, _)| table == "segments" && *rows > 2_000)
-    );
+    for (table, least) in [
+        ("segments", 2_000),
+        ("requests", 6),
+        ("write_log", 3),
+        ("batch_chunks", 3),
+        ("series_lists", 3),
+    ] {
+        let found = rows.iter().find(|(name, ..)| name == table);
+        assert!(
+            found.is_some_and(|(_, rows, _)| *rows >= least),
+            "{table}: {rows:?}"
+        );
+    }
     assert_eq!(rows, rows_of(&before, &tables).await, "from {version}");
     // Sessions from before the update and after it.
     for app in [app, connect(&installation.dsn(&database, "app")).await] {
@@ -216,7 +236,8 @@ async fn a_delta_without_what_the_build_adds_shows_by_owners_rights_and_dumped_t
     );
     for line in [
         "- dumped: timedb.series_labels",
-        "- relation: timedb.batches kind r, owner timedb_owner",
+        "- relation: timedb.requests kind r, owner timedb_owner",
+        "- relation: timedb.batches kind v, owner timedb_owner",
         "+ relation: timedb.series_labels kind r, owner postgres",
         "+ function: timedb.logout() owner postgres, rights default",
         "- initial rights: function timedb.logout()",

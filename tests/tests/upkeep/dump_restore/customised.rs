@@ -24,7 +24,10 @@ const CHANGES: &[(&str, &str)] = &[
         "CREATE POLICY more ON timedb.series TO report USING (false)",
         "policy: more on timedb.series",
     ),
-    ("CREATE INDEX more ON timedb.batches (workflow_id)", "more"),
+    (
+        "CREATE INDEX more ON timedb.requests (points)",
+        "index: CREATE INDEX more ON timedb.requests",
+    ),
     (
         "ALTER TABLE timedb.segments SET (autovacuum_vacuum_scale_factor = 0.01)",
         "relation: timedb.segments",

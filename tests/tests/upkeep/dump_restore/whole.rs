@@ -2,10 +2,10 @@
 
 use timedb_tests::catalog::{differences, rows, snapshot};
 use timedb_tests::{
-    Db, Role, ThrowawayCluster, authenticate, count, pg_tool, refusal, run, upload,
+    Db, Role, ThrowawayCluster, authenticate, compact, count, pg_tool, refusal, run, upload,
 };
 
-use super::{Dumps, ROWS, SERIES, app, backup_dsn, dump, fill, new_database, versions_read};
+use super::{Dumps, ROWS, SERIES, app, backup_dsn, daily, dump, fill, new_database, versions_read};
 
 /// The source's rows and catalog.
 struct Source {
@@ -60,6 +60,26 @@ async fn a_custom_dump_of_the_backup_role_gives_back_rows_and_catalog_and_a_stor
     let original = db.connect(Role::User).await;
     let read = versions_read(&original, key).await;
     assert_eq!(read.0, 10_065 + 2 * i64::from(SERIES), "{read:?}");
+    assert_eq!(read.2, 64);
+    assert_eq!(versions_read(&app, key).await, read);
+
+    // It knows the requests that were answered before.
+    run(&app, "BEGIN").await;
+    authenticate(&app, key).await.unwrap();
+    let again = app.query_one(&daily(30, 2), &[]).await.unwrap();
+    assert!(again.get::<_, bool>("replayed"));
+    run(&app, "COMMIT").await;
+    assert_eq!(versions_read(&app, key).await, read);
+
+    // Its log can be folded, and says the same.
+    run(&app, "BEGIN").await;
+    authenticate(&app, key).await.unwrap();
+    compact(&app).await;
+    run(&app, "COMMIT").await;
+    let superuser = cluster.connect("restored").await;
+    let logged = "SELECT count(*) FROM timedb.write_log WHERE tenant_id = $1";
+    let id = &db.a().tenant_id;
+    assert_eq!(count(&superuser, logged, &[id]).await, 0);
     assert_eq!(versions_read(&app, key).await, read);
 
     // It takes more, and finds the series that came with the dump.
@@ -92,7 +112,6 @@ async fn a_custom_dump_of_the_backup_role_gives_back_rows_and_catalog_and_a_stor
         0
     );
     // Administration goes on, too.
-    let superuser = cluster.connect("restored").await;
     run(
         &superuser,
         &format!("SELECT timedb.activate_user('{}')", db.b().email),
@@ -104,7 +123,7 @@ async fn a_custom_dump_of_the_backup_role_gives_back_rows_and_catalog_and_a_stor
     );
 }
 
-async fn versions_read_of_b(db: &Db) -> (i64, String) {
+async fn versions_read_of_b(db: &Db) -> (i64, String, i64, String) {
     let owner = db.connect(Role::Owner).await;
     run(
         &owner,

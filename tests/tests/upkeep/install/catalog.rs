@@ -50,13 +50,16 @@ async fn every_table_with_tenants_forces_row_security_with_both_kinds_of_policie
         [
             "api_keys",
             "audit_events",
-            "batches",
+            "batch_chunks",
             "key_usage",
+            "requests",
             "segments",
             "series",
             "series_labels",
+            "series_lists",
             "tenants",
-            "users"
+            "users",
+            "write_log"
         ]
         .map(str::to_owned)
     );
@@ -190,6 +193,13 @@ async fn a_role_without_membership_can_do_nothing() {
         "SELECT count(*) FROM timedb.read_flat()",
         "SELECT count(*) FROM timedb.series",
         "SELECT count(*) FROM timedb.segments",
+        "SELECT count(*) FROM timedb.write_log",
+        "SELECT count(*) FROM timedb.batch_chunks",
+        "SELECT count(*) FROM timedb.series_lists",
+        "SELECT count(*) FROM timedb.requests",
+        "SELECT count(*) FROM timedb.batches",
+        "SELECT count(*) FROM timedb._batches()",
+        "SELECT * FROM timedb.compact()",
         "SELECT count(*) FROM timedb.values",
         "SELECT timedb.login('x')",
         "SELECT timedb.list_users()",

@@ -70,9 +70,9 @@ pub const CHANGES: &[Change] = &[
     },
     Change {
         name: "row security that is not forced",
-        undo: "ALTER TABLE timedb.batches NO FORCE ROW LEVEL SECURITY;",
-        redo: "{ALTER TABLE timedb.batches FORCE}",
-        shows: "relation: timedb.batches",
+        undo: "ALTER TABLE timedb.requests NO FORCE ROW LEVEL SECURITY;",
+        redo: "{ALTER TABLE timedb.requests FORCE}",
+        shows: "relation: timedb.requests",
     },
     Change {
         name: "another comment",
@@ -127,7 +127,9 @@ const LEVELLED: &str = "
     GRANT INSERT ON timedb.series TO timedb_user;
     REVOKE UPDATE (active) ON timedb.users FROM timedb_keeper;
     GRANT UPDATE (email) ON timedb.users TO timedb_keeper;
-    ALTER TABLE timedb.batches OWNER TO timedb_keeper;
+    ALTER TABLE timedb.requests OWNER TO timedb_keeper;
+    REVOKE ALL ON timedb.requests FROM PUBLIC;
+    ALTER VIEW timedb.batches OWNER TO timedb_keeper;
     REVOKE ALL ON timedb.batches FROM PUBLIC;";
 
 /// Puts the trial version into an installation; it fits the library that was built.
