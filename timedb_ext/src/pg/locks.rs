@@ -1,5 +1,5 @@
 //! The locks that writers hold, by which readers know who is writing. Owns their tags; what follows from them for
-//! change times is in `read/clock.rs`.
+//! change times is in `store/clock.rs`.
 //!
 //! They are advisory locks of a kind that pg_advisory_lock() cannot take, so nobody but this library can hold them or
 //! wait for them. In pg_locks their objsubid is 3 to 7, of writers plus 16 for each slot; the other numbers there are
