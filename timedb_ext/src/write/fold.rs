@@ -148,9 +148,12 @@ impl Rows {
                 rows.batches.push(batch);
                 Ok(())
             })
-        })? && !is_full(&rows)
-        {
+        })? {
             pgrx::check_for_interrupts!();
+            if is_full(&rows) {
+                rows.more = true;
+                break;
+            }
         }
         Ok(rows)
     }
