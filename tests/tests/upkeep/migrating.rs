@@ -108,7 +108,6 @@ async fn old_keys_see_the_old_values() {
     );
     assert!(!output.stderr.contains("made by hand"), "{}", output.stderr);
     assert_eq!(old_rows(&superuser).await, before);
-
     let server = Server::start(&db);
     let flat = server
         .get("/values?name=wind_power", Some(ANN))
@@ -250,6 +249,35 @@ async fn history_is_brought_over_in_its_order() {
         .await,
         0
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_in_one_transaction_does_not_stay_in_the_log() {
+    let (db, superuser) = legacy("public").await;
+    // More than are folded at a time.
+    superuser
+        .batch_execute(
+            "INSERT INTO public.batches_table (batch_id, tenant_id)
+             SELECT md5(i::text)::uuid, 'aaaaaaaa-0000-0000-0000-000000000000' FROM generate_series(1, 1100) AS i;
+             INSERT INTO public.values_table (batch_id, tenant_id, series_id, valid_time, value)
+             SELECT batch_id, tenant_id, '00000000-0000-0000-0000-000000000001', '2026-02-01Z', 1
+             FROM public.batches_table WHERE workflow_id IS NULL AND batch_start_time IS NULL",
+        )
+        .await
+        .expect("many small batches are made");
+    let output = migrate(&db, &[]);
+    assert_eq!(output.code, 0, "{}\n{}", output.stdout, output.stderr);
+    for (query, number) in [
+        ("SELECT count(*) FROM timedb.write_log", 0),
+        (
+            "SELECT sum(count) FROM timedb.batch_chunks WHERE tenant_id = 'aaaaaaaa-0000-0000-0000-000000000000'",
+            1107,
+        ),
+        ("SELECT count(DISTINCT tenant_id) FROM timedb.segments", 2),
+        ("SELECT sum(count)::bigint FROM timedb.segments", 1115),
+    ] {
+        assert_eq!(count(&superuser, query, &[]).await, number, "{query}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
