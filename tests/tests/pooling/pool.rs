@@ -259,7 +259,7 @@ async fn a_backend_that_is_terminated_costs_one_request_at_most() {
         let table = if matches!(broken, Broken::Read) {
             "segments"
         } else {
-            "batches"
+            "write_log"
         };
         at_a_lock::lock(&holder, table).await;
         let kill = async {

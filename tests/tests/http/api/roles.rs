@@ -158,8 +158,8 @@ const WEAKENED: [(&str, &str); 19] = [
         "timedb.series has no restrictive policy for its tenant",
     ),
     (
-        "CREATE RULE mine AS ON INSERT TO timedb.batches DO ALSO NOTHING",
-        "timedb.batches has the rule mine",
+        "CREATE RULE mine AS ON INSERT TO timedb.requests DO ALSO NOTHING",
+        "timedb.requests has the rule mine",
     ),
     (
         "ALTER FUNCTION timedb.report_key_use() SECURITY INVOKER",

@@ -161,7 +161,14 @@ async fn a_failed_upload_leaves_no_series_behind() {
     }
     assert_eq!(api.get("/list_timeseries").await.text, "{}");
     let superuser = api.db.connect(Role::Superuser).await;
-    for table in ["series", "batches", "segments"] {
+    for table in [
+        "series",
+        "write_log",
+        "batch_chunks",
+        "series_lists",
+        "requests",
+        "segments",
+    ] {
         assert_eq!(
             count(
                 &superuser,

@@ -220,7 +220,7 @@ async fn a_request_that_is_given_up_leaves_nothing_to_the_next_one() {
         (
             "POST /upload",
             upload_body("a broken", 9.0).to_string(),
-            "batches",
+            "write_log",
         ),
         ("GET /list_timeseries", String::new(), "api_keys"),
     ] {

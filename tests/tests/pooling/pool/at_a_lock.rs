@@ -6,12 +6,13 @@ use tokio_postgres::Client;
 use super::{Broken, Narrow};
 
 /// Requests and the table at which each can be made to wait: in the statement, or in authenticate.
-const WAITS: [(Broken, &str); 7] = [
+const WAITS: [(Broken, &str); 8] = [
     (Broken::Read, "segments"),
+    (Broken::Read, "write_log"),
     (Broken::Read, "series"),
     (Broken::Read, "api_keys"),
     (Broken::List, "series"),
-    (Broken::Write, "batches"),
+    (Broken::Write, "write_log"),
     (Broken::Write, "api_keys"),
     (Broken::Create, "series"),
 ];
