@@ -1,6 +1,7 @@
 //! The views: what a condition on them returns is what a filter returns over a copy of all rows, and it decides what is
 //! read.
 
+mod again;
 mod callers;
 mod compiled;
 mod forms;

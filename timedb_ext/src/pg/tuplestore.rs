@@ -24,8 +24,18 @@ impl<const N: usize> Tuplestore<N> {
         // SAFETY: as promised; InitMaterializedSRF has checked that the result is wanted as a set, and has
         // filled in store and descriptor.
         unsafe {
-            pg_sys::InitMaterializedSRF(fcinfo, 0);
-            let result = &*(*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+            let result = (*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+            // The caller's descriptor, where there is one: to build another leaves memory behind until the query ends,
+            // each time the function is called anew.
+            let has_descriptor = result.as_ref().is_some_and(|result| {
+                result.type_ == pg_sys::NodeTag::T_ReturnSetInfo && !result.expectedDesc.is_null()
+            });
+            let flags = match has_descriptor {
+                true => pg_sys::MAT_SRF_USE_EXPECTED_DESC,
+                false => 0,
+            };
+            pg_sys::InitMaterializedSRF(fcinfo, flags);
+            let result = &*result;
             if !has_columns(result.setDesc, columns) {
                 return Err(Error::other_declaration());
             }

@@ -208,6 +208,10 @@ async fn joins_read_what_they_join() {
             3,
         ),
         (
+            "SELECT * FROM (VALUES ('s1'), ('s2')) AS n (name) JOIN timedb.values AS v USING (name) WHERE v.valid_time < '2025-01-02Z'",
+            2,
+        ),
+        (
             "SELECT * FROM events AS e JOIN timedb.values AS v ON v.series_id = e.series_id AND v.valid_time > e.at - interval '2 hours' AND v.valid_time <= e.at",
             2,
         ),

@@ -7,6 +7,7 @@
 use super::call::{Mode, ReadCall};
 use super::columns::{KNOWN_TIME, NAME, SERIES_ID, VALID_TIME};
 use super::conditions::{Axis, Comparison, Condition, Reader};
+use super::expressions::as_it_is_stored;
 use super::node::{Methods, NODE_NAME};
 use super::plan;
 use pgrx::PgList;
@@ -135,7 +136,7 @@ unsafe extern "C-unwind" fn is_column(
 ) -> bool {
     // SAFETY: called by the planner, with the argument that `join_clauses` gives.
     unsafe {
-        let var = (*member).em_expr.cast::<pg_sys::Var>();
+        let var = as_it_is_stored((*member).em_expr.cast()).cast::<pg_sys::Var>();
         (*var).xpr.type_ == NodeTag::T_Var
             && (*var).varno as u32 == (*rel).relid
             && (*var).varattno == *attribute.cast::<i16>()
@@ -271,7 +272,7 @@ unsafe fn path(offer: &Offer, required_outer: pg_sys::Relids) -> *mut pg_sys::Pa
             true => rows,
             false => restricted.rows(rows, (*rel).tuples),
         };
-        path.total_cost = restricted.cost() + (*rel).tuples.max(path.rows) * COST_OF_ROW;
+        path.total_cost = restricted.cost() + path.rows * COST_OF_ROW;
         if restricted.one_series {
             path.pathkeys = by_valid_time(offer);
         }
