@@ -8,6 +8,7 @@ pub mod changes;
 mod count;
 mod last;
 pub mod moment;
+pub mod points;
 mod request;
 mod run;
 pub mod segments;

@@ -1,9 +1,10 @@
-//! Series as the extension knows them. The modules work with them: `find` for reads, `create` for writes, `search` for
+//! Series as the extension knows them. The modules work with them: `find` for reads, `create` for writes, `existing` for what names each series by itself, `search` for
 //! people who browse, `change`, and `about` for the description of one.
 
 mod about;
 mod change;
 mod create;
+mod existing;
 mod find;
 mod labelled;
 mod search;
@@ -12,6 +13,7 @@ pub mod units;
 pub use about::describe_series;
 pub use change::{SeriesUpdate, rename, update};
 pub use create::{Resolved, get_or_create, other_unit};
+pub use existing::existing;
 pub use find::{find, list};
 pub use search::{Search, count, page, rows};
 

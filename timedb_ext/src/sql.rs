@@ -27,6 +27,7 @@ mod install;
 mod keys;
 mod named;
 mod packed;
+mod points;
 mod read;
 mod request;
 mod rows;

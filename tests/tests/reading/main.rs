@@ -5,6 +5,7 @@ mod buckets;
 mod changes;
 mod damage;
 mod edges;
+mod points;
 mod read;
 mod series;
 mod streaming;

@@ -59,20 +59,25 @@ impl Signature {
 
     /// Whether a function is declared with these arguments.
     pub fn is_of(&self, function: Oid) -> bool {
-        let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
-        // SAFETY: the key is of the type of the cache's; the row of a function has as many types as it says, and is
-        // given back.
-        unsafe {
-            let row = pg_sys::SearchSysCache1(cache, Datum::from(function));
-            if row.is_null() {
-                return false;
-            }
-            let types = &(*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_proc>()).proargtypes;
-            let types = types.values.as_slice(types.dim1 as usize).iter();
-            let is_so = types.copied().eq(self.types());
-            pg_sys::ReleaseSysCache(row);
-            is_so
+        declares(function, self.types())
+    }
+}
+
+/// Whether a function is declared with arguments of these types.
+pub fn declares(function: Oid, expected: impl Iterator<Item = Oid>) -> bool {
+    let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
+    // SAFETY: the key is of the type of the cache's; the row of a function has as many types as it says, and is
+    // given back.
+    unsafe {
+        let row = pg_sys::SearchSysCache1(cache, Datum::from(function));
+        if row.is_null() {
+            return false;
         }
+        let types = &(*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_proc>()).proargtypes;
+        let types = types.values.as_slice(types.dim1 as usize).iter();
+        let is_so = types.copied().eq(expected);
+        pg_sys::ReleaseSysCache(row);
+        is_so
     }
 }
 

@@ -55,6 +55,7 @@ files! {
     "../../../sql/functions/read.sql" "read" after "corrections";
     "../../../sql/functions/changes.sql" "changes" after "read";
     "../../../sql/functions/buckets.sql" "buckets" after "read";
+    "../../../sql/functions/points.sql" "points" after "read";
 }
 
 // Owners, dumps and privileges, for everything that exists by then.

@@ -42,7 +42,7 @@ pub fn request(arguments: &Arguments) -> Result<ReadRequest> {
         .transpose()?;
     let lead = |argument: Argument| {
         let lead = arguments.length(argument);
-        lead.map(|lead| fixed(&lead, argument)).transpose()
+        lead.map(|lead| fixed(&lead, argument.name())).transpose()
     };
     let range = Filter {
         start_valid: time::lower(arguments.instant(Argument::StartValid)),
@@ -86,8 +86,8 @@ fn cutoffs(arguments: &Arguments) -> Result<Cutoffs> {
     if let (Some(length), Some(offset)) = (length, offset) {
         return Cutoffs::windows(
             first_window(arguments)?,
-            fixed(&length, Argument::WindowLength)?,
-            fixed(&offset, Argument::IssueOffset)?,
+            fixed(&length, Argument::WindowLength.name())?,
+            fixed(&offset, Argument::IssueOffset.name())?,
         )
         .map_err(|e| Error::invalid(format!("invalid window_length: {e}")));
     }
@@ -157,8 +157,7 @@ pub fn zone(arguments: &Arguments) -> Result<Zone> {
 ///
 /// # Errors
 /// 22023 for months, 22008 for what is too long.
-fn fixed(interval: &Interval, argument: Argument) -> Result<i64> {
-    let what = argument.name();
+pub fn fixed(interval: &Interval, what: &str) -> Result<i64> {
     if interval.months() != 0 {
         return Err(
             Error::invalid(format!("{what} must not have months or years"))

@@ -7,6 +7,7 @@ mod corrections;
 mod fast;
 mod fields;
 mod pieces;
+mod points;
 mod receive;
 mod scalar;
 mod series;
@@ -15,6 +16,7 @@ mod unknown;
 mod upload;
 
 pub(crate) use corrections::read_corrections;
+pub(crate) use points::{PointsAsked, read_points};
 pub(crate) use receive::{Received, leave_unread, receive};
 pub(crate) use scalar::Problem;
 pub(crate) use series::{SeriesFields, read_new_series, read_series_change};

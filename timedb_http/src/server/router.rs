@@ -21,7 +21,7 @@ use crate::server::{
     },
     refusal::Refusal,
     routes::{
-        changes, corrections, health,
+        changes, corrections, health, points,
         query::{self, none},
         root,
         series::{self, labels, one, search},
@@ -56,6 +56,7 @@ fn api() -> Api {
         .get("/values", query::plan, values::read)
         .with_body(PUT, "/values", corrections::plan, corrections::update)
         .get("/values/last", query::plan_last, values::read)
+        .with_body(POST, "/points", points::plan, points::read)
         .get("/changes", changes::plan, changes::read)
         .with_body(POST, "/upload", upload::plan, upload::upload)
         .get("/series", search::plan, search::find)

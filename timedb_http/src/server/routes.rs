@@ -4,6 +4,7 @@
 pub(crate) mod changes;
 pub(crate) mod corrections;
 pub(crate) mod health;
+pub(crate) mod points;
 pub(crate) mod query;
 pub(crate) mod root;
 pub(crate) mod series;

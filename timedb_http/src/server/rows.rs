@@ -8,7 +8,7 @@ mod json_rows;
 mod list;
 
 pub(crate) use chunk::Chunk;
-pub(crate) use collected::{write_changes, write_ordered};
+pub(crate) use collected::{write_changes, write_ordered, write_placed};
 pub(crate) use format::{Format, Mode, RowFormat};
 pub(crate) use list::JsonList;
 

@@ -48,6 +48,16 @@ const FUNCTIONS: &[(&str, &str, &str)] = &[
         "SELECT count(*) FROM timedb._read_rows(rows.mode, start_valid => rows.a)",
     ),
     (
+        "points(t timestamptz[], known timestamptz[], name text[], labels jsonb[], i integer[], age interval)",
+        "double precision",
+        "SELECT sum(value) FROM timedb.read_points(NULL, points.t, points.known, points.name, points.labels, points.i, max_age => points.age)",
+    ),
+    (
+        "points_of(ids uuid[], t timestamptz[], ends timestamptz[], change timestamptz)",
+        "bytea",
+        "SELECT packed FROM timedb._read_points_packed(points_of.ids, points_of.t, points_of.t, valid_time_end => points_of.ends, as_of_change => points_of.change)",
+    ),
+    (
         "changes(since timestamptz, name text, most integer)",
         "double precision",
         "SELECT sum(value) FROM timedb.read_changes(changes.since, NULL, NULL, changes.name, NULL, changes.most)",

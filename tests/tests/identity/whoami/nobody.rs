@@ -10,6 +10,8 @@ const READS: &[&str] = &[
     "SELECT * FROM timedb.read_relative(days_ahead => 1, time_of_day => '06:00')",
     "SELECT * FROM timedb.read_last()",
     "SELECT * FROM timedb.read_buckets('1 hour')",
+    "SELECT * FROM timedb.read_points(name => '{}', valid_time => '{}', as_of => '{}')",
+    "SELECT * FROM timedb._read_points_packed(name => '{}', valid_time => '{}', as_of => '{}')",
     "SELECT timedb._read_packed('flat')",
     "SELECT * FROM timedb._read_chunks('flat')",
     "SELECT timedb._read_buckets_packed('1 hour')",

@@ -112,6 +112,8 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("_read_changes_packed", Tenants, CHANGES),
     ("changes_cursor", Tenants, &[]),
     ("read_last", Tenants, LASTS),
+    ("read_points", Tenants, POINTS),
+    ("_read_points_packed", Tenants, POINTS),
     ("read_buckets", Tenants, BUCKETS),
     ("_read_buckets_packed", Tenants, BUCKETS),
     ("_read_rows", Tenants, MODES),
@@ -199,6 +201,13 @@ const BUCKETS: &[&str] = &[
     "'1 month', labels => '{LABELS}', aggregates => '{avg,count}'",
     "'1 day', '{NAME}'",
     "'1 day', fill => 'null', name => '{EMPTY}', start_valid => '{DAY}', end_valid => '{DAY} 23:00Z'",
+];
+
+const POINTS: &[&str] = &[
+    "'{{SERIES}}', '{{DAY}}', '{{DAY}}'",
+    "valid_time => '{{DAY}}', as_of => ARRAY[now()], name => '{{NAME}}', labels => ARRAY['{LABELS}']::jsonb[], max_age => '10 years'",
+    "valid_time => '{{DAY}}', as_of => ARRAY[now()], name => '{{EMPTY}}'",
+    "valid_time => '{{DAY},{DAY}}', as_of => ARRAY[now()], series_id => '{{SERIES}}', series_index => '{1,1}', unit => '{UNIT}'",
 ];
 
 const MODES: &[&str] = &[

@@ -39,6 +39,9 @@ pub async fn ask_all(server: &Server, key: &str, check: impl Fn(&str, &Reply)) {
     ] {
         check(path, &server.get(path, Some(key)).await);
     }
+    let points = json!({"name": "wind", "valid_time": ["2025-01-01T00:00:00Z"],
+                        "as_of": "2025-01-02T00:00:00Z", "max_age": "1d"});
+    check("/points", &server.post("/points", Some(key), &points).await);
     // What is not there is asked for all the same.
     server.get(&format!("/series/{series_id}"), Some(key)).await;
     let change = server.request(Method::PATCH, &format!("/series/{series_id}"), Some(key));

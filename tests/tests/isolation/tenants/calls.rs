@@ -86,6 +86,17 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
             calls.push(("_read_buckets_packed", format!("SELECT encode(p, 'hex') FROM (SELECT timedb._read_buckets_packed('1 hour'{arguments}) AS p) AS c")));
         }
     }
+    for function in ["read_points", "_read_points_packed"] {
+        let columns = match function {
+            "read_points" => "*",
+            _ => "encode(packed, 'hex') || packed::text, places",
+        };
+        let at = format!("'{{{of_a}}}', '{{2025-01-01Z}}', ARRAY[now()]");
+        calls.push((
+            function,
+            format!("SELECT {columns} FROM timedb.{function}({at})"),
+        ));
+    }
     calls.push(("whoami", "SELECT * FROM timedb.whoami()".to_owned()));
     calls.push((
         "current_tenant",

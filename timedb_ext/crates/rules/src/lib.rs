@@ -6,6 +6,7 @@ pub mod corrections;
 mod error;
 pub mod labels;
 pub mod limits;
+pub mod points;
 mod position;
 pub mod text;
 pub mod time;

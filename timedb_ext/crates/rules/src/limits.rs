@@ -18,6 +18,8 @@ pub const MAX_UPDATES: usize = 100_000;
 pub const MAX_UPDATES_BYTES: usize = 64 << 20;
 /// Most bytes of what a batch says about itself, as `jsonb`.
 pub const MAX_BATCH_PARAMS_BYTES: usize = 1 << 20;
+/// Most rows of a read of points: each is held with what it gets.
+pub const MAX_POINTS_READ: usize = 1_000_000;
 /// Longest name of what made a batch, in bytes.
 pub const MAX_WORKFLOW_BYTES: usize = 1024;
 
@@ -76,6 +78,14 @@ impl Call {
             Self::Read => check_read("the names and labels of a read of points", most, of, bytes),
         }
     }
+}
+
+/// Checks the rows of a read of points by their number.
+///
+/// # Errors
+/// 54000 for too many.
+pub fn check_points_read(rows: usize) -> Result<()> {
+    check_read("a read of points", MAX_POINTS_READ, "rows", rows)
 }
 
 fn check_upload(what: &str, most: usize, of: &str, given: usize) -> Result<()> {

@@ -3,4 +3,5 @@
 mod corrections;
 mod cursors;
 mod names;
+mod points;
 mod uploads;

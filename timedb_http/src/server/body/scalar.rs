@@ -8,7 +8,10 @@ use serde_json::{Value, json, value::RawValue};
 use timedb_wire::json::{MAX_NESTING, nesting};
 use uuid::Uuid;
 
-use crate::server::instant::{self, Malformed, TimeUnit};
+use crate::server::{
+    duration::{self, Interval, NoLength},
+    instant::{self, Malformed, TimeUnit},
+};
 
 /// A JSON value, with lists and objects as they came.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +74,19 @@ impl Problem {
             "value_error",
             "Value error, a unit must not be blank (Use dimensionless for a pure number.)",
         )
+    }
+
+    pub(crate) fn length(no_length: NoLength) -> Self {
+        let told = match no_length {
+            NoLength::Unreadable => {
+                "Input should be a length of time, such as 24h, 15 min, 1 day or PT1H"
+            }
+            NoLength::MinuteOrMonth => {
+                "Input should be a length of time, M is a minute to some and a month to others: write 1min or PT1M, or \
+                 1mo or P1M"
+            }
+        };
+        Self::new("time_delta_parsing", told)
     }
 
     pub(crate) fn uuid() -> Self {
@@ -220,6 +236,30 @@ impl<'a> Scalar<'a> {
             Self::Bool(truth) => Ok(*truth),
             _ => Err(Problem::new("bool_type", "Input should be a valid boolean")),
         }
+    }
+
+    /// A whole number.
+    pub(crate) fn integer(&self) -> Result<i32, Problem> {
+        let no_integer = || Problem::new("int_type", "Input should be a valid integer");
+        match self {
+            Self::Number(text) => text.parse().map_err(|_| no_integer()),
+            _ => Err(no_integer()),
+        }
+    }
+
+    /// A length of time; a number is one of seconds.
+    pub(crate) fn length(&self) -> Result<Interval, Problem> {
+        let text = match self {
+            Self::Number(text) => text,
+            Self::Text(text) => text.as_ref(),
+            _ => {
+                return Err(Problem::new(
+                    "time_delta_type",
+                    "Input should be a length of time, such as 24h, 15 min, 1 day or PT1H",
+                ));
+            }
+        };
+        duration::parse(text).map_err(Problem::length)
     }
 
     /// The id of a series or a batch.

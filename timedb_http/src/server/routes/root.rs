@@ -18,6 +18,7 @@ pub(crate) async fn root(RawQuery(raw): RawQuery) -> Result<Response, ApiError> 
         "description": "REST API for reading and writing time series that get revised.",
         "endpoints": {
             "read_values": "GET /values - Read time series values",
+            "read_points": "POST /points - Read values as each was known by its own cut-off",
             "upload_timeseries": "POST /upload - Upload time series data",
             "create_series": "POST /series - Create a new time series",
             "list_timeseries": "GET /list_timeseries - List the time series",

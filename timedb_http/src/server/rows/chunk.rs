@@ -2,7 +2,7 @@
 //! once.
 
 use thiserror::Error;
-use timedb_wire::{AggregateColumn, Column, Malformed, NO_END, Note, Values};
+use timedb_wire::{AggregateColumn, Column, Malformed, NO_END, NO_KNOWN_TIME, Note, Values};
 
 use crate::server::{instant::Precision, json};
 
@@ -48,7 +48,7 @@ impl<'a> Chunk<'a> {
         // The last ones are the most likely to have a fraction; then no others need to be examined.
         let change = versions.flat_map(|versions| versions.change_time.iter());
         Precision::of(change)
-            .and(|| Precision::of(known))
+            .and(|| Precision::of(known.filter(|known| *known != NO_KNOWN_TIME)))
             .and(|| Precision::of(columns.valid_time.iter()))
             .and(|| Precision::of(ends.filter(|end| *end != NO_END)))
     }

@@ -1,5 +1,8 @@
 //! A collected answer: rows by (valid_time, series_id), overlapping ones by (known_time, valid_time, series_id), last
-//! points by series_id alone, and those of the change feed in the order in which they were written.
+//! points by series_id alone, those of the change feed in the order in which they were written, and points that were asked
+//! for in the order of the request.
+
+use timedb_wire::Malformed;
 
 use super::{
     chunk::{Chunk, DamagedChunk},
@@ -89,5 +92,43 @@ pub(crate) fn write_changes(
         }
     }
     rows.close(Some(Onward { cursor, more }), &mut out);
+    Ok(out)
+}
+
+/// Writes the rows of a chunk, each at its place in the request, counted from 0.
+pub(crate) fn write_placed(
+    packed: &[u8],
+    places: &[i32],
+    format: &Format,
+) -> Result<Vec<u8>, DamagedChunk> {
+    /// Where no row has been placed yet.
+    const NONE: (u32, u32) = (u32::MAX, u32::MAX);
+    let chunk = Chunk::parse(packed)?;
+    let points = chunk.columns.points;
+    let mut rows = (format.rows)(Mode::Points, chunk.precision());
+    let (mut shared, mut order) = (Vec::new(), vec![NONE; points]);
+    let (mut index, mut length) = (0, 32);
+    for run in &chunk.columns.runs {
+        let of_series = rows.shared(&run.series);
+        length += run.points * of_series.row_length();
+        for _ in 0..run.points {
+            let place = places
+                .get(index)
+                .and_then(|&place| usize::try_from(place).ok());
+            let row = place
+                .and_then(|place| order.get_mut(place))
+                .filter(|row| **row == NONE);
+            *row.ok_or(Malformed::Place)? = (index as u32, shared.len() as u32);
+            index += 1;
+        }
+        shared.push(of_series);
+    }
+    let mut out = Vec::with_capacity(length);
+    rows.open(Some(points), &mut out);
+    // As many places as rows, each once: none is left out.
+    for &(index, series) in &order {
+        rows.row(&chunk, index as usize, &shared[series as usize], &mut out);
+    }
+    rows.close(None, &mut out);
     Ok(out)
 }

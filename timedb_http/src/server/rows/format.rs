@@ -20,10 +20,12 @@ pub(crate) enum Mode {
     Relative,
     /// Of each series its last point.
     Last,
+    /// Points that were asked for one by one, and of which some are not there.
+    Points,
 }
 
 impl Mode {
-    /// The name that `timedb._read_packed` knows.
+    /// The name that `timedb._read_packed` knows, as far as it is one of its modes.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Flat => "flat",
@@ -31,6 +33,7 @@ impl Mode {
             Self::Versions => "versions",
             Self::Relative => "relative",
             Self::Last => "last",
+            Self::Points => "points",
         }
     }
 }

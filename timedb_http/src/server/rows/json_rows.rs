@@ -1,7 +1,7 @@
 //! Rows as compact JSON: `{"count":N,"data":[...]}`, or with the count at the end if it was not known before. What a
 //! series' rows share is rendered once; the previous instant is kept, because in time order neighbours often share it.
 
-use timedb_wire::{AggregateValue, Series, Versions};
+use timedb_wire::{AggregateValue, NO_KNOWN_TIME, Series, Versions};
 use uuid::Uuid;
 
 use super::{
@@ -65,10 +65,15 @@ impl RowFormat for JsonRows {
         let valid_time = columns.valid_time.at(index);
         self.list.next_row(out);
         out.push(b'{');
-        if let Some(known_time) = columns.known_time {
-            out.extend_from_slice(b"\"known_time\":\"");
-            self.formatter.write(known_time.at(index), out);
-            out.extend_from_slice(b"\",");
+        let known_time = columns.known_time.map(|known_time| known_time.at(index));
+        match known_time {
+            Some(NO_KNOWN_TIME) => out.extend_from_slice(b"\"known_time\":null,"),
+            Some(known_time) => {
+                out.extend_from_slice(b"\"known_time\":\"");
+                self.formatter.write(known_time, out);
+                out.extend_from_slice(b"\",");
+            }
+            None => {}
         }
         if let Some(versions) = &columns.versions {
             out.extend_from_slice(b"\"change_time\":\"");
@@ -100,8 +105,11 @@ impl RowFormat for JsonRows {
             }
         }
         out.extend_from_slice(&series.after);
-        if let (Mode::Overlapping, Some(known_time)) = (self.mode, columns.known_time) {
-            let lead = valid_time.wrapping_sub(known_time.at(index));
+        if self.mode == Mode::Points {
+            json::write_member("found", known_time != Some(NO_KNOWN_TIME), out);
+        }
+        if let (Mode::Overlapping, Some(known_time)) = (self.mode, known_time) {
+            let lead = valid_time.wrapping_sub(known_time);
             out.extend_from_slice(b",\"lead_time\":");
             out.extend_from_slice(self.numbers.format_finite(lead as f64 / 1e6).as_bytes());
         }

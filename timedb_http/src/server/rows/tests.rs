@@ -1,10 +1,10 @@
 //! Rows as clients see them: key order, number and time formats, order; and chunks that are damaged.
 
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Chunk, FORMATS, Mode, write_ordered};
+use super::{Chunk, FORMATS, Mode, write_ordered, write_placed};
 
 /// One point of a test, in every column.
 #[derive(Clone, Debug)]
@@ -227,6 +227,37 @@ fn rows_stand_by_time_then_series_over_all_chunks() {
     assert_eq!(order(Mode::Flat), by_time);
     let by_known_time = [row("a", 1.0), row("b", 1.0), row("b", 2.0), row("a", 9.0)];
     assert_eq!(order(Mode::Overlapping), by_known_time);
+}
+
+#[test]
+fn points_asked_for_stand_at_their_places_and_those_not_found_say_so() {
+    let at = |value: f64, known: i64| Point {
+        known,
+        ..point(NEW_YEAR, value)
+    };
+    let mut missing = at(0.0, i64::MIN);
+    missing.value = None;
+    let of_a = vec![at(1.0, 0), missing];
+    let chunk = pack(&[(1, "a", "{}", of_a), (2, "b", "{}", vec![at(3.0, 0)])], 6);
+    let placed = |places: &[i32]| write_placed(&chunk, places, &FORMATS[0]);
+    let answer: Value = serde_json::from_slice(&placed(&[2, 0, 1]).unwrap()).unwrap();
+    let told = |row: usize| {
+        let row = &answer["data"][row];
+        ["known_time", "value", "name", "found"].map(|member| row[member].clone())
+    };
+    let epoch = json!("1970-01-01T00:00:00+00:00");
+    assert_eq!(
+        told(0),
+        [Value::Null, Value::Null, json!("a"), json!(false)]
+    );
+    assert_eq!(
+        told(1),
+        [epoch.clone(), json!(3.0), json!("b"), json!(true)]
+    );
+    assert_eq!(told(2), [epoch, json!(1.0), json!("a"), json!(true)]);
+    for places in [&[0, 1][..], &[0, 1, 3], &[0, 1, 1], &[0, 1, -1]] {
+        assert!(placed(places).is_err(), "{places:?}");
+    }
 }
 
 #[test]

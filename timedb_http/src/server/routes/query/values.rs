@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::server::{
     body::Problem,
     db::PgInstant,
-    duration::{self, Interval, NoLength, TimeOfDay},
+    duration::{self, Interval, TimeOfDay},
     instant::{self, TimeUnit},
     rows::Mode,
 };
@@ -38,19 +38,7 @@ pub(crate) fn time_unit(value: &str) -> Result<(), Problem> {
 
 /// A length of time.
 pub(crate) fn length(value: &str) -> Result<Interval, Problem> {
-    let problem = |no_length| {
-        let told = match no_length {
-            NoLength::Unreadable => {
-                "Input should be a length of time, such as 24h, 15 min, 1 day or PT1H"
-            }
-            NoLength::MinuteOrMonth => {
-                "Input should be a length of time, M is a minute to some and a month to others: write 1min or PT1M, or \
-                 1mo or P1M"
-            }
-        };
-        Problem::new("time_delta_parsing", told)
-    };
-    duration::parse(value).map_err(problem)
+    duration::parse(value).map_err(Problem::length)
 }
 
 /// A time of day. `24:00`, the end of the day, is one as it is to the database.
