@@ -1,6 +1,7 @@
 //! The HTTP API as clients of the Python project know it, to the byte where they could depend on it,
 //! and the places where it went wrong and this one does not.
 
+mod compaction;
 mod formats;
 mod keys;
 mod known_times;

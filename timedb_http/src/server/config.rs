@@ -14,6 +14,8 @@ pub struct ServerConfig {
     pub pool_size: usize,
     /// How many of them one tenant may hold at a time; half of them if it is not said.
     pub tenant_connections: Option<usize>,
+    /// Whether stores are compacted after some writes.
+    pub compaction: bool,
     /// How long a request waits for a connection before it is answered 503.
     pub acquire_timeout: Duration,
     /// How long a request may take once its body has arrived, before it is answered 504.
@@ -47,6 +49,7 @@ impl ServerConfig {
             database,
             pool_size: 16,
             tenant_connections: None,
+            compaction: true,
             acquire_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(60),
             statement_timeout: Duration::from_secs(55),

@@ -12,6 +12,7 @@ mod params;
 pub mod store;
 mod tls;
 mod transaction;
+mod upkeep;
 mod writes;
 
 pub use connect::{PIN, connect};

@@ -30,6 +30,10 @@ pub struct ApiArgs {
     #[arg(long, env = "TIMEDB_TENANT_CONNECTIONS", value_name = "N",
         value_parser = positive::<NonZeroUsize>)]
     tenant_connections: Option<NonZeroUsize>,
+
+    /// Leave it to others to compact what is written: to the writes themselves, and to timedb.compact()
+    #[arg(long, env = "TIMEDB_NO_COMPACTION", value_parser = clap::builder::FalseyValueParser::new())]
+    no_compaction: bool,
     /// How long a request waits for a connection (then 503)
     #[arg(long, env = "TIMEDB_ACQUIRE_TIMEOUT", value_name = "SECONDS",
         default_value_t = seconds(|config| config.acquire_timeout), value_parser = positive::<NonZeroU64>)]
@@ -122,6 +126,7 @@ impl ApiArgs {
         let mut config = ServerConfig::new(database);
         config.pool_size = self.pool_size.get();
         config.tenant_connections = self.tenant_connections.map(NonZeroUsize::get);
+        config.compaction = !self.no_compaction;
         config.acquire_timeout = duration(self.acquire_timeout);
         config.request_timeout = duration(self.request_timeout);
         config.statement_timeout = match self.statement_timeout {

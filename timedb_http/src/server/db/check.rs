@@ -139,7 +139,7 @@ const SESSION: &str = "\
            pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') OPERATOR(pg_catalog.=) 'on'";
 
 /// What requests call, beside the functions that read.
-const CALLED: [&str; 18] = [
+const CALLED: [&str; 19] = [
     "timedb.challenge()",
     "timedb.authenticate_proof(bytea)",
     "timedb.authenticate(text)",
@@ -149,6 +149,7 @@ const CALLED: [&str; 18] = [
     "timedb.isolation_problems()",
     "timedb._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb,uuid,text,boolean)",
     "timedb.update_values(jsonb,text)",
+    "timedb.compact(bigint)",
     "timedb._read_points_packed(uuid[],timestamptz[],timestamptz[],text[],jsonb[],integer[],timestamptz[],interval,timestamptz,text)",
     "timedb.create_series(text,text,jsonb,text)",
     "timedb.find_series(text,text,jsonb,text,integer,uuid)",

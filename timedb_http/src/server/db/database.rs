@@ -12,6 +12,7 @@ use super::{
     key_use::KeyUse,
     lease::{Lease, Manager},
     store,
+    upkeep::Upkeep,
     writes::Writes,
 };
 use crate::server::{
@@ -34,6 +35,7 @@ pub(crate) struct Database {
     pub(super) begin_write: String,
     pub(super) key_use: KeyUse,
     pub(super) writes: Writes,
+    pub(super) upkeep: Upkeep,
 }
 
 /// A request's place among those of its tenant: it exists before a connection is requested, and as long as the request
@@ -85,6 +87,7 @@ impl Database {
             begin_write: begin(""),
             key_use: KeyUse::default(),
             writes: Writes::default(),
+            upkeep: Upkeep::new(config.compaction),
         }
     }
 

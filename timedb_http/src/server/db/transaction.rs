@@ -22,6 +22,10 @@ use crate::server::{error::ApiError, key::ApiKey, share::Party, sqlstate};
 const REPORT_LIMIT: Duration = Duration::from_secs(5);
 const REPORT: &str = "SELECT timedb.report_key_use()";
 
+/// Some at a time, so that no other compaction of the tenant is kept away for long.
+const COMPACT: &str = "SELECT more FROM timedb.compact(200000)";
+const COMPACT_LIMIT: Duration = Duration::from_secs(30);
+
 /// Whether a transaction may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -46,6 +50,9 @@ impl Database {
         }
         let result = outcome?;
         self.note_use(key, access);
+        if access == Access::Write {
+            self.note_write(key);
+        }
         Ok(result)
     }
 
@@ -192,6 +199,24 @@ impl Database {
             if tokio::time::timeout(REPORT_LIMIT, report).await.is_err() {
                 tracing::warn!("the use of a key could not be recorded in time");
             }
+        });
+    }
+
+    /// Compacts the tenant's store now and then after it was written to, as its tenant: no request waits for it. Anything
+    /// that comes in its way is another one's work, or left for the next time.
+    fn note_write(self: &Arc<Self>, key: Option<&ApiKey>) {
+        let fingerprint = key.map(ApiKey::fingerprint).unwrap_or_default();
+        let Some(turn) = self.upkeep.is_due(fingerprint) else {
+            return;
+        };
+        let (database, key) = (Arc::clone(self), key.cloned());
+        tokio::spawn(async move {
+            let compact = async |client: &Client| client.query_typed(COMPACT, &[]).await;
+            let compact = database.transact(Access::Write, key.as_ref(), compact);
+            if tokio::time::timeout(COMPACT_LIMIT, compact).await.is_err() {
+                tracing::warn!("a compaction has not ended in time");
+            }
+            drop(turn);
         });
     }
 }
