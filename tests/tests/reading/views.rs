@@ -5,6 +5,7 @@ mod again;
 mod callers;
 mod compiled;
 mod forms;
+mod plans;
 mod random;
 mod reach;
 

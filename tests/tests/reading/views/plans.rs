@@ -1,0 +1,65 @@
+//! Plans that EXPLAIN shows: where there is a scan, and what reaches a read where there is none.
+
+use timedb_tests::{Db, Role, run};
+
+use super::rows;
+
+#[tokio::test]
+async fn where_the_scan_cannot_be_used_constants_and_parameters_still_bound_the_read() {
+    let db = Db::new().await;
+    let client = db.login(db.a()).await;
+    run(&client, "SET TIME ZONE 'UTC'; SET plan_cache_mode = force_generic_plan; CREATE TEMP TABLE notes (valid_time timestamptz, value float8)").await;
+    for (query, call) in [
+        (
+            "UPDATE notes SET value = v.value FROM timedb.values AS v WHERE v.valid_time = notes.valid_time AND v.name = $1",
+            "timedb._read_rows('flat'::text, NULL::uuid[], $1, NULL::jsonb, NULL::timestamp with time zone",
+        ),
+        (
+            "SELECT notes.value FROM notes JOIN timedb.versions AS v USING (valid_time) WHERE v.valid_time > $2 AND v.valid_time <= '2025-01-02' FOR UPDATE OF notes",
+            "GREATEST(NULL::timestamp with time zone, $2), LEAST(NULL::timestamp with time zone, '2025-01-02 00:00:00.000001+00'::timestamp with time zone)",
+        ),
+        (
+            "SELECT r FROM timedb._read_rows('flat') AS r WHERE valid_time < '2025-01-02' AND series_id = $3",
+            "timedb._read_rows('flat'::text, ARRAY[$3]",
+        ),
+    ] {
+        run(
+            &client,
+            &format!("PREPARE p (text, timestamptz, uuid) AS {query}"),
+        )
+        .await;
+        let plan = rows(
+            &client,
+            "EXPLAIN (VERBOSE, COSTS OFF) EXECUTE p ('x', '2025-01-01', NULL)",
+        )
+        .await;
+        let plan: Vec<String> = plan.into_iter().flatten().flatten().collect();
+        assert!(
+            plan.iter().any(|line| line.contains(call)),
+            "{query}: {plan:#?}"
+        );
+        assert!(
+            !plan.iter().any(|line| line.contains("timedb read")),
+            "{query}: {plan:#?}"
+        );
+        run(&client, "DEALLOCATE p").await;
+    }
+}
+
+#[tokio::test]
+async fn the_first_statement_of_a_session_has_the_scan() {
+    let db = Db::new().await;
+    for query in [
+        "SELECT * FROM timedb.values WHERE valid_time > '2025-01-01'",
+        "SELECT * FROM timedb.read_versions(name => 'x')",
+    ] {
+        let client = db.connect(Role::User).await;
+        let plan = rows(&client, &format!("EXPLAIN {query}")).await;
+        let plan: Vec<String> = plan.into_iter().flatten().flatten().collect();
+        assert!(
+            plan.iter()
+                .any(|line| line.contains("Custom Scan (timedb read)")),
+            "{plan:#?}"
+        );
+    }
+}
