@@ -252,19 +252,20 @@ impl Visitor for Visit<'_> {
 
     fn select(&mut self, key: &SegmentKey, points: Points) -> Points {
         let times = &points.valid_time;
-        let (Some(&first), Some(&last)) = (times.first(), times.last()) else {
+        let Some(&first) = times.first() else {
             return points;
         };
         let (mut kept, mut next) = (Vec::new(), 0);
-        for asked in self.from(&key.series, first) {
-            let oldest = asked.valid_time.saturating_sub(self.max_age);
-            if oldest > last || next == times.len() {
-                break;
-            }
+        let mut asked = self.from(&key.series, first);
+        while let Some(one) = asked.first() {
+            let oldest = one.valid_time.saturating_sub(self.max_age);
             next += times[next..].partition_point(|&time| time < oldest);
-            let n = times[next..].partition_point(|&time| time <= asked.valid_time);
+            let n = times[next..].partition_point(|&time| time <= one.valid_time);
             kept.extend(next..next + n);
             next += n;
+            // What is asked for before the next point has got all of its points.
+            let Some(&time) = times.get(next) else { break };
+            asked = &asked[asked.partition_point(|asked| asked.valid_time < time)..];
         }
         match kept.len() == points.len() {
             true => points,

@@ -49,6 +49,7 @@ pub struct PointMatcher<'a> {
 struct PointVersions {
     valid_time: i64,
     first_known: i64,
+    /// By valid_time_end, then known_time.
     versions: Vec<PointFound>,
 }
 
@@ -114,7 +115,13 @@ impl<'a> PointMatcher<'a> {
 
     /// Makes a candidate of the time whose versions have come.
     fn close(&mut self) {
-        let Some(open) = self.open.take() else { return };
+        let Some(mut open) = self.open.take() else {
+            return;
+        };
+        let order = |version: &PointFound| (version.valid_time_end, version.known_time);
+        if !open.versions.is_sorted_by_key(order) {
+            open.versions.sort_by_key(order);
+        }
         while (self.candidates.back()).is_some_and(|last| last.first_known >= open.first_known) {
             self.candidates.pop_back();
         }
@@ -148,19 +155,26 @@ impl<'a> PointMatcher<'a> {
 impl PointVersions {
     /// The newest version of the point that is meant.
     fn known_by(&self, asked: &PointAsked) -> Result<Option<PointFound>> {
-        let is_meant = |version: &&PointFound| {
-            let end = asked.valid_time_end;
-            version.known_time <= asked.as_of && end.is_none_or(|end| end == version.valid_time_end)
-        };
         let mut newest: Option<&PointFound> = None;
-        for version in self.versions.iter().filter(is_meant) {
-            match newest {
-                Some(other) if other.valid_time_end != version.valid_time_end => {
+        let mut rest = &self.versions[..];
+        if let Some(end) = asked.valid_time_end {
+            rest = &rest[rest.partition_point(|version| version.valid_time_end < end)..];
+        }
+        // Point by point: each has its versions by known_time.
+        while let Some(first) = rest.first()
+            && (asked.valid_time_end).is_none_or(|end| end == first.valid_time_end)
+        {
+            let end = first.valid_time_end;
+            let (point, others) =
+                rest.split_at(rest.partition_point(|one| one.valid_time_end == end));
+            let known = point.partition_point(|version| version.known_time <= asked.as_of);
+            if let Some(version) = known.checked_sub(1).and_then(|last| point.get(last)) {
+                if let Some(other) = newest {
                     return Err(several_points(asked, other, version));
                 }
-                Some(other) if other.known_time >= version.known_time => {}
-                _ => newest = Some(version),
+                newest = Some(version);
             }
+            rest = others;
         }
         Ok(newest.copied())
     }
