@@ -27,6 +27,8 @@ pub async fn is_nobody(client: &Client, attempt: &str) {
         "SELECT count(*) FROM timedb.series",
         "SELECT count(*) FROM timedb.series_labels",
         "SELECT count(*) FROM timedb.batches",
+        "SELECT count(*) FROM timedb._batches()",
+        "SELECT count(*) FROM timedb.requests",
         "SELECT count(*) FROM timedb.values",
         "SELECT count(*) FROM timedb.read_flat()",
         "SELECT count(*) FROM timedb.read_versions()",
@@ -40,6 +42,8 @@ pub async fn is_nobody(client: &Client, attempt: &str) {
         "28000",
         "{attempt}"
     );
+    let compact = client.batch_execute("SELECT timedb.compact()").await;
+    assert_eq!(refusal(compact).0, "28000", "{attempt}");
 }
 
 /// The same, with one read as the very first statement that needs the library.
