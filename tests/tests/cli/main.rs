@@ -42,7 +42,7 @@ async fn tables_can_be_created_and_deleted_again_and_again() {
                 &[]
             )
             .await,
-            10
+            13
         );
         drop(client);
         for _ in 0..2 {
