@@ -26,7 +26,7 @@ pub const SLOTS: u16 = 64;
 
 /// What a writer's lock names: a second, and one of the [`SLOTS`] in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct WriterPlace {
     /// Since PostgreSQL's epoch.
     pub second: u32,
     pub slot: u16,
@@ -45,17 +45,17 @@ pub fn start_of(second: u32) -> i64 {
 
 /// Makes the transaction a writer of the tenant until it ends, in the first place from this second on that no other
 /// transaction has, `held` before all others. Waits for nobody.
-pub fn enter(tenant: &[u8; 16], second: u32, held: Option<Place>) -> Place {
-    let take = |place: &Place| {
+pub fn enter(tenant: &[u8; 16], second: u32, held: Option<WriterPlace>) -> WriterPlace {
+    let take = |place: &WriterPlace| {
         let tag = tag(tenant, &[], place.second, WRITING + SLOT * place.slot);
         acquire(&tag, pg_sys::ExclusiveLock, false)
     };
     let held = held.filter(|held| held.second == second);
-    let places =
-        (second..=u32::MAX).flat_map(|second| (0..SLOTS).map(move |slot| Place { second, slot }));
+    let places = (second..=u32::MAX)
+        .flat_map(|second| (0..SLOTS).map(move |slot| WriterPlace { second, slot }));
     let mut places = held.into_iter().chain(places);
     // There are more seconds than transactions.
-    places.find(take).unwrap_or(Place { second, slot: 0 })
+    places.find(take).unwrap_or(WriterPlace { second, slot: 0 })
 }
 
 /// When the earliest second begins that a writer of the tenant holds, the own transaction aside.

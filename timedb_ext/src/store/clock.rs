@@ -7,10 +7,10 @@
 
 use super::log::{self, Look};
 use crate::pg::error::{Error, Result, SqlState};
-use crate::pg::locks::{self, Place, SLOTS};
+use crate::pg::locks::{self, SLOTS, WriterPlace};
 use crate::pg::time;
 use pgrx::pg_sys;
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 /// How long a read waits for the writes that it has to see or to rule out.
@@ -19,15 +19,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE_US: i64 = 2_000;
 
 thread_local! {
-    // What the transaction that last wrote holds as a writer.
-    static HELD: Cell<Option<Held>> = const { Cell::new(None) };
+    // What the transaction that last wrote holds as a writer, of each tenant for which it wrote.
+    static HELD: RefCell<Vec<Held>> = const { RefCell::new(Vec::new()) };
 }
 
 #[derive(Clone, Copy)]
 struct Held {
     transaction: pg_sys::TransactionId,
     tenant: [u8; 16],
-    place: Place,
+    place: WriterPlace,
     /// What was settled when it became a writer, as far as the clock is right, and whatever it does.
     settled: i64,
     foldable: Option<i64>,
@@ -56,7 +56,7 @@ pub struct Begun {
 pub fn begin_write(tenant: &[u8; 16], list: Option<[u8; 16]>) -> Result<Begun> {
     // SAFETY: called in a transaction that writes.
     let transaction = unsafe { pg_sys::GetTopTransactionId() };
-    let held = held(tenant).filter(|held| held.transaction == transaction);
+    let held = held(tenant);
     let mut least = i64::MIN;
     let (place, log, change_time) = loop {
         let clock = now().max(least);
@@ -88,13 +88,16 @@ pub fn begin_write(tenant: &[u8; 16], list: Option<[u8; 16]>) -> Result<Begun> {
             )
         }
     };
-    HELD.set(Some(Held {
-        transaction,
-        tenant: *tenant,
-        place,
-        settled,
-        foldable,
-    }));
+    HELD.with_borrow_mut(|all| {
+        all.retain(|held| held.transaction == transaction && held.tenant != *tenant);
+        all.push(Held {
+            transaction,
+            tenant: *tenant,
+            place,
+            settled,
+            foldable,
+        });
+    });
     Ok(Begun {
         change_time,
         settled,
@@ -107,8 +110,8 @@ pub fn begin_write(tenant: &[u8; 16], list: Option<[u8; 16]>) -> Result<Begun> {
 fn held(tenant: &[u8; 16]) -> Option<Held> {
     // SAFETY: reads the backend's own state.
     let transaction = unsafe { pg_sys::GetTopTransactionIdIfAny() };
-    HELD.get()
-        .filter(|held| held.transaction == transaction && held.tenant == *tenant)
+    let is_it = |held: &&Held| held.transaction == transaction && held.tenant == *tenant;
+    HELD.with_borrow(|all| all.iter().find(is_it).copied())
 }
 
 /// The change_time up to which all of the tenant's writes have ended: snapshots taken from now on have them, and no

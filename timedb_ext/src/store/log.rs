@@ -4,9 +4,13 @@ use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::snapshot;
 use crate::pg::spi::{Arg, Row, statements};
 use crate::pg::time;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::rc::Rc;
 use timedb_segment::{Batch, LogKey, LogRow, Points, SegmentError};
+
+/// From so many series on, their list can become a common one.
+const LIST_SERIES: usize = 8;
 
 statements! {
     // As `COLUMNS` says.
@@ -61,6 +65,15 @@ pub fn look(list: Option<[u8; 16]>, of_writer: bool) -> Result<Look> {
         false => snapshot::under_fresh(look),
     }?;
     found.ok_or_else(|| Error::internal("the log has not been counted"))
+}
+
+/// What a list of series is called; `None` for a few series.
+pub fn list_id(series: &[[u8; 16]]) -> Option<[u8; 16]> {
+    if series.len() < LIST_SERIES {
+        return None;
+    }
+    let digest: [u8; 32] = Sha256::digest(series.as_flattened()).into();
+    digest.first_chunk().copied()
 }
 
 /// Lists of series that rows of the log refer to, as far as they have been met.

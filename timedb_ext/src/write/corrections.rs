@@ -10,7 +10,7 @@ use crate::pg::error::{Error, Result, uuid_text};
 use crate::pg::locks;
 use crate::pg::time;
 use crate::write::batches::{Answer, BatchInfo, RequestClaim, Retry};
-use crate::write::log::{About, Write};
+use crate::write::log::{Write, WriteInfo};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -84,7 +84,7 @@ pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<Stri
         json: Some(&answer),
     };
     request.keep(&tenant, change_time, &kept)?;
-    let about = About {
+    let about = WriteInfo {
         request: &request,
         kind: BatchKind::Correction,
         info: &BatchInfo::default(),

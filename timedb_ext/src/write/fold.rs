@@ -7,10 +7,9 @@ use crate::pg::snapshot;
 use crate::pg::spi::{Arg, Home, statements};
 use crate::pg::time;
 use crate::store::clock::Begun;
-use crate::store::log::{COLUMNS, Lists};
+use crate::store::log::{COLUMNS, Lists, list_id};
 use crate::write::chunks;
-use crate::write::compact::{self, Work};
-use crate::write::log::list_id;
+use crate::write::merge::{self, Work};
 use crate::write::segments::{SegmentWriter, push_split};
 use std::collections::{BTreeMap, HashMap};
 use timedb_segment::{Batch, Points, combine};
@@ -61,7 +60,7 @@ pub fn at_bound(tenant: &[u8; 16], begun: &Begun) -> Result<()> {
     // What is damaged does not keep anybody from writing: it is read before anything is changed.
     match fold(tenant, last, &mut work) {
         Ok(_) => Ok(()),
-        Err(error) => compact::warn_of_damage(error),
+        Err(error) => merge::warn_of_damage(error),
     }
 }
 
@@ -71,7 +70,7 @@ pub fn at_bound(tenant: &[u8; 16], begun: &Begun) -> Result<()> {
 /// # Errors
 /// XX001 for a damaged row, which stays where it is with all later ones; XX000; the statements' own errors are raised.
 pub fn fold(tenant: &[u8; 16], last: i64, work: &mut Work) -> Result<bool> {
-    let rows = snapshot::under_latest(|| Rows::read(tenant, last))?;
+    let rows = snapshot::under_latest(|| Folded::read(tenant, last))?;
     let (Some(first), Some(last)) = (rows.batches.first(), rows.batches.last()) else {
         return Ok(false);
     };
@@ -100,13 +99,13 @@ pub fn fold(tenant: &[u8; 16], last: i64, work: &mut Work) -> Result<bool> {
     }
     work.folded += count;
     work.points += rows.count;
-    compact::merge_full_levels(tenant, &series, work)?;
+    merge::merge_full_levels(tenant, &series, work)?;
     Ok(rows.more)
 }
 
 /// Rows of the log that are folded together.
 #[derive(Default)]
-struct Rows {
+struct Folded {
     batches: Vec<Batch>,
     points: BTreeMap<[u8; 16], Vec<Points>>,
     count: usize,
@@ -115,13 +114,13 @@ struct Rows {
     more: bool,
 }
 
-impl Rows {
+impl Folded {
     fn read(tenant: &[u8; 16], last: i64) -> Result<Self> {
-        let mut rows = Rows::default();
+        let mut rows = Folded::default();
         let mut lists = Lists::default();
         let mut seen: HashMap<[u8; 16], usize> = HashMap::new();
         let mut query = ROWS_UP_TO.open(&[Arg::int8(time::to_pg(last))], Home::here())?;
-        let is_full = |rows: &Rows| rows.batches.len() >= ROWS || rows.count >= POINTS;
+        let is_full = |rows: &Folded| rows.batches.len() >= ROWS || rows.count >= POINTS;
         while query.fetch(FETCH, |row| {
             if is_full(&rows) {
                 rows.more = true;

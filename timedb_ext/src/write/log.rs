@@ -5,12 +5,12 @@ use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::spi::{Arg, statements};
 use crate::pg::time;
 use crate::store::clock::{self, Begun};
+use crate::store::log::list_id;
 use crate::write::batches::{BatchInfo, NewRequest};
 use crate::write::fold;
 use crate::write::segments::{SegmentWriter, push_split};
-use sha2::{Digest, Sha256};
 use std::rc::Rc;
-use timedb_segment::{Batch, BatchIds, BatchKind, LogKey, Note, Points, encode_log};
+use timedb_segment::{Batch, BatchIds, BatchKind, LogKey, Points, encode_log};
 
 /// From so many points of one series on, a segment of their own pays.
 const SEGMENT_POINTS: usize = 512;
@@ -19,22 +19,10 @@ const SEGMENT_POINTS: usize = 512;
 const ROW_POINTS: usize = 16_384;
 const ROW_NOTES: usize = 64 << 10;
 
-/// From so many series on, their list can become a common one.
-const LIST_SERIES: usize = 8;
-
 statements! {
     INSERT_LOG(UUID, TIMESTAMP, INT4, UUID, BYTEA) =
         c"INSERT INTO timedb.write_log (tenant_id, change_time, points, list_id, blob) \
           VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
-}
-
-/// What a list of series is called; `None` for a few series.
-pub fn list_id(series: &[[u8; 16]]) -> Option<[u8; 16]> {
-    if series.len() < LIST_SERIES {
-        return None;
-    }
-    let digest: [u8; 32] = Sha256::digest(series.as_flattened()).into();
-    digest.first_chunk().copied()
 }
 
 /// A write that has begun: it has its change_time.
@@ -46,7 +34,7 @@ pub struct Write {
 }
 
 /// What the write says about itself.
-pub struct About<'a> {
+pub struct WriteInfo<'a> {
     pub request: &'a NewRequest,
     pub kind: BatchKind,
     pub info: &'a BatchInfo,
@@ -79,8 +67,12 @@ impl Write {
     ///
     /// # Errors
     /// XX000; the INSERTs' own errors are raised; as [`fold::at_bound`].
-    pub fn store(self, points: impl Iterator<Item = (usize, Points)>, about: &About) -> Result<()> {
-        let mut row = Row::default();
+    pub fn store(
+        self,
+        points: impl Iterator<Item = (usize, Points)>,
+        about: &WriteInfo,
+    ) -> Result<()> {
+        let mut row = RowPoints::default();
         let mut writer = SegmentWriter::new(self.tenant);
         let (mut total, mut valid) = (0, None::<(i64, i64)>);
         for (place, points) in points {
@@ -124,7 +116,7 @@ impl Write {
         fold::at_bound(&self.tenant, &self.begun)
     }
 
-    fn insert(&self, batch: &Batch, mut row: Row) -> Result<()> {
+    fn insert(&self, batch: &Batch, mut row: RowPoints) -> Result<()> {
         row.parts.sort_by_key(|(place, _)| *place);
         let mut counts = vec![
             0;
@@ -169,7 +161,7 @@ impl Write {
 
 /// The points of a row of the log, by the places of their series.
 #[derive(Default)]
-struct Row {
+struct RowPoints {
     parts: Vec<(usize, Points)>,
     points: usize,
     notes: usize,
@@ -177,7 +169,7 @@ struct Row {
     is_full: bool,
 }
 
-impl Row {
+impl RowPoints {
     /// Takes the points of a series, or gives them back: they belong into segments.
     fn add(&mut self, place: usize, points: Points) -> Option<(usize, Points)> {
         if points.len() >= SEGMENT_POINTS || self.is_full {
@@ -205,11 +197,5 @@ impl Row {
 /// Bytes of the notes of points, about.
 fn notes_of(points: &Points) -> usize {
     let notes = points.notes.iter().flatten().flatten();
-    notes.map(|note| note_bytes(note)).sum()
-}
-
-/// Bytes of a note, about.
-pub fn note_bytes(note: &Note) -> usize {
-    let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    of(&note.annotation) + of(&note.metadata) + note.tags.iter().map(String::len).sum::<usize>()
+    notes.map(|note| note.bytes()).sum()
 }

@@ -3,7 +3,6 @@
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Arg, statements};
 use crate::pg::time;
-use crate::write::log::note_bytes;
 use std::ops::Range;
 use timedb_segment::{NO_END, Points, Segment, SegmentKey, encode, split};
 
@@ -49,7 +48,7 @@ fn by_notes(points: &Points, range: Range<usize>) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     let (mut start, mut bytes) = (range.start, 0);
     for i in range.clone() {
-        let length = points.note(i).map_or(0, |note| note_bytes(note));
+        let length = points.note(i).map_or(0, |note| note.bytes());
         if bytes + length > NOTE_BYTES && i > start {
             parts.push(start..i);
             (start, bytes) = (i, 0);

@@ -11,7 +11,7 @@ use crate::pg::error::Result;
 use crate::pg::json::Jsonb;
 use crate::series::{Resolved, get_or_create};
 use crate::write::batches::{Answer, BatchInfo, RequestClaim, Retry};
-use crate::write::log::{About, Write};
+use crate::write::log::{Write, WriteInfo};
 use checks::{check_info, check_points, duplicate_point};
 use std::collections::HashMap;
 use timedb_rules::upload::{AboutBatch, UploadColumns, fingerprint};
@@ -116,7 +116,7 @@ pub fn upload(
         chosen_id: request.chosen_id,
     };
     let of_group = |group: &Group| (group.series as usize, points_of(&columns, group, &written));
-    let about = About {
+    let about = WriteInfo {
         request: &request,
         kind: BatchKind::Upload,
         info: &info,

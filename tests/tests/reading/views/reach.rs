@@ -5,7 +5,8 @@ use tokio_postgres::Client;
 
 use super::rows;
 
-/// Series, and days of each: as many segments, because each day is uploaded by itself.
+/// Series, and days of each: as many segments, because each day is uploaded by itself, and has so many points that they do
+/// not go into the log.
 const SERIES: usize = 30;
 const DAYS: usize = 40;
 
@@ -13,11 +14,11 @@ async fn fill(client: &Client) {
     for day in 0..DAYS {
         let upload = format!(
             "SELECT FROM timedb.upload(
-                 ARRAY(SELECT timestamptz '2025-01-01Z' + {day} * interval '1 day' + h * interval '1 hour' FROM generate_series(1, {SERIES}), generate_series(0, 23) AS h),
-                 ARRAY(SELECT s + h::float8 FROM generate_series(1, {SERIES}) AS s, generate_series(0, 23) AS h),
+                 ARRAY(SELECT timestamptz '2025-01-01Z' + {day} * interval '1 day' + h * interval '100 s' FROM generate_series(1, {SERIES}), generate_series(0, 863) AS h),
+                 ARRAY(SELECT s + h::float8 FROM generate_series(1, {SERIES}) AS s, generate_series(0, 863) AS h),
                  ARRAY(SELECT 's' || s FROM generate_series(1, {SERIES}) AS s),
                  labels => ARRAY(SELECT jsonb_build_object('site', (s % 10)::text, 'half', (s % 2)::text) FROM generate_series(1, {SERIES}) AS s),
-                 series_index => ARRAY(SELECT s FROM generate_series(1, {SERIES}) AS s, generate_series(0, 23)),
+                 series_index => ARRAY(SELECT s FROM generate_series(1, {SERIES}) AS s, generate_series(0, 863)),
                  known_time => timestamptz '2024-12-31Z' + {day} * interval '1 day')"
         );
         run(client, &upload).await;

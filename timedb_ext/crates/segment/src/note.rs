@@ -16,6 +16,12 @@ pub struct Note {
 }
 
 impl Note {
+    /// The bytes of its texts.
+    pub fn bytes(&self) -> usize {
+        let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        of(&self.annotation) + of(&self.metadata) + self.tags.iter().map(String::len).sum::<usize>()
+    }
+
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         *self == Note::default()

@@ -22,10 +22,10 @@ pub(crate) fn encode_repeating(numbers: &[i64], base: i64, out: &mut Vec<u8>) ->
     shortest(numbers, base, out, &[runs, dictionary])
 }
 
-/// A form of numbers: what is in it once, and what says where.
-type Form = fn(&[i64]) -> Option<(u8, Vec<i64>, Vec<i64>)>;
+/// A way to repeat numbers: what is in it once, and what says where.
+type Repeating = fn(&[i64]) -> Option<(u8, Vec<i64>, Vec<i64>)>;
 
-fn shortest(numbers: &[i64], base: i64, out: &mut Vec<u8>, forms: &[Form]) -> u8 {
+fn shortest(numbers: &[i64], base: i64, out: &mut Vec<u8>, forms: &[Repeating]) -> u8 {
     let start = out.len();
     let mut codec = encode(numbers, base, out);
     if numbers.len() < LEAST || out.len() - start <= LEAST {
