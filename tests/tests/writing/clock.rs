@@ -168,7 +168,7 @@ async fn while_the_clock_jumps_each_write_is_shown_and_readers_of_changes_miss_n
             break;
         }
         assert!(
-            !ended || follow(&first, &seen).await.0.len() > 0,
+            !ended || !follow(&first, &seen).await.0.is_empty(),
             "{} told",
             told.len()
         );
