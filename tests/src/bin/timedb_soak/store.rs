@@ -122,7 +122,7 @@ impl Store {
         let client = connect(&dsn).await;
         for query in [
             "SELECT name FROM timedb.series",
-            "SELECT tenant_id::text FROM timedb.segments",
+            "SELECT tenant_id::text FROM timedb.write_log",
             "SELECT convert_to(name, 'UTF8')::text FROM timedb.series",
         ] {
             let before = watch.alarms().len();
@@ -158,7 +158,10 @@ impl Store {
             "api_keys",
             "series",
             "series_labels",
-            "batches",
+            "requests",
+            "write_log",
+            "batch_chunks",
+            "series_lists",
             "segments",
         ] {
             let query = format!(
@@ -174,10 +177,12 @@ impl Store {
     /// How many points are stored that are not tenant a's.
     pub async fn points_of_b(&self) -> i64 {
         let admin = self.cluster.connect(DATABASE).await;
-        let query =
-            "SELECT coalesce(sum(points), 0)::bigint FROM timedb.batches WHERE tenant_id <> $1";
+        let query = "SELECT coalesce(sum(points), 0)::bigint
+                     FROM (SELECT tenant_id, points FROM timedb.write_log
+                           UNION ALL SELECT tenant_id, count FROM timedb.segments) AS stored
+                     WHERE tenant_id <> $1";
         let row = admin.query_one(query, &[&self.tenant_a]).await;
-        row.expect("the batches are read").get(0)
+        row.expect("the points are counted").get(0)
     }
 
     /// How often each function of timedb has run, the most often first.

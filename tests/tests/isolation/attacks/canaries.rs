@@ -1,11 +1,13 @@
 //! What must not come back (every value that only tenant A has) and what an attacker may type to find
 //! out about it.
 
-use timedb_tests::Tenant;
+use std::collections::BTreeSet;
+
+use timedb_tests::{Db, Role, Tenant};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::store::relations;
+use super::store::{Relation, relations};
 
 /// Stands in every text of A.
 pub const WORD: &str = "kestrel";
@@ -23,38 +25,40 @@ pub struct Probe {
     pub random: String,
 }
 
-/// Every value that stands in a row of A and in none of B, as text; ids and other bytes also as they are
-/// and in hexadecimal; and what cannot be taken from a table as it is.
-pub async fn canaries(superuser: &Client, a: &Tenant, b: &Tenant) -> Vec<Vec<u8>> {
+/// Every value that stands in a row of A and in none of B, in tables and as A sees them in views, as text; ids and other
+/// bytes also as they are and in hexadecimal; and what cannot be taken from a table as it is.
+pub async fn canaries(db: &Db, a: &Tenant, b: &Tenant) -> Vec<Vec<u8>> {
     let mut canaries: Vec<Vec<u8>> = vec![WORD.into(), DAY.into(), a.key.clone().into()];
     canaries.push(format!("{NUMBER}").into());
     for bytes in [NUMBER.to_be_bytes(), NUMBER.to_le_bytes()] {
         canaries.push(bytes.to_vec());
         canaries.push(hex(&bytes).into());
     }
-    for relation in relations(superuser).await {
-        if !relation.has_tenant() || relation.is_view {
+    let superuser = db.connect(Role::Superuser).await;
+    let views = [db.begin(a).await, db.begin(b).await];
+    for relation in relations(&superuser).await {
+        if !relation.has_tenant() && !relation.is_view {
             continue;
         }
         for (column, kind) in &relation.columns {
-            let values = format!(
-                "SELECT \"{column}\"::text FROM {} WHERE \"{column}\" IS NOT NULL AND tenant_id = $1",
-                relation.sql()
-            );
-            // Shorter texts stand in many places by chance.
-            let query = format!(
-                "SELECT v FROM ({values} EXCEPT {}) AS x (v) WHERE length(v) >= 8",
-                values.replace("$1", "$2")
-            );
-            let of_a = superuser.query(&query, &[&a.tenant_id, &b.tenant_id]).await;
-            for row in of_a.unwrap_or_else(|error| panic!("{query}: {error:?}")) {
-                let value: String = row.get(0);
+            let [of_a, of_b] = if relation.is_view {
+                [
+                    values(&views[0], &relation, column, None).await,
+                    values(&views[1], &relation, column, None).await,
+                ]
+            } else {
+                [
+                    values(&superuser, &relation, column, Some(a)).await,
+                    values(&superuser, &relation, column, Some(b)).await,
+                ]
+            };
+            for value in of_a.difference(&of_b) {
                 match kind.as_str() {
                     "uuid" => {
                         let id: Uuid = value.parse().unwrap();
                         canaries.push(id.as_bytes().to_vec());
                         canaries.push(id.simple().to_string().into());
-                        canaries.push(value.into());
+                        canaries.push(value.clone().into());
                     }
                     "bytea" => {
                         // The middle: the beginning of a blob is the same for everybody.
@@ -63,12 +67,33 @@ pub async fn canaries(superuser: &Client, a: &Tenant, b: &Tenant) -> Vec<Vec<u8>
                         let end = digits.len().min(middle + 16);
                         canaries.push(digits.as_bytes()[middle..end].to_vec());
                     }
-                    _ => canaries.push(value.into()),
+                    _ => canaries.push(value.clone().into()),
                 }
             }
         }
     }
+    canaries.sort();
+    canaries.dedup();
     canaries
+}
+
+/// The values of a column as text; shorter ones stand in many places by chance.
+async fn values(
+    client: &Client,
+    relation: &Relation,
+    column: &str,
+    of: Option<&Tenant>,
+) -> BTreeSet<String> {
+    let whose = of.map_or(String::new(), |of| {
+        format!("AND tenant_id = '{}'", of.tenant_id)
+    });
+    let query = format!(
+        "SELECT DISTINCT \"{column}\"::text FROM {} WHERE length(\"{column}\"::text) >= 8 {whose}",
+        relation.sql()
+    );
+    let rows = client.query(&query, &[]).await;
+    let rows = rows.unwrap_or_else(|error| panic!("{query}: {error:?}"));
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -76,13 +101,19 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// What an attacker may know or guess of A, for the arguments of functions.
-pub async fn probes(superuser: &Client, a: &Tenant) -> Vec<Probe> {
-    let row = superuser
+pub async fn probes(db: &Db, a: &Tenant) -> Vec<Probe> {
+    // The id of a batch that the client has not named stands in no table.
+    let batch = "SELECT min(batch_id::text) FROM timedb.batches WHERE request_hash IS NULL";
+    let batch = db.begin(a).await.query_one(batch, &[]).await.unwrap();
+    let row = db
+        .connect(Role::Superuser)
+        .await
         .query_one(
-            "SELECT min(s.series_id::text), min(b.batch_id::text), min(k.key_id::text),
+            "SELECT min(s.series_id::text), min(r.batch_id::text), min(k.key_id::text),
                     min(encode(k.key_hash, 'hex')), min(k.key_prefix)
-             FROM timedb.series AS s JOIN timedb.batches AS b USING (tenant_id)
-             JOIN timedb.api_keys AS k USING (tenant_id) WHERE tenant_id = $1 AND s.description IS NOT NULL",
+             FROM timedb.series AS s JOIN timedb.requests AS r USING (tenant_id)
+             JOIN timedb.api_keys AS k USING (tenant_id)
+             WHERE tenant_id = $1 AND s.description IS NOT NULL AND r.idempotency_key IS NULL",
             &[&a.tenant_id],
         )
         .await
@@ -121,7 +152,8 @@ pub async fn probes(superuser: &Client, a: &Tenant) -> Vec<Probe> {
         pair("{USER}", a.user_id.to_string(), id()),
         pair("{SERIESHEX}", simple(&series), simple(&unknown)),
         pair("{SERIES}", series, unknown),
-        pair("{BATCH}", column(1), id()),
+        pair("{BATCH}", batch.get(0), id()),
+        pair("{CHOSEN}", column(1), id()),
         pair("{KEYID}", column(2), id()),
         pair("{KEYHASH}", column(3), noise(64)),
         pair("{PREFIX}", column(4), format!("tdb_{}", noise(8))),

@@ -30,7 +30,7 @@ async fn open_everything(superuser: &Client, tables: &[Relation], rights: &str) 
 async fn tables(store: &Store) -> Vec<Relation> {
     let mut tables = store.relations().await;
     tables.retain(|relation| relation.has_tenant() && !relation.is_view);
-    assert!(tables.len() >= 7);
+    assert!(tables.len() >= 12);
     tables
 }
 

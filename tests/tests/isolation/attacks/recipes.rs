@@ -87,6 +87,8 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
             "'{2025-01-01}', '{1}', name => '{{EMPTY}}', unit => '{other}'",
             "'{2025-01-01}', '{1}', name => '{{NAME}}', idempotency_key => '{REQUEST}'",
             "'{2025-01-01}', '{1}', name => '{{NAME}}', batch_id => '{BATCH}'",
+            "'{2025-01-01}', '{1}', name => '{{NAME}}', batch_id => '{CHOSEN}'",
+            "'{2025-01-01}', '{1}', name => '{{NAME}}', batch_id => '{BATCH}', idempotency_key => '{REQUEST}'",
             "ARRAY['{DAY} 01:00Z']::timestamptz[], ARRAY[{NUMBER}]::float8[], name => '{{NAME}}', skip_unchanged => true",
         ],
     ),
@@ -100,6 +102,8 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
             r#"'[{"series_id": "{SERIES}", "valid_time": "{DAY}", "tenant_id": "{TENANT}", "value": 1}]'"#,
         ],
     ),
+    ("_batches", Tenants, BATCHES),
+    ("compact", Tenants, &[]),
     ("read_flat", Tenants, READS),
     ("read_overlapping", Tenants, READS),
     ("read_versions", Tenants, READS),
@@ -172,6 +176,8 @@ const KEYS: &[&str] = &[
     "'{TENANT}'",
     "'{KEYID}'",
 ];
+
+const BATCHES: &[&str] = &["NULL, '{DAY}'", "'2000-01-01', '{DAY} 23:00Z'"];
 
 const READS: &[&str] = &[
     "ARRAY['{SERIES}', '{SERIES}']::uuid[], '{NAME}'",

@@ -2,7 +2,7 @@
 //! same shape. What A owns is read from the tables, so a new table's values are canaries too.
 
 use aho_corasick::AhoCorasick;
-use timedb_tests::{Db, Role, Tenant};
+use timedb_tests::{Db, Role, Tenant, compact, count, run};
 use tokio_postgres::Client;
 
 use super::canaries::{DAY, NUMBER, Probe, WORD, canaries, probes};
@@ -43,25 +43,41 @@ impl Relation {
     }
 }
 
-/// The uploads of one tenant. Values, days and texts come from the arguments.
-fn uploads(word: &str, number: f64, day: &str, series: usize) -> String {
-    format!(
+/// The uploads of one tenant, those that are folded and those that stay in the log. Values, days and texts come from
+/// the arguments.
+fn uploads(word: &str, number: f64, day: &str, series: usize) -> [String; 2] {
+    let names = format!(
+        r#"name => array_fill('{word}-name'::text, ARRAY[{series}]),
+           labels => ARRAY(SELECT jsonb_build_object('{word}-label', '{word}-value-' || i)
+                           FROM generate_series(1, {series}) AS i)"#
+    );
+    let about = format!(
+        r#"workflow_id => '{word}-workflow', batch_start_time => '{day} 03:00Z', batch_finish_time => '{day} 04:00Z',
+           batch_params => '{{"{word}-key": "{word}-setting"}}'"#
+    );
+    // The list of series is one that all of these writes have in common.
+    let again = |hour: u8, request: &str| {
+        format!(
+            "SELECT timedb.upload('{{{day} 0{hour}:00Z}}', '{{{number}}}', {names}, series_index => '{{1}}',
+                 known_time => '{day} 02:00Z', {about}{request})"
+        )
+    };
+    let folded = format!(
         r#"SELECT timedb.upload(
                array_fill('{day} 00:00Z'::timestamptz, ARRAY[{series}]) ||
                    ARRAY(SELECT '{day} 01:00Z'::timestamptz + i * interval '1 minute' FROM generate_series(1, {MORE_POINTS}) AS i),
                ARRAY(SELECT {number} + i FROM generate_series(0, {series} + {MORE_POINTS} - 1) AS i),
-               name => array_fill('{word}-name'::text, ARRAY[{series}]),
-               labels => ARRAY(SELECT jsonb_build_object('{word}-label', '{word}-value-' || i)
-                               FROM generate_series(1, {series}) AS i),
-               unit => ARRAY['{word}-unit'], description => ARRAY['{word} description'],
+               {names}, unit => ARRAY['{word}-unit'], description => ARRAY['{word} description'],
                series_index => ARRAY(SELECT generate_series(1, {series})) || array_fill(1, ARRAY[{MORE_POINTS}]),
-               known_time => '{day} 02:00Z', workflow_id => '{word}-workflow',
-               batch_start_time => '{day} 03:00Z', batch_finish_time => '{day} 04:00Z',
-               batch_params => '{{"{word}-key": "{word}-setting"}}');
+               known_time => '{day} 02:00Z', {about});
+           {};
            SELECT timedb.upload('{{}}', '{{}}', '{{{word}-name}}', ARRAY['{{"{word}-label": "{word}-value-1"}}'::jsonb],
                series_index => '{{}}', idempotency_key => '{word}-request');
-           SELECT timedb.create_series('{word}-empty')"#
-    )
+           SELECT timedb.create_series('{word}-empty')"#,
+        again(5, "")
+    );
+    let logged = [again(6, ""), again(7, ", batch_id => gen_random_uuid()")];
+    [folded, logged.join(";")]
 }
 
 impl Store {
@@ -85,11 +101,25 @@ impl Store {
                 uploads("ostrich", 515_151.515_1, "2029-04-11", SERIES + 4),
             ),
         ] {
-            let client = db.begin(tenant).await;
-            client.batch_execute(&uploads).await.unwrap();
-            client.batch_execute("COMMIT").await.unwrap();
+            let [folded, logged] = uploads;
+            let client = db.login(tenant).await;
+            run(&client, &folded).await;
+            compact(&client).await;
+            run(&client, &logged).await;
         }
         let superuser = db.connect(Role::Superuser).await;
+        for relation in relations(&superuser).await {
+            if relation.has_tenant() && !relation.is_view {
+                let rows = format!(
+                    "SELECT count(*) FROM {} WHERE tenant_id = $1",
+                    relation.sql()
+                );
+                for tenant in [&a, db.b()] {
+                    let rows = count(&superuser, &rows, &[&tenant.tenant_id]).await;
+                    assert!(rows > 0, "{relation:?} has no row of {tenant:?}");
+                }
+            }
+        }
         // Uses are noted once a minute, and a siege may take longer: none is due before these days.
         let used = "UPDATE timedb.key_usage SET last_used_at = CASE tenant_id WHEN $1 THEN timestamptz '2999-03-01Z'
                     ELSE timestamptz '2999-07-01Z' END";
@@ -105,9 +135,9 @@ impl Store {
         let lair = format!("CREATE SCHEMA lair; GRANT ALL ON SCHEMA lair TO {everybody}");
         superuser.batch_execute(&lair).await.unwrap();
         superuser.batch_execute("VACUUM ANALYZE").await.unwrap();
-        let canaries = canaries(&superuser, &a, db.b()).await;
+        let canaries = canaries(&db, &a, db.b()).await;
         let finder = AhoCorasick::new(&canaries).unwrap();
-        let probes = probes(&superuser, &a).await;
+        let probes = probes(&db, &a).await;
         Self {
             db,
             a,

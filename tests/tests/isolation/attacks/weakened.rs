@@ -33,7 +33,7 @@ async fn every_table_that_is_weakened_is_named() {
         )
         .await
         .unwrap();
-    assert!(tables.len() >= 7);
+    assert!(tables.len() >= 12);
     for table in tables.iter().map(|row| row.get::<_, String>(0)) {
         for (statement, problem) in [
             (

@@ -99,6 +99,10 @@ async fn nothing_earlier_on_the_search_path_is_taken_for_the_librarys() {
              CREATE TEMP TABLE segments (tenant_id text, series_id text, blob int);
              CREATE TEMP TABLE series (series_id int, name int);
              CREATE TEMP TABLE batches (x int);
+             CREATE TEMP TABLE requests (batch_id int);
+             CREATE TEMP TABLE write_log (change_time text, points text, blob int);
+             CREATE TEMP TABLE batch_chunks (max_change text, blob int);
+             CREATE TEMP TABLE series_lists (list_id text, series_ids int);
              CREATE DOMAIN pg_temp.uuid AS int;
              CREATE DOMAIN pg_temp.float8 AS text;
              CREATE FUNCTION pg_temp.unnest(uuid[]) RETURNS SETOF pg_catalog.uuid LANGUAGE plpgsql

@@ -4,27 +4,43 @@ use timedb_tests::{Db, Tenant, upload};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// Writes so many segments and points of one series that a read of it fetches several times (the first fetch is of
-/// 16 segments, a chunk of 4096 points), and some of others.
+/// 16 rows, a chunk of 4096 points), and some of others: what is folded, with a list of series that writes have in
+/// common, segments that are written at once, and rows of the log.
 pub async fn fill(client: &Client) {
+    for name in ["a", "b", "c"] {
+        upload(client, name, &[1.0, 2.5, 3.0])
+            .await
+            .expect("a short series is written");
+    }
+    let many = "SELECT timedb.upload(array_fill(timestamptz '2025-01-01Z', ARRAY[9]), array_fill(2.5::float8, ARRAY[9]),
+                    ARRAY(SELECT 'one of nine ' || i FROM generate_series(1, 9) AS i))";
+    client
+        .batch_execute(&format!("{many}; {many}"))
+        .await
+        .expect("many series are written");
+    // Folds, and merges nothing.
+    client
+        .batch_execute("SELECT timedb.compact(1)")
+        .await
+        .expect("the log is folded");
     client
         .batch_execute(
             "DO $$ BEGIN
-                 FOR i IN 0..59 LOOP
+                 FOR i IN 0..39 LOOP
                      PERFORM timedb.upload(
-                         valid_time => ARRAY(SELECT timestamptz '2025-01-01Z' + (i * 300 + j) * interval '1 minute'
-                                             FROM generate_series(0, 299) AS j),
-                         value => ARRAY(SELECT (i * 300 + j)::float8 FROM generate_series(0, 299) AS j),
+                         valid_time => ARRAY(SELECT timestamptz '2025-01-01Z' + (i * 512 + j) * interval '1 minute'
+                                             FROM generate_series(0, 511) AS j),
+                         value => ARRAY(SELECT (i * 512 + j)::float8 FROM generate_series(0, 511) AS j),
                          name => ARRAY['long']);
                  END LOOP;
              END $$",
         )
         .await
         .expect("the long series is written");
-    for name in ["a", "b", "c"] {
-        upload(client, name, &[1.0, 2.5, 3.0])
-            .await
-            .expect("a short series is written");
-    }
+    client
+        .batch_execute(many)
+        .await
+        .expect("many series are written to the log");
     client
         .batch_execute(
             r#"SELECT timedb.update_values(jsonb_build_array(jsonb_build_object('series_id', series_id,
@@ -68,6 +84,8 @@ pub const READS: &[&str] = &[
     "SELECT series_id, name, unit, labels FROM timedb.find_series()",
     "SELECT * FROM timedb.label_names()",
     "SELECT * FROM timedb.series ORDER BY series_id",
+    "SELECT * FROM timedb.batches",
+    "SELECT * FROM timedb.requests",
 ];
 
 /// The rows of a query as text.

@@ -72,6 +72,22 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
             ),
         ));
     }
+    for arguments in [
+        "",
+        "start_change => '2025-01-01'",
+        "end_change => '2200-01-01'",
+    ] {
+        calls.push((
+            "_batches",
+            format!("SELECT * FROM timedb._batches({arguments})"),
+        ));
+    }
+    for arguments in ["", "1"] {
+        calls.push((
+            "compact",
+            format!("SELECT * FROM timedb.compact({arguments})"),
+        ));
+    }
     calls.push((
         "changes_cursor",
         "SELECT timedb.changes_cursor()".to_owned(),
@@ -206,6 +222,7 @@ async fn no_function_returns_anything_of_another_tenant() {
                 // Writing without a tenant, and to a series that is not there.
                 Err(code) => {
                     let writes = [
+                        "compact",
                         "create_series",
                         "rename_series",
                         "update_series",
@@ -215,7 +232,10 @@ async fn no_function_returns_anything_of_another_tenant() {
                         "28000"
                     } else {
                         // As a series that does not exist.
-                        assert!(call.contains(&shared.series[0][0].to_string()), "{call}");
+                        assert!(
+                            call.contains(&shared.series[0][0].to_string()),
+                            "{call}: {code}"
+                        );
                         "42704"
                     };
                     assert_eq!(code, expected, "{call}");

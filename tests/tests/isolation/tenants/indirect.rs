@@ -25,6 +25,8 @@ async fn a_cheap_function_of_the_caller_is_not_shown_rows_of_others() {
         "SELECT * FROM timedb.series AS s WHERE pg_temp.peek(s::text)",
         "SELECT * FROM timedb.series_labels AS l WHERE pg_temp.peek(l::text)",
         "SELECT * FROM timedb.batches AS b WHERE pg_temp.peek(b::text)",
+        "SELECT * FROM timedb._batches() AS b WHERE pg_temp.peek(b::text)",
+        "SELECT * FROM timedb.requests AS r WHERE pg_temp.peek(r::text)",
         "SELECT * FROM timedb.values AS v WHERE pg_temp.peek(v::text)",
         "SELECT * FROM timedb.values AS v WHERE pg_temp.look(v.name || v.labels::text)",
         "SELECT * FROM timedb.forecasts AS v WHERE pg_temp.peek(v::text) AND v.valid_time > '2000-01-01'",
@@ -65,6 +67,8 @@ async fn names_of_the_caller_do_not_stand_in_for_ours() {
          CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT NULL::timestamptz';
          CREATE TEMP TABLE api_keys (key_hash bytea); CREATE TEMP TABLE users (active boolean);
          CREATE TEMP TABLE series (series_id uuid); CREATE TEMP TABLE segments (blob bytea);
+         CREATE TEMP TABLE write_log (blob bytea); CREATE TEMP TABLE batch_chunks (blob bytea);
+         CREATE TEMP TABLE series_lists (list_id uuid); CREATE TEMP TABLE requests (batch_id uuid);
          CREATE TEMP TABLE settings (name text, value jsonb);
          INSERT INTO settings VALUES ('auth_required', 'false');
          SET search_path = pg_temp, evil, pg_catalog",
@@ -128,8 +132,8 @@ async fn statistics_show_no_values_of_others() {
 async fn copy_gives_the_tenants_rows_only() {
     let shared = shared().await;
     let script = format!(
-        "BEGIN; SELECT timedb.authenticate('{}'); COPY timedb.series TO STDOUT; COPY timedb.batches TO STDOUT;
-         COPY (SELECT * FROM timedb.values) TO STDOUT; COMMIT",
+        "BEGIN; SELECT timedb.authenticate('{}'); COPY timedb.series TO STDOUT; COPY timedb.requests TO STDOUT;
+         COPY (SELECT * FROM timedb.batches) TO STDOUT; COPY (SELECT * FROM timedb.values) TO STDOUT; COMMIT",
         shared.db.b().key
     );
     let copied = psql(&shared.db.dsn(Role::User), &script)

@@ -1,6 +1,6 @@
 //! What the roles may do to tables: tenants read a few under row security, and nobody writes any.
 
-use timedb_tests::{Db, Role, authenticate, count, refusal, run};
+use timedb_tests::{Db, Role, Tenant, authenticate, compact, count, refusal, run};
 
 use super::{relations, shared};
 
@@ -63,7 +63,7 @@ async fn every_attempt_to_change_a_table_is_refused() {
                 }
                 let code = refusal(client.batch_execute(&statement).await).0;
                 // A view cannot be truncated, altered or dropped as a table, by nobody.
-                let expected = if ["values", "forecasts", "versions"].contains(&relation.as_str()) {
+                let expected = if ["batches", "values", "forecasts", "versions"].contains(&relation.as_str()) {
                     ["42501", "42809", "55000"].as_slice()
                 } else {
                     &["42501"]
@@ -121,6 +121,7 @@ async fn row_security_cannot_be_switched_off_for_a_query() {
     for relation in [
         "series",
         "series_labels",
+        "requests",
         "batches",
         "values",
         "forecasts",
@@ -136,13 +137,43 @@ async fn row_security_cannot_be_switched_off_for_a_query() {
     }
 }
 
+/// The tables that data functions write.
+const DATA: [&str; 7] = [
+    "series",
+    "series_labels",
+    "requests",
+    "write_log",
+    "batch_chunks",
+    "series_lists",
+    "segments",
+];
+
+/// Those of which they also delete rows.
+const DELETED: [&str; 4] = ["series_labels", "write_log", "batch_chunks", "segments"];
+
+/// Writes until all of them have rows of the tenant: writes with a list of series in common are folded, and another
+/// one is not.
+async fn write_everywhere(db: &Db, tenant: &Tenant) {
+    let client = db.login(tenant).await;
+    let write = "SELECT timedb.upload(array_fill(timestamptz '2025-02-01Z', ARRAY[9]), array_fill(1::float8, ARRAY[9]),
+                     ARRAY(SELECT 'series ' || i FROM generate_series(1, 9) AS i))";
+    for _ in 0..2 {
+        run(&client, write).await;
+    }
+    compact(&client).await;
+    run(&client, write).await;
+}
+
 #[tokio::test]
 async fn row_security_binds_the_owners_of_tables_and_functions_too() {
     let shared = shared().await;
     let client = shared.db.connect(Role::Superuser).await;
-    for table in ["series", "series_labels", "batches", "segments"] {
+    for tenant in [shared.db.a(), shared.db.b()] {
+        write_everywhere(&shared.db, tenant).await;
+    }
+    for table in DATA {
         let query = format!("SELECT count(*) FROM timedb.{table}");
-        assert!(count(&client, &query, &[]).await > 0);
+        assert!(count(&client, &query, &[]).await > 0, "{table}");
         run(&client, "BEGIN; SET LOCAL ROLE timedb_definer").await;
         assert_eq!(count(&client, &query, &[]).await, 0, "{table}");
         run(&client, "ROLLBACK").await;
@@ -155,14 +186,39 @@ async fn row_security_binds_the_owners_of_tables_and_functions_too() {
         );
         run(&client, "ROLLBACK").await;
     }
-    // The functions' owner cannot write a row for anybody but the current tenant.
+    // The functions' owner can neither write nor delete a row of anybody but the current tenant.
     run(&client, "BEGIN; SET LOCAL ROLE timedb_user").await;
     authenticate(&client, &shared.db.b().key).await.unwrap();
-    run(&client, "SET LOCAL ROLE timedb_definer").await;
-    let forged = format!(
-        "INSERT INTO timedb.series_labels VALUES ('{}', 'l', 'v', '\\x00', '{}')",
-        shared.db.a().tenant_id,
-        shared.series[0][0]
-    );
-    assert_eq!(refusal(client.batch_execute(&forged).await).0, "42501");
+    run(&client, "SET LOCAL ROLE timedb_definer; SAVEPOINT s").await;
+    let a = shared.db.a().tenant_id;
+    for table in DATA {
+        // Like a row of its own. Nobody says what is generated.
+        let columns = "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+                       WHERE attrelid = ('timedb.' || $1)::regclass AND attnum > 1 AND NOT attisdropped AND attgenerated = ''";
+        let columns: String = client.query_one(columns, &[&table]).await.unwrap().get(0);
+        let forged = format!(
+            "INSERT INTO timedb.{table} (tenant_id, {columns}) SELECT '{a}', {columns} FROM timedb.{table} LIMIT 1"
+        );
+        let (code, message) = refusal(client.batch_execute(&forged).await);
+        assert_eq!(code, "42501", "{forged}: {message}");
+        assert!(
+            message.contains("row-level security policy"),
+            "{forged}: {message}"
+        );
+        run(&client, "ROLLBACK TO s").await;
+    }
+    for table in DELETED {
+        let of_a = format!("DELETE FROM timedb.{table} WHERE tenant_id = $1");
+        assert_eq!(client.execute(&of_a, &[&a]).await.unwrap(), 0, "{table}");
+        let all = client
+            .execute(&format!("DELETE FROM timedb.{table}"), &[])
+            .await;
+        assert!(all.unwrap() > 0, "{table}");
+    }
+    run(&client, "RESET ROLE").await;
+    for table in DELETED {
+        let left = format!("SELECT count(*) FROM timedb.{table} WHERE tenant_id = $1");
+        assert!(count(&client, &left, &[&a]).await > 0, "{table}");
+    }
+    run(&client, "ROLLBACK").await;
 }
