@@ -12,12 +12,15 @@ pub async fn fill(client: &Client) {
             .await
             .expect("a short series is written");
     }
+    // A name for the request, or NULL.
     let many = "SELECT timedb.upload(array_fill(timestamptz '2025-01-01Z', ARRAY[9]), array_fill(2.5::float8, ARRAY[9]),
-                    ARRAY(SELECT 'one of nine ' || i FROM generate_series(1, 9) AS i))";
-    client
-        .batch_execute(&format!("{many}; {many}"))
-        .await
-        .expect("many series are written");
+                    ARRAY(SELECT 'one of nine ' || i FROM generate_series(1, 9) AS i), idempotency_key => $1)";
+    for name in [None, Some("folded")] {
+        client
+            .execute(many, &[&name])
+            .await
+            .expect("many series are written");
+    }
     // Folds, and merges nothing.
     client
         .batch_execute("SELECT timedb.compact(1)")
@@ -38,7 +41,7 @@ pub async fn fill(client: &Client) {
         .await
         .expect("the long series is written");
     client
-        .batch_execute(many)
+        .execute(many, &[&Some("logged")])
         .await
         .expect("many series are written to the log");
     client
