@@ -1,17 +1,19 @@
 //! The database under attack: tenant A, whose every value is a canary, and tenant B with data of the
 //! same shape. What A owns is read from the tables, so a new table's values are canaries too.
 
+use std::collections::BTreeSet;
+
 use aho_corasick::AhoCorasick;
 use timedb_tests::{Db, Role, Tenant, compact, count, run};
 use tokio_postgres::Client;
 
-use super::canaries::{DAY, NUMBER, Probe, WORD, canaries, probes};
+use super::canaries::{DAY, NUMBER, Probe, WORD, canaries, probes, values};
 
 /// So many series that PostgreSQL keeps statistics of their names, and no more: a batch's list of them has to
 /// stay a word that text search takes.
 const SERIES: usize = 40;
-/// With these the number of points, and the one that nobody has, is found in no time of day.
-const MORE_POINTS: usize = 31;
+/// With these the number of points, and the one that nobody has, is found in no time of day and in no cost of a plan.
+const MORE_POINTS: usize = 131;
 
 /// A database with tenants A and B, and a schema in which everybody may create.
 pub struct Store {
@@ -185,36 +187,45 @@ impl Store {
             }
             _ => return None,
         };
-        let client = if relation.is_view {
-            self.db.begin(&self.a).await
+        let [client, other] = if relation.is_view {
+            [
+                self.db.begin(&self.a).await,
+                self.db.begin(self.db.b()).await,
+            ]
         } else {
-            self.db.connect(Role::Superuser).await
+            let superuser = Role::Superuser;
+            [
+                self.db.connect(superuser).await,
+                self.db.connect(superuser).await,
+            ]
         };
-        let of_tenant = if relation.has_tenant() && !relation.is_view {
-            format!(
-                "AND tenant_id = '{}' AND \"{name}\" NOT IN
-                     (SELECT \"{name}\" FROM {} WHERE \"{name}\" IS NOT NULL AND tenant_id = '{}')",
-                self.a.tenant_id,
-                relation.sql(),
-                self.db.b().tenant_id
-            )
-        } else {
-            String::new()
+        for client in [&client, &other] {
+            run(client, "SET TIME ZONE 'UTC'").await;
+        }
+        let is_table = relation.has_tenant() && !relation.is_view;
+        let of_b: Vec<String> = match (is_table, relation.is_view) {
+            (true, _) => values(&other, relation, name, Some(self.db.b())).await,
+            (_, true) => values(&other, relation, name, None).await,
+            _ => BTreeSet::new(),
+        }
+        .into_iter()
+        .collect();
+        let whose = match is_table {
+            true => format!("AND tenant_id = '{}'", self.a.tenant_id),
+            false => String::new(),
         };
         let query = format!(
-            "SET TIME ZONE 'UTC'; SELECT v::text, {random} FROM
-                 (SELECT \"{name}\" AS v FROM {} WHERE \"{name}\" IS NOT NULL {of_tenant} ORDER BY 1 LIMIT 1) AS x",
+            "SELECT v::text, {random} FROM
+                 (SELECT \"{name}\" AS v FROM {}
+                  WHERE \"{name}\" IS NOT NULL AND \"{name}\"::text <> ALL ($1) {whose} ORDER BY 1 LIMIT 1) AS x",
             relation.sql()
         );
-        let messages = client.simple_query(&query).await;
-        let messages = messages.unwrap_or_else(|error| panic!("{query}: {error:?}"));
-        messages.into_iter().find_map(|message| match message {
-            tokio_postgres::SimpleQueryMessage::Row(row) => Some(Probe {
-                placeholder: "{PROBE}",
-                of_a: row.get(0)?.to_owned(),
-                random: row.get(1)?.to_owned(),
-            }),
-            _ => None,
+        let row = client.query_opt(&query, &[&of_b]).await;
+        let row = row.unwrap_or_else(|error| panic!("{query}: {error:?}"))?;
+        Some(Probe {
+            placeholder: "{PROBE}",
+            of_a: row.get(0),
+            random: row.get(1),
         })
     }
 }
