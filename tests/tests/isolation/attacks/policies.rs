@@ -74,7 +74,7 @@ async fn a_policy_that_opens_everything_shows_a_tenant_nothing_more() {
             }
         }
     }
-    siege.hold("behind open policies", 3000).await;
+    siege.hold("behind open policies", 4500).await;
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn a_policy_and_rights_that_open_everything_let_a_tenant_change_nothing_of
             }
         }
     }
-    siege.hold("writing behind open policies", 700).await;
+    siege.hold("writing behind open policies", 1500).await;
 }
 
 #[tokio::test]

@@ -122,20 +122,27 @@ async fn rest(client: &Client, cursor: &str) -> Vec<(Uuid, f64)> {
     )
 }
 
-/// Uploads 40 series of 3 segments: enough for several fetches inside the read functions.
+/// Uploads 40 series of 2 segments, and as much to the log: enough for several fetches of both inside the read
+/// functions.
 async fn many_segments(db: &Db, tenant: &Tenant, value: f64) -> HashSet<Uuid> {
-    let client = db.begin(tenant).await;
+    let client = db.login(tenant).await;
     let mut ids = HashSet::new();
-    for series in 0..40 {
-        for _ in 0..3 {
-            ids.insert(
-                upload(&client, &format!("series {series}"), &[value; 10])
-                    .await
-                    .unwrap(),
-            );
+    for round in 0..3 {
+        run(&client, "BEGIN").await;
+        for series in 0..40 {
+            let name = format!("series {series}");
+            ids.insert(upload(&client, &name, &[value; 10]).await.unwrap());
+        }
+        run(&client, "COMMIT").await;
+        if round < 2 {
+            // Folds, and merges nothing.
+            run(&client, "SELECT timedb.compact(1)").await;
         }
     }
-    run(&client, "COMMIT").await;
+    let superuser = db.connect(Role::Superuser).await;
+    let stored = "SELECT count(*) FROM timedb.segments WHERE tenant_id = $1";
+    let stored = count(&superuser, stored, &[&tenant.tenant_id]).await;
+    assert_eq!(stored, 80);
     ids
 }
 
@@ -173,6 +180,26 @@ async fn a_cursor_across_a_change_of_tenant_mixes_nothing() {
                 of_b.contains(&series_id) && value == 2.0,
                 "{query}: {series_id} {value}"
             );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_of_batches_keeps_the_tenant_that_it_began_with() {
+    let db = Db::new().await;
+    let of_a = many_segments(&db, db.a(), 1.0).await;
+    let of_b = many_segments(&db, db.b(), 2.0).await;
+    let declare = "DECLARE c CURSOR FOR SELECT series_ids[1], points::float8 FROM timedb.batches";
+    for (fetched, expected) in [(1, &of_a), (0, &of_b)] {
+        let client = db.begin(db.a()).await;
+        run(&client, declare).await;
+        let first = client.query(&format!("FETCH {fetched} FROM c"), &[]).await;
+        assert_eq!(first.unwrap().len(), fetched);
+        authenticate(&client, &db.b().key).await.unwrap();
+        let rest = rest(&client, "c").await;
+        assert_eq!(rest.len(), 120 - fetched);
+        for (series_id, _) in rest {
+            assert!(expected.contains(&series_id), "{fetched} {series_id}");
         }
     }
 }
