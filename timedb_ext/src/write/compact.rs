@@ -14,12 +14,13 @@ statements! {
         c"SELECT series_id FROM timedb.series WHERE series_id > $1 ORDER BY series_id LIMIT $2";
 }
 
-/// Compacts the tenant's store, as far as about so many points are rewritten. True: there is more to do.
+/// Compacts the tenant's store, as far as about so many points are rewritten; if not `entirely`, it is only folded, and
+/// of segments only full levels are merged. True: there is more to do.
 ///
 /// # Errors
 /// As [`writable_tenant`]; 22023 for a number of points that is not positive; 25008 in a transaction that keeps one
 /// snapshot; XX001 for what is damaged.
-pub fn compact(max_points: i64) -> Result<(Work, bool)> {
+pub fn compact(max_points: i64, entirely: bool) -> Result<(Work, bool)> {
     let tenant = writable_tenant("timedb.compact()")?;
     let budget = usize::try_from(max_points).ok().filter(|&most| most > 0);
     let Some(budget) = budget else {
@@ -46,6 +47,9 @@ pub fn compact(max_points: i64) -> Result<(Work, bool)> {
                 return Ok((work, true));
             }
         }
+    }
+    if !entirely {
+        return Ok((work, false));
     }
     let mut after = [0; 16];
     loop {

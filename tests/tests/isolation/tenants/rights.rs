@@ -63,7 +63,9 @@ async fn every_attempt_to_change_a_table_is_refused() {
                 }
                 let code = refusal(client.batch_execute(&statement).await).0;
                 // A view cannot be truncated, altered or dropped as a table, by nobody.
-                let expected = if ["batches", "values", "forecasts", "versions"].contains(&relation.as_str()) {
+                let expected = if ["batches", "values", "forecasts", "versions"]
+                    .contains(&relation.as_str())
+                {
                     ["42501", "42809", "55000"].as_slice()
                 } else {
                     &["42501"]

@@ -149,7 +149,7 @@ const CALLED: [&str; 19] = [
     "timedb.isolation_problems()",
     "timedb._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb,uuid,text,boolean)",
     "timedb.update_values(jsonb,text)",
-    "timedb.compact(bigint)",
+    "timedb.compact(bigint,boolean)",
     "timedb._read_points_packed(uuid[],timestamptz[],timestamptz[],text[],jsonb[],integer[],timestamptz[],interval,timestamptz,text)",
     "timedb.create_series(text,text,jsonb,text)",
     "timedb.find_series(text,text,jsonb,text,integer,uuid)",

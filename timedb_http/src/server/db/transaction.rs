@@ -22,8 +22,9 @@ use crate::server::{error::ApiError, key::ApiKey, share::Party, sqlstate};
 const REPORT_LIMIT: Duration = Duration::from_secs(5);
 const REPORT: &str = "SELECT timedb.report_key_use()";
 
-/// Some at a time, so that no other compaction of the tenant is kept away for long.
-const COMPACT: &str = "SELECT more FROM timedb.compact(200000)";
+/// What writes would do in passing otherwise: merging more of what arrives again and again would rewrite it again and
+/// again.
+const COMPACT: &str = "SELECT more FROM timedb.compact(200000, false)";
 const COMPACT_LIMIT: Duration = Duration::from_secs(30);
 
 /// Whether a transaction may write.
