@@ -1,7 +1,7 @@
 //! What is soaked: a cluster with two tenants, and a pool that logs its sessions in as tenant b.
 
 use timedb_tests::programs::bouncer::{self, Bouncer, Pool};
-use timedb_tests::{ThrowawayCluster, connect, upload};
+use timedb_tests::{ThrowawayCluster, compact, connect, upload};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -251,6 +251,8 @@ async fn tenant(
             .await
             .expect("the values are stored");
     }
+    // What follows stays in the log.
+    compact(&client).await;
     let labels = "SELECT points FROM timedb.upload(
         ARRAY['2025-01-01Z', '2025-01-02Z']::timestamptz[], ARRAY[1.5, NULL], ARRAY[$1 || ' labelled'],
         ARRAY[jsonb_build_object('mark', $1)], ARRAY[$1], ARRAY[$1], valid_time_end => ARRAY['2025-01-02Z', '2025-01-03Z']::timestamptz[],

@@ -132,10 +132,15 @@ const FUNCTIONS: &[(&str, &str, &str)] = &[
         "boolean",
         "SELECT timedb.update_series(updated.ids[1], updated.words, updated.unit)",
     ),
+    (
+        "compacted(n bigint)",
+        "boolean",
+        "SELECT more FROM timedb.compact(compacted.n)",
+    ),
 ];
 const COPIES: usize = 6;
 
-const VIEWS: [(&str, &str); 13] = [
+const VIEWS: [(&str, &str); 14] = [
     ("me", "SELECT * FROM timedb.whoami()"),
     ("packed", "SELECT timedb._read_packed('versions') AS chunk"),
     ("chunks", "SELECT * FROM timedb._read_chunks('overlapping')"),
@@ -143,6 +148,7 @@ const VIEWS: [(&str, &str); 13] = [
     ("flat", "SELECT * FROM timedb.read_flat()"),
     ("found", "SELECT * FROM timedb.find_series()"),
     ("labels", "SELECT * FROM timedb.label_names()"),
+    ("written", "SELECT * FROM timedb.batches"),
     ("overlapping", "SELECT * FROM timedb.read_overlapping()"),
     ("versions", "SELECT * FROM timedb.read_versions()"),
     (

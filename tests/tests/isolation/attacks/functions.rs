@@ -87,7 +87,7 @@ async fn no_function_tells_or_changes_anything_of_another_tenant() {
         .collect();
     let ended = join_all(sieges).await;
     let ended = ended.into_iter().map(|ended| ended.expect("a siege ends"));
-    hold(ended, "functions", 8000);
+    hold(ended, "functions", 15000);
 }
 
 #[tokio::test]
