@@ -3,6 +3,7 @@
 
 mod calls;
 mod indirect;
+mod moved;
 mod plans;
 mod rights;
 mod roles;

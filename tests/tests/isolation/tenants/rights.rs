@@ -155,7 +155,7 @@ const DELETED: [&str; 4] = ["series_labels", "write_log", "batch_chunks", "segme
 
 /// Writes until all of them have rows of the tenant: writes with a list of series in common are folded, and another
 /// one is not.
-async fn write_everywhere(db: &Db, tenant: &Tenant) {
+pub async fn write_everywhere(db: &Db, tenant: &Tenant) {
     let client = db.login(tenant).await;
     let write = "SELECT timedb.upload(array_fill(timestamptz '2025-02-01Z', ARRAY[9]), array_fill(1::float8, ARRAY[9]),
                      ARRAY(SELECT 'series ' || i FROM generate_series(1, 9) AS i))";
