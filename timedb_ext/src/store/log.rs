@@ -69,11 +69,7 @@ pub fn look(list: Option<[u8; 16]>, of_writer: bool) -> Result<Look> {
 
 /// What a list of series is called; `None` for a few series.
 pub fn list_id(series: &[[u8; 16]]) -> Option<[u8; 16]> {
-    if series.len() < LIST_SERIES {
-        return None;
-    }
-    let digest: [u8; 32] = Sha256::digest(series.as_flattened()).into();
-    digest.first_chunk().copied()
+    (series.len() >= LIST_SERIES).then(|| list_name(series.as_flattened()))
 }
 
 /// Lists of series that rows of the log refer to, as far as they have been met.
@@ -109,7 +105,7 @@ impl LogColumns {
             list: row.optional_uuid(self.list_id)?,
         };
         let list = match key.list {
-            Some(id) => lists.get(id, row, self.list)?,
+            Some(id) => lists.get(id, row, self.list, tenant)?,
             None => None,
         };
         row.bytea(self.blob, |blob| {
@@ -121,17 +117,33 @@ impl LogColumns {
 }
 
 impl Lists {
-    fn get(&mut self, id: [u8; 16], row: &Row, column: usize) -> Result<Option<Rc<[[u8; 16]]>>> {
+    fn get(
+        &mut self,
+        id: [u8; 16],
+        row: &Row,
+        column: usize,
+        tenant: &[u8; 16],
+    ) -> Result<Option<Rc<[[u8; 16]]>>> {
         if let Some(list) = self.0.get(&id) {
             return Ok(Some(Rc::clone(list)));
         }
         let Some(bytes) = row.optional_bytea(column)? else {
             return Ok(None);
         };
+        // Rows do not say which series they mean otherwise.
+        if list_name(&bytes) != id {
+            return Err(damaged_list(&id, tenant));
+        }
         let list: Rc<[[u8; 16]]> = Rc::from(bytes.as_chunks::<16>().0);
         self.0.insert(id, Rc::clone(&list));
         Ok(Some(list))
     }
+}
+
+/// What a list of series is called.
+fn list_name(series_ids: &[u8]) -> [u8; 16] {
+    let digest: [u8; 32] = Sha256::digest(series_ids).into();
+    std::array::from_fn(|i| digest[i])
 }
 
 /// Where the parts of a row of the log stand among the columns of statements that may also give chunks.
@@ -182,6 +194,18 @@ pub fn batch_of(
     lists: &mut Lists,
 ) -> Result<Batch> {
     columns.open(row, tenant, lists, |row| row.batch())
+}
+
+fn damaged_list(id: &[u8; 16], tenant: &[u8; 16]) -> Error {
+    Error::new(
+        SqlState::DATA_CORRUPTED,
+        format!(
+            "cannot read the list of series {} of tenant {}: it is not what its list_id says",
+            uuid_text(id),
+            uuid_text(tenant)
+        ),
+    )
+    .hint("Restore this row of timedb.series_lists from a backup.")
 }
 
 fn damaged(key: &LogKey, why: &SegmentError) -> Error {

@@ -1,7 +1,7 @@
-//! Rows of one tenant that somebody has put under another one are damaged: they are not read, and the error tells
-//! nothing of what is in them.
+//! Rows of one tenant that somebody has put under another one are damaged, and so are lists of series that were
+//! changed: they are not read, and the error tells nothing of what is in them.
 
-use timedb_tests::{Role, refusal};
+use timedb_tests::{Role, refusal, run};
 
 use super::rights::write_everywhere;
 use super::{shared, traces_of_a};
@@ -43,4 +43,33 @@ async fn rows_put_under_another_tenant_are_not_read() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_list_of_series_that_was_changed_is_not_read() {
+    let shared = shared().await;
+    let a = shared.db.a();
+    write_everywhere(&shared.db, a).await;
+    let superuser = shared.db.connect(Role::Superuser).await;
+    // The first two change places.
+    let change = "UPDATE timedb.series_lists
+                  SET series_ids = substr(series_ids, 17, 16) || substr(series_ids, 1, 16) || substr(series_ids, 33)";
+    run(&superuser, change).await;
+    for read in [
+        "SELECT * FROM timedb.read_flat(name => 'series 1')",
+        "SELECT * FROM timedb.batches",
+        "SELECT * FROM timedb.compact()",
+    ] {
+        let client = shared.db.begin(a).await;
+        let (code, message) = refusal(client.query(read, &[]).await);
+        assert_eq!(code, "XX001", "{read}: {message}");
+        let told = message.contains("it is not what its list_id says");
+        assert!(told, "{read}: {message}");
+        for id in &shared.series[0] {
+            assert!(!message.contains(&id.to_string()), "{read}: {message}");
+        }
+    }
+    run(&superuser, change).await;
+    let client = shared.db.begin(a).await;
+    run(&client, "SELECT * FROM timedb.batches").await;
 }
