@@ -3,6 +3,7 @@
 
 mod decode;
 mod repeating;
+mod runs;
 
 use crate::bits::{pack, packed_len, width_of};
 use crate::format::{put_varint, put_zigzag};

@@ -4,6 +4,7 @@ use std::ops::{ControlFlow, Range};
 
 use pco::data_types::Number;
 
+use super::runs::Runs;
 use super::{
     CONSTANT, DICTIONARY, PACKED, PACKED_DELTAS, PCO_16, PCO_32, PCO_64, REGULAR, REPEATING, RUNS,
 };
@@ -38,54 +39,6 @@ enum Form<'a> {
         once: Vec<i64>,
         indexes: Box<Ints<'a>>,
     },
-}
-
-/// Runs of the same number.
-struct Runs {
-    numbers: Vec<i64>,
-    /// The position after each run.
-    ends: Vec<usize>,
-}
-
-impl Runs {
-    fn of(numbers: Vec<i64>, lengths: Column<i64>, n: usize) -> Result<Box<Self>, SegmentError> {
-        let mut end = 0_usize;
-        let ends: Option<Vec<usize>> = (0..numbers.len())
-            .map(|i| {
-                let length = usize::try_from(lengths.get(i)).ok()?;
-                end = end
-                    .checked_add(length)
-                    .filter(|&end| length > 0 && end <= n)?;
-                Some(end)
-            })
-            .collect();
-        match ends {
-            Some(ends) if end == n => Ok(Box::new(Runs { numbers, ends })),
-            _ => Err(SegmentError::Damaged("runs do not add up")),
-        }
-    }
-
-    /// Hands over each number, and how many of the positions have it.
-    fn each(&self, range: Range<usize>, mut each: impl FnMut(i64, usize)) {
-        let first = self.ends.partition_point(|&end| end <= range.start);
-        let mut at = range.start;
-        for (&number, &end) in self.numbers[first..].iter().zip(&self.ends[first..]) {
-            if at >= range.end {
-                return;
-            }
-            let to = end.min(range.end);
-            each(number, to - at);
-            at = to;
-        }
-    }
-
-    /// The position of the first of ascending numbers that is not below the bound.
-    fn position(&self, bound: i64) -> usize {
-        match self.numbers.partition_point(|&number| number < bound) {
-            0 => 0,
-            run => self.ends[run - 1],
-        }
-    }
 }
 
 struct Packed<'a> {
