@@ -400,6 +400,8 @@ COMMIT;
 -- 7. The log is folded into segments: a write folds what was committed before it, which one transaction has not been.
 --    No answer changes, so this may be broken off; later writes go on with it.
 
+-- Behind COMMIT what was set for the transaction is gone.
+SET search_path = pg_catalog, pg_temp;
 DO $$
 DECLARE
     tenants uuid[] := ARRAY(SELECT DISTINCT tenant_id FROM timedb.write_log);
@@ -417,3 +419,4 @@ BEGIN
     END LOOP;
 END
 $$;
+RESET search_path;

@@ -48,7 +48,7 @@ DECLARE
     data constant name[] := '{create_series, find_series, count_series, label_names, label_values, describe_series,
         rename_series, update_series, upload, _upload_packed, update_values, report_key_use, read_flat,
         read_overlapping, read_versions, read_relative, read_last, read_buckets, _read_packed, _read_chunks, _read_rows, _list_series,
-        _read_buckets_packed, read_points, _read_points_packed, read_changes, changes_cursor, _read_changes_packed, _read_batches, compact}';
+        _read_buckets_packed, read_points, _read_points_packed, read_changes, changes_cursor, _read_changes_packed, _list_batches, compact}';
     function record;
     grantees text[];
     grantee name;

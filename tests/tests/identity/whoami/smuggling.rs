@@ -27,7 +27,7 @@ pub async fn is_nobody(client: &Client, attempt: &str) {
         "SELECT count(*) FROM timedb.series",
         "SELECT count(*) FROM timedb.series_labels",
         "SELECT count(*) FROM timedb.batches",
-        "SELECT count(*) FROM timedb._read_batches()",
+        "SELECT count(*) FROM timedb._list_batches()",
         "SELECT count(*) FROM timedb.requests",
         "SELECT count(*) FROM timedb.values",
         "SELECT count(*) FROM timedb.read_flat()",

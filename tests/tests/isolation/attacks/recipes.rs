@@ -102,7 +102,7 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
             r#"'[{"series_id": "{SERIES}", "valid_time": "{DAY}", "tenant_id": "{TENANT}", "value": 1}]'"#,
         ],
     ),
-    ("_read_batches", Tenants, BATCHES),
+    ("_list_batches", Tenants, BATCHES),
     ("compact", Tenants, &[]),
     ("read_flat", Tenants, READS),
     ("read_overlapping", Tenants, READS),

@@ -78,8 +78,8 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
         "end_change => '2200-01-01'",
     ] {
         calls.push((
-            "_read_batches",
-            format!("SELECT * FROM timedb._read_batches({arguments})"),
+            "_list_batches",
+            format!("SELECT * FROM timedb._list_batches({arguments})"),
         ));
     }
     for arguments in ["", "1"] {

@@ -25,7 +25,7 @@ async fn a_cheap_function_of_the_caller_is_not_shown_rows_of_others() {
         "SELECT * FROM timedb.series AS s WHERE pg_temp.peek(s::text)",
         "SELECT * FROM timedb.series_labels AS l WHERE pg_temp.peek(l::text)",
         "SELECT * FROM timedb.batches AS b WHERE pg_temp.peek(b::text)",
-        "SELECT * FROM timedb._read_batches() AS b WHERE pg_temp.peek(b::text)",
+        "SELECT * FROM timedb._list_batches() AS b WHERE pg_temp.peek(b::text)",
         "SELECT * FROM timedb.requests AS r WHERE pg_temp.peek(r::text)",
         "SELECT * FROM timedb.values AS v WHERE pg_temp.peek(v::text)",
         "SELECT * FROM timedb.values AS v WHERE pg_temp.look(v.name || v.labels::text)",

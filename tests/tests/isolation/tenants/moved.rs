@@ -23,7 +23,7 @@ async fn rows_put_under_another_tenant_are_not_read() {
             "batch_chunks",
             &[
                 "SELECT * FROM timedb.batches",
-                "SELECT * FROM timedb._read_batches()",
+                "SELECT * FROM timedb._list_batches()",
             ],
         ),
     ] {

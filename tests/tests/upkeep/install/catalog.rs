@@ -198,7 +198,7 @@ async fn a_role_without_membership_can_do_nothing() {
         "SELECT count(*) FROM timedb.series_lists",
         "SELECT count(*) FROM timedb.requests",
         "SELECT count(*) FROM timedb.batches",
-        "SELECT count(*) FROM timedb._read_batches()",
+        "SELECT count(*) FROM timedb._list_batches()",
         "SELECT * FROM timedb.compact()",
         "SELECT count(*) FROM timedb.values",
         "SELECT timedb.login('x')",
