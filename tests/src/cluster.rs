@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, NoTls};
 
 use crate::{Config, Output, Run, connect};
 
@@ -125,6 +125,14 @@ impl ThrowawayCluster {
     /// Connects as a role.
     pub async fn connect_as(&self, database: &str, role: &str) -> Client {
         connect(&self.dsn_as(database, role)).await
+    }
+
+    /// As [`Self::connect_as`], `None` while the server takes no connections.
+    pub async fn try_connect_as(&self, database: &str, role: &str) -> Option<Client> {
+        let dsn = self.dsn_as(database, role);
+        let (client, connection) = tokio_postgres::connect(&dsn, NoTls).await.ok()?;
+        tokio::spawn(async move { drop(connection.await) });
+        Some(client)
     }
 
     /// Everything that the server logged so far.

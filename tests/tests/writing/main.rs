@@ -2,6 +2,7 @@
 //! write at once and whatever breaks meanwhile.
 
 mod clock;
+mod compaction;
 mod concurrency;
 mod corrections;
 mod retries;

@@ -41,25 +41,36 @@ pub mod types {
     };
 }
 
-/// While it exists, PostgreSQL plans without JIT: its guess of a cost says nothing of what a small statement takes, and
-/// compiling takes a hundred times as long as most do. What is planned so stays so.
-struct Uncompiled(bool);
+/// While it exists, statements are planned without JIT: PostgreSQL's guess of a cost says nothing of what a small
+/// statement takes, and compiling takes a hundred times as long as most do. And without reading a whole table where an index leads to what is
+/// asked for: what PostgreSQL takes for the size of a table may be long past, and plans are kept.
+struct Planning {
+    jit_enabled: bool,
+    enable_seqscan: bool,
+}
 
-impl Uncompiled {
+impl Planning {
     fn begin() -> Self {
-        // SAFETY: a PostgreSQL process has one thread; the planner reads the variable, and the setting's own text stays.
+        // SAFETY: a PostgreSQL process has one thread; the planner reads the variables, and the settings' own texts stay.
         unsafe {
-            let before = pg_sys::jit_enabled;
+            let before = Self {
+                jit_enabled: pg_sys::jit_enabled,
+                enable_seqscan: pg_sys::enable_seqscan,
+            };
             pg_sys::jit_enabled = false;
-            Self(before)
+            pg_sys::enable_seqscan = false;
+            before
         }
     }
 }
 
-impl Drop for Uncompiled {
+impl Drop for Planning {
     fn drop(&mut self) {
         // SAFETY: as in `begin`.
-        unsafe { pg_sys::jit_enabled = self.0 };
+        unsafe {
+            pg_sys::jit_enabled = self.jit_enabled;
+            pg_sys::enable_seqscan = self.enable_seqscan;
+        }
     }
 }
 
@@ -121,7 +132,7 @@ impl Statement {
         let mut values: Vec<Datum> = values.collect();
         let null = |a: &Arg| if a.datum().is_some() { b' ' } else { b'n' };
         let nulls: Vec<u8> = args.iter().map(null).collect();
-        let _uncompiled = Uncompiled::begin();
+        let _planning = Planning::begin();
         // SAFETY: the plan is a kept one; there are as many values and null flags as it has parameters, of
         // the types that the `Arg`s were made with.
         unsafe {
@@ -194,6 +205,7 @@ impl Statement {
     /// XX000 for rows of other types than declared; the statement's own errors are raised.
     pub fn open(&self, args: &[Arg], home: Home) -> Result<Query> {
         let plan = self.plan(args)?;
+        let _planning = Planning::begin();
         Query::start(plan, self.sql, self.parameters, self.columns, args, home)
     }
 
