@@ -30,10 +30,9 @@
 mod decode;
 mod encode;
 
-use std::rc::Rc;
-
+use crate::batch::Batch;
 use crate::format::{Columns, Reader};
-use crate::{Bounds, MAX_COUNT, SegmentError, SegmentKey, batch_id};
+use crate::{Bounds, MAX_COUNT, SegmentError, SegmentKey};
 use decode::read;
 use encode::columns;
 
@@ -41,74 +40,6 @@ use encode::columns;
 pub const MAX_BATCHES: usize = 1024;
 
 const LAST: usize = 15;
-
-/// What a write says about itself. Instants are microseconds since 1970.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
-    /// When it was written: no other batch of the tenant has the same.
-    pub change_time: i64,
-    /// When it was written, all of the tenant's writes up to this time had ended.
-    pub settled_time: i64,
-    /// The id that the client chose; None for the one that follows from change_time.
-    pub chosen_id: Option<[u8; 16]>,
-    /// What kind of write it is.
-    pub kind: BatchKind,
-    /// Who wrote it.
-    pub user: Option<[u8; 16]>,
-    /// The client's name for the work it belongs to.
-    pub workflow_id: Option<String>,
-    /// JSON of the client's.
-    pub batch_params: Option<String>,
-    /// The known_time of points without one of their own; None for corrections.
-    pub known_time: Option<i64>,
-    /// When the client's work began.
-    pub start_time: i64,
-    /// When it ended.
-    pub finish_time: Option<i64>,
-    /// How many versions it wrote.
-    pub points: u64,
-    /// How many it left out because they change nothing.
-    pub skipped: u64,
-    /// The least and the greatest valid_time that it wrote.
-    pub valid: Option<(i64, i64)>,
-    /// The series that it may have written to, each once.
-    pub series: Rc<[[u8; 16]]>,
-}
-
-/// What kind of write a batch is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BatchKind {
-    /// New points.
-    Upload,
-    /// New versions of points (timedb.update_values).
-    Correction,
-}
-
-impl BatchKind {
-    const ALL: [BatchKind; 2] = [BatchKind::Upload, BatchKind::Correction];
-
-    /// As SQL shows it.
-    pub fn name(self) -> &'static str {
-        match self {
-            BatchKind::Upload => "upload",
-            BatchKind::Correction => "correction",
-        }
-    }
-}
-
-impl Batch {
-    /// Its id.
-    pub fn id(&self, tenant: &[u8; 16]) -> [u8; 16] {
-        self.chosen_id
-            .unwrap_or_else(|| batch_id(tenant, self.change_time))
-    }
-
-    /// About how many bytes of a chunk are its own.
-    pub fn bytes(&self) -> usize {
-        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        32 + text(&self.workflow_id) + text(&self.batch_params) + self.series.len() * 2
-    }
-}
 
 /// What the row of packed batches says about them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

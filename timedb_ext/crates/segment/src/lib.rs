@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod aggregate;
+mod batch;
 mod batches;
 mod bits;
 mod decode;
@@ -25,7 +26,8 @@ mod points;
 mod span;
 mod write_id;
 
-pub use batches::{Batch, BatchBounds, BatchKind, MAX_BATCHES, decode_batches, encode_batches};
+pub use batch::{Batch, BatchKind};
+pub use batches::{BatchBounds, MAX_BATCHES, decode_batches, encode_batches};
 pub use decode::{decode, decode_range};
 pub use encode::encode;
 pub use error::SegmentError;

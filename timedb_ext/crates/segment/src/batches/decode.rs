@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Batch, BatchKind};
+use crate::batch::{Batch, BatchKind};
 use crate::dictionary::Dictionary;
 use crate::format::{Columns, Reader, unknown_codec};
 use crate::ints::{self, Ints};

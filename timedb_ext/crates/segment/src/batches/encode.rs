@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Batch;
+use crate::batch::Batch;
 use crate::dictionary::{self, put_bytes};
 use crate::format::{Frame, put_varint};
 use crate::{MAX_COUNT, SegmentError, ints, nulls};
