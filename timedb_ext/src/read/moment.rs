@@ -7,14 +7,17 @@ use crate::pg::spi::statements;
 use crate::pg::time;
 use crate::store::batches::chunk;
 use crate::store::clock;
-use crate::store::log::{COLUMNS, Lists, batch_of};
+use crate::store::log::{Lists, batch_of};
 use pgrx::pg_sys;
 
 statements! {
-    // The latest writes say most about what had ended.
+    // The latest writes say most about what had ended. Rows of the log up to the last chunk are folded: dead ones are not
+    // passed.
     LATEST() -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA, UUID, BYTEA, XID) =
         c"(SELECT NULL::timestamptz, l.change_time, l.points, l.blob, l.list_id, t.series_ids, l.xmin \
            FROM timedb.write_log AS l LEFT JOIN timedb.series_lists AS t ON t.list_id = l.list_id \
+           WHERE l.change_time > COALESCE((SELECT f.max_change FROM timedb.batch_chunks AS f \
+                                           ORDER BY f.max_change DESC LIMIT 1), '-infinity') \
            ORDER BY l.change_time DESC LIMIT 100) \
           UNION ALL \
           (SELECT c.min_change, c.max_change, c.count, c.blob, NULL::uuid, NULL::bytea, c.xmin \
@@ -113,7 +116,7 @@ fn settled_by_writes(tenant: &[u8; 16]) -> Result<Option<i64>> {
         Ok(match (row.optional_int8(1)?, row.is_own(7)?) {
             (Some(_), _) => chunk(row, tenant)?,
             (None, true) => Vec::new(),
-            (None, false) => vec![batch_of(&COLUMNS, row, tenant, &mut lists)?],
+            (None, false) => vec![batch_of(row, tenant, &mut lists)?],
         })
     })?;
     let settled = noted.iter().flatten().map(|batch| batch.settled_time);

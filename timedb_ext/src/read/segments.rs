@@ -11,7 +11,7 @@ use crate::pg::spi::{Home, Query};
 use crate::read::count::count_segment;
 use logged::Logged;
 use query::SegmentRow;
-pub use query::{SegmentSearch, Start, Stretch, damaged};
+pub use query::{SegmentSearch, Start, Stretch, bounds_of, damaged};
 use std::mem;
 use std::ops::Range;
 use timedb_segment::{Bounds, Merged, Merger, Points, SegmentKey};

@@ -3,7 +3,7 @@
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::spi::{Arg, Home, Query, Row, statements};
 use crate::pg::time;
-use crate::store::log::{COLUMNS, Lists, batch_of};
+use crate::store::log::{Lists, batch_of};
 use std::collections::VecDeque;
 use timedb_segment::{Batch, BatchBounds, SegmentError, decode_batches};
 
@@ -70,7 +70,7 @@ impl BatchWalk {
             let more = query.fetch(FETCH, |row| {
                 let batches = match row.optional_int8(1)? {
                     Some(_) => chunk(row, tenant)?,
-                    None => vec![batch_of(&COLUMNS, row, tenant, lists)?],
+                    None => vec![batch_of(row, tenant, lists)?],
                 };
                 let wanted = |batch: &Batch| (*first..=*last).contains(&batch.change_time);
                 fetched.extend(batches.into_iter().filter(wanted));

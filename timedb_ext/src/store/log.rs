@@ -2,7 +2,7 @@
 
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::snapshot;
-use crate::pg::spi::{Arg, Row, statements};
+use crate::pg::spi::{Arg, Home, Query, Row, statements};
 use crate::pg::time;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -12,13 +12,18 @@ use timedb_segment::{Batch, LogKey, LogRow, Points, SegmentError};
 /// From so many series on, their list can become a common one.
 const LIST_SERIES: usize = 8;
 
+/// Rows fetched at a time.
+const FETCH: usize = 64;
+
 statements! {
     // As `COLUMNS` says.
-    ROWS() -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA, UUID, BYTEA) =
+    ROWS(TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA, UUID, BYTEA) =
         c"SELECT NULL::timestamptz, l.change_time, l.points, l.blob, l.list_id, t.series_ids \
           FROM timedb.write_log AS l LEFT JOIN timedb.series_lists AS t ON t.list_id = l.list_id \
-          WHERE l.change_time > COALESCE((SELECT f.max_change FROM timedb.batch_chunks AS f \
-                                          ORDER BY f.max_change DESC LIMIT 1), '-infinity') AND l.points > 0";
+          WHERE l.change_time <= $1 \
+            AND l.change_time > COALESCE((SELECT f.max_change FROM timedb.batch_chunks AS f \
+                                          ORDER BY f.max_change DESC LIMIT 1), '-infinity') \
+          ORDER BY l.change_time";
     // Rows up to the last chunk have been folded, and may stand in the index until they are vacuumed.
     LOOK(UUID) -> (INT8, INT8, TIMESTAMP, TIMESTAMP, BOOL) =
         c"WITH folded AS MATERIALIZED ( \
@@ -155,6 +160,14 @@ pub const COLUMNS: LogColumns = LogColumns {
     list: 6,
 };
 
+/// Starts the rows of the log up to a change_time, ascending, under the caller's snapshot.
+///
+/// # Errors
+/// XX000; the statement's own errors are raised.
+pub fn rows_up_to(change_time: i64) -> Result<Query> {
+    ROWS.open(&[Arg::int8(time::to_pg(change_time))], Home::here())
+}
+
 /// The points of a series that the log holds, each row's on its own, and about how many bytes they take; under the
 /// caller's snapshot or the latest one.
 ///
@@ -165,9 +178,17 @@ pub fn points_of(
     series: &[u8; 16],
     callers_snapshot: bool,
 ) -> Result<Vec<(Points, usize)>> {
+    match callers_snapshot {
+        true => points_seen(tenant, series),
+        false => snapshot::under_latest(|| points_seen(tenant, series)),
+    }
+}
+
+fn points_seen(tenant: &[u8; 16], series: &[u8; 16]) -> Result<Vec<(Points, usize)>> {
     let mut lists = Lists::default();
     let mut found = Vec::new();
-    ROWS.run(callers_snapshot, &[], |row| {
+    let mut query = rows_up_to(i64::MAX)?;
+    let each = &mut |row: &Row| {
         let bytes = row.bytea(COLUMNS.blob, |blob| Ok(blob.len()))?;
         let points = row.int4(COLUMNS.points)?.max(1) as usize;
         COLUMNS.open(row, tenant, &mut lists, |log| {
@@ -179,7 +200,8 @@ pub fn points_of(
             }
             Ok(())
         })
-    })?;
+    };
+    while query.fetch(FETCH, &mut *each)? {}
     Ok(found)
 }
 
@@ -187,13 +209,8 @@ pub fn points_of(
 ///
 /// # Errors
 /// XX001 for a damaged row.
-pub fn batch_of(
-    columns: &LogColumns,
-    row: &Row,
-    tenant: &[u8; 16],
-    lists: &mut Lists,
-) -> Result<Batch> {
-    columns.open(row, tenant, lists, |row| row.batch())
+pub fn batch_of(row: &Row, tenant: &[u8; 16], lists: &mut Lists) -> Result<Batch> {
+    COLUMNS.open(row, tenant, lists, |row| row.batch())
 }
 
 fn damaged_list(id: &[u8; 16], tenant: &[u8; 16]) -> Error {

@@ -4,10 +4,10 @@
 use crate::pg::error::{Error, Result};
 use crate::pg::locks;
 use crate::pg::snapshot;
-use crate::pg::spi::{Arg, Home, statements};
+use crate::pg::spi::{Arg, statements};
 use crate::pg::time;
 use crate::store::clock::Begun;
-use crate::store::log::{COLUMNS, Lists, list_id};
+use crate::store::log::{COLUMNS, Lists, list_id, rows_up_to};
 use crate::write::chunks;
 use crate::write::merge::{self, Work};
 use crate::write::segments::{SegmentWriter, push_split};
@@ -29,14 +29,6 @@ const BESIDES: usize = 1 << 17;
 const FETCH: usize = 64;
 
 statements! {
-    // As `store::log::COLUMNS` says.
-    ROWS_UP_TO(TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA, UUID, BYTEA) =
-        c"SELECT NULL::timestamptz, l.change_time, l.points, l.blob, l.list_id, t.series_ids \
-          FROM timedb.write_log AS l LEFT JOIN timedb.series_lists AS t ON t.list_id = l.list_id \
-          WHERE l.change_time <= $1 \
-            AND l.change_time > COALESCE((SELECT f.max_change FROM timedb.batch_chunks AS f \
-                                          ORDER BY f.max_change DESC LIMIT 1), '-infinity') \
-          ORDER BY l.change_time";
     DELETE_ROWS(TIMESTAMP, TIMESTAMP) =
         c"DELETE FROM timedb.write_log WHERE change_time >= $1 AND change_time <= $2";
     INSERT_LIST(UUID, UUID, BYTEA) =
@@ -119,7 +111,7 @@ impl Folded {
         let mut rows = Folded::default();
         let mut lists = Lists::default();
         let mut seen: HashMap<[u8; 16], usize> = HashMap::new();
-        let mut query = ROWS_UP_TO.open(&[Arg::int8(time::to_pg(last))], Home::here())?;
+        let mut query = rows_up_to(last)?;
         let is_full = |rows: &Folded| rows.batches.len() >= ROWS || rows.count >= POINTS;
         while query.fetch(FETCH, |row| {
             if is_full(&rows) {

@@ -4,9 +4,9 @@
 use crate::pg::error::{Error, Result};
 use crate::pg::snapshot;
 use crate::pg::spi::{Arg, Row, statements};
-use crate::read::segments::damaged;
+use crate::read::segments::{bounds_of, damaged};
 use crate::write::segments::{SegmentWriter, push_split};
-use timedb_segment::{Bounds, LEVELS, Points, SegmentKey, combine, decode, split};
+use timedb_segment::{LEVELS, Points, SegmentKey, combine, decode, split};
 
 /// So many segments of a level are merged.
 const FULL: i64 = 8;
@@ -166,15 +166,7 @@ fn merge(
 
 /// The id of a segment, and its points.
 fn read(row: &Row, key: &SegmentKey) -> Result<(i64, Points)> {
-    let bounds = Bounds {
-        min_valid: row.instant(1)?,
-        max_valid: row.instant(2)?,
-        min_known: row.instant(3)?,
-        max_known: row.instant(4)?,
-        min_change: row.instant(5)?,
-        max_change: row.instant(6)?,
-        count: row.int4(7)?.cast_unsigned(),
-    };
+    let bounds = bounds_of(row, 1)?;
     let id = row.int8(9)?;
     let points = row.bytea(8, |blob| {
         decode(key, &bounds, blob).map_err(|why| damaged(id, key, &why))

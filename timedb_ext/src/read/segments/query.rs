@@ -268,15 +268,7 @@ impl SegmentRow<'_> {
 
     /// Its bounds.
     pub fn bounds(&self) -> Result<Bounds> {
-        Ok(Bounds {
-            min_valid: self.0.instant(2)?,
-            max_valid: self.0.instant(3)?,
-            min_known: self.0.instant(4)?,
-            max_known: self.0.instant(5)?,
-            min_change: self.0.instant(6)?,
-            max_change: self.0.instant(7)?,
-            count: self.0.int4(8)?.cast_unsigned(),
-        })
+        bounds_of(self.0, 2)
     }
 
     /// Its points in a range.
@@ -289,6 +281,23 @@ impl SegmentRow<'_> {
                 .map_err(|why| damaged(self.0.int8(10).unwrap_or_default(), key, &why))
         })
     }
+}
+
+/// The bounds of a segment: six times, the least before the greatest of valid, known and change time, and the count, from
+/// this column on.
+///
+/// # Errors
+/// XX000 for columns of other types.
+pub fn bounds_of(row: &Row, first: usize) -> Result<Bounds> {
+    Ok(Bounds {
+        min_valid: row.instant(first)?,
+        max_valid: row.instant(first + 1)?,
+        min_known: row.instant(first + 2)?,
+        max_known: row.instant(first + 3)?,
+        min_change: row.instant(first + 4)?,
+        max_change: row.instant(first + 5)?,
+        count: row.int4(first + 6)?.cast_unsigned(),
+    })
 }
 
 /// The error for a segment that cannot be read.
