@@ -38,11 +38,12 @@ DECLARE
     keepers constant name[] := '{authenticate, authenticate_proof, login, login_proof, create_tenant, create_user, list_users,
         activate_user, deactivate_user, create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events,
         set_auth_required, _generate_key, _bring_key, _take_key, _key_name, _store_key, _holder_of_new_key, _find_key,
-        _normal_email, _is_printable, _find_user, _set_user_active, _record_event, _commit_as_writer}';
+        _normal_email, _is_printable, _find_user, _set_user_active, _record_event, _commit_as_writer, list_tenants, _check_tenant,
+        _some_tenants, compact_store, _compact_or_say}';
     identity constant name[] := '{authenticate, authenticate_proof, challenge, whoami, current_tenant, _is_anybody, hide_parameters,
         check_key, auth_required, isolation_problems, _functions_as_made, version}';
     session constant name[] := '{login, login_proof, logout}';
-    administration constant name[] := '{create_tenant, create_user, list_users, activate_user, deactivate_user,
+    administration constant name[] := '{create_tenant, list_tenants, compact_store, create_user, list_users, activate_user, deactivate_user,
         create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events, set_auth_required,
         hide_parameters, check_key, auth_required, isolation_problems, _functions_as_made, version}';
     data constant name[] := '{create_series, find_series, count_series, label_names, label_values, describe_series,
@@ -94,6 +95,9 @@ GRANT USAGE ON SCHEMA timedb TO PUBLIC;
 -- Policies and functions call these in the name of the two function owners.
 GRANT EXECUTE ON FUNCTION timedb.current_tenant TO timedb_keeper;
 GRANT EXECUTE ON FUNCTION timedb._uuid7, timedb.whoami, timedb.check_key TO timedb_keeper;
+
+-- What administrators do to the data of a tenant, timedb_definer does as that tenant.
+GRANT EXECUTE ON FUNCTION timedb._compact_tenant TO timedb_keeper;
 
 -- Administration and authentication.
 GRANT SELECT, INSERT ON timedb.tenants TO timedb_keeper;

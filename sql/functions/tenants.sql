@@ -28,3 +28,46 @@ END
 $$;
 COMMENT ON FUNCTION timedb.create_tenant IS
     'Creates a tenant and returns its id. Without tenant_id a new id is generated; with if_not_exists an existing tenant is left as it is.';
+
+-- Definer (timedb_keeper): it alone knows all tenants.
+CREATE FUNCTION timedb.list_tenants() RETURNS TABLE (tenant_id uuid, name text, created_at timestamptz)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT t.tenant_id, t.name, t.created_at FROM timedb.tenants t ORDER BY t.tenant_id
+$$;
+COMMENT ON FUNCTION timedb.list_tenants IS 'The tenants of this store.';
+
+CREATE FUNCTION timedb._check_tenant(tenant_id uuid) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM timedb.tenants t WHERE t.tenant_id = _check_tenant.tenant_id) THEN
+        RAISE EXCEPTION 'tenant "%" does not exist', _check_tenant.tenant_id
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'timedb.list_tenants() shows the tenants of this store.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION timedb._check_tenant IS 'Fails for a tenant that does not exist. Private.';
+
+-- At random, so that over many calls each has its turn.
+CREATE FUNCTION timedb._some_tenants(tenant_id uuid, max_tenants integer) RETURNS SETOF uuid
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF _some_tenants.tenant_id IS NOT NULL THEN
+        PERFORM timedb._check_tenant(_some_tenants.tenant_id);
+        RETURN QUERY SELECT _some_tenants.tenant_id;
+        RETURN;
+    END IF;
+    IF _some_tenants.max_tenants IS NULL OR _some_tenants.max_tenants < 1 THEN
+        RAISE EXCEPTION 'max_tenants must be positive, not %', COALESCE(_some_tenants.max_tenants::text, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN QUERY SELECT t.tenant_id FROM timedb.tenants t ORDER BY pg_catalog.random() LIMIT _some_tenants.max_tenants;
+END
+$$;
+COMMENT ON FUNCTION timedb._some_tenants IS 'The tenant, or some if it is NULL. Private.';

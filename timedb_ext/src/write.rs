@@ -7,6 +7,6 @@ pub mod compact;
 pub mod corrections;
 mod fold;
 mod log;
-mod merge;
+pub mod merge;
 mod segments;
 pub mod upload;

@@ -213,6 +213,50 @@ async fn a_server_killed_at_any_moment_of_a_compaction_has_each_write_once() {
     );
 }
 
+#[tokio::test]
+async fn an_administrator_compacts_every_store_and_reads_none() {
+    let db = Db::new().await;
+    let (of_a, of_b) = (db.login(db.a()).await, db.login(db.b()).await);
+    for client in [&of_a, &of_b] {
+        for i in 0..5 {
+            tick(client, i, 1.0).await.unwrap();
+        }
+    }
+    let before = [everything(&of_a).await, everything(&of_b).await];
+    let admin = db.connect(Role::Admin).await;
+    let call =
+        "SELECT tenant_id, folded_writes, more, problem FROM timedb.compact_store(tenant_id => $1)";
+    let of_one = admin.query(call, &[&db.a().tenant_id]).await.unwrap();
+    let [row] = of_one.as_slice() else {
+        panic!("{} rows", of_one.len());
+    };
+    assert_eq!((row.get(0), row.get(1)), (db.a().tenant_id, 5_i64));
+    assert_eq!((row.get(2), row.get(3)), (false, None::<String>), "{row:?}");
+    // Of all of them, the other one has something to fold.
+    let of_all = admin.query(call, &[&None::<Uuid>]).await.unwrap();
+    let folded = |tenant: Uuid| {
+        let row = of_all.iter().find(|row| row.get::<_, Uuid>(0) == tenant);
+        row.expect("a row for each tenant").get::<_, i64>(1)
+    };
+    assert_eq!((folded(db.a().tenant_id), folded(db.b().tenant_id)), (0, 5));
+    assert_eq!([everything(&of_a).await, everything(&of_b).await], before);
+    // It has acted as the tenants, and is nobody again.
+    let own = "SELECT current_setting('timedb.tenant_id')";
+    let own: String = admin.query_one(own, &[]).await.unwrap().get(0);
+    assert_eq!(own, "");
+    for (call, state) in [
+        (format!("tenant_id => '{}'", Uuid::nil()), "42704"),
+        ("max_points => 0".to_owned(), "22023"),
+        ("max_tenants => 0".to_owned(), "22023"),
+    ] {
+        let refused = format!("SELECT * FROM timedb.compact_store({call})");
+        let error = admin.query(&refused, &[]).await.unwrap_err();
+        assert_eq!(error.code().map(|code| code.code()), Some(state), "{call}");
+    }
+    let tenants = "SELECT tenant_id FROM timedb.list_tenants()";
+    assert_eq!(admin.query(tenants, &[]).await.unwrap().len(), 2);
+}
+
 /// PostgreSQL takes a table that was vacuumed when it was small for one that is read as a whole fastest, and plans are
 /// kept: rows that come and go would all be passed later, the dead ones too.
 #[tokio::test]

@@ -137,6 +137,24 @@ pub fn set(who: Identity, span: Span) -> Result<()> {
     Ok(())
 }
 
+/// Runs `f` as this tenant and no user, with the right to write, whoever the caller is: for administrators, who have
+/// no tenant. Row security binds whatever `f` does to that tenant.
+///
+/// # Errors
+/// As [`set`]; whatever `f` returns.
+pub fn acting_as<T>(tenant: [u8; 16], f: impl FnOnce() -> Result<T>) -> Result<T> {
+    let who = Identity {
+        tenant: Some(tenant),
+        user: None,
+        key: None,
+        access: Some(Access::ReadWrite),
+    };
+    options::during(|| {
+        set(who, Span::Call)?;
+        f()
+    })
+}
+
 /// Defines the variables; called once, when the library is loaded.
 pub fn define() {
     DEFINING.store(true, Ordering::Relaxed);

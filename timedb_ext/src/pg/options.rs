@@ -11,6 +11,22 @@ pub enum Span {
     Transaction,
     /// Until the session ends, or `DISCARD ALL`.
     Session,
+    /// Until [`during`] ends.
+    Call,
+}
+
+/// Runs `f`, and then gives back what it set for [`Span::Call`]. Where `f` raises an error, PostgreSQL gives it back.
+///
+/// # Errors
+/// Whatever `f` returns.
+pub fn during<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    // SAFETY: in a transaction, as everything that SQL calls; the level that is left is the one that was entered.
+    unsafe {
+        let level = pg_sys::NewGUCNestLevel();
+        let result = f();
+        pg_sys::AtEOXact_GUC(true, level);
+        result
+    }
 }
 
 /// Sets a variable of PostgreSQL with a superuser's right, whoever the caller is.
@@ -23,6 +39,7 @@ pub fn set_option(name: &CStr, value: &str, span: Span) -> Result<()> {
     let action = match span {
         Span::Transaction => pg_sys::GucAction::GUC_ACTION_LOCAL,
         Span::Session => pg_sys::GucAction::GUC_ACTION_SET,
+        Span::Call => pg_sys::GucAction::GUC_ACTION_SAVE,
     };
     // SAFETY: both texts end in NUL and PostgreSQL copies them.
     let outcome = unsafe {

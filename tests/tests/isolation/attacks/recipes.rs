@@ -138,6 +138,8 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
         Administrators,
         &["tenant_id => '{TENANT}', if_not_exists => true"],
     ),
+    ("list_tenants", Administrators, &[]),
+    ("compact_store", Administrators, &["'{TENANT}'"]),
     ("create_user", Administrators, &[]),
     ("list_users", Administrators, &[]),
     ("activate_user", Administrators, &[]),
@@ -166,6 +168,10 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("_normal_email", Nobody, &[]),
     ("_find_user", Nobody, &[]),
     ("_set_user_active", Nobody, &[]),
+    ("_check_tenant", Nobody, &[]),
+    ("_some_tenants", Nobody, &[]),
+    ("_compact_or_say", Nobody, &["'{TENANT}', 1, true"]),
+    ("_compact_tenant", Nobody, &["'{TENANT}', 1, true"]),
 ];
 
 /// What somebody without a key of A could try instead.
