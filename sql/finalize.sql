@@ -39,17 +39,20 @@ DECLARE
         activate_user, deactivate_user, create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events,
         set_auth_required, _generate_key, _bring_key, _take_key, _key_name, _store_key, _holder_of_new_key, _find_key,
         _normal_email, _is_printable, _find_user, _set_user_active, _record_event, _commit_as_writer, list_tenants, _check_tenant,
-        _some_tenants, compact_store, _compact_or_say}';
+        _some_tenants, compact_store, _compact_or_say, _retain_or_say, apply_retention_store, set_tenant_retention,
+        place_hold, release_hold, list_holds, delete_tenant}';
     identity constant name[] := '{authenticate, authenticate_proof, challenge, whoami, current_tenant, _is_anybody, hide_parameters,
         check_key, auth_required, isolation_problems, _functions_as_made, version}';
     session constant name[] := '{login, login_proof, logout}';
-    administration constant name[] := '{create_tenant, list_tenants, compact_store, create_user, list_users, activate_user, deactivate_user,
+    administration constant name[] := '{create_tenant, list_tenants, delete_tenant, compact_store, apply_retention_store,
+        set_tenant_retention, place_hold, release_hold, list_holds, create_user, list_users, activate_user, deactivate_user,
         create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events, set_auth_required,
         hide_parameters, check_key, auth_required, isolation_problems, _functions_as_made, version}';
     data constant name[] := '{create_series, find_series, count_series, label_names, label_values, describe_series,
         rename_series, update_series, upload, _upload_packed, update_values, report_key_use, read_flat,
         read_overlapping, read_versions, read_relative, read_last, read_buckets, _read_packed, _read_chunks, _read_rows, _list_series,
-        _read_buckets_packed, read_points, _read_points_packed, read_changes, changes_cursor, _read_changes_packed, _list_batches, compact}';
+        _read_buckets_packed, read_points, _read_points_packed, read_changes, changes_cursor, _read_changes_packed, _list_batches, compact,
+        set_retention, reset_retention, apply_retention, delete_batch, delete_series}';
     function record;
     grantees text[];
     grantee name;
@@ -94,31 +97,42 @@ GRANT USAGE ON SCHEMA timedb TO PUBLIC;
 
 -- Policies and functions call these in the name of the two function owners.
 GRANT EXECUTE ON FUNCTION timedb.current_tenant TO timedb_keeper;
-GRANT EXECUTE ON FUNCTION timedb._uuid7, timedb.whoami, timedb.check_key TO timedb_keeper;
+GRANT EXECUTE ON FUNCTION timedb._uuid7, timedb.whoami, timedb.check_key, timedb.auth_required TO timedb_keeper;
 
 -- What administrators do to the data of a tenant, timedb_definer does as that tenant.
-GRANT EXECUTE ON FUNCTION timedb._compact_tenant TO timedb_keeper;
+GRANT EXECUTE ON FUNCTION timedb._compact_tenant, timedb._retain_tenant, timedb._erase_store, timedb._enter_store_of,
+    timedb._check_age TO timedb_keeper;
 
 -- Administration and authentication.
-GRANT SELECT, INSERT ON timedb.tenants TO timedb_keeper;
-GRANT SELECT, INSERT, UPDATE (active) ON timedb.users TO timedb_keeper;
-GRANT SELECT, INSERT, UPDATE (expires_at, revoked_at, replaced_by) ON timedb.api_keys TO timedb_keeper;
-GRANT SELECT, INSERT, UPDATE (last_used_at) ON timedb.key_usage TO timedb_keeper;
-GRANT SELECT, INSERT ON timedb.audit_events TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (name), DELETE ON timedb.tenants TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (active), DELETE ON timedb.users TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (expires_at, revoked_at, replaced_by), DELETE ON timedb.api_keys TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (last_used_at), DELETE ON timedb.key_usage TO timedb_keeper;
+GRANT SELECT, INSERT, DELETE ON timedb.audit_events TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (max_age) ON timedb.retention TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (reason), DELETE ON timedb.holds TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE, DELETE ON timedb.settings TO timedb_keeper;
 GRANT SELECT ON timedb.settings TO timedb_definer;
 
--- Data functions: writing appends, compaction puts segments and chunks in the place of others, and series may be
--- renamed. What a tenant does is a use of its key.
+-- Data functions: writing appends, compaction puts segments and chunks in the place of others, series may be
+-- renamed, and all of it deleted. What a tenant does is a use of its key.
 GRANT SELECT, INSERT ON timedb.series, timedb.series_labels, timedb.requests, timedb.series_lists TO timedb_definer;
 GRANT SELECT, INSERT, DELETE ON timedb.write_log, timedb.batch_chunks, timedb.segments TO timedb_definer;
 GRANT UPDATE (name, labels, identity, unit, description) ON timedb.series TO timedb_definer;
-GRANT DELETE ON timedb.series_labels TO timedb_definer;
+GRANT DELETE ON timedb.series, timedb.series_labels, timedb.requests, timedb.series_lists TO timedb_definer;
 GRANT SELECT, UPDATE (last_used_at) ON timedb.key_usage TO timedb_definer;
+
+-- What is deleted, and when, is recorded; nothing is that an administrator holds, and nothing is written for a tenant that
+-- has been deleted.
+GRANT SELECT, INSERT, UPDATE (max_age), DELETE ON timedb.retention TO timedb_definer;
+GRANT SELECT ON timedb.holds TO timedb_definer;
+GRANT SELECT (tenant_id) ON timedb.tenants TO timedb_definer;
+GRANT INSERT ON timedb.audit_events TO timedb_definer;
+GRANT EXECUTE ON FUNCTION timedb._record_event TO timedb_definer;
 
 -- Tenants read, under row security. Everything else goes through functions.
 GRANT SELECT ON timedb.series, timedb.series_labels, timedb.requests, timedb.batches, timedb."values", timedb.forecasts,
-    timedb.versions, timedb.audit_events
+    timedb.versions, timedb.audit_events, timedb.retention, timedb.holds
     TO timedb_user, timedb_session;
 
 -- Statistics are made of the rows of all tenants, and row security does not hide them from the

@@ -11,6 +11,11 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'A name has 1 to 200 visible characters, none of which controls a terminal or changes the direction of text.';
     END IF;
+    IF id = 'ffffffff-ffff-ffff-ffff-ffffffffffff' THEN
+        RAISE EXCEPTION 'no tenant can have the id "%"', id
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'timedb.list_events() shows under it what is of no tenant. Leave tenant_id out to get a new id.';
+    END IF;
     INSERT INTO timedb.tenants (tenant_id, name) VALUES (id, create_tenant.name)
     ON CONFLICT ON CONSTRAINT tenants_tenant_key DO NOTHING;
     IF FOUND THEN

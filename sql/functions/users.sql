@@ -55,7 +55,9 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'An email has the form name@host, up to 254 characters.';
     END IF;
-    IF NOT EXISTS (SELECT FROM timedb.tenants t WHERE t.tenant_id = create_user.tenant_id) THEN
+    -- Locked, so that the tenant is not deleted meanwhile.
+    PERFORM FROM timedb.tenants t WHERE t.tenant_id = create_user.tenant_id FOR KEY SHARE;
+    IF NOT FOUND THEN
         RAISE EXCEPTION 'tenant "%" does not exist', create_user.tenant_id
             USING ERRCODE = 'undefined_object',
                   HINT = 'Create it with timedb.create_tenant().';

@@ -62,9 +62,39 @@ CREATE POLICY audit_events_tenant_isolation ON timedb.audit_events AS RESTRICTIV
     USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
     WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
 
--- Tenants read this table, so the condition on the tenant alone applies to them as well: an index can use it,
+ALTER TABLE timedb.retention ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb.retention FORCE ROW LEVEL SECURITY;
+CREATE POLICY retention_tenant_access ON timedb.retention
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY retention_keeper_access ON timedb.retention TO timedb_keeper
+    USING (true)
+    WITH CHECK (true);
+CREATE POLICY retention_tenant_isolation ON timedb.retention AS RESTRICTIVE
+    USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
+    WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
+
+ALTER TABLE timedb.holds ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb.holds FORCE ROW LEVEL SECURITY;
+CREATE POLICY holds_tenant_access ON timedb.holds
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY holds_keeper_access ON timedb.holds TO timedb_keeper
+    USING (true)
+    WITH CHECK (true);
+CREATE POLICY holds_tenant_isolation ON timedb.holds AS RESTRICTIVE
+    USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
+    WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
+
+-- Tenants read these tables, so the condition on the tenant alone applies to them as well: an index can use it,
 -- while the OR above would be a filter whose work EXPLAIN ANALYZE reveals, should somebody ever
 -- widen the permissive policy.
 CREATE POLICY audit_events_tenants_only ON timedb.audit_events AS RESTRICTIVE TO timedb_user, timedb_session
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY retention_tenants_only ON timedb.retention AS RESTRICTIVE TO timedb_user, timedb_session, timedb_definer
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY holds_tenants_only ON timedb.holds AS RESTRICTIVE TO timedb_user, timedb_session, timedb_definer
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());

@@ -1,6 +1,7 @@
 //! Who the caller is: keys and proofs of them, the settings that say whose data is visible, and who may write. Knows
 //! nothing about series or points.
 
+pub mod audit;
 pub mod auth;
 pub mod challenge;
 pub mod key_use;

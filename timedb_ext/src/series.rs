@@ -11,7 +11,7 @@ mod search;
 pub mod units;
 
 pub use about::describe_series;
-pub use change::{SeriesUpdate, rename, update};
+pub use change::{SeriesUpdate, delete, rename, update};
 pub use create::{Resolved, get_or_create, other_unit};
 pub use existing::existing;
 pub use find::{find, list};

@@ -1,12 +1,15 @@
 //! Writing: uploads and corrections become a row of the log each, or segments; folding and compaction put what is stored
-//! into fewer and larger segments. What SQL calls is in `sql/`.
+//! into fewer and larger segments; retention and deletion take points away. What SQL calls is in `sql/`.
 
 pub mod batches;
 mod chunks;
 pub mod compact;
 pub mod corrections;
+pub mod delete;
 mod fold;
 mod log;
 pub mod merge;
+pub mod remove;
+pub mod retention;
 mod segments;
 pub mod upload;

@@ -36,7 +36,13 @@ async fn shared() -> Shared {
             let row = client.query_one(&query, &[&name]).await.unwrap();
             ids.push(row.get(0));
         }
-        run(&client, "COMMIT").await;
+        run(&client, "SELECT timedb.set_retention('100 years'); COMMIT").await;
+        let admin = db.connect(Role::Admin).await;
+        let hold = "SELECT timedb.place_hold($1, $2)";
+        admin
+            .query(hold, &[&tenant.tenant_id, &format!("a case {marker}")])
+            .await
+            .unwrap();
     }
     Shared { db, series }
 }
@@ -91,7 +97,9 @@ async fn no_relation_shows_a_row_of_another_tenant() {
         "audit_events",
         "batches",
         "forecasts",
+        "holds",
         "requests",
+        "retention",
         "series",
         "series_labels",
         "values",

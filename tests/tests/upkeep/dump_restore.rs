@@ -129,6 +129,7 @@ async fn top_up(superuser: &Client) {
                     "jsonb" => "jsonb_build_object('made up', i)",
                     "bytea" => "sha256(i::text::bytea)",
                     "boolean" => "i % 2 = 0",
+                    "interval" => "i * interval '1 day'",
                     "text" => "'made up ' || i",
                     _ => "i",
                 };

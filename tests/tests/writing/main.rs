@@ -5,5 +5,7 @@ mod clock;
 mod compaction;
 mod concurrency;
 mod corrections;
+mod deletion;
+mod retention;
 mod retries;
 mod write;

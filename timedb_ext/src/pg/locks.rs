@@ -2,7 +2,7 @@
 //! change times is in `store/clock.rs`.
 //!
 //! They are advisory locks of a kind that pg_advisory_lock() cannot take, so nobody but this library can hold them or
-//! wait for them. In pg_locks their objsubid is 3 to 7, of writers plus 16 for each slot; the other numbers there are
+//! wait for them. In pg_locks their objsubid is 3 to 8, of writers plus 16 for each slot; the other numbers there are
 //! hashes (database, classid) and seconds (objid).
 
 use crate::pg::time;
@@ -16,6 +16,7 @@ const REQUEST: u16 = 4;
 const CORRECTING: u16 = 5;
 const UNITS: u16 = 6;
 const COMPACTING: u16 = 7;
+const STORE: u16 = 8;
 /// What a slot adds.
 const SLOT: u16 = 16;
 
@@ -88,11 +89,27 @@ pub fn earliest_writer(tenant: &[u8; 16]) -> Option<i64> {
 
 /// Claims the compaction of the tenant's store until the transaction ends. False if another transaction is at it.
 pub fn try_compaction(tenant: &[u8; 16]) -> bool {
-    acquire(
-        &tag(tenant, &[], 0, COMPACTING),
-        pg_sys::ExclusiveLock,
-        false,
-    )
+    claim_compaction(tenant, false)
+}
+
+/// Claims the compaction of the tenant's store until the transaction ends, and waits for whoever is at it.
+pub fn await_compaction(tenant: &[u8; 16]) {
+    claim_compaction(tenant, true);
+}
+
+fn claim_compaction(tenant: &[u8; 16], wait: bool) -> bool {
+    let tag = tag(tenant, &[], 0, COMPACTING);
+    acquire(&tag, pg_sys::ExclusiveLock, wait)
+}
+
+/// Keeps everything in the tenant's store from being deleted until the transaction ends; waits for whoever deletes.
+pub fn hold_store(tenant: &[u8; 16]) {
+    acquire(&tag(tenant, &[], 0, STORE), pg_sys::ShareLock, true);
+}
+
+/// Waits for all who hold the tenant's store, and keeps them waiting until the transaction ends.
+pub fn take_store(tenant: &[u8; 16]) {
+    acquire(&tag(tenant, &[], 0, STORE), pg_sys::ExclusiveLock, true);
 }
 
 /// Claims a request of the tenant, by whatever identifies it, until the transaction ends. False if

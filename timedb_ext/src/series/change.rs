@@ -1,5 +1,5 @@
 //! Changing an existing series: its name and labels, which identify it, its description and, as long as it has no
-//! points, its unit.
+//! points, its unit; and deleting it.
 
 use super::create;
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
@@ -29,6 +29,7 @@ statements! {
     DESCRIBE(UUID, TEXT) =
         c"UPDATE timedb.series SET description = NULLIF($2, '') WHERE series_id = $1";
     HAS_POINTS(UUID) -> (INT4) = c"SELECT 1 FROM timedb.segments WHERE series_id = $1 LIMIT 1";
+    DELETE_SERIES(UUID) = c"DELETE FROM timedb.series WHERE series_id = $1";
     SET_UNIT(UUID, TEXT) = c"UPDATE timedb.series SET unit = $2 WHERE series_id = $1";
 }
 
@@ -177,4 +178,16 @@ pub fn update(tenant: &[u8; 16], id: &[u8; 16], update: &SeriesUpdate) -> Result
         changed = true;
     }
     Ok(changed)
+}
+
+/// Deletes a series of which there are no points any more, and returns its name.
+///
+/// # Errors
+/// 42704 for an unknown id; the statements' own errors are raised.
+pub fn delete(id: &[u8; 16]) -> Result<String> {
+    let old = lock(id)?;
+    let labels: Vec<_> = old.labels.pairs().collect();
+    delete_labels(id, &labels)?;
+    DELETE_SERIES.execute(&[Arg::uuid(id)])?;
+    Ok(old.name)
 }

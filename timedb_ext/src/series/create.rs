@@ -18,9 +18,12 @@ statements! {
     UNITS(UUIDS) -> (UUID, TEXT) = c"SELECT series_id, unit FROM timedb.series WHERE series_id = ANY ($1)";
     BY_IDENTITY(BYTEAS) -> (BYTEA, UUID, TEXT) =
         c"SELECT identity, series_id, unit FROM timedb.series WHERE identity = ANY ($1)";
-    // For a transaction that keeps its snapshot: a unit that has changed since fails it (40001).
-    HOLD(UUIDS) -> (INT4) =
+    // For a transaction that keeps its snapshot: a unit that has changed since fails it (40001), and so does a series that
+    // has been deleted.
+    HOLD_UNITS(UUIDS) -> (INT4) =
         c"SELECT 1 FROM timedb.series WHERE series_id = ANY ($1) ORDER BY series_id FOR SHARE";
+    HOLD(UUIDS) -> (INT4) =
+        c"SELECT 1 FROM timedb.series WHERE series_id = ANY ($1) ORDER BY series_id FOR KEY SHARE";
     // Sorted by identity: two uploads that create the same series in opposite order would deadlock.
     CREATE(UUID, UUIDS, TEXTS, TEXTS, TEXTS, TEXTS, BYTEAS) -> (BYTEA, UUID, TEXT) =
         c"INSERT INTO timedb.series \
@@ -93,10 +96,10 @@ pub fn get_or_create(tenant: &[u8; 16], wanted: &[SeriesRef]) -> Result<Vec<Reso
         .zip(&identities)
         .map(resolve)
         .collect::<Result<Vec<_>>>()?;
-    if with_units && locks::snapshot_is_kept() {
+    if locks::snapshot_is_kept() {
         let old = resolved.iter().filter(|series| !series.created);
         let args = [Arg::uuids(old.map(|series| &series.id))];
-        HOLD.execute(&args)?;
+        if with_units { &HOLD_UNITS } else { &HOLD }.execute(&args)?;
     }
     Ok(resolved)
 }

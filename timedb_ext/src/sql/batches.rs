@@ -51,7 +51,9 @@ fn put(tenant: [u8; 16], first: i64, last: i64, mut store: Tuplestore<16>) -> Re
         while some.len() < ROWS
             && let Some(batch) = walk.next()?
         {
-            some.push(batch);
+            if !batch.is_deleted() {
+                some.push(batch);
+            }
         }
         if some.is_empty() {
             return Ok(());

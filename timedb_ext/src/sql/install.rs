@@ -22,7 +22,9 @@ files! {
     "../../../sql/tables/api_keys.sql" "api_keys" after "users_table";
     "../../../sql/tables/key_usage.sql" "key_usage" after "api_keys";
     "../../../sql/tables/audit_events.sql" "audit_events" after "key_usage";
-    "../../../sql/tables/series.sql" "series_table" after "audit_events";
+    "../../../sql/tables/retention.sql" "retention_table" after "audit_events";
+    "../../../sql/tables/holds.sql" "holds" after "retention_table";
+    "../../../sql/tables/series.sql" "series_table" after "holds";
     "../../../sql/tables/series_labels.sql" "series_labels" after "series_table";
     "../../../sql/tables/requests.sql" "requests" after "series_labels";
     "../../../sql/tables/series_lists.sql" "series_lists" after "requests";
@@ -51,7 +53,9 @@ files! {
     "../../../sql/functions/upload.sql" "upload" after "series_search";
     "../../../sql/functions/batches.sql" "batches" after "upload";
     "../../../sql/functions/compaction.sql" "compaction" after "batches";
-    "../../../sql/functions/corrections.sql" "corrections" after "compaction";
+    "../../../sql/functions/retention.sql" "retention" after "compaction";
+    "../../../sql/functions/deletion.sql" "deletion" after "retention";
+    "../../../sql/functions/corrections.sql" "corrections" after "deletion";
     "../../../sql/functions/read.sql" "read" after "corrections";
     "../../../sql/functions/changes.sql" "changes" after "read";
     "../../../sql/functions/buckets.sql" "buckets" after "read";

@@ -11,6 +11,7 @@ use crate::series::{
     Search, SeriesUpdate, count, describe_series as about, get_or_create, other_unit, page, rename,
     rows, update,
 };
+use crate::store::presence;
 use pgrx::datum::{AnyElement, JsonB, Uuid};
 use pgrx::prelude::*;
 use timedb_rules::labels::{Labels, check_search};
@@ -53,7 +54,10 @@ fn create_series(
             description,
         });
         let wanted = [series];
-        let resolved = connected(|| get_or_create(&tenant, &wanted))?;
+        let resolved = connected(|| {
+            presence::enter(&tenant)?;
+            get_or_create(&tenant, &wanted)
+        })?;
         for (series, found) in wanted.iter().zip(&resolved) {
             if let Some(unit) = series.unit().filter(|unit| *unit != found.unit) {
                 return Err(other_unit(series, &found.unit, unit));

@@ -106,6 +106,11 @@ pub fn begin_write(tenant: &[u8; 16], list: Option<[u8; 16]>) -> Result<Begun> {
     })
 }
 
+/// Whether the transaction in progress has written for the tenant.
+pub fn has_written(tenant: &[u8; 16]) -> bool {
+    held(tenant).is_some()
+}
+
 /// What the transaction in progress holds as a writer of the tenant.
 fn held(tenant: &[u8; 16]) -> Option<Held> {
     // SAFETY: reads the backend's own state.

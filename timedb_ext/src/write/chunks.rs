@@ -23,6 +23,9 @@ statements! {
     FROM(TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA) =
         c"SELECT min_change, max_change, count, blob FROM timedb.batch_chunks WHERE max_change >= $1 ORDER BY max_change";
     DELETE_FROM(TIMESTAMP) = c"DELETE FROM timedb.batch_chunks WHERE max_change >= $1";
+    WITH(TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA) =
+        c"SELECT min_change, max_change, count, blob FROM timedb.batch_chunks WHERE max_change >= $1 ORDER BY max_change LIMIT 1";
+    DELETE_CHUNK(TIMESTAMP) = c"DELETE FROM timedb.batch_chunks WHERE max_change = $1";
 }
 
 /// What becomes of the chunks at the end.
@@ -96,6 +99,43 @@ impl Packing {
                 ));
             }
         }
+        insert(tenant, &self.batches)
+    }
+}
+
+/// A batch in its chunk.
+pub struct Chunked {
+    batches: Vec<Batch>,
+    place: usize,
+}
+
+/// The batch with a change_time, if a chunk has it.
+///
+/// # Errors
+/// XX001 for a damaged chunk; XX000; the statement's own errors are raised.
+pub fn find(tenant: &[u8; 16], change_time: i64) -> Result<Option<Chunked>> {
+    let args = [Arg::int8(time::to_pg(change_time))];
+    let batches = snapshot::under_latest(|| WITH.row(true, &args, |row| chunk(row, tenant)))?;
+    let batches = batches.unwrap_or_default();
+    let place = batches.iter().position(|b| b.change_time == change_time);
+    Ok(place.map(|place| Chunked { batches, place }))
+}
+
+impl Chunked {
+    pub fn batch(&self) -> &Batch {
+        &self.batches[self.place]
+    }
+
+    /// Leaves of the batch only that there was one: no later write gets its change_time.
+    ///
+    /// # Errors
+    /// XX000; the statements' own errors are raised.
+    pub fn mark_deleted(mut self, tenant: &[u8; 16]) -> Result<()> {
+        let last = self.batches.last().map_or(0, |last| last.change_time);
+        if DELETE_CHUNK.execute(&[Arg::int8(time::to_pg(last))])? != 1 {
+            return Err(Error::internal("a chunk has changed while it was read"));
+        }
+        self.batches[self.place] = self.batch().deleted();
         insert(tenant, &self.batches)
     }
 }

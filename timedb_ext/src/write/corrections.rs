@@ -9,6 +9,7 @@ use crate::pg::durability::commit_as_writer;
 use crate::pg::error::{Error, Result, uuid_text};
 use crate::pg::locks;
 use crate::pg::time;
+use crate::store::presence;
 use crate::write::batches::{Answer, BatchInfo, RequestClaim, Retry};
 use crate::write::log::{Write, WriteInfo};
 use sha2::{Digest, Sha256};
@@ -40,6 +41,7 @@ pub fn update_values(json: &str, idempotency_key: Option<String>) -> Result<Stri
         batch_id: None,
         idempotency_key,
     };
+    presence::enter(&tenant)?;
     let request = match retry.claim(&tenant, || fingerprint(json))? {
         RequestClaim::Answered(batch) => {
             commit_as_writer();

@@ -10,6 +10,7 @@ use crate::pg::durability::commit_as_writer;
 use crate::pg::error::Result;
 use crate::pg::json::Jsonb;
 use crate::series::{Resolved, get_or_create};
+use crate::store::presence;
 use crate::write::batches::{Answer, BatchInfo, RequestClaim, Retry};
 use crate::write::log::{Write, WriteInfo};
 use checks::{check_info, check_points, duplicate_point};
@@ -68,6 +69,7 @@ pub fn upload(
         };
         fingerprint(&columns, about, retry.batch_id.as_ref(), skip_unchanged)
     };
+    presence::enter(&tenant)?;
     let request = match retry.claim(&tenant, fingerprint)? {
         RequestClaim::Answered(batch) => {
             commit_as_writer();

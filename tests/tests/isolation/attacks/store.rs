@@ -75,7 +75,8 @@ fn uploads(word: &str, number: f64, day: &str, series: usize) -> [String; 2] {
            {};
            SELECT timedb.upload('{{}}', '{{}}', '{{{word}-name}}', ARRAY['{{"{word}-label": "{word}-value-1"}}'::jsonb],
                series_index => '{{}}', idempotency_key => '{word}-request');
-           SELECT timedb.create_series('{word}-empty')"#,
+           SELECT timedb.create_series('{word}-empty');
+           SELECT timedb.set_retention('{number} hours', series_id) FROM timedb.series WHERE name = '{word}-empty'"#,
         again(5, "")
     );
     let logged = [again(6, ""), again(7, ", batch_id => gen_random_uuid()")];
@@ -108,6 +109,10 @@ impl Store {
             run(&client, &folded).await;
             compact(&client).await;
             run(&client, &logged).await;
+            let hold = "SELECT timedb.place_hold($1, $2)";
+            let reason = format!("the case of {}", tenant.email);
+            let hold = admin.query(hold, &[&tenant.tenant_id, &reason]).await;
+            hold.unwrap();
         }
         let superuser = db.connect(Role::Superuser).await;
         for relation in relations(&superuser).await {

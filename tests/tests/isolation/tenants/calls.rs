@@ -88,6 +88,18 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
             format!("SELECT * FROM timedb.compact({arguments})"),
         ));
     }
+    for (function, arguments) in [
+        ("set_retention", format!("'1 second', '{of_a}'")),
+        ("reset_retention", format!("'{of_a}'")),
+        ("apply_retention", String::new()),
+        ("delete_series", format!("'{of_a}'")),
+        ("delete_batch", format!("'{of_a}'")),
+    ] {
+        calls.push((
+            function,
+            format!("SELECT * FROM timedb.{function}({arguments})"),
+        ));
+    }
     calls.push((
         "changes_cursor",
         "SELECT timedb.changes_cursor()".to_owned(),
@@ -222,9 +234,14 @@ async fn no_function_returns_anything_of_another_tenant() {
                 // Writing without a tenant, and to a series that is not there.
                 Err(code) => {
                     let writes = [
+                        "apply_retention",
                         "compact",
                         "create_series",
+                        "delete_batch",
+                        "delete_series",
                         "rename_series",
+                        "reset_retention",
+                        "set_retention",
                         "update_series",
                         "update_values",
                     ];

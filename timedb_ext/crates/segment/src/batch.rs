@@ -44,17 +44,21 @@ pub enum BatchKind {
     Upload,
     /// New versions of points (timedb.update_values).
     Correction,
+    /// One that has been deleted since.
+    Deleted,
 }
 
 impl BatchKind {
     /// By their numbers.
-    pub(crate) const ALL: [BatchKind; 2] = [BatchKind::Upload, BatchKind::Correction];
+    pub(crate) const ALL: [BatchKind; 3] =
+        [BatchKind::Upload, BatchKind::Correction, BatchKind::Deleted];
 
     /// As SQL shows it.
     pub fn name(self) -> &'static str {
         match self {
             BatchKind::Upload => "upload",
             BatchKind::Correction => "correction",
+            BatchKind::Deleted => "deleted",
         }
     }
 }
@@ -64,6 +68,31 @@ impl Batch {
     pub fn id(&self, tenant: &[u8; 16]) -> [u8; 16] {
         self.chosen_id
             .unwrap_or_else(|| batch_id(tenant, self.change_time))
+    }
+
+    /// Whether it has been deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.kind == BatchKind::Deleted
+    }
+
+    /// What is left of it once it is deleted: when it was written.
+    pub fn deleted(&self) -> Batch {
+        Batch {
+            change_time: self.change_time,
+            settled_time: self.settled_time,
+            chosen_id: None,
+            kind: BatchKind::Deleted,
+            user: None,
+            workflow_id: None,
+            batch_params: None,
+            known_time: Some(self.change_time),
+            start_time: self.change_time,
+            finish_time: None,
+            points: 0,
+            skipped: 0,
+            valid: None,
+            series: Rc::from([]),
+        }
     }
 
     /// About how many bytes of a chunk are its own.

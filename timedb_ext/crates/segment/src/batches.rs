@@ -9,7 +9,7 @@
 //! | 1 | change_time | integers, base min_change; they ascend | never |
 //! | 2 | settled_time | integers, base 0: change_time - settled_time | never |
 //! | 3 | user | dictionary of ids, 16 bytes each | nobody |
-//! | 4 | kind | integers, base 0: 0 upload, 1 correction | uploads |
+//! | 4 | kind | integers, base 0: 0 upload, 1 correction, 2 deleted since | uploads |
 //! | 5 | known_time | optional, base 0: change_time - known_time | equal to change_time |
 //! | 6 | batch_start_time | integers, base 0: change_time - batch_start_time | equal to change_time |
 //! | 7 | batch_finish_time | optional, base 0: change_time - batch_finish_time | none has one |
