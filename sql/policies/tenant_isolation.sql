@@ -65,3 +65,12 @@ CREATE POLICY segments_tenant_access ON timedb.segments
 CREATE POLICY segments_tenant_isolation ON timedb.segments AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
+
+ALTER TABLE timedb.damaged_rows ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb.damaged_rows FORCE ROW LEVEL SECURITY;
+CREATE POLICY damaged_rows_tenant_access ON timedb.damaged_rows
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY damaged_rows_tenant_isolation ON timedb.damaged_rows AS RESTRICTIVE
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());

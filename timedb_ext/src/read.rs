@@ -12,6 +12,7 @@ pub mod points;
 mod request;
 mod run;
 pub mod segments;
+pub mod verify;
 
 pub use buckets::{Aggregate, BucketCursor, BucketRequest, Fill, Piece};
 pub use count::segments_read;

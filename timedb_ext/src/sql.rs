@@ -23,6 +23,7 @@ mod buckets;
 mod changes;
 mod compaction;
 mod corrections;
+mod damage;
 mod deletion;
 mod install;
 mod keys;

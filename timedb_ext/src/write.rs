@@ -5,6 +5,7 @@ pub mod batches;
 mod chunks;
 pub mod compact;
 pub mod corrections;
+pub mod damage;
 pub mod delete;
 mod fold;
 mod log;

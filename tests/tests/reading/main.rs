@@ -9,4 +9,5 @@ mod points;
 mod read;
 mod series;
 mod streaming;
+mod verify;
 mod views;

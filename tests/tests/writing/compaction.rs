@@ -308,6 +308,7 @@ async fn no_statement_of_the_library_reads_a_whole_table() {
         "SELECT timedb.compact()",
         "SELECT * FROM timedb.read_versions()",
         "SELECT * FROM timedb._list_batches()",
+        "SELECT * FROM timedb.verify()",
         "SELECT pg_stat_force_next_flush()",
     ] {
         client

@@ -112,6 +112,15 @@ pub fn take_store(tenant: &[u8; 16]) {
     acquire(&tag(tenant, &[], 0, STORE), pg_sys::ExclusiveLock, true);
 }
 
+/// Waits for whoever compacts the tenant's store, and keeps others from it until the transaction ends.
+pub fn begin_compaction(tenant: &[u8; 16]) {
+    acquire(
+        &tag(tenant, &[], 0, COMPACTING),
+        pg_sys::ExclusiveLock,
+        true,
+    );
+}
+
 /// Claims a request of the tenant, by whatever identifies it, until the transaction ends. False if
 /// it is in progress in another transaction.
 pub fn try_request(tenant: &[u8; 16], request: &[u8]) -> bool {

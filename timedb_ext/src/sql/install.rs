@@ -31,9 +31,10 @@ files! {
     "../../../sql/tables/write_log.sql" "write_log" after "series_lists";
     "../../../sql/tables/batch_chunks.sql" "batch_chunks" after "write_log";
     "../../../sql/tables/segments.sql" "segments" after "batch_chunks";
+    "../../../sql/tables/damaged_rows.sql" "damaged_rows" after "segments";
 
     // current_tenant() before the policies that call it.
-    "../../../sql/functions/auth.sql" "auth" after "segments";
+    "../../../sql/functions/auth.sql" "auth" after "damaged_rows";
     "../../../sql/policies/tenant_isolation.sql" "tenant_isolation" after "auth";
     "../../../sql/policies/keeper_access.sql" "keeper_access" after "tenant_isolation";
 
@@ -55,7 +56,8 @@ files! {
     "../../../sql/functions/compaction.sql" "compaction" after "batches";
     "../../../sql/functions/retention.sql" "retention" after "compaction";
     "../../../sql/functions/deletion.sql" "deletion" after "retention";
-    "../../../sql/functions/corrections.sql" "corrections" after "deletion";
+    "../../../sql/functions/damage.sql" "damage" after "deletion";
+    "../../../sql/functions/corrections.sql" "corrections" after "damage";
     "../../../sql/functions/read.sql" "read" after "corrections";
     "../../../sql/functions/changes.sql" "changes" after "read";
     "../../../sql/functions/buckets.sql" "buckets" after "read";

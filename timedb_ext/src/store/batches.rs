@@ -1,6 +1,6 @@
 //! Finding batches: those of a range of change times, in order, from chunks and from the log.
 
-use crate::pg::error::{Error, Result, SqlState, uuid_text};
+use crate::pg::error::{Error, Result, uuid_text};
 use crate::pg::spi::{Arg, Home, Query, Row, statements};
 use crate::pg::time;
 use crate::store::log::{Lists, batch_of};
@@ -105,14 +105,13 @@ pub fn chunk(row: &Row, tenant: &[u8; 16]) -> Result<Vec<Batch>> {
 }
 
 fn damaged(tenant: &[u8; 16], bounds: &BatchBounds, why: &SegmentError) -> Error {
-    Error::new(
-        SqlState::DATA_CORRUPTED,
+    Error::damaged(
         format!(
             "cannot read the batches up to {} of tenant {}: {}",
             time::text(bounds.max_change),
             uuid_text(tenant),
             why.to_string().replace("the segment", "their chunk")
         ),
+        "batch_chunks",
     )
-    .hint("Restore this row of timedb.batch_chunks from a backup.")
 }

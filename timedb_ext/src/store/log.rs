@@ -1,6 +1,6 @@
 //! The log: the latest writes, which have not been folded into segments yet. Owns what a row of it holds.
 
-use crate::pg::error::{Error, Result, SqlState, uuid_text};
+use crate::pg::error::{Error, Result, uuid_text};
 use crate::pg::snapshot;
 use crate::pg::spi::{Arg, Home, Query, Row, statements};
 use crate::pg::time;
@@ -103,12 +103,7 @@ impl LogColumns {
         lists: &mut Lists,
         each: impl FnOnce(&LogRow<'_>) -> std::result::Result<T, SegmentError>,
     ) -> Result<T> {
-        let key = LogKey {
-            tenant: *tenant,
-            change_time: row.instant(self.change_time)?,
-            points: row.int4(self.points)?.cast_unsigned(),
-            list: row.optional_uuid(self.list_id)?,
-        };
+        let key = self.key(row, tenant)?;
         let list = match key.list {
             Some(id) => lists.get(id, row, self.list, tenant)?,
             None => None,
@@ -117,6 +112,47 @@ impl LogColumns {
             LogRow::open(key, blob, list.as_deref())
                 .and_then(|row| each(&row))
                 .map_err(|why| damaged(&key, &why))
+        })
+    }
+
+    /// Reads all that a row of the log holds, and says what keeps it from being read. A list that is damaged is none:
+    /// so it will be once that has been set aside.
+    ///
+    /// # Errors
+    /// XX000 for columns of other types.
+    pub fn problem(
+        &self,
+        row: &Row,
+        tenant: &[u8; 16],
+        lists: &mut Lists,
+    ) -> Result<Option<Error>> {
+        let key = self.key(row, tenant)?;
+        let list = match key.list {
+            Some(id) => match lists.get(id, row, self.list, tenant) {
+                Err(error) if error.is_damage() => None,
+                list => list?,
+            },
+            None => None,
+        };
+        row.bytea(self.blob, |blob| {
+            let read = LogRow::open(key, blob, list.as_deref()).and_then(|row| {
+                row.batch()?;
+                let mut places = (0..row.series().len()).map(|place| row.positions(place));
+                places.try_for_each(|positions| match positions.is_empty() {
+                    true => Ok(()),
+                    false => row.points(positions).map(|_| ()),
+                })
+            });
+            Ok(read.err().map(|why| damaged(&key, &why)))
+        })
+    }
+
+    fn key(&self, row: &Row, tenant: &[u8; 16]) -> Result<LogKey> {
+        Ok(LogKey {
+            tenant: *tenant,
+            change_time: row.instant(self.change_time)?,
+            points: row.int4(self.points)?.cast_unsigned(),
+            list: row.optional_uuid(self.list_id)?,
         })
     }
 }
@@ -136,8 +172,8 @@ impl Lists {
             return Ok(None);
         };
         // Rows do not say which series they mean otherwise.
-        if list_name(&bytes) != id {
-            return Err(damaged_list(&id, tenant));
+        if let Some(problem) = list_problem(&id, &bytes, tenant) {
+            return Err(problem);
         }
         let list: Rc<[[u8; 16]]> = Rc::from(bytes.as_chunks::<16>().0);
         self.0.insert(id, Rc::clone(&list));
@@ -213,27 +249,28 @@ pub fn batch_of(row: &Row, tenant: &[u8; 16], lists: &mut Lists) -> Result<Batch
     COLUMNS.open(row, tenant, lists, |row| row.batch())
 }
 
-fn damaged_list(id: &[u8; 16], tenant: &[u8; 16]) -> Error {
-    Error::new(
-        SqlState::DATA_CORRUPTED,
-        format!(
-            "cannot read the list of series {} of tenant {}: it is not what its list_id says",
-            uuid_text(id),
-            uuid_text(tenant)
-        ),
-    )
-    .hint("Restore this row of timedb.series_lists from a backup.")
+/// What is wrong with a list of series.
+pub fn list_problem(id: &[u8; 16], series_ids: &[u8], tenant: &[u8; 16]) -> Option<Error> {
+    (list_name(series_ids) != *id).then(|| {
+        Error::damaged(
+            format!(
+                "cannot read the list of series {} of tenant {}: it is not what its list_id says",
+                uuid_text(id),
+                uuid_text(tenant)
+            ),
+            "series_lists",
+        )
+    })
 }
 
 fn damaged(key: &LogKey, why: &SegmentError) -> Error {
-    Error::new(
-        SqlState::DATA_CORRUPTED,
+    Error::damaged(
         format!(
             "cannot read the write of {} of tenant {}: {}",
             time::text(key.change_time),
             uuid_text(&key.tenant),
             why.to_string().replace("the segment", "its row of the log")
         ),
+        "write_log",
     )
-    .hint("Restore this row of timedb.write_log from a backup.")
 }

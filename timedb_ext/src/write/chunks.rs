@@ -140,7 +140,11 @@ impl Chunked {
     }
 }
 
-fn insert(tenant: &[u8; 16], batches: &[Batch]) -> Result<()> {
+/// Inserts batches that ascend, as one or more chunks.
+///
+/// # Errors
+/// XX000; the INSERT's own errors are raised.
+pub fn insert(tenant: &[u8; 16], batches: &[Batch]) -> Result<()> {
     let (mut start, mut bytes) = (0, 0);
     for (i, batch) in batches.iter().enumerate() {
         bytes += batch.bytes();

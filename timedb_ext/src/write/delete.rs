@@ -34,6 +34,7 @@ statements! {
     ALL_REQUESTS(UUID) = c"DELETE FROM timedb.requests WHERE tenant_id = $1";
     ALL_LABELS(UUID) = c"DELETE FROM timedb.series_labels WHERE tenant_id = $1";
     ALL_SERIES(UUID) = c"DELETE FROM timedb.series WHERE tenant_id = $1";
+    ALL_DAMAGED(UUID) = c"DELETE FROM timedb.damaged_rows WHERE tenant_id = $1";
     ALL_RETENTION(UUID) = c"DELETE FROM timedb.retention WHERE tenant_id = $1";
 }
 
@@ -123,6 +124,7 @@ pub fn everything() -> Result<(Removed, u64)> {
         &ALL_LISTS,
         &ALL_REQUESTS,
         &ALL_LABELS,
+        &ALL_DAMAGED,
         &ALL_RETENTION,
     ] {
         statement.execute(&args)?;

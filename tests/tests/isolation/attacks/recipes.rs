@@ -109,6 +109,7 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("apply_retention", Tenants, &["true"]),
     ("delete_batch", Tenants, &["'{BATCH}'", "'{CHOSEN}'"]),
     ("delete_series", Tenants, &["'{SERIES}'"]),
+    ("verify", Tenants, &["'{{SERIES}}'"]),
     ("read_flat", Tenants, READS),
     ("read_overlapping", Tenants, READS),
     ("read_versions", Tenants, READS),
@@ -159,6 +160,17 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ),
     ("release_hold", Administrators, &["'{TENANT}', '{SERIES}'"]),
     ("list_holds", Administrators, &[]),
+    ("verify_store", Administrators, &["'{TENANT}'"]),
+    (
+        "set_aside",
+        Administrators,
+        &["'{TENANT}', 'series/{SERIES}'"],
+    ),
+    (
+        "put_back",
+        Administrators,
+        &["'{TENANT}', 'series/{SERIES}'"],
+    ),
     ("create_user", Administrators, &[]),
     ("list_users", Administrators, &[]),
     ("activate_user", Administrators, &[]),
@@ -197,6 +209,13 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("_enter_store", Nobody, &["'x', '{SERIES}'"]),
     ("_enter_store_of", Nobody, &["'{TENANT}', '{SERIES}'"]),
     ("_check_age", Nobody, &[]),
+    ("_verify_tenant", Nobody, &["'{TENANT}'"]),
+    ("_set_aside", Nobody, &["'{TENANT}', 'series/{SERIES}'"]),
+    (
+        "_put_back",
+        Nobody,
+        &["'{TENANT}', 'series/{SERIES}', NULL"],
+    ),
 ];
 
 /// What somebody without a key of A could try instead.

@@ -100,6 +100,12 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
             format!("SELECT * FROM timedb.{function}({arguments})"),
         ));
     }
+    for arguments in ["", &by_id] {
+        calls.push((
+            "verify",
+            format!("SELECT * FROM timedb.verify({arguments})"),
+        ));
+    }
     calls.push((
         "changes_cursor",
         "SELECT timedb.changes_cursor()".to_owned(),

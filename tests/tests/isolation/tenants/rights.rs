@@ -140,7 +140,7 @@ async fn row_security_cannot_be_switched_off_for_a_query() {
 }
 
 /// The tables that data functions write.
-const DATA: [&str; 7] = [
+const DATA: [&str; 8] = [
     "series",
     "series_labels",
     "requests",
@@ -148,13 +148,22 @@ const DATA: [&str; 7] = [
     "batch_chunks",
     "series_lists",
     "segments",
+    "damaged_rows",
 ];
 
 /// Those of which they also delete rows.
-const DELETED: [&str; 4] = ["series_labels", "write_log", "batch_chunks", "segments"];
+const DELETED: [&str; 7] = [
+    "series_labels",
+    "write_log",
+    "batch_chunks",
+    "series_lists",
+    "segments",
+    "requests",
+    "damaged_rows",
+];
 
 /// Writes until all of them have rows of the tenant: writes with a list of series in common are folded, and another
-/// one is not.
+/// one is not. And a request of it was damaged.
 pub async fn write_everywhere(db: &Db, tenant: &Tenant) {
     let client = db.login(tenant).await;
     let write = "SELECT timedb.upload(array_fill(timestamptz '2025-02-01Z', ARRAY[9]), array_fill(1::float8, ARRAY[9]),
@@ -163,6 +172,20 @@ pub async fn write_everywhere(db: &Db, tenant: &Tenant) {
         run(&client, write).await;
     }
     compact(&client).await;
+    run(
+        &client,
+        "SELECT timedb.upload('{2025-02-01}', '{1}', '{mine}', idempotency_key => 'damaged')",
+    )
+    .await;
+    let surgeon = db.connect(Role::Superuser).await;
+    let damage = "UPDATE timedb.requests SET skipped = -1 WHERE tenant_id = $1 AND idempotency_key = 'damaged'";
+    surgeon.execute(damage, &[&tenant.tenant_id]).await.unwrap();
+    let set_aside = "SELECT s.kind FROM timedb.verify_store($1) AS v, timedb.set_aside(v.tenant_id, v.damage_id) AS s";
+    let kinds = surgeon
+        .query(set_aside, &[&tenant.tenant_id])
+        .await
+        .unwrap();
+    assert_eq!(kinds.len(), 1);
     run(&client, write).await;
 }
 

@@ -151,9 +151,22 @@ impl Error {
             .hint("Run ALTER EXTENSION timedb UPDATE.")
     }
 
+    /// XX001: a row of this table is damaged.
+    pub fn damaged(message: impl Into<String>, table: &str) -> Self {
+        Self::new(SqlState::DATA_CORRUPTED, message).hint(format!(
+            "timedb.verify() lists what is damaged. An administrator can set it aside with timedb.set_aside(), so that \
+             the rest can be read, or restore this row of timedb.{table} from a backup."
+        ))
+    }
+
     /// Whether something stored is damaged.
     pub fn is_damage(&self) -> bool {
         self.state == SqlState::DATA_CORRUPTED
+    }
+
+    /// What went wrong, in one sentence.
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     /// What it is made of: SQLSTATE, message, DETAIL and HINT.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod corrections;
+mod damage;
 mod error;
 pub mod labels;
 pub mod limits;
@@ -12,6 +13,7 @@ pub mod text;
 pub mod time;
 pub mod upload;
 
+pub use damage::DamagedRow;
 pub use error::{Error, Result, SqlState, uuid_text};
 pub use position::{Position, Reached, ReachedPoint};
 

@@ -276,7 +276,7 @@ impl Points {
     }
 
     /// Whether the points are in the order of a segment.
-    pub(crate) fn is_sorted(&self) -> bool {
+    pub fn is_sorted(&self) -> bool {
         let times = &self.valid_time;
         (1..times.len()).all(|i| {
             times[i - 1] < times[i]

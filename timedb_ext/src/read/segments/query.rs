@@ -1,7 +1,7 @@
 //! What a walk searches for, and how its segments are found in the index, behind what the log holds. Owns the SQL and
 //! the contents of its rows.
 
-use crate::pg::error::{Error, Result, SqlState, uuid_text};
+use crate::pg::error::{Error, Result, uuid_text};
 use crate::pg::spi::types::*;
 use crate::pg::spi::{Arg, Home, Query, Row, Statement};
 use crate::pg::time::{self, MAX_TIME, MIN_TIME};
@@ -302,12 +302,11 @@ pub fn bounds_of(row: &Row, first: usize) -> Result<Bounds> {
 
 /// The error for a segment that cannot be read.
 pub fn damaged(segment_id: i64, key: &SegmentKey, why: &SegmentError) -> Error {
-    Error::new(
-        SqlState::DATA_CORRUPTED,
+    Error::damaged(
         format!(
             "cannot read segment {segment_id} of series {}: {why}",
             uuid_text(&key.series)
         ),
+        "segments",
     )
-    .hint("Restore this row of timedb.segments from a backup.")
 }
