@@ -115,6 +115,12 @@ impl Store {
             hold.unwrap();
         }
         let superuser = db.connect(Role::Superuser).await;
+        // As if it had been damaged and set aside.
+        let damaged = "INSERT INTO timedb.damaged_rows (tenant_id, damage_id, kind, set_aside_at, points, problem, original)
+                       SELECT DISTINCT ON (s.tenant_id) s.tenant_id, 'segment/' || s.series_id, 'segment', now(), s.count,
+                              'cannot read a segment of series ' || s.series_id, to_jsonb(s)
+                       FROM timedb.segments AS s ORDER BY s.tenant_id, s.series_id";
+        run(&superuser, damaged).await;
         for relation in relations(&superuser).await {
             if relation.has_tenant() && !relation.is_view {
                 let rows = format!(
