@@ -40,19 +40,21 @@ DECLARE
         set_auth_required, _generate_key, _bring_key, _take_key, _key_name, _store_key, _holder_of_new_key, _find_key,
         _normal_email, _is_printable, _find_user, _set_user_active, _record_event, _commit_as_writer, list_tenants, _check_tenant,
         _some_tenants, compact_store, _compact_or_say, _retain_or_say, apply_retention_store, set_tenant_retention,
-        place_hold, release_hold, list_holds, delete_tenant, verify_store, set_aside, put_back}';
+        place_hold, release_hold, list_holds, delete_tenant, verify_store, set_aside, put_back,
+        stats_store, _stats_or_say}';
     identity constant name[] := '{authenticate, authenticate_proof, challenge, whoami, current_tenant, _is_anybody, hide_parameters,
         check_key, auth_required, isolation_problems, _functions_as_made, version}';
     session constant name[] := '{login, login_proof, logout}';
     administration constant name[] := '{create_tenant, list_tenants, delete_tenant, compact_store, apply_retention_store,
-        set_tenant_retention, place_hold, release_hold, list_holds, verify_store, set_aside, put_back, create_user, list_users, activate_user, deactivate_user,
+        set_tenant_retention, place_hold, release_hold, list_holds, verify_store, set_aside, put_back,
+        stats_store, create_user, list_users, activate_user, deactivate_user,
         create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events, set_auth_required,
         hide_parameters, check_key, auth_required, isolation_problems, _functions_as_made, version}';
     data constant name[] := '{create_series, find_series, count_series, label_names, label_values, describe_series,
         rename_series, update_series, upload, _upload_packed, update_values, report_key_use, read_flat,
         read_overlapping, read_versions, read_relative, read_last, read_buckets, _read_packed, _read_chunks, _read_rows, _list_series,
         _read_buckets_packed, read_points, _read_points_packed, read_changes, changes_cursor, _read_changes_packed, _list_batches, compact,
-        set_retention, reset_retention, apply_retention, delete_batch, delete_series, verify}';
+        set_retention, reset_retention, apply_retention, delete_batch, delete_series, verify, stats, stats_series}';
     function record;
     grantees text[];
     grantee name;
@@ -101,7 +103,8 @@ GRANT EXECUTE ON FUNCTION timedb._uuid7, timedb.whoami, timedb.check_key, timedb
 
 -- What administrators do to the data of a tenant, timedb_definer does as that tenant.
 GRANT EXECUTE ON FUNCTION timedb._compact_tenant, timedb._retain_tenant, timedb._erase_store, timedb._enter_store_of,
-    timedb._check_age, timedb._verify_tenant, timedb._set_aside, timedb._put_back TO timedb_keeper;
+    timedb._check_age, timedb._verify_tenant, timedb._set_aside, timedb._put_back,
+    timedb._tenant_stats TO timedb_keeper;
 
 -- Administration and authentication.
 GRANT SELECT, INSERT, UPDATE (name), DELETE ON timedb.tenants TO timedb_keeper;

@@ -1,5 +1,5 @@
 //! Series as the extension knows them. The modules work with them: `find` for reads, `create` for writes, `existing` for what names each series by itself, `search` for
-//! people who browse, `change`, and `about` for the description of one.
+//! people who browse, `change`, `about` for the description of one, and `stats` for how much is stored.
 
 mod about;
 mod change;
@@ -8,6 +8,7 @@ mod existing;
 mod find;
 mod labelled;
 mod search;
+pub mod stats;
 pub mod units;
 
 pub use about::describe_series;

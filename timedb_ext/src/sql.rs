@@ -36,6 +36,7 @@ mod retention;
 mod rows;
 pub mod scan;
 mod series;
+mod stats;
 mod store;
 mod upload;
 

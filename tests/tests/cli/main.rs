@@ -2,6 +2,7 @@
 //! a password is never printed and a key only once.
 
 mod connecting;
+mod upkeep;
 mod users;
 
 use timedb_tests::{Db, Output, Role, cli, count, refusal, tenant_of};

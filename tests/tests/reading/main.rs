@@ -8,6 +8,7 @@ mod edges;
 mod points;
 mod read;
 mod series;
+mod stats;
 mod streaming;
 mod verify;
 mod views;

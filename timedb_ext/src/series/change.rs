@@ -156,9 +156,7 @@ pub fn update(tenant: &[u8; 16], id: &[u8; 16], update: &SeriesUpdate) -> Result
     let mut changed = false;
     if let Some(unit) = update.unit.as_deref().filter(|unit| *unit != old.unit) {
         // The log first: what is folded meanwhile is in segments then.
-        if !log::points_of(tenant, id, false)?.is_empty()
-            || HAS_POINTS.execute(&[Arg::uuid(id)])? > 0
-        {
+        if log::has_points(tenant, id)? || HAS_POINTS.execute(&[Arg::uuid(id)])? > 0 {
             return Err(Error::new(
                 SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!(

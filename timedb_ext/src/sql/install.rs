@@ -57,7 +57,8 @@ files! {
     "../../../sql/functions/retention.sql" "retention" after "compaction";
     "../../../sql/functions/deletion.sql" "deletion" after "retention";
     "../../../sql/functions/damage.sql" "damage" after "deletion";
-    "../../../sql/functions/corrections.sql" "corrections" after "damage";
+    "../../../sql/functions/stats.sql" "stats" after "damage";
+    "../../../sql/functions/corrections.sql" "corrections" after "stats";
     "../../../sql/functions/read.sql" "read" after "corrections";
     "../../../sql/functions/changes.sql" "changes" after "read";
     "../../../sql/functions/buckets.sql" "buckets" after "read";

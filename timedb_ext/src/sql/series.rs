@@ -108,14 +108,14 @@ fn describe_series(
         about.description,
         jsonb(&about.labels),
         about.created_at,
-        about.versions,
-        about.segments,
-        about.bytes,
-        about.first_valid_time,
-        about.last_valid_time,
-        about.first_known_time,
-        about.last_known_time,
-        about.last_change_time,
+        about.stored.points,
+        about.stored.segments,
+        about.stored.bytes(),
+        about.stored.first_valid_time,
+        about.stored.last_valid_time,
+        about.stored.first_known_time,
+        about.stored.last_known_time,
+        about.stored.last_change_time,
     ))
 }
 
@@ -148,7 +148,31 @@ fn update_series(
     })
 }
 
-fn search_of(
+/// The series of a page that is asked for. Call with SPI connected.
+///
+/// # Errors
+/// 22023 for a page of no possible size; as [`page`].
+pub(super) fn ids_of_page(
+    search: &Search,
+    max_series: Option<i32>,
+    after: Option<Uuid>,
+) -> Result<Vec<[u8; 16]>> {
+    nobody::warn();
+    let most = max_series.unwrap_or(MOST_SERIES);
+    if !(1..=MOST_SERIES).contains(&most) {
+        return Err(Error::invalid(format!(
+            "max_series must be between 1 and {MOST_SERIES}, not {most}"
+        )));
+    }
+    let after = after.map(|after| *after.as_bytes());
+    page(search, most as usize, after)
+}
+
+/// What series are searched for, as these arguments say.
+///
+/// # Errors
+/// 22023 for labels or a text that cannot be.
+pub(super) fn search_of(
     name: Option<String>,
     prefix: Option<String>,
     labels: Option<AnyElement>,
@@ -174,16 +198,8 @@ fn find_series(
     after: Option<Uuid>,
 ) -> TableIterator<'static, (Uuid, String, String, Option<String>, JsonB, i64)> {
     let run = || {
-        nobody::warn();
-        let most = max_series.unwrap_or(MOST_SERIES);
-        if !(1..=MOST_SERIES).contains(&most) {
-            return Err(Error::invalid(format!(
-                "max_series must be between 1 and {MOST_SERIES}, not {most}"
-            )));
-        }
         let search = search_of(name, prefix, labels, search)?;
-        let after = after.map(|after| *after.as_bytes());
-        connected(|| page(&search, most as usize, after))
+        connected(|| ids_of_page(&search, max_series, after))
     };
     let found = rows(entry(run));
     TableIterator::new(found.map(|row| {

@@ -7,7 +7,7 @@ use crate::pg::time;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::rc::Rc;
-use timedb_segment::{Batch, LogKey, LogRow, Points, SegmentError};
+use timedb_segment::{Batch, LogKey, LogRow, SegmentError};
 
 /// From so many series on, their list can become a common one.
 const LIST_SERIES: usize = 8;
@@ -204,41 +204,49 @@ pub fn rows_up_to(change_time: i64) -> Result<Query> {
     ROWS.open(&[Arg::int8(time::to_pg(change_time))], Home::here())
 }
 
-/// The points of a series that the log holds, each row's on its own, and about how many bytes they take; under the
-/// caller's snapshot or the latest one.
+/// Whether the log has points of a series, as it is committed by now.
+///
+/// # Errors
+/// As [`each_row`].
+pub fn has_points(tenant: &[u8; 16], series: &[u8; 16]) -> Result<bool> {
+    let mut found = false;
+    snapshot::under_latest(|| {
+        each_row(tenant, |log, _| {
+            let at = log.series().iter().position(|one| one == series);
+            found |= at.is_some_and(|at| !log.positions(at).is_empty());
+            Ok(())
+        })
+    })?;
+    Ok(found)
+}
+
+/// How large a row of the log is.
+pub struct LogSize {
+    pub points: usize,
+    pub blob: usize,
+}
+
+/// Opens the rows of the log, ascending, under the caller's snapshot.
 ///
 /// # Errors
 /// XX001 for a damaged row; XX000; the statement's own errors are raised.
-pub fn points_of(
+pub fn each_row(
     tenant: &[u8; 16],
-    series: &[u8; 16],
-    callers_snapshot: bool,
-) -> Result<Vec<(Points, usize)>> {
-    match callers_snapshot {
-        true => points_seen(tenant, series),
-        false => snapshot::under_latest(|| points_seen(tenant, series)),
-    }
-}
-
-fn points_seen(tenant: &[u8; 16], series: &[u8; 16]) -> Result<Vec<(Points, usize)>> {
+    mut each: impl FnMut(&LogRow<'_>, &LogSize) -> std::result::Result<(), SegmentError>,
+) -> Result<()> {
     let mut lists = Lists::default();
-    let mut found = Vec::new();
     let mut query = rows_up_to(i64::MAX)?;
-    let each = &mut |row: &Row| {
-        let bytes = row.bytea(COLUMNS.blob, |blob| Ok(blob.len()))?;
-        let points = row.int4(COLUMNS.points)?.max(1) as usize;
-        COLUMNS.open(row, tenant, &mut lists, |log| {
-            let at = log.series().iter().position(|one| one == series);
-            let positions = at.map_or(0..0, |at| log.positions(at));
-            if !positions.is_empty() {
-                let bytes = bytes * positions.len() / points;
-                found.push((log.points(positions)?, bytes));
-            }
-            Ok(())
-        })
+    let open = &mut |row: &Row| {
+        let size = LogSize {
+            points: row.int4(COLUMNS.points)?.max(0) as usize,
+            blob: row.bytea(COLUMNS.blob, |blob| Ok(blob.len()))?,
+        };
+        COLUMNS.open(row, tenant, &mut lists, |log| each(log, &size))
     };
-    while query.fetch(FETCH, &mut *each)? {}
-    Ok(found)
+    while query.fetch(FETCH, &mut *open)? {
+        pgrx::check_for_interrupts!();
+    }
+    Ok(())
 }
 
 /// What a row of the log says about its write.

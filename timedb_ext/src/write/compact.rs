@@ -39,6 +39,7 @@ pub fn compact(max_points: i64, entirely: bool) -> Result<(Work, bool)> {
     }
     let mut work = Work::of(budget);
     if !locks::try_compaction(&tenant) {
+        work.is_busy = true;
         return Ok((work, false));
     }
     if let Some(last) = clock::foldable(&tenant)? {

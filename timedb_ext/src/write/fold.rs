@@ -52,7 +52,7 @@ pub fn at_bound(tenant: &[u8; 16], begun: &Begun) -> Result<()> {
     // What is damaged does not keep anybody from writing: it is read before anything is changed.
     match fold(tenant, last, &mut work) {
         Ok(_) => Ok(()),
-        Err(error) => merge::warn_of_damage(error),
+        Err(error) => merge::warn_of_damage(error, &mut work),
     }
 }
 

@@ -51,6 +51,10 @@ pub struct Work {
     pub written: usize,
     /// Points that were rewritten.
     pub points: usize,
+    /// Whether it has not begun, because another transaction is at it.
+    pub is_busy: bool,
+    /// What is damaged and has stayed as it is: the first of it.
+    pub damage: Option<String>,
     /// Points that may be rewritten.
     budget: usize,
 }
@@ -108,20 +112,21 @@ pub fn merge_or_warn(
     work: &mut Work,
 ) -> Result<()> {
     // Segments are read before anything is changed.
-    merge(tenant, series, from, to, work).or_else(warn_of_damage)
+    merge(tenant, series, from, to, work).or_else(|error| warn_of_damage(error, work))
 }
 
-/// Tells the caller of what is damaged; any other error stays one.
+/// Tells the caller of what is damaged, and notes it; any other error stays one.
 ///
 /// # Errors
 /// What is not damage.
-pub fn warn_of_damage(error: Error) -> Result<()> {
+pub fn warn_of_damage(error: Error, work: &mut Work) -> Result<()> {
     if !error.is_damage() {
         return Err(error);
     }
     let (_, message, _, hint) = error.into_parts();
     let hint = hint.map_or(String::new(), |hint| format!(". {hint}"));
     pgrx::warning!("{message}{hint}");
+    work.damage.get_or_insert(message);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use crate::pg::snapshot;
 use crate::pg::spi::{Arg, Home, Row, statements};
 use crate::pg::time;
 use crate::read::segments::{bounds_of, damaged};
-use crate::write::merge::warn_of_damage;
+use crate::write::merge::{Work, warn_of_damage};
 use crate::write::segments::{SegmentWriter, push_split};
 use timedb_segment::{Points, SegmentKey, decode};
 
@@ -86,7 +86,9 @@ pub fn remove(
         let more = query.fetch(FETCH, |row| {
             match Touched::read(row, key, &goes) {
                 Ok(found) => touched.extend(found),
-                Err(error) if on_damage == OnDamage::Warn => warn_of_damage(error)?,
+                Err(error) if on_damage == OnDamage::Warn => {
+                    warn_of_damage(error, &mut Work::default())?;
+                }
                 Err(error) => return Err(error),
             }
             Ok(())

@@ -2,9 +2,12 @@
 
 mod api;
 mod calls;
+mod compact;
 mod events;
 mod keys;
 mod shown;
+mod stats;
+mod stop;
 mod tables;
 mod users;
 
@@ -30,6 +33,8 @@ pub fn run(command: Command, environment: &Environment) -> Result<(), Failure> {
             Command::Users(command) => users::run(command, environment).await,
             Command::Keys(command) => keys::run(command, environment).await,
             Command::Events(arguments) => events::run(arguments, environment).await,
+            Command::Stats(arguments) => stats::run(arguments, environment).await,
+            Command::Compact(arguments) => compact::run(arguments, environment).await,
             Command::Api(arguments) => api::serve(arguments, environment).await,
         }
     })

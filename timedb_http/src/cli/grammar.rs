@@ -14,8 +14,8 @@ use crate::cli::terminal;
 
 use administration::EXIT_CODES;
 pub use administration::{
-    CheckKey, Common, Create, CreateKey, CreateTables, CreateUser, Delete, Events, Keys, ListKeys,
-    ListUsers, OneKey, OneUser, RotateKey, Users,
+    CheckKey, Common, Compact, Create, CreateKey, CreateTables, CreateUser, Delete, Events, Keys,
+    ListKeys, ListUsers, OneKey, OneUser, RotateKey, Stats, Users,
 };
 pub use api::ApiArgs;
 
@@ -49,6 +49,12 @@ pub enum Command {
     /// Show what was done to tenants, users and keys, newest first
     #[command(after_help = EXIT_CODES)]
     Events(Events),
+    /// Show how much each tenant has stored
+    #[command(after_help = EXIT_CODES)]
+    Stats(Stats),
+    /// Make the stores of all tenants smaller and faster to read; no answer changes
+    #[command(after_help = EXIT_CODES)]
+    Compact(Compact),
     /// Serve the HTTP API
     #[command(after_help = EXIT_CODES)]
     Api(ApiArgs),
@@ -103,6 +109,8 @@ impl Cli {
             Command::Keys(Keys::Revoke(arguments)) => &mut arguments.common,
             Command::Keys(Keys::Rotate(arguments)) => &mut arguments.key.common,
             Command::Events(arguments) => &mut arguments.common,
+            Command::Stats(arguments) => &mut arguments.common,
+            Command::Compact(arguments) => &mut arguments.common,
             Command::Keys(Keys::Check(arguments)) => {
                 arguments.json |= before.json;
                 return Ok(self);

@@ -43,7 +43,7 @@ impl Session {
         let transaction = self.client.transaction().await?;
         transaction
             .batch_execute(&format!(
-                "{PIN}; SET LOCAL TimeZone = 'UTC'; SET LOCAL row_security = on"
+                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; {PIN}; SET LOCAL TimeZone = 'UTC'; SET LOCAL row_security = on"
             ))
             .await?;
         Ok(transaction)

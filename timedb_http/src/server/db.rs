@@ -15,6 +15,7 @@ mod transaction;
 mod upkeep;
 mod writes;
 
+pub use cancel::cancel;
 pub use connect::{PIN, connect};
 pub(crate) use database::Database;
 pub use params::PgInstant;

@@ -67,6 +67,15 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
         &["'{LABEL}'", "'{LABEL}', '{NAME}', 5, '{NAME}'"],
     ),
     ("describe_series", Tenants, &[]),
+    ("stats", Tenants, &[]),
+    (
+        "stats_series",
+        Tenants,
+        &[
+            "after => '{SERIES}', max_series => 5",
+            "prefix => '{EMPTY}'",
+        ],
+    ),
     (
         "rename_series",
         Tenants,
@@ -171,6 +180,7 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
         Administrators,
         &["'{TENANT}', 'series/{SERIES}'"],
     ),
+    ("stats_store", Administrators, &["'{TENANT}'"]),
     ("create_user", Administrators, &[]),
     ("list_users", Administrators, &[]),
     ("activate_user", Administrators, &[]),
@@ -216,6 +226,8 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
         Nobody,
         &["'{TENANT}', 'series/{SERIES}', NULL"],
     ),
+    ("_stats_or_say", Nobody, &["'{TENANT}'"]),
+    ("_tenant_stats", Nobody, &["'{TENANT}'"]),
 ];
 
 /// What somebody without a key of A could try instead.

@@ -160,13 +160,14 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
         "search => 'of-a'",
         r#"labels => '{"site": "north"}'"#,
     ] {
-        for function in ["find_series", "count_series"] {
+        for function in ["find_series", "count_series", "stats_series"] {
             calls.push((
                 function,
                 format!("SELECT * FROM timedb.{function}({arguments})"),
             ));
         }
     }
+    calls.push(("stats", "SELECT * FROM timedb.stats()".to_owned()));
     calls.push((
         "label_names",
         "SELECT * FROM timedb.label_names()".to_owned(),
@@ -177,6 +178,7 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
     ));
     for (function, call) in [
         ("find_series", format!("find_series(after => '{of_a}')")),
+        ("stats_series", format!("stats_series(after => '{of_a}')")),
         ("describe_series", format!("describe_series('{of_a}')")),
         ("rename_series", format!("rename_series('{of_a}', 'mine')")),
         ("update_series", format!("update_series('{of_a}', 'mine')")),

@@ -168,6 +168,11 @@ impl<'a> LogRow<'a> {
         self.series
     }
 
+    /// When the write was made.
+    pub fn change_time(&self) -> i64 {
+        self.key.change_time
+    }
+
     /// What the write says about itself.
     ///
     /// # Errors
@@ -179,13 +184,24 @@ impl<'a> LogRow<'a> {
             ..read_one(reader, self.key.change_time)?
         };
         if batch.points == 0 && self.key.points > 0 {
-            let (codec, reader) = self.columns.required(ColumnId::ValidTime)?;
-            let n = self.key.points as usize;
-            let times = ints::decode(codec, self.key.change_time, n, 0..n, reader)?;
             batch.points = u64::from(self.key.points);
-            batch.valid = Some(extent(times.entries().iter().copied()));
+            batch.valid = self.valid()?;
         }
         Ok(batch)
+    }
+
+    /// The least and the greatest valid time of the row's points, if there are any.
+    ///
+    /// # Errors
+    /// As [`LogRow::open`].
+    pub fn valid(&self) -> Result<Option<(i64, i64)>, SegmentError> {
+        if self.key.points == 0 {
+            return Ok(None);
+        }
+        let (codec, reader) = self.columns.required(ColumnId::ValidTime)?;
+        let n = self.key.points as usize;
+        let times = ints::decode(codec, self.key.change_time, n, 0..n, reader)?;
+        Ok(Some(extent(times.entries().iter().copied())))
     }
 
     /// The positions of the points of the series at a place.

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use timedb_http::{DatabaseStatus, check_database};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::stop::Stop;
 use crate::cli::config::{self, Environment};
 use crate::cli::failure::Failure;
 use crate::cli::grammar::ApiArgs;
@@ -74,40 +74,6 @@ async fn bind(host: &str, port: u16) -> Result<TcpListener, Failure> {
         };
         Failure::new(format!("Cannot listen on {host}:{port}: {reason}"))
     })
-}
-
-/// SIGINT and SIGTERM.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Stop {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    /// Ends with the first signal. A second one ends the program, whatever still runs.
-    async fn requested(mut self) {
-        self.next().await;
-        terminal::complain(
-            "Stopping: requests in progress may finish; a second signal stops immediately",
-        );
-        tokio::spawn(async move {
-            self.next().await;
-            std::process::exit(1);
-        });
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ pub fn show_list(
 }
 
 /// A row as a JSON object with its columns in their order.
-struct Object<'a>(&'a Row);
+pub struct Object<'a>(pub &'a Row);
 
 impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -94,6 +94,8 @@ impl Serialize for Object<'_> {
             match *column.type_() {
                 Type::UUID => object.serialize_entry(name, &row.get::<_, Option<Uuid>>(at))?,
                 Type::BOOL => object.serialize_entry(name, &row.get::<_, Option<bool>>(at))?,
+                Type::INT8 => object.serialize_entry(name, &row.get::<_, Option<i64>>(at))?,
+                Type::FLOAT8 => object.serialize_entry(name, &row.get::<_, Option<f64>>(at))?,
                 Type::JSONB => object.serialize_entry(name, &row.get::<_, Json<&RawValue>>(at))?,
                 _ => object.serialize_entry(name, &row.get::<_, Option<&str>>(at))?,
             }

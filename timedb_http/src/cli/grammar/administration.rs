@@ -1,4 +1,4 @@
-//! The grammar of the commands that administer a store: its tables, users and keys, and what was done to them.
+//! The grammar of the commands that administer a store: its tables, users and keys, what was done to them, and upkeep.
 
 use clap::{Args, Subcommand};
 
@@ -211,4 +211,28 @@ pub struct Events {
     /// The maximum number of events
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub struct Stats {
+    #[command(flatten)]
+    pub common: Common,
+    /// Only this tenant
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Compact {
+    #[command(flatten)]
+    pub common: Common,
+    /// Only the store of this tenant
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+    /// About how many points one transaction rewrites
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(i64).range(1..))]
+    pub max_points: i64,
+    /// Fold what was written last, and merge only segments of which a series has many
+    #[arg(long)]
+    pub partly: bool,
 }

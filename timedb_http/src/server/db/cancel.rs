@@ -20,7 +20,7 @@ const DEFAULT_PORT: u16 = 5432;
 ///
 /// # Errors
 /// When the server cannot be reached.
-pub(super) async fn cancel(token: &CancelToken, config: &Config) -> Result<(), Error> {
+pub async fn cancel(token: &CancelToken, config: &Config) -> Result<(), Error> {
     let port = config.get_ports().first().copied().unwrap_or(DEFAULT_PORT);
     match (config.get_hosts(), config.get_hostaddrs()) {
         ([Host::Tcp(name)], []) => {
