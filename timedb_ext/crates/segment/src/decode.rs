@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::encode::{ABSOLUTE_ENDS, BATCHES, KNOWN_BEFORE_CHANGE, ONE_BATCH};
-use crate::format::{ColumnId, Columns, LAST_OF_SEGMENT, Reader, unknown_codec};
+use crate::format::{ColumnId, Columns, OF_SEGMENT, Reader, unknown_codec};
 use crate::ints::Ints;
 use crate::nulls::{self, Marks};
 use crate::{
@@ -37,7 +37,7 @@ pub fn decode_range(
         return Err(SegmentError::Damaged("its count is out of range"));
     }
     let n = bounds.count as usize;
-    let columns = Columns::open(key, bounds, blob, LAST_OF_SEGMENT)?;
+    let columns = Columns::open(key, bounds, blob, OF_SEGMENT)?;
     let (codec, reader) = columns.required(ColumnId::ValidTime)?;
     let times = Ints::open(codec, bounds.min_valid, n, reader)?;
     let (from, valid_time) = decode_times(&times, n, bounds, start_valid, end_valid)?;

@@ -1,94 +1,6 @@
-//! The bytes of a segment's blob, version 1, described so that another implementation can read
-//! them. Owns the frame (version, checksum, directory) and the numbers it is made of; what stands
-//! in the columns is written by `ints`, `floats` and `nulls`.
-//!
-//! All integers are little-endian. A *varint* is LEB128 (seven bits a byte, least significant
-//! first, the high bit says that another follows, at most ten bytes); a *zigzag* is the varint of
-//! `(v << 1) ^ (v >> 63)`. All arithmetic on i64 and u64 wraps.
-//!
-//! # Frame
-//!
-//! | bytes | what |
-//! |---|---|
-//! | 1 | version, 1 |
-//! | 4 | CRC-32 (IEEE, as in zlib) over: the tenant's 16 bytes; the series' 16 bytes; count as u32; min_valid, max_valid, min_known, max_known, min_change, max_change as i64; the version byte; everything after the checksum |
-//! | varint | number of columns |
-//! | each | directory entry: varint of `id << 4 \| codec`, varint of the length in bytes; ids ascend |
-//! | rest | the columns, in the order of the directory, without gaps |
-//!
-//! `count`, the bounds and the ids come from the row of the segment. An id or a codec that is not
-//! known here was written by a newer version. A reader checks the checksum before anything else
-//! but the version.
-//!
-//! # Columns
-//!
-//! | id | column | form | when absent |
-//! |---|---|---|---|
-//! | 1 | valid_time | integers, base min_valid | never |
-//! | 2 | value | values | every value is null |
-//! | 3 | known_time | known | never |
-//! | 4 | change_time | integers, base min_change | never |
-//! | 6 | batch | batches | every point belongs to its own write's batch |
-//! | 7 | valid_time_end | ends | no point has an end |
-//! | 8 | nulls | nulls | no value is null |
-//! | 9 | annotation | dictionary of texts | no point has one |
-//! | 10 | tags | dictionary of lists: each tag its length as varint and UTF-8 | no point has any |
-//! | 11 | metadata | dictionary of texts, JSON objects | no point has any |
-//! | 12 | changed_by | dictionary of ids, 16 bytes each | no point was corrected |
-//!
-//! **Integers**: `count` numbers of i64, relative to the base named above (of the values: as many as
-//! are not null).
-//!
-//! | codec | bytes | meaning |
-//! |---|---|---|
-//! | 0 constant | zigzag a | every number is base + a |
-//! | 1 regular | zigzag a, zigzag step | number i is base + a + i * step |
-//! | 2 packed | zigzag a, varint unit, u8 width, numbers x of `width` bits | base + a + unit * x |
-//! | 3 packed deltas | zigzag a, zigzag b, varint unit, u8 width, `count - 1` numbers x | the first is base + a, each next one adds b + unit * x |
-//! | 4, 5, 6 pco | zigzag a, varint unit, pco of u16, u32 or u64 | base + a + unit * x |
-//! | 7 repeating | u8 kind, varint k, u8 codec, varint length, k integers with the same base; u8 codec, integers with base 0 | kind 0, runs: the second list has k numbers, how often each of the first comes in a row, adding up to `count`; kind 1, dictionary: it has `count`, each the place (from 0) of its number among the k |
-//!
-//! The codecs within codec 7 are not 7.
-//!
-//! Packed numbers stand least significant bit first without gaps, and end with zero bits up to a
-//! whole byte.
-//!
-//! *pco* is a varint p, at least 256; the lengths in bytes of all pages but the last, as varints;
-//! chunk metadata; and the pages, each of p numbers but the last one of what is left (`count` not
-//! above p: one page), in pco's wrapped format 4.1 (the two bytes of its header, 4 and 1, are left
-//! out). Integers are always in mode Classic; the delta encoding is none or consecutive and starts
-//! anew with each page, so that a part of a column is read from the pages it lies in.
-//!
-//! **Known**: codecs 0 to 7 are integers with base min_known. Codecs 8 to 15 are the codecs 0 to 7 of
-//! change_time - known_time, base 0.
-//!
-//! **Values**: the doubles that are not null, one after the other; `count` means their number here.
-//!
-//! | codec | bytes | meaning |
-//! |---|---|---|
-//! | 0 decimal | u8 scale, \[patches\], u8 codec of integers, integers with base 0 | number / 10^scale (scale & 0x7f, at most 15), a correctly rounded division of doubles |
-//! | 1 constant | f64 | the same for every point |
-//! | 2 raw | `count` f64 | |
-//! | 3 pco | pco of f64, mode Classic, FloatMult or FloatQuant | |
-//!
-//! Patches follow if the scale's bit 0x80 is set: varint k, then k times varint (the position less
-//! the one after the previous patch) and f64, which replaces the number there.
-//!
-//! **Batches**: the id of a write's own batch follows from tenant and change_time: a UUIDv7 of that millisecond, in which
-//! the next 10 bits are the microseconds within it, 2 bits are 0, and the last 62 bits are the first 62 of SHA-256("timedb
-//! batch", the tenant's 16 bytes, change_time as big-endian i64). In this column, codec 0 is the 16 bytes of the one batch; codec 1 is a varint k, k times 16 bytes,
-//! u8 codec of integers, and integers with base 0, indexes into the k.
-//!
-//! **Dictionary**: codec 0 is a varint k; k times a varint length and as many bytes; u8 codec of integers; and
-//! integers with base 0: 0 for none, else the place among the k, counted from 1.
-//!
-//! **Ends**: codecs 0 to 7 are integers with base 0: valid_time_end - valid_time, 0 for no end.
-//! Codecs 8 to 15 are the codecs 0 to 7 of valid_time_end itself, base min_valid, i64::MIN for no
-//! end; used if a point ends where it starts.
-//!
-//! **Nulls**: codec 0 is a bitmap, least significant bit first, 1 for null, ending with zero bits;
-//! codec 1 is lengths of runs as varints, alternately of values and of nulls, starting with values
-//! (0 if the first is null), adding up to `count`.
+//! The frame of a blob (version, checksum, directory) and the numbers it is made of; what stands in the columns is written
+//! by `ints`, `floats`, `nulls` and `dictionary`. docs/segment_format.md says what all the bytes mean, for this and for
+//! the other modules: format v1 is frozen.
 
 use crate::{Bounds, MAX_COUNT, SegmentError, SegmentKey};
 
@@ -122,8 +34,11 @@ impl From<ColumnId> for u8 {
     }
 }
 
-/// The columns of a segment that this version writes and reads have ids up to this one.
-pub(crate) const LAST_OF_SEGMENT: usize = ColumnId::ChangedBy as usize;
+/// Ids of columns: bit `i` stands for the id `i`.
+pub(crate) type Ids = u16;
+
+/// The columns of a segment; none has the id 5.
+pub(crate) const OF_SEGMENT: Ids = 0b1_1111_1101_1110;
 
 /// No frame has a column with a greater id.
 const LAST_ID: usize = 15;
@@ -278,12 +193,12 @@ impl Frame {
 pub(crate) struct Columns<'a>([Option<(u8, Reader<'a>)>; LAST_ID + 1]);
 
 impl<'a> Columns<'a> {
-    /// Checks the frame of a blob and finds its columns, of which the last has this id at most.
+    /// Checks the frame of a blob and finds its columns, which have these ids.
     pub(crate) fn open(
         key: &SegmentKey,
         bounds: &Bounds,
         blob: &'a [u8],
-        last: usize,
+        known: Ids,
     ) -> Result<Self, SegmentError> {
         let mut reader = Reader(blob);
         let version = reader.u8()?;
@@ -297,11 +212,11 @@ impl<'a> Columns<'a> {
         if sum != checksum(key, bounds, version, reader.0) {
             return Err(SegmentError::Damaged("its checksum does not match"));
         }
-        Self::parse(reader, last)
+        Self::parse(reader, known)
     }
 
     /// Finds the columns in a directory and what follows it.
-    pub(crate) fn parse(mut reader: Reader<'a>, last: usize) -> Result<Self, SegmentError> {
+    pub(crate) fn parse(mut reader: Reader<'a>, known: Ids) -> Result<Self, SegmentError> {
         let mut columns = [None; LAST_ID + 1];
         let count = reader.count()?;
         let mut directory = reader;
@@ -316,7 +231,7 @@ impl<'a> Columns<'a> {
             let data = reader.bytes(length)?;
             match columns
                 .get_mut(id as usize)
-                .filter(|_| (1..=last as u64).contains(&id))
+                .filter(|_| known >> id & 1 == 1)
             {
                 Some(place @ None) => *place = Some((codec, Reader(data))),
                 Some(Some(_)) => return Err(SegmentError::Damaged("a column occurs twice")),

@@ -1,16 +1,6 @@
 //! A row of the log: a write with its points of all series together, as columns. Few points of many series take one
 //! row so, not one each.
-//!
-//! The frame is that of a segment (`format`). Its key has the tenant, and in place of a series the id of the list of
-//! series that the row refers to, or zeros; its count is the number of points, and all of its bounds are the
-//! change_time. The columns of a segment stand in it for the points of all series, one series after the other, except
-//! change_time, which the row has; integers have the change_time as their base. Beside them:
-//!
-//! | id | column | form | when absent |
-//! |---|---|---|---|
-//! | 13 | series | 16 bytes each | they are those of the list |
-//! | 14 | counts | integers, base 0: how many points of each series | there are no points |
-//! | 15 | batch | directory and columns of one batch (`batches`), without its series; if the row has all of its points, also without their number and the range of their valid times | never |
+//! docs/segment_format.md says what its columns are.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -18,7 +8,7 @@ use std::rc::Rc;
 use crate::batches::{append_one, read_one};
 use crate::decode::decode_columns;
 use crate::encode::encode_columns;
-use crate::format::{ColumnId, Columns, Frame, Reader, unknown_codec};
+use crate::format::{ColumnId, Columns, Frame, Ids, OF_SEGMENT, Reader, unknown_codec};
 use crate::ints::{self};
 use crate::points::extent;
 use crate::{Batch, Bounds, Column, MAX_COUNT, Points, SegmentError, SegmentKey};
@@ -26,7 +16,9 @@ use crate::{Batch, Bounds, Column, MAX_COUNT, Points, SegmentError, SegmentKey};
 const SERIES: u8 = 13;
 const COUNTS: u8 = 14;
 const BATCH: u8 = 15;
-const LAST: usize = 15;
+
+/// The columns of a row: those of a segment except change_time, which the row has, and its own.
+const OF_LOG: Ids = OF_SEGMENT & !(1 << ColumnId::ChangeTime as u8) | 0b111 << SERIES;
 
 /// What identifies a row of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,11 +55,11 @@ impl LogKey {
     }
 }
 
-/// Encodes a row of the log. `points` are those of the batch's series one after the other, `counts` of each; with
-/// `inline` the row has its series itself.
+/// Encodes a row of the log. `points` are those of the batch's series one after the other, `counts` of each (of none if
+/// there are no points); with `inline` the row has its series itself.
 ///
 /// # Errors
-/// If there are too many points, columns of different lengths, or values that are not finite.
+/// If there are too many points, columns or counts of different lengths, or values that are not finite.
 pub fn encode_log(
     key: &LogKey,
     batch: &Batch,
@@ -80,7 +72,12 @@ pub fn encode_log(
         || total != points.len() as u64
         || key.points as usize != points.len()
         || key.points > MAX_COUNT
-        || counts.len() > batch.series.len()
+        || counts.len()
+            != (if points.is_empty() {
+                0
+            } else {
+                batch.series.len()
+            })
     {
         return Err(SegmentError::Invalid("the columns differ in length"));
     }
@@ -143,7 +140,7 @@ impl<'a> LogRow<'a> {
         if key.points > MAX_COUNT {
             return Err(SegmentError::Damaged("its count is out of range"));
         }
-        let columns = Columns::open(&key.segment(), &key.bounds(), blob, LAST)?;
+        let columns = Columns::open(&key.segment(), &key.bounds(), blob, OF_LOG)?;
         let series = match (columns.optional(SERIES), list) {
             (Some((0, Reader(bytes))), _) => match bytes.as_chunks::<16>() {
                 (series, []) => series,
@@ -178,7 +175,10 @@ impl<'a> LogRow<'a> {
     /// # Errors
     /// As [`LogRow::open`].
     pub fn batch(&self) -> Result<Batch, SegmentError> {
-        let (_, reader) = self.columns.required(BATCH)?;
+        let (codec, reader) = self.columns.required(BATCH)?;
+        if codec != 0 {
+            return Err(unknown_codec());
+        }
         let mut batch = Batch {
             series: Rc::from(self.series),
             ..read_one(reader, self.key.change_time)?
