@@ -7,6 +7,7 @@ mod damage;
 mod edges;
 mod points;
 mod read;
+mod second_reader;
 mod series;
 mod stats;
 mod streaming;
