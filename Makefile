@@ -7,7 +7,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test soak fmt lint doc bench bench-scale bench-codec install package release audit clean distclean
+.PHONY: help setup build run test soak fuzz fmt lint doc bench bench-scale bench-codec install package release audit clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,12 +25,19 @@ test: ## Run everything: format, lints, docs, all tests (T=cli: one area, F=word
 	@scripts/setup.sh test
 	@scripts/test.sh $(if $(T),--test $(T)) $(F)
 
-soak: ## Send random queries as one tenant for SOAK_SECONDS (300), and look for another's rows
+soak: ## Send random queries as one tenant for SOAK_SECONDS (300), and look for another's rows; then fuzz
 	@scripts/setup.sh soak
 	@scripts/soak.sh
+	@scripts/setup.sh fuzz
+	@scripts/fuzz.sh
+
+fuzz: ## Fuzz what reads bytes, and merging, each target for TIMEDB_FUZZ_SECONDS (60) (T=wire: one target)
+	@scripts/setup.sh fuzz
+	@scripts/fuzz.sh $(T)
 
 fmt: ## Format the Rust sources
 	@cargo fmt --all
+	@cargo fmt --manifest-path fuzz/Cargo.toml
 
 lint: setup ## Check format and lints, warnings as errors
 	@scripts/lint.sh

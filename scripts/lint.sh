@@ -7,12 +7,13 @@ set -euo pipefail
 cd "$ROOT"
 use_postgres
 say "Checking the format"
-cargo fmt --all --check || die "the format differs: run 'make fmt'"
+{ cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check; } || die "the format differs: run 'make fmt'"
 say "Checking which way imports point"
 "${PYTHON:-python3}" scripts/imports.py --self-check
 "${PYTHON:-python3}" scripts/imports.py || die "an import points the wrong way (CONTRIBUTING.md says which is which)"
 say "Running clippy (some minutes the first time)"
 cargo clippy --quiet --workspace --all-targets "${PG_FEATURES[@]}" -- -D warnings
+cargo clippy --quiet --locked --manifest-path fuzz/Cargo.toml --no-default-features --all-targets --target-dir "$TARGET_DIR/fuzz" -- -D warnings
 if have shellcheck; then
     say "Running shellcheck"
     shellcheck -x scripts/*.sh scripts/lib/*.sh .ci/run

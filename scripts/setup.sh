@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing for building and running timedb, and nothing else; with the argument `test`
-# also what only the tests need, with `soak` what the soak needs. Quick when nothing is missing.
+# also what only the tests need, with `soak` what the soak needs, with `fuzz` what fuzzing needs. Quick when nothing is missing.
 # Starts and creates no cluster of the system's PostgreSQL, no PgBouncer, Varnish and nginx.
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
@@ -142,4 +142,14 @@ if [[ $installed != "$wanted" ]]; then
     say "Installing cargo-pgrx $wanted (compiles for about four minutes, once)"
     cargo install cargo-pgrx --version "$wanted" --locked --quiet ||
         die "cargo could not install cargo-pgrx $wanted"
+fi
+
+if [[ ${1:-} == fuzz ]]; then
+    wanted=0.13.1
+    installed=$(cargo fuzz --version 2>/dev/null | sed -E 's/^cargo-fuzz //' || true)
+    if [[ $installed != "$wanted" ]]; then
+        say "Installing cargo-fuzz $wanted (compiles for a minute, once)"
+        cargo install cargo-fuzz --version "$wanted" --locked --quiet ||
+            die "cargo could not install cargo-fuzz $wanted"
+    fi
 fi

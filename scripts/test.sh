@@ -43,6 +43,8 @@ if (($# == 0)); then
     took "documentation"
     say "Testing the crates that need no server"
     cargo test --quiet -p timedb_segment -p timedb_units -p timedb_calendar -p timedb_key -p timedb_rules -p timedb_wire -p timedb_http
+    # A workspace of its own; the fuzzer itself is not built.
+    cargo test --quiet --locked --manifest-path fuzz/Cargo.toml --no-default-features --target-dir "$TARGET_DIR/fuzz"
     took "crates that need no server"
 fi
 
