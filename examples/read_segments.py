@@ -483,7 +483,7 @@ def batches_of(columns, tenant, base):
             "change_time": change[i],
             "settled_time": i64(change[i] - settled[i]),
             "id": chosen[i] or batch_id(tenant, change[i]),
-            "kind": ["upload", "correction"][kinds[i]],
+            "kind": ["upload", "correction", "deleted"][kinds[i]],
             "user": users[i],
             "workflow_id": workflows[i] and workflows[i].decode(),
             "batch_params": params[i] and params[i].decode(),

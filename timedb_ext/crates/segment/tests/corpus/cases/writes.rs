@@ -240,5 +240,14 @@ pub fn chunks() -> Vec<(&'static str, Vec<Batch>)> {
             "corrections",
             (0..20).map(|i| eloquent(T0 + i * 1000, 1)).collect(),
         ),
+        (
+            "deleted",
+            (0..3)
+                .map(|i| match i {
+                    1 => eloquent(T0 + i * 1000, 1).deleted(),
+                    _ => a_batch(T0 + i * 1000, 1),
+                })
+                .collect(),
+        ),
     ]
 }
