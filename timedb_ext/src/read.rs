@@ -207,6 +207,10 @@ impl Visitor for ReadCursor {
         Some(first..last.saturating_add(1))
     }
 
+    fn chooses_versions(&self) -> bool {
+        self.request.cutoffs.is_some()
+    }
+
     fn select(&mut self, key: &SegmentKey, points: Points) -> Points {
         let points = match &self.request.instants {
             Some(instants) => instants.select(&key.series, points),

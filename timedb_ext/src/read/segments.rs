@@ -14,7 +14,7 @@ use query::SegmentRow;
 pub use query::{SegmentSearch, Start, Stretch, bounds_of, damaged};
 use std::mem;
 use std::ops::Range;
-use timedb_segment::{Bounds, Merged, Merger, Points, SegmentKey};
+use timedb_segment::{Bounds, Merged, Merger, Mode, Points, SegmentKey};
 
 /// Segments fetched at a time: the first fetch small, so that small reads stay small.
 const FIRST_FETCH: usize = 16;
@@ -25,6 +25,11 @@ pub trait Visitor {
     /// The range in which points of a segment count; `None` if none does.
     fn range_in(&self, _key: &SegmentKey, _bounds: &Bounds) -> Option<Range<i64>> {
         Some(i64::MIN..i64::MAX)
+    }
+
+    /// Whether [`Self::select`] chooses by what is known of each version.
+    fn chooses_versions(&self) -> bool {
+        false
     }
 
     /// Those of a segment's points that count.
@@ -136,7 +141,14 @@ impl Merging {
         };
         let range = walked.start.max(range.start)..walked.end.min(range.end);
         count_segment();
-        let points = visitor.select(&key, row.decode(&key, &bounds, range)?);
+        let newest = self.search.mode == Mode::Flat
+            && self.search.filter.keeps_all_versions(&bounds)
+            && !visitor.chooses_versions();
+        let points = match newest {
+            true => row.decode_newest(&key, &bounds, range)?,
+            false => row.decode(&key, &bounds, range)?,
+        };
+        let points = visitor.select(&key, points);
         if points.is_empty() {
             return Ok(());
         }

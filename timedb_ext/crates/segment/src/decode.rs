@@ -1,6 +1,8 @@
 //! Decodes a segment into points. Whatever the bytes are, the result is points or an error, and memory grows at most
 //! with the count.
 
+mod newest;
+
 use std::ops::Range;
 
 use crate::encode::{ABSOLUTE_ENDS, BATCHES, KNOWN_BEFORE_CHANGE, ONE_BATCH};
@@ -10,6 +12,8 @@ use crate::nulls::{self, Marks};
 use crate::{
     Bounds, Column, MAX_COUNT, NO_END, Points, SegmentError, SegmentKey, floats, ints, notes,
 };
+
+pub use newest::decode_newest;
 
 /// Reads the points of a segment.
 ///
@@ -33,6 +37,16 @@ pub fn decode_range(
     start_valid: Option<i64>,
     end_valid: Option<i64>,
 ) -> Result<Points, SegmentError> {
+    let (_, columns, times) = open(key, bounds, blob)?;
+    of_range(&columns, bounds, &times, start_valid, end_valid)
+}
+
+/// How many points a segment has, its columns, and the one of its valid times.
+fn open<'a>(
+    key: &SegmentKey,
+    bounds: &Bounds,
+    blob: &'a [u8],
+) -> Result<(usize, Columns<'a>, Ints<'a>), SegmentError> {
     if bounds.count == 0 || bounds.count > MAX_COUNT {
         return Err(SegmentError::Damaged("its count is out of range"));
     }
@@ -40,9 +54,20 @@ pub fn decode_range(
     let columns = Columns::open(key, bounds, blob, OF_SEGMENT)?;
     let (codec, reader) = columns.required(ColumnId::ValidTime)?;
     let times = Ints::open(codec, bounds.min_valid, n, reader)?;
-    let (from, valid_time) = decode_times(&times, n, bounds, start_valid, end_valid)?;
+    Ok((n, columns, times))
+}
+
+fn of_range(
+    columns: &Columns<'_>,
+    bounds: &Bounds,
+    times: &Ints<'_>,
+    start_valid: Option<i64>,
+    end_valid: Option<i64>,
+) -> Result<Points, SegmentError> {
+    let n = bounds.count as usize;
+    let (from, valid_time) = decode_times(times, n, bounds, start_valid, end_valid)?;
     let range = from..from + valid_time.len();
-    decode_rest(&columns, bounds, range, valid_time, None)
+    decode_rest(columns, bounds, range, valid_time, None)
 }
 
 /// The points at these positions; `change_time` if there is no column of it.
@@ -168,15 +193,20 @@ fn decode_known(
     }
     let codec = codec & !KNOWN_BEFORE_CHANGE;
     let before = ints::decode(codec, 0, n, range.clone(), reader)?;
-    Ok(match (change_time, before) {
+    Ok(before_change(change_time, &before, range.len()))
+}
+
+/// The known_times that lie so long before these change_times.
+fn before_change(change_time: &Column<i64>, before: &Column<i64>, n: usize) -> Column<i64> {
+    match (change_time, before) {
         (Column::Constant(change), Column::Constant(before)) => {
-            Column::Constant(change.wrapping_sub(before))
+            Column::Constant(change.wrapping_sub(*before))
         }
         (change, before) => {
             let known = |i| change.get(i).wrapping_sub(before.get(i));
-            Column::Each((0..range.len()).map(known).collect())
+            Column::Each((0..n).map(known).collect())
         }
-    })
+    }
 }
 
 /// The ends that belong to these starts, of which the first is at position `from` of `n`.

@@ -1,11 +1,15 @@
 //! The column of values: decimals as scaled integers where every bit is restored, doubles otherwise.
 
+mod pick;
+
 use std::ops::{ControlFlow, Range};
 
 use crate::format::{Reader, put_varint, unknown_codec};
 use crate::ints::Ints;
 use crate::pcodec::{self, Modes, Outlook, Pages};
 use crate::{SegmentError, ints};
+
+pub(crate) use pick::pick;
 
 const DECIMAL: u8 = 0;
 const CONSTANT: u8 = 1;
@@ -203,34 +207,62 @@ pub(crate) fn decode(
 fn decode_decimals(
     n: usize,
     range: Range<usize>,
-    mut reader: Reader<'_>,
+    reader: Reader<'_>,
 ) -> Result<Vec<f64>, SegmentError> {
-    let scale = reader.u8()?;
-    let power = *POWERS
-        .get(usize::from(scale & !PATCHED))
-        .ok_or(SegmentError::Damaged("a scale is too large"))?;
-    let mut patches = Vec::new();
-    if scale & PATCHED != 0 {
-        let mut next = 0;
-        for _ in 0..reader.count()? {
-            let i = next + reader.count()?;
-            if i >= n {
-                return Err(SegmentError::Damaged("a patch is out of range"));
+    let place = |i: usize| range.contains(&i).then(|| i - range.start);
+    let decimals = Decimals::open(n, reader, place)?;
+    let numbers = decimals.numbers.divide(range.clone(), decimals.power)?;
+    Ok(decimals.patch(numbers.into_vec(range.len())))
+}
+
+/// A column of decimals whose numbers have not been read yet.
+struct Decimals<'a> {
+    power: f64,
+    /// Values that are no decimals, and their places among those that are read.
+    patches: Vec<(usize, f64)>,
+    numbers: Ints<'a>,
+}
+
+impl<'a> Decimals<'a> {
+    /// The column; `place` says where a position is among those that are read, if it is.
+    fn open(
+        n: usize,
+        mut reader: Reader<'a>,
+        place: impl Fn(usize) -> Option<usize>,
+    ) -> Result<Self, SegmentError> {
+        let scale = reader.u8()?;
+        let power = *POWERS
+            .get(usize::from(scale & !PATCHED))
+            .ok_or(SegmentError::Damaged("a scale is too large"))?;
+        let mut patches = Vec::new();
+        if scale & PATCHED != 0 {
+            let mut next = 0;
+            for _ in 0..reader.count()? {
+                let i = next + reader.count()?;
+                if i >= n {
+                    return Err(SegmentError::Damaged("a patch is out of range"));
+                }
+                let value = f64::from_le_bytes(reader.array()?);
+                if let Some(place) = place(i) {
+                    patches.push((place, value));
+                }
+                next = i + 1;
             }
-            let value = f64::from_le_bytes(reader.array()?);
-            if range.contains(&i) {
-                patches.push((i - range.start, value));
-            }
-            next = i + 1;
         }
+        let codec = reader.u8()?;
+        Ok(Decimals {
+            power,
+            patches,
+            numbers: Ints::open(codec, 0, n, reader)?,
+        })
     }
-    let codec = reader.u8()?;
-    let numbers = Ints::open(codec, 0, n, reader)?;
-    let mut values = numbers.divide(range.clone(), power)?.into_vec(range.len());
-    for (i, value) in patches {
-        values[i] = value;
+
+    fn patch(&self, mut values: Vec<f64>) -> Vec<f64> {
+        for &(place, value) in &self.patches {
+            values[place] = value;
+        }
+        values
     }
-    Ok(values)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! codecs that `format` lists; `decode` reads them.
 
 mod decode;
+mod pick;
 mod repeating;
 mod runs;
 
@@ -11,6 +12,7 @@ use crate::pcodec::{self, Modes, Outlook};
 use crate::points::extent;
 
 pub(crate) use decode::{Ints, decode};
+pub(crate) use pick::pick_pages;
 pub(crate) use repeating::{encode_repeating, encode_runs};
 
 const CONSTANT: u8 = 0;

@@ -28,7 +28,7 @@ mod write_id;
 
 pub use batch::{Batch, BatchKind};
 pub use batches::{BatchBounds, MAX_BATCHES, decode_batches, encode_batches};
-pub use decode::{decode, decode_range};
+pub use decode::{decode, decode_newest, decode_range};
 pub use encode::encode;
 pub use error::SegmentError;
 pub use log::{LogKey, LogRow, encode_log};

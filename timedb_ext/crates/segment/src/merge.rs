@@ -1,9 +1,10 @@
 //! Merging the segments of one series: which version of a point is returned, as a stream whose memory is bounded by
-//! what overlaps. Owns what is held back; `fold` and `rows` do the merging.
+//! what overlaps. Owns what is held back; `fold`, `pieces` and `rows` do the merging.
 
 mod filter;
 mod fold;
 mod output;
+mod pieces;
 mod rows;
 mod slice;
 #[cfg(test)]
@@ -139,7 +140,7 @@ impl Merger {
         }
         let merged = {
             let slices = self.slices(&ends);
-            let mut output = Output::new(self.wanted, &slices);
+            let mut output = Output::new(self.mode, self.wanted, &slices);
             merge(&slices, self.mode, &mut output);
             output.finish()
         };
@@ -216,9 +217,10 @@ fn merge_cluster(cluster: &[Slice<'_>], mode: Mode, output: &mut Output) {
         && (only.held.strict || mode == Mode::Versions)
     {
         output.slice(only);
-    } else if mode == Mode::Flat
-        && let Some(pieces) = fold::newest(cluster)
-    {
+    } else if let Some(pieces) = match mode {
+        Mode::Flat => fold::newest(cluster),
+        _ => pieces::of(cluster, mode),
+    } {
         for piece in &pieces {
             output.slice(piece);
         }

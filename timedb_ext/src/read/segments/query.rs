@@ -10,7 +10,7 @@ use pgrx::pg_sys::Oid;
 use std::ffi::CStr;
 use std::ops::Range;
 use timedb_segment::{
-    Bounds, Filter, LogRow, Mode, Points, SegmentError, SegmentKey, decode_range,
+    Bounds, Filter, LogRow, Mode, Points, SegmentError, SegmentKey, decode_newest, decode_range,
 };
 
 /// A half-open range of valid time of one series.
@@ -238,6 +238,15 @@ pub fn open(search: &SegmentSearch, home: Home) -> Result<Query> {
     statement.open(&args, home)
 }
 
+/// How the points of a segment in a range are read.
+type Decode = fn(
+    &SegmentKey,
+    &Bounds,
+    &[u8],
+    Option<i64>,
+    Option<i64>,
+) -> std::result::Result<Points, SegmentError>;
+
 /// A row of these queries: a segment, and what it was found for.
 pub struct SegmentRow<'a>(pub &'a Row);
 
@@ -276,8 +285,31 @@ impl SegmentRow<'_> {
     /// # Errors
     /// XX001 for a damaged segment.
     pub fn decode(&self, key: &SegmentKey, bounds: &Bounds, range: Range<i64>) -> Result<Points> {
+        self.decode_by(decode_range, key, bounds, range)
+    }
+
+    /// Its points in a range, of each perhaps only the newest version.
+    ///
+    /// # Errors
+    /// XX001 for a damaged segment.
+    pub fn decode_newest(
+        &self,
+        key: &SegmentKey,
+        bounds: &Bounds,
+        range: Range<i64>,
+    ) -> Result<Points> {
+        self.decode_by(decode_newest, key, bounds, range)
+    }
+
+    fn decode_by(
+        &self,
+        decode: Decode,
+        key: &SegmentKey,
+        bounds: &Bounds,
+        range: Range<i64>,
+    ) -> Result<Points> {
         self.0.bytea(9, |blob| {
-            decode_range(key, bounds, blob, Some(range.start), Some(range.end))
+            decode(key, bounds, blob, Some(range.start), Some(range.end))
                 .map_err(|why| damaged(self.0.int8(10).unwrap_or_default(), key, &why))
         })
     }

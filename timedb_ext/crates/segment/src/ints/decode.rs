@@ -4,6 +4,7 @@ use std::ops::{ControlFlow, Range};
 
 use pco::data_types::Number;
 
+use super::pick::looked_up;
 use super::runs::Runs;
 use super::{
     CONSTANT, DICTIONARY, PACKED, PACKED_DELTAS, PCO_16, PCO_32, PCO_64, REGULAR, REPEATING, RUNS,
@@ -16,11 +17,11 @@ use crate::{Column, SegmentError};
 /// A column whose numbers have not been read yet.
 pub(crate) struct Ints<'a> {
     n: usize,
-    a: i64,
-    form: Form<'a>,
+    pub(super) a: i64,
+    pub(super) form: Form<'a>,
 }
 
-enum Form<'a> {
+pub(super) enum Form<'a> {
     Constant,
     Regular {
         step: i64,
@@ -41,7 +42,7 @@ enum Form<'a> {
     },
 }
 
-struct Packed<'a> {
+pub(super) struct Packed<'a> {
     unit: u64,
     width: u32,
     bytes: &'a [u8],
@@ -69,10 +70,10 @@ impl<'a> Packed<'a> {
 }
 
 /// Numbers `a + unit * x`.
-struct ScaledPages<'a, T: Number> {
+pub(super) struct ScaledPages<'a, T: Number> {
     a: i64,
     unit: u64,
-    pages: Pages<'a, T>,
+    pub(super) pages: Pages<'a, T>,
 }
 
 impl<'a, T: Number + Default + Into<u64>> ScaledPages<'a, T> {
@@ -84,7 +85,7 @@ impl<'a, T: Number + Default + Into<u64>> ScaledPages<'a, T> {
         }))
     }
 
-    fn number(&self, x: T) -> i64 {
+    pub(super) fn number(&self, x: T) -> i64 {
         self.a.wrapping_add(self.unit.wrapping_mul(x.into()) as i64)
     }
 
@@ -282,12 +283,7 @@ impl<'a> Ints<'a> {
                 });
             }
             Form::Dictionary { once, indexes } => {
-                let number = |index: i64| {
-                    let number = usize::try_from(index).ok().and_then(|i| once.get(i));
-                    number
-                        .copied()
-                        .ok_or(SegmentError::Damaged("a number is not in its dictionary"))
-                };
+                let number = |index: i64| looked_up(once, index);
                 match indexes.read(range)? {
                     Column::Constant(index) => return Ok(Column::Constant(f(number(index)?))),
                     Column::Each(indexes) => {
@@ -388,7 +384,7 @@ impl<'a> Ints<'a> {
     }
 
     /// The number at a position, of a form that doesn't need the others for it.
-    fn at(&self, i: usize) -> i64 {
+    pub(super) fn at(&self, i: usize) -> i64 {
         match &self.form {
             Form::Regular { step } => self.a.wrapping_add(step.wrapping_mul(i as i64)),
             Form::Packed(packed) => {
@@ -404,7 +400,13 @@ impl<'a> Ints<'a> {
 /// Hands over the numbers at these positions, of which the first of all is `a` and each next one
 /// adds `b` and a delta.
 #[inline]
-fn sums(a: i64, b: i64, deltas: &Packed<'_>, range: Range<usize>, mut each: impl FnMut(i64)) {
+pub(super) fn sums(
+    a: i64,
+    b: i64,
+    deltas: &Packed<'_>,
+    range: Range<usize>,
+    mut each: impl FnMut(i64),
+) {
     if range.is_empty() {
         return;
     }

@@ -58,4 +58,16 @@ impl Runs {
             run => self.ends[run - 1],
         }
     }
+
+    /// Of ascending numbers those from `start` on and below `end`, with the last position of each.
+    pub(super) fn between(&self, start: Option<i64>, end: Option<i64>) -> (Vec<i64>, Vec<usize>) {
+        let numbers = &self.numbers;
+        let from = start.map_or(0, |start| numbers.partition_point(|&number| number < start));
+        let to = end.map_or(numbers.len(), |end| {
+            numbers.partition_point(|&number| number < end)
+        });
+        let range = from..to.max(from);
+        let last = self.ends[range.clone()].iter().map(|end| end - 1);
+        (numbers[range].to_vec(), last.collect())
+    }
 }

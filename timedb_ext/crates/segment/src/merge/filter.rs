@@ -1,6 +1,6 @@
 //! Which versions count: applied to each segment before the newest versions are chosen.
 
-use crate::Points;
+use crate::{Bounds, Points};
 
 /// Half-open ranges that a version has to lie in, applied before the newest one is chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,6 +43,24 @@ impl Filter {
             && self.keeps_lead(points.valid_time[i], known_time)
     }
 
+    /// Whether it says more than which valid_times count.
+    fn chooses_versions(&self) -> bool {
+        self.start_known.is_some()
+            || self.end_known.is_some()
+            || self.end_change.is_some()
+            || self.min_lead.is_some()
+            || self.max_lead.is_some()
+    }
+
+    /// Whether every version of a segment with these bounds counts, as far as its valid_time does.
+    pub fn keeps_all_versions(&self, bounds: &Bounds) -> bool {
+        self.keeps_known(bounds.min_known)
+            && self.keeps_known(bounds.max_known)
+            && self.keeps_change(bounds.max_change)
+            && self.min_lead.is_none()
+            && self.max_lead.is_none()
+    }
+
     /// What is left of the points, and where it starts.
     pub(super) fn apply(&self, mut points: Points) -> (Points, usize) {
         let (mut start, mut end) = (self.start_valid, self.end_valid);
@@ -65,7 +83,10 @@ impl Filter {
             points.truncate(0);
             return (points, 0);
         }
-        if (known.is_none() || change.is_none()) && !(from..to).all(|i| self.keeps(&points, i)) {
+        if (known.is_none() || change.is_none())
+            && self.chooses_versions()
+            && !(from..to).all(|i| self.keeps(&points, i))
+        {
             let kept: Vec<usize> = (from..to).filter(|&i| self.keeps(&points, i)).collect();
             return (points.select(&kept), 0);
         }

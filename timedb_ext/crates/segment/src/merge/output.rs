@@ -118,9 +118,18 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(wanted: Wanted, slices: &[Slice<'_>]) -> Output {
+    pub(super) fn new(mode: Mode, wanted: Wanted, slices: &[Slice<'_>]) -> Output {
         let any = |has: fn(&Points) -> bool| slices.iter().any(|slice| has(&slice.held.points));
+        // Of a point with many versions one may be answered, or all.
+        let room = |wanted: bool| match wanted && mode != Mode::Flat {
+            true => slices.iter().map(Slice::len).sum(),
+            false => 0,
+        };
         let merged = Merged {
+            valid_time: Vec::with_capacity(room(true)),
+            value: Vec::with_capacity(room(true)),
+            known_time: Vec::with_capacity(room(wanted.known_time)),
+            change_time: Vec::with_capacity(room(wanted.versions)),
             valid_time_end: any(|points| points.valid_time_end.is_some()).then(Vec::new),
             nulls: any(|points| points.nulls.is_some()).then(Vec::new),
             notes: (wanted.versions && any(|points| points.notes.is_some())).then(Vec::new),

@@ -1,6 +1,6 @@
 //! The points that a merge holds, and slices of them.
 
-use crate::{Points, Stamp};
+use crate::{Column, Points, Stamp};
 
 /// Which versions of a point are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,17 @@ impl Held {
             points,
             from,
         }
+    }
+
+    /// Whether no (known_time, valid_time) of points without an end occurs twice.
+    pub(super) fn is_distinct(&self) -> bool {
+        let Column::Each(known) = &self.points.known_time else {
+            return self.strict;
+        };
+        let times = &self.points.valid_time[self.from..];
+        let known = &known[self.from..];
+        let same = times.array_windows().zip(known.array_windows());
+        self.strict || !same.fold(false, |any, ([a, b], [c, d])| any | (a == b && c == d))
     }
 
     /// The newest version of each point: of those in one segment the last.

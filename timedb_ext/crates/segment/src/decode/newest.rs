@@ -1,0 +1,166 @@
+//! Decodes of each point of a segment only the newest version: of many forecasts of the same hours, few are answered.
+
+use super::open;
+use crate::encode::KNOWN_BEFORE_CHANGE;
+use crate::format::{ColumnId, Columns, Reader};
+use crate::ints::Ints;
+use crate::{Bounds, Points, SegmentError, SegmentKey, floats};
+
+/// As [`super::decode_range`], but of each valid_time only the version with the greatest (known_time, change_time), without its
+/// batch and notes, where the segment is written so that the others need not be looked at; elsewhere all versions.
+///
+/// # Errors
+/// As [`super::decode_range`].
+pub fn decode_newest(
+    key: &SegmentKey,
+    bounds: &Bounds,
+    blob: &[u8],
+    start_valid: Option<i64>,
+    end_valid: Option<i64>,
+) -> Result<Points, SegmentError> {
+    let (n, columns, times) = open(key, bounds, blob)?;
+    let has = |id: ColumnId| columns.optional(id).is_some();
+    let simple = !has(ColumnId::ValidTimeEnd) && !has(ColumnId::Nulls) && has(ColumnId::Value);
+    let runs = simple.then(|| times.runs_between(start_valid, end_valid));
+    match runs.flatten() {
+        Some((valid_time, last)) => of_runs(&columns, bounds, n, valid_time, &last),
+        None => super::of_range(&columns, bounds, &times, start_valid, end_valid),
+    }
+}
+
+/// The versions at the last position of each valid_time.
+fn of_runs(
+    columns: &Columns<'_>,
+    bounds: &Bounds,
+    n: usize,
+    valid_time: Vec<i64>,
+    last: &[usize],
+) -> Result<Points, SegmentError> {
+    let ints =
+        |codec: u8, base: i64, reader: Reader<'_>| Ints::open(codec, base, n, reader)?.pick(last);
+    let (codec, reader) = columns.required(ColumnId::Value)?;
+    let value = floats::pick(codec, n, last, reader)?;
+    let (codec, reader) = columns.required(ColumnId::ChangeTime)?;
+    let change_time = ints(codec, bounds.min_change, reader)?;
+    let (codec, reader) = columns.required(ColumnId::KnownTime)?;
+    let known_time = match codec & KNOWN_BEFORE_CHANGE {
+        0 => ints(codec, bounds.min_known, reader)?,
+        _ => {
+            let before = ints(codec & !KNOWN_BEFORE_CHANGE, 0, reader)?;
+            super::before_change(&change_time, &before, last.len())
+        }
+    };
+    Ok(Points {
+        valid_time,
+        valid_time_end: None,
+        value,
+        nulls: None,
+        known_time,
+        change_time,
+        batch: None,
+        notes: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Column, Filter, Merged, Merger, Mode, decode_range, encode};
+
+    fn flat(points: Points) -> Merged {
+        let mut merger = Merger::new(Mode::Flat, Filter::default()).with_known_time();
+        merger.push(points);
+        merger.finish()
+    }
+
+    /// Forecasts of so many steps each, as a merged segment holds them, with every `odd`th value no decimal.
+    fn forecasts(random: &mut fastrand::Rng, runs: i64, steps: i64, odd: u64) -> Points {
+        let mut versions: Vec<(i64, i64, i64, f64)> = Vec::new();
+        for run in 0..runs {
+            let change = run * 1_000_003 + random.i64(0..1000);
+            for step in 0..steps {
+                let value = match random.u64(0..odd.max(2)) {
+                    0 if odd > 0 => random.f64(),
+                    _ => f64::from(random.u16(..)) / 100.0,
+                };
+                let every = random.i64(0..50);
+                versions.push(((run + step) * 3600, run * 3600 - every % 2, change, value));
+            }
+        }
+        versions.sort_by_key(|version| (version.0, version.1, version.2));
+        let all = || versions.iter();
+        Points {
+            valid_time: all().map(|version| version.0).collect(),
+            valid_time_end: None,
+            value: all().map(|version| version.3).collect(),
+            nulls: None,
+            known_time: Column::of(all().map(|version| version.1).collect()),
+            change_time: Column::of(all().map(|version| version.2).collect()),
+            batch: None,
+            notes: None,
+        }
+    }
+
+    #[test]
+    fn the_newest_versions_are_those_of_a_flat_read() {
+        let key = SegmentKey {
+            tenant: [1; 16],
+            series: [2; 16],
+        };
+        let mut random = fastrand::Rng::with_seed(1);
+        for (runs, steps) in [
+            (1, 1),
+            (1, 40),
+            (3, 7),
+            (12, 8),
+            (64, 48),
+            (2, 2000),
+            (900, 4),
+        ] {
+            for odd in [0, 1, 2, 100] {
+                let points = forecasts(&mut random, runs, steps, odd);
+                let segment = encode(&key, &points).expect("points in order");
+                let (bounds, blob) = (&segment.bounds, &segment.blob);
+                let (first, last) = (bounds.min_valid, bounds.max_valid);
+                let mut bound = || match random.u8(..4) {
+                    0 => None,
+                    _ => Some(random.i64(first - 2..last + 3)),
+                };
+                for (start, end) in [(None, None), (bound(), bound()), (bound(), bound())] {
+                    let newest = decode_newest(&key, bounds, blob, start, end).expect("sound");
+                    let all = decode_range(&key, bounds, blob, start, end).expect("sound");
+                    // Few versions are not written as runs.
+                    if runs >= 64 {
+                        let mut once = newest.valid_time.clone();
+                        once.dedup();
+                        assert_eq!(once, newest.valid_time, "{runs} of {steps}");
+                    }
+                    assert_eq!(
+                        flat(newest),
+                        flat(all),
+                        "{runs} of {steps}, {start:?} to {end:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ends_and_nulls_are_read_with_all_versions() {
+        let key = SegmentKey {
+            tenant: [1; 16],
+            series: [2; 16],
+        };
+        let mut random = fastrand::Rng::with_seed(2);
+        for (ends, nulls) in [(true, false), (false, true)] {
+            let mut points = forecasts(&mut random, 20, 10, 0);
+            let n = points.len();
+            points.valid_time_end = ends.then(|| points.valid_time.iter().map(|t| t + 9).collect());
+            points.nulls = nulls.then(|| (0..n).map(|i| i % 3 == 0).collect());
+            let segment = encode(&key, &points).expect("points in order");
+            let newest = decode_newest(&key, &segment.bounds, &segment.blob, None, None);
+            let all = decode_range(&key, &segment.bounds, &segment.blob, None, None);
+            assert_eq!(newest, all);
+        }
+    }
+}
