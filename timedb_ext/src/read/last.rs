@@ -1,11 +1,20 @@
 //! The last point of each series. The index says where to start looking, so that a long series costs as much as a
-//! short one. If the filters leave nothing there, the search goes back in growing steps.
+//! short one. If the filters leave nothing there, the search goes back in growing steps. Without filters it mostly
+//! suffices to look at the end of the index.
 
 use super::segments::{SegmentSearch, SegmentWalk, Start, Stretch, Visitor};
 use crate::pg::error::Result;
-use crate::pg::spi::Home;
+use crate::pg::spi::{Arg, Home, statements};
 use crate::series::SeriesInfo;
-use timedb_segment::{Filter, Merged, Mode};
+use timedb_segment::{Bounds, Filter, Merged, Mode, index_class};
+
+statements! {
+    // Which of these series have segments of a class below this one.
+    OF_OTHER_CLASSES(UUIDS, INT4S) -> (INT8) =
+        c"SELECT s.ord FROM unnest($1, $2) WITH ORDINALITY AS s(series_id, span_class, ord) \
+          WHERE (SELECT h.span_class FROM timedb.segments AS h \
+                 WHERE h.series_id = s.series_id ORDER BY h.span_class LIMIT 1) < s.span_class";
+}
 
 /// How many times further each step goes back than the one before it.
 const GROWTH: i64 = 8;
@@ -23,30 +32,50 @@ pub fn points(
     let stretch = |series: &SeriesInfo| Stretch::of(series.id, range.start_valid, range.end_valid);
     let mut search: Vec<(usize, Stretch)> = series.iter().map(stretch).enumerate().collect();
     let mut found = Vec::new();
+    if *range == Filter::default() {
+        search = at_the_end(tenant, search, &mut found)?;
+    }
     let mut back = 1;
     while !search.is_empty() {
-        let wanted = SegmentSearch {
-            tenant: *tenant,
-            stretches: search.iter().map(|(_, stretch)| *stretch).collect(),
-            start: Start::Latest(back),
-            filter: *range,
-            mode: Mode::Flat,
-            start_change: None,
-            with_known_time: true,
-        };
-        let mut step = Step {
-            search,
-            found: Vec::new(),
-            left: Vec::new(),
-        };
-        let mut walk = SegmentWalk::open(wanted, Home::here())?;
-        while walk.step(&mut step)? {}
+        let mut step = Step::take(tenant, search, Start::Latest(back), range)?;
         found.append(&mut step.found);
         search = step.left;
         back = back.saturating_mul(GROWTH);
     }
     found.sort_unstable_by_key(|(place, _)| *place);
     Ok(found)
+}
+
+/// Finds the last points of series whose segments are all of one class in the index, or one, and do not overlap
+/// there. Returns the others.
+fn at_the_end(
+    tenant: &[u8; 16],
+    search: Vec<(usize, Stretch)>,
+    found: &mut Vec<(usize, Merged)>,
+) -> Result<Vec<(usize, Stretch)>> {
+    let mut step = Step::take(tenant, search, Start::Last, &Filter::default())?;
+    step.passed.sort_unstable_by_key(|passed| passed.at);
+    let series = step
+        .passed
+        .iter()
+        .map(|passed| &step.search[passed.at].1.series);
+    let classes = step.passed.iter().map(|passed| i32::from(passed.class));
+    let args = [Arg::uuids(series), Arg::int4s(classes)];
+    let mut left: Vec<usize> = match step.passed.is_empty() {
+        true => Vec::new(),
+        false => OF_OTHER_CLASSES.rows(true, &args, |row| Ok(row.int8(1)? as usize - 1))?,
+    };
+    for at in &mut left {
+        *at = step.passed[*at].at;
+    }
+    left.append(&mut step.reaching);
+    left.sort_unstable();
+    let is_left = |place: usize| {
+        left.binary_search_by_key(&place, |&at| step.search[at].0)
+            .is_ok()
+    };
+    found.extend(step.found.into_iter().filter(|(place, _)| !is_left(*place)));
+    Ok(left.iter().map(|&at| step.search[at]).collect())
 }
 
 /// One step back, for all series of which nothing has been found.
@@ -56,9 +85,64 @@ struct Step {
     found: Vec<(usize, Merged)>,
     /// As `search`, for the next step.
     left: Vec<(usize, Stretch)>,
+    /// Where only the last segment of the index was read: those which are sure if there is no other class.
+    passed: Vec<Passed>,
+    /// Those that have another segment which may reach as far.
+    reaching: Vec<usize>,
+}
+
+struct Passed {
+    at: usize,
+    /// In the index the class of its last segment.
+    class: i16,
+}
+
+impl Step {
+    fn take(
+        tenant: &[u8; 16],
+        search: Vec<(usize, Stretch)>,
+        start: Start,
+        range: &Filter,
+    ) -> Result<Self> {
+        let wanted = SegmentSearch {
+            tenant: *tenant,
+            stretches: search.iter().map(|(_, stretch)| *stretch).collect(),
+            start,
+            filter: *range,
+            mode: Mode::Flat,
+            start_change: None,
+            with_known_time: true,
+        };
+        let mut step = Self {
+            search,
+            found: Vec::new(),
+            left: Vec::new(),
+            passed: Vec::new(),
+            reaching: Vec::new(),
+        };
+        let mut walk = SegmentWalk::open(wanted, Home::here())?;
+        while walk.step(&mut step)? {}
+        Ok(step)
+    }
 }
 
 impl Visitor for Step {
+    fn pass(&mut self, at: usize, last: &Bounds, before: &Bounds) {
+        let class =
+            |of: &Bounds| index_class(of.max_valid.saturating_sub(of.min_valid), of.count as usize);
+        // Those still before it begin no later, and are no longer than its class.
+        let longest = 1_i64.checked_shl(u32::from(class(last).cast_unsigned() % 64));
+        let reach = longest
+            .filter(|&longest| longest > 0)
+            .map_or(i64::MAX, |longest| before.min_valid.saturating_add(longest));
+        if class(before) == class(last) && reach < last.max_valid {
+            let class = class(last);
+            self.passed.push(Passed { at, class });
+        } else {
+            self.reaching.push(at);
+        }
+    }
+
     fn take(&mut self, at: usize, walked: &Stretch, points: Merged) -> Result<()> {
         let (place, stretch) = self.search[at];
         let before = self.found.pop_if(|(found, _)| *found == place);

@@ -5,13 +5,15 @@
 
 mod logged;
 mod query;
+mod row;
 
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Home, Query};
 use crate::read::count::count_segment;
 use logged::Logged;
-use query::SegmentRow;
-pub use query::{SegmentSearch, Start, Stretch, bounds_of, damaged};
+pub use query::{SegmentSearch, Start, Stretch};
+use row::SegmentRow;
+pub use row::{bounds_of, damaged};
 use std::mem;
 use std::ops::Range;
 use timedb_segment::{Bounds, Merged, Merger, Mode, Points, SegmentKey};
@@ -41,6 +43,9 @@ pub trait Visitor {
     /// stretch that has segments ends with a call, if need be without points.
     fn take(&mut self, place: usize, walked: &Stretch, points: Merged) -> Result<()>;
 
+    /// Is shown the segment before the one that is read, where only the last is ([`Start::Last`]).
+    fn pass(&mut self, _place: usize, _last: &Bounds, _before: &Bounds) {}
+
     /// Whether it wants no more.
     fn has_enough(&self) -> bool {
         false
@@ -67,6 +72,8 @@ struct Current {
     /// From where the walk starts in it.
     walked: Stretch,
     merger: Merger,
+    /// The first of its segments.
+    first: Option<Bounds>,
     /// Of the log, until it is their turn.
     logged: Option<Points>,
 }
@@ -130,6 +137,11 @@ impl Merging {
             return Ok(());
         };
         let bounds = row.bounds()?;
+        if let (Start::Last, Some(last)) = (self.search.start, &current.first) {
+            visitor.pass(place, last, &bounds);
+            return Ok(());
+        }
+        current.first.get_or_insert(bounds);
         current.add_logged(bounds.min_valid, &self.search, visitor)?;
         let walked = &current.walked;
         let key = SegmentKey {
@@ -144,16 +156,20 @@ impl Merging {
         let newest = self.search.mode == Mode::Flat
             && self.search.filter.keeps_all_versions(&bounds)
             && !visitor.chooses_versions();
-        let points = match newest {
-            true => row.decode_newest(&key, &bounds, range)?,
-            false => row.decode(&key, &bounds, range)?,
+        let (points, unstamped) = match newest {
+            true => row.decode_newest(&key, &bounds, range, self.search.with_known_time)?,
+            false => (row.decode(&key, &bounds, range)?, None),
         };
         let points = visitor.select(&key, points);
         if points.is_empty() {
             return Ok(());
         }
         let done = current.merger.take_before(bounds.min_valid);
-        current.merger.push(points);
+        let pushed = match unstamped {
+            Some(unstamped) => current.merger.push_unstamped(points, unstamped),
+            None => current.merger.push(points),
+        };
+        pushed.map_err(|damage| damaged(damage.segment_id, &key, &damage.why))?;
         match done {
             Some(done) => visitor.take(place, walked, done),
             None => Ok(()),
@@ -175,6 +191,7 @@ impl Merging {
                 true => merger.with_known_time(),
                 false => merger,
             },
+            first: None,
             logged: self.logged.take(place, search.tenant),
         });
     }
@@ -229,7 +246,9 @@ impl Current {
         }
         // What comes next may begin as early as this did before some of it was left out.
         let done = self.merger.take_before(bounds.min_valid);
-        self.merger.push(points);
+        self.merger
+            .push(points)
+            .map_err(|damage| damaged(damage.segment_id, &key, &damage.why))?;
         match done {
             Some(done) => visitor.take(self.place, &self.walked, done),
             None => Ok(()),

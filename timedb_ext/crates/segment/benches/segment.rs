@@ -150,7 +150,7 @@ fn merge(segments: &[Points], mode: Mode, taking: bool) -> usize {
         if taking && let Some(merged) = merger.take_before(segment.valid_time[0]) {
             count += merged.len();
         }
-        merger.push(segment);
+        merger.push(segment).expect("has its stamps");
     }
     count + merger.finish().len()
 }
@@ -185,7 +185,8 @@ fn merges(random: &mut fastrand::Rng) {
             count += merger
                 .take_before(s.bounds.min_valid)
                 .map_or(0, |merged| merged.len());
-            merger.push(decode(&KEY, &s.bounds, &s.blob).expect("decodes"));
+            let points = decode(&KEY, &s.bounds, &s.blob).expect("decodes");
+            merger.push(points).expect("has its stamps");
         }
         count + merger.finish().len()
     };

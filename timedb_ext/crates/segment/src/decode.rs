@@ -13,7 +13,7 @@ use crate::{
     Bounds, Column, MAX_COUNT, NO_END, Points, SegmentError, SegmentKey, floats, ints, notes,
 };
 
-pub use newest::decode_newest;
+pub use newest::{Newest, decode_newest, decode_unstamped};
 
 /// Reads the points of a segment.
 ///

@@ -1,15 +1,12 @@
 //! The column of values: decimals as scaled integers where every bit is restored, doubles otherwise.
 
-mod pick;
+mod decode;
 
-use std::ops::{ControlFlow, Range};
+use crate::format::put_varint;
+use crate::ints;
+use crate::pcodec::{self, Modes, Outlook};
 
-use crate::format::{Reader, put_varint, unknown_codec};
-use crate::ints::Ints;
-use crate::pcodec::{self, Modes, Outlook, Pages};
-use crate::{SegmentError, ints};
-
-pub(crate) use pick::pick;
+pub(crate) use decode::{decode, pick};
 
 const DECIMAL: u8 = 0;
 const CONSTANT: u8 = 1;
@@ -168,106 +165,10 @@ fn encode_decimals(values: &[f64], scale: usize, out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// The values at these positions of a column of `n`.
-pub(crate) fn decode(
-    codec: u8,
-    n: usize,
-    range: Range<usize>,
-    mut reader: Reader<'_>,
-) -> Result<Vec<f64>, SegmentError> {
-    match codec {
-        DECIMAL => decode_decimals(n, range, reader),
-        CONSTANT => {
-            let value = f64::from_le_bytes(reader.array()?);
-            reader.finish()?;
-            Ok(vec![value; range.len()])
-        }
-        RAW => {
-            let bytes = reader.bytes(n * 8)?;
-            reader.finish()?;
-            let values = &bytes.as_chunks().0[range];
-            Ok(values
-                .iter()
-                .map(|bytes| f64::from_le_bytes(*bytes))
-                .collect())
-        }
-        PCO => {
-            let pages = Pages::open(reader, Modes::Float, n)?;
-            let mut values = Vec::with_capacity(range.len());
-            pages.read(range, |some| {
-                values.extend_from_slice(some);
-                ControlFlow::Continue(())
-            })?;
-            Ok(values)
-        }
-        _ => Err(unknown_codec()),
-    }
-}
-
-fn decode_decimals(
-    n: usize,
-    range: Range<usize>,
-    reader: Reader<'_>,
-) -> Result<Vec<f64>, SegmentError> {
-    let place = |i: usize| range.contains(&i).then(|| i - range.start);
-    let decimals = Decimals::open(n, reader, place)?;
-    let numbers = decimals.numbers.divide(range.clone(), decimals.power)?;
-    Ok(decimals.patch(numbers.into_vec(range.len())))
-}
-
-/// A column of decimals whose numbers have not been read yet.
-struct Decimals<'a> {
-    power: f64,
-    /// Values that are no decimals, and their places among those that are read.
-    patches: Vec<(usize, f64)>,
-    numbers: Ints<'a>,
-}
-
-impl<'a> Decimals<'a> {
-    /// The column; `place` says where a position is among those that are read, if it is.
-    fn open(
-        n: usize,
-        mut reader: Reader<'a>,
-        place: impl Fn(usize) -> Option<usize>,
-    ) -> Result<Self, SegmentError> {
-        let scale = reader.u8()?;
-        let power = *POWERS
-            .get(usize::from(scale & !PATCHED))
-            .ok_or(SegmentError::Damaged("a scale is too large"))?;
-        let mut patches = Vec::new();
-        if scale & PATCHED != 0 {
-            let mut next = 0;
-            for _ in 0..reader.count()? {
-                let i = next + reader.count()?;
-                if i >= n {
-                    return Err(SegmentError::Damaged("a patch is out of range"));
-                }
-                let value = f64::from_le_bytes(reader.array()?);
-                if let Some(place) = place(i) {
-                    patches.push((place, value));
-                }
-                next = i + 1;
-            }
-        }
-        let codec = reader.u8()?;
-        Ok(Decimals {
-            power,
-            patches,
-            numbers: Ints::open(codec, 0, n, reader)?,
-        })
-    }
-
-    fn patch(&self, mut values: Vec<f64>) -> Vec<f64> {
-        for &(place, value) in &self.patches {
-            values[place] = value;
-        }
-        values
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Reader;
 
     /// Encodes and decodes; returns the codec and the length.
     fn round_trip(values: &[f64]) -> (u8, usize) {

@@ -28,11 +28,11 @@ mod write_id;
 
 pub use batch::{Batch, BatchKind};
 pub use batches::{BatchBounds, MAX_BATCHES, decode_batches, encode_batches};
-pub use decode::{decode, decode_newest, decode_range};
+pub use decode::{Newest, decode, decode_newest, decode_range, decode_unstamped};
 pub use encode::encode;
 pub use error::SegmentError;
 pub use log::{LogKey, LogRow, encode_log};
-pub use merge::{Filter, Merged, Merger, Mode, combine};
+pub use merge::{Damage, Filter, Merged, Merger, Mode, Unstamped, combine};
 pub use note::{Note, Notes};
 pub use pause::{at_pauses, pause};
 pub use points::{

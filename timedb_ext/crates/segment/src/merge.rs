@@ -1,5 +1,6 @@
 //! Merging the segments of one series: which version of a point is returned, as a stream whose memory is bounded by
-//! what overlaps. Owns what is held back; `fold`, `pieces` and `rows` do the merging.
+//! what overlaps. Owns what is held back; `fold`, `pieces` and `rows` do the merging; `stamps`
+//! reads what decides between versions, where it has not been read.
 
 mod filter;
 mod fold;
@@ -7,8 +8,10 @@ mod output;
 mod pieces;
 mod rows;
 mod slice;
+mod stamps;
 #[cfg(test)]
 mod tests;
+mod unstamped;
 
 use crate::pause::pause;
 use crate::{BatchIds, Points};
@@ -18,6 +21,7 @@ pub use output::Merged;
 use output::{Output, Wanted};
 pub use slice::Mode;
 use slice::{Held, Slice};
+pub use unstamped::{Damage, Unstamped};
 
 /// Fewer fresh points than this are not worth a merge of their own.
 const HOLD: usize = 1024;
@@ -80,22 +84,45 @@ impl Merger {
     }
 
     /// Adds a segment. None of its points lies before what has been taken.
-    pub fn push(&mut self, points: Points) {
+    ///
+    /// # Errors
+    /// If stamps of an earlier segment have to be read now, and can't be.
+    pub fn push(&mut self, points: Points) -> Result<(), Damage> {
+        self.push_either(points, None)
+    }
+
+    /// Adds what [`crate::decode_unstamped`] read without stamps, to a merger for [`Mode::Flat`] without known_times,
+    /// whose filter keeps all versions of the segment ([`Filter::keeps_all_versions`]).
+    ///
+    /// # Errors
+    /// If stamps have to be read now, and can't be.
+    pub fn push_unstamped(&mut self, points: Points, unstamped: Unstamped) -> Result<(), Damage> {
+        debug_assert!(self.mode == Mode::Flat && !self.wanted.known_time);
+        self.push_either(points, Some(unstamped))
+    }
+
+    fn push_either(&mut self, points: Points, unstamped: Option<Unstamped>) -> Result<(), Damage> {
         debug_assert!(points.fits() && points.is_sorted());
         let (points, from) = self.filter.apply(points);
         if points.is_empty() {
-            return;
+            return Ok(());
         }
-        let mut held = Held::new(points, from);
+        let mut held = Held {
+            unstamped: unstamped.map(Box::new),
+            ..Held::new(points, from)
+        };
         if self.mode == Mode::Flat && !held.strict {
             held = held.newest_of_each();
         }
+        stamps::read_where_they_decide(&mut self.held, &mut held)?;
         self.fresh += held.points.len() - held.from;
         self.size += held.points.len();
         self.held.push(held);
         if self.size >= self.compact_at && self.mode != Mode::Versions {
+            stamps::read_all(&mut self.held)?;
             self.compact();
         }
+        Ok(())
     }
 
     /// The points before `valid_time`, which are final if every segment still to come starts

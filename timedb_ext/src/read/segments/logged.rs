@@ -1,6 +1,7 @@
 //! What the log holds of the stretches of a walk, by their places.
 
-use super::query::{SegmentRow, SegmentSearch};
+use super::query::SegmentSearch;
+use super::row::SegmentRow;
 use crate::pg::error::Result;
 use crate::store::log::Lists;
 use std::collections::{BTreeMap, HashMap};

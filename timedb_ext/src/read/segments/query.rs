@@ -1,17 +1,14 @@
-//! What a walk searches for, and how its segments are found in the index, behind what the log holds. Owns the SQL and
-//! the contents of its rows.
+//! What a walk searches for, and how its segments are found in the index, behind what the log holds. Owns the SQL;
+//! `row` owns the contents of its rows.
 
-use crate::pg::error::{Error, Result, uuid_text};
+use crate::pg::error::Result;
 use crate::pg::spi::types::*;
-use crate::pg::spi::{Arg, Home, Query, Row, Statement};
+use crate::pg::spi::{Arg, Home, Query, Statement};
 use crate::pg::time::{self, MAX_TIME, MIN_TIME};
-use crate::store::log::{Lists, LogColumns};
+use crate::store::log::LogColumns;
 use pgrx::pg_sys::Oid;
 use std::ffi::CStr;
-use std::ops::Range;
-use timedb_segment::{
-    Bounds, Filter, LogRow, Mode, Points, SegmentError, SegmentKey, decode_newest, decode_range,
-};
+use timedb_segment::{Filter, Mode};
 
 /// A half-open range of valid time of one series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +42,9 @@ pub enum Start {
     Given,
     /// At an instant that has a point, by this many of the latest segments of each span class.
     Latest(i64),
+    /// At the end of the last segment in the index, which alone is read; the one before it is shown to the visitor.
+    /// Without a filter.
+    Last,
 }
 
 /// What is walked for.
@@ -71,7 +71,8 @@ const COLUMNS: &[Oid] = &[
     TIMESTAMP, UUID, BYTEA,
 ];
 
-const LOG: LogColumns = LogColumns {
+/// Where a row of the log stands in a row of these queries.
+pub const LOG: LogColumns = LogColumns {
     change_time: 6,
     points: 8,
     blob: 9,
@@ -198,6 +199,21 @@ static LATEST: Statement = Statement::new(
     COLUMNS,
 );
 
+// The index is read from its end: mostly all segments of a series are of one class, or it has only one.
+static LAST: Statement = Statement::new(
+    text(concat!(
+        select!("g.max_valid"),
+        "FROM unnest($1) WITH ORDINALITY AS s(series_id, ord) \
+         CROSS JOIN LATERAL ( \
+             SELECT h.* FROM timedb.segments AS h \
+             WHERE h.series_id = s.series_id \
+             ORDER BY h.span_class DESC, h.min_valid DESC LIMIT 2 \
+         ) AS g)\0"
+    )),
+    PARAMETERS.split_at(5).0,
+    COLUMNS,
+);
+
 const fn text(sql: &'static str) -> &'static CStr {
     match CStr::from_bytes_with_nul(sql.as_bytes()) {
         Ok(sql) => sql,
@@ -221,8 +237,9 @@ pub fn open(search: &SegmentSearch, home: Home) -> Result<Query> {
         from(search.start_change),
         until(search.filter.end_change),
     ];
+    let is_last = search.start == Start::Last;
     let is_whole = search.start == Start::Given && stretches.iter().all(Stretch::is_whole);
-    if !is_whole {
+    if !is_whole && !is_last {
         let starts = stretches.iter().map(|stretch| time::to_pg(stretch.start));
         let ends = stretches.iter().map(|stretch| time::to_pg(stretch.end));
         args.extend([Arg::timestamps(starts), Arg::timestamps(ends)]);
@@ -230,115 +247,11 @@ pub fn open(search: &SegmentSearch, home: Home) -> Result<Query> {
     let statement = match search.start {
         Start::Given if is_whole => &WHOLE,
         Start::Given => &IN_RANGE,
+        Start::Last => &LAST,
         Start::Latest(segments) => {
             args.push(Arg::int8(segments));
             &LATEST
         }
     };
     statement.open(&args, home)
-}
-
-/// How the points of a segment in a range are read.
-type Decode = fn(
-    &SegmentKey,
-    &Bounds,
-    &[u8],
-    Option<i64>,
-    Option<i64>,
-) -> std::result::Result<Points, SegmentError>;
-
-/// A row of these queries: a segment, and what it was found for.
-pub struct SegmentRow<'a>(pub &'a Row);
-
-impl SegmentRow<'_> {
-    /// The place of its stretch, counted from 0; `None` for a row of the log.
-    pub fn place(&self) -> Result<Option<usize>> {
-        // WITH ORDINALITY counts from 1.
-        Ok((self.0.int8(1)? as usize).checked_sub(1))
-    }
-
-    /// Opens the row of the log and hands it over.
-    ///
-    /// # Errors
-    /// XX001 for a damaged row.
-    pub fn open_log<T>(
-        &self,
-        tenant: &[u8; 16],
-        lists: &mut Lists,
-        each: impl FnOnce(&LogRow<'_>) -> std::result::Result<T, SegmentError>,
-    ) -> Result<T> {
-        LOG.open(self.0, tenant, lists, each)
-    }
-
-    /// Where the walk of its stretch starts, unless the stretch starts later.
-    pub fn start(&self) -> Result<i64> {
-        self.0.instant(11)
-    }
-
-    /// Its bounds.
-    pub fn bounds(&self) -> Result<Bounds> {
-        bounds_of(self.0, 2)
-    }
-
-    /// Its points in a range.
-    ///
-    /// # Errors
-    /// XX001 for a damaged segment.
-    pub fn decode(&self, key: &SegmentKey, bounds: &Bounds, range: Range<i64>) -> Result<Points> {
-        self.decode_by(decode_range, key, bounds, range)
-    }
-
-    /// Its points in a range, of each perhaps only the newest version.
-    ///
-    /// # Errors
-    /// XX001 for a damaged segment.
-    pub fn decode_newest(
-        &self,
-        key: &SegmentKey,
-        bounds: &Bounds,
-        range: Range<i64>,
-    ) -> Result<Points> {
-        self.decode_by(decode_newest, key, bounds, range)
-    }
-
-    fn decode_by(
-        &self,
-        decode: Decode,
-        key: &SegmentKey,
-        bounds: &Bounds,
-        range: Range<i64>,
-    ) -> Result<Points> {
-        self.0.bytea(9, |blob| {
-            decode(key, bounds, blob, Some(range.start), Some(range.end))
-                .map_err(|why| damaged(self.0.int8(10).unwrap_or_default(), key, &why))
-        })
-    }
-}
-
-/// The bounds of a segment: six times, the least before the greatest of valid, known and change time, and the count, from
-/// this column on.
-///
-/// # Errors
-/// XX000 for columns of other types.
-pub fn bounds_of(row: &Row, first: usize) -> Result<Bounds> {
-    Ok(Bounds {
-        min_valid: row.instant(first)?,
-        max_valid: row.instant(first + 1)?,
-        min_known: row.instant(first + 2)?,
-        max_known: row.instant(first + 3)?,
-        min_change: row.instant(first + 4)?,
-        max_change: row.instant(first + 5)?,
-        count: row.int4(first + 6)?.cast_unsigned(),
-    })
-}
-
-/// The error for a segment that cannot be read.
-pub fn damaged(segment_id: i64, key: &SegmentKey, why: &SegmentError) -> Error {
-    Error::damaged(
-        format!(
-            "cannot read segment {segment_id} of series {}: {why}",
-            uuid_text(&key.series)
-        ),
-        "segments",
-    )
 }

@@ -4,7 +4,15 @@ use super::open;
 use crate::encode::KNOWN_BEFORE_CHANGE;
 use crate::format::{ColumnId, Columns, Reader};
 use crate::ints::Ints;
-use crate::{Bounds, Points, SegmentError, SegmentKey, floats};
+use crate::{Bounds, Column, Points, SegmentError, SegmentKey, floats};
+
+/// The newest versions of a segment.
+pub enum Newest {
+    /// With their stamps, and perhaps with versions that are not the newest.
+    Stamped(Points),
+    /// With the greatest known_time and change_time of the segment in the place of theirs.
+    Unstamped(Points),
+}
 
 /// As [`super::decode_range`], but of each valid_time only the version with the greatest (known_time, change_time), without its
 /// batch and notes, where the segment is written so that the others need not be looked at; elsewhere all versions.
@@ -18,39 +26,50 @@ pub fn decode_newest(
     start_valid: Option<i64>,
     end_valid: Option<i64>,
 ) -> Result<Points, SegmentError> {
-    let (n, columns, times) = open(key, bounds, blob)?;
-    let has = |id: ColumnId| columns.optional(id).is_some();
-    let simple = !has(ColumnId::ValidTimeEnd) && !has(ColumnId::Nulls) && has(ColumnId::Value);
-    let runs = simple.then(|| times.runs_between(start_valid, end_valid));
-    match runs.flatten() {
-        Some((valid_time, last)) => of_runs(&columns, bounds, n, valid_time, &last),
-        None => super::of_range(&columns, bounds, &times, start_valid, end_valid),
+    match newest(key, bounds, blob, start_valid, end_valid, true)? {
+        Newest::Stamped(points) | Newest::Unstamped(points) => Ok(points),
     }
 }
 
-/// The versions at the last position of each valid_time.
-fn of_runs(
-    columns: &Columns<'_>,
+/// As [`decode_newest`], but without reading stamps where that can wait: see [`crate::Merger::push_unstamped`].
+///
+/// # Errors
+/// As [`super::decode_range`].
+pub fn decode_unstamped(
+    key: &SegmentKey,
     bounds: &Bounds,
-    n: usize,
-    valid_time: Vec<i64>,
-    last: &[usize],
-) -> Result<Points, SegmentError> {
-    let ints =
-        |codec: u8, base: i64, reader: Reader<'_>| Ints::open(codec, base, n, reader)?.pick(last);
-    let (codec, reader) = columns.required(ColumnId::Value)?;
-    let value = floats::pick(codec, n, last, reader)?;
-    let (codec, reader) = columns.required(ColumnId::ChangeTime)?;
-    let change_time = ints(codec, bounds.min_change, reader)?;
-    let (codec, reader) = columns.required(ColumnId::KnownTime)?;
-    let known_time = match codec & KNOWN_BEFORE_CHANGE {
-        0 => ints(codec, bounds.min_known, reader)?,
-        _ => {
-            let before = ints(codec & !KNOWN_BEFORE_CHANGE, 0, reader)?;
-            super::before_change(&change_time, &before, last.len())
-        }
+    blob: &[u8],
+    start_valid: Option<i64>,
+    end_valid: Option<i64>,
+) -> Result<Newest, SegmentError> {
+    newest(key, bounds, blob, start_valid, end_valid, false)
+}
+
+fn newest(
+    key: &SegmentKey,
+    bounds: &Bounds,
+    blob: &[u8],
+    start: Option<i64>,
+    end: Option<i64>,
+    with_stamps: bool,
+) -> Result<Newest, SegmentError> {
+    let (n, columns, times) = open(key, bounds, blob)?;
+    let has = |id: ColumnId| columns.optional(id).is_some();
+    let simple = !has(ColumnId::ValidTimeEnd) && !has(ColumnId::Nulls) && has(ColumnId::Value);
+    let runs = simple.then(|| times.runs_between(start, end)).flatten();
+    let Some((valid_time, last)) = runs else {
+        return super::of_range(&columns, bounds, &times, start, end).map(Newest::Stamped);
     };
-    Ok(Points {
+    let (codec, reader) = columns.required(ColumnId::Value)?;
+    let value = floats::pick(codec, n, &last, reader)?;
+    let (known_time, change_time) = match with_stamps {
+        true => stamps(&columns, bounds, n, &last)?,
+        false => (
+            Column::Constant(bounds.max_known),
+            Column::Constant(bounds.max_change),
+        ),
+    };
+    let points = Points {
         valid_time,
         valid_time_end: None,
         value,
@@ -59,17 +78,44 @@ fn of_runs(
         change_time,
         batch: None,
         notes: None,
+    };
+    Ok(match with_stamps {
+        true => Newest::Stamped(points),
+        false => Newest::Unstamped(points),
     })
+}
+
+/// The known_times and change_times at these positions.
+fn stamps(
+    columns: &Columns<'_>,
+    bounds: &Bounds,
+    n: usize,
+    positions: &[usize],
+) -> Result<(Column<i64>, Column<i64>), SegmentError> {
+    let ints = |codec: u8, base: i64, reader: Reader<'_>| {
+        Ints::open(codec, base, n, reader)?.pick(positions)
+    };
+    let (codec, reader) = columns.required(ColumnId::ChangeTime)?;
+    let change_time = ints(codec, bounds.min_change, reader)?;
+    let (codec, reader) = columns.required(ColumnId::KnownTime)?;
+    let known_time = match codec & KNOWN_BEFORE_CHANGE {
+        0 => ints(codec, bounds.min_known, reader)?,
+        _ => {
+            let before = ints(codec & !KNOWN_BEFORE_CHANGE, 0, reader)?;
+            super::before_change(&change_time, &before, positions.len())
+        }
+    };
+    Ok((known_time, change_time))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Column, Filter, Merged, Merger, Mode, decode_range, encode};
+    use crate::{Filter, Merged, Merger, Mode, decode_range, encode};
 
     fn flat(points: Points) -> Merged {
         let mut merger = Merger::new(Mode::Flat, Filter::default()).with_known_time();
-        merger.push(points);
+        merger.push(points).expect("has its stamps");
         merger.finish()
     }
 

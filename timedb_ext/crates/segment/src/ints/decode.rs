@@ -4,7 +4,6 @@ use std::ops::{ControlFlow, Range};
 
 use pco::data_types::Number;
 
-use super::pick::looked_up;
 use super::runs::Runs;
 use super::{
     CONSTANT, DICTIONARY, PACKED, PACKED_DELTAS, PCO_16, PCO_32, PCO_64, REGULAR, REPEATING, RUNS,
@@ -419,4 +418,12 @@ pub(super) fn sums(
     deltas.each(0..range.start, |x| first = add(x));
     each(first);
     deltas.each(range.start..range.end - 1, |x| each(add(x)));
+}
+
+/// The number at a place of a dictionary.
+pub(super) fn looked_up(once: &[i64], place: i64) -> Result<i64, SegmentError> {
+    let number = usize::try_from(place).ok().and_then(|i| once.get(i));
+    number
+        .copied()
+        .ok_or(SegmentError::Damaged("a number is not in its dictionary"))
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use pco::data_types::Number;
 
-use super::decode::{Form, Ints, ScaledPages, sums};
+use super::decode::{Form, Ints, ScaledPages, looked_up, sums};
 use crate::pcodec::Pages;
 use crate::{Column, SegmentError};
 
@@ -122,12 +122,4 @@ impl Ints<'_> {
         };
         Some(runs.between(start, end))
     }
-}
-
-/// The number at a place of a dictionary.
-pub(super) fn looked_up(once: &[i64], place: i64) -> Result<i64, SegmentError> {
-    let number = usize::try_from(place).ok().and_then(|i| once.get(i));
-    number
-        .copied()
-        .ok_or(SegmentError::Damaged("a number is not in its dictionary"))
 }

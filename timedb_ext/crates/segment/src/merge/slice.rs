@@ -1,5 +1,6 @@
 //! The points that a merge holds, and slices of them.
 
+use super::unstamped::Unstamped;
 use crate::{Column, Points, Stamp};
 
 /// Which versions of a point are answered.
@@ -20,6 +21,8 @@ pub(super) struct Held {
     /// Whether no valid_time occurs twice.
     pub(super) strict: bool,
     pub(super) stamp: Option<Stamp>,
+    /// If the stamps are not those of the versions.
+    pub(super) unstamped: Option<Box<Unstamped>>,
 }
 
 impl Held {
@@ -32,6 +35,7 @@ impl Held {
             stamp: points.constant_stamp(),
             points,
             from,
+            unstamped: None,
         }
     }
 
@@ -48,12 +52,20 @@ impl Held {
 
     /// The newest version of each point: of those in one segment the last.
     pub(super) fn newest_of_each(self) -> Held {
-        let Held { points, from, .. } = self;
+        let Held {
+            points,
+            from,
+            unstamped,
+            ..
+        } = self;
         let times = &points.valid_time;
         let is_last =
             |i: &usize| times.get(i + 1) != Some(&times[*i]) || points.end(*i) != points.end(i + 1);
         let kept: Vec<usize> = (from..times.len()).filter(is_last).collect();
-        Held::new(points.select(&kept), 0)
+        Held {
+            unstamped,
+            ..Held::new(points.select(&kept), 0)
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{Column, NO_END, Note};
 
+mod compacted;
+
 /// (valid_time, valid_time_end, known_time, change_time, the same again, value or null).
 type Version = (i64, i64, i64, i64, i64, Option<i64>);
 
@@ -118,7 +120,7 @@ fn stream(merger: Merger, mut segments: Vec<Points>, takes: &[bool]) -> Vec<Vers
                 );
             }
         }
-        merger.push(segment);
+        merger.push(segment).expect("stamped");
     }
     out.extend(rows(&merger.finish()));
     out
@@ -228,72 +230,6 @@ proptest! {
         }
         check(&all, &segments, &takes, filter, compact);
     }
-
-    /// Forecasts after compaction: segments of many runs each.
-    #[test]
-    fn merged_forecasts_merge_like_the_list(
-        runs in prop::collection::vec((0i64..6, 1i64..20, 0i64..30, 0i64..3, 0usize..9), 1..60),
-        takes in prop::collection::vec(any::<bool>(), 1..8),
-        filter in filters(),
-        compact in 1usize..2000,
-    ) {
-        let mut parts: BTreeMap<usize, Vec<Version>> = BTreeMap::new();
-        let mut all = Vec::new();
-        for (r, &(start, length, known, change, part)) in runs.iter().enumerate() {
-            let run = (0..length).map(|i| {
-                let change = change * 1000 + r as i64;
-                let valid = part as i64 * 3 + start + i;
-                (valid, NO_END, known, change, change, Some(r as i64 * 100 + i))
-            });
-            all.extend(run.clone());
-            parts.entry(part).or_default().extend(run);
-        }
-        let segments: Vec<Points> = parts
-            .into_values()
-            .map(|mut part| {
-                part.sort();
-                points(&part, false)
-            })
-            .collect();
-        check(&all, &segments, &takes, filter, compact);
-    }
-}
-
-#[test]
-fn merged_forecasts_take_turns_in_pieces() {
-    let segment = |first: i64| {
-        let versions = (first..first + 20).flat_map(|valid| {
-            let known = (first..first + 9).filter(move |known| known % 2 == first % 2);
-            known.map(move |known| (valid, NO_END, known, known, known, Some(valid)))
-        });
-        Held::new(points(&versions.collect::<Vec<_>>(), false), 0)
-    };
-    let held = [segment(0), segment(10)];
-    let slices = held.each_ref().map(|held| Slice {
-        held,
-        from: 0,
-        to: held.points.len(),
-    });
-    let pieces = pieces::of(&slices, Mode::Overlapping).expect("few turns");
-    // 10 times of the first alone with the first turn, 9 turns of each, and the rest of the second.
-    assert_eq!(pieces.len(), 20);
-    let total: usize = pieces.iter().map(Slice::len).sum();
-    assert_eq!(total, 2 * held[0].points.len());
-    // Slice by slice in other turns: too short.
-    let held: Vec<Held> = (0..8)
-        .map(|slice| {
-            let versions = (0..100).map(|t| (t, NO_END, slice, slice, slice, Some(t)));
-            Held::new(points(&versions.collect::<Vec<_>>(), false), 0)
-        })
-        .collect();
-    let slices: Vec<Slice<'_>> = (held.iter())
-        .map(|held| Slice {
-            held,
-            from: 0,
-            to: 100,
-        })
-        .collect();
-    assert!(pieces::of(&slices, Mode::Overlapping).is_none());
 }
 
 #[test]
@@ -331,7 +267,7 @@ fn a_single_segment_goes_straight_through() {
             ..Filter::default()
         };
         let mut merger = Merger::new(Mode::Flat, filter);
-        merger.push(points);
+        merger.push(points).expect("stamped");
         let merged = merger.take_before(5000).expect("all of it");
         assert_eq!(
             (merged.value.as_ptr(), merged.len()),
@@ -352,7 +288,7 @@ fn segments_one_after_the_other_leave_one_by_one() {
             .collect();
         let points = points(&run, true);
         let address = points.value.as_ptr();
-        merger.push(points);
+        merger.push(points).expect("stamped");
         let merged = merger.take_before((s + 1) * 500).expect("all of it");
         assert_eq!((merged.value.as_ptr(), merged.len()), (address, 500));
     }
@@ -364,7 +300,7 @@ fn memory_does_not_grow_with_versions_of_the_same_points() {
     let mut merger = Merger::new(Mode::Flat, Filter::default());
     for r in 0..1000 {
         let run: Vec<Version> = (0..1000).map(|t| (t, NO_END, r, 0, 0, Some(r))).collect();
-        merger.push(points(&run, true));
+        merger.push(points(&run, true)).expect("stamped");
         assert!(merger.size <= COMPACT);
         assert!(merger.take_before(0).is_none());
     }
