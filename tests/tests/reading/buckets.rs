@@ -7,6 +7,7 @@ mod edges;
 mod fills;
 mod http;
 mod last;
+mod last_many;
 mod last_random;
 mod streamed;
 

@@ -1,6 +1,6 @@
 //! The last point of each series. The index says where to start looking, so that a long series costs as much as a
-//! short one. If the filters leave nothing there, the search goes back in growing steps. Without filters it mostly
-//! suffices to look at the end of the index.
+//! short one. If the filters leave nothing there, the search goes back in growing steps. Of many series without filters
+//! it mostly suffices to look at the end of the index.
 
 use super::segments::{SegmentSearch, SegmentWalk, Start, Stretch, Visitor};
 use crate::pg::error::Result;
@@ -19,6 +19,12 @@ statements! {
 /// How many times further each step goes back than the one before it.
 const GROWTH: i64 = 8;
 
+/// From so many series on, a look at the end of the index is worth another pass over the log.
+const MANY: usize = 512;
+
+/// So many of them show whether it suffices.
+const PROBED: usize = 64;
+
 /// The last point of each of the series that has one in the range, with its place in `series`: the one
 /// with the greatest (valid_time, valid_time_end), in its newest version. Call with SPI connected.
 ///
@@ -32,8 +38,8 @@ pub fn points(
     let stretch = |series: &SeriesInfo| Stretch::of(series.id, range.start_valid, range.end_valid);
     let mut search: Vec<(usize, Stretch)> = series.iter().map(stretch).enumerate().collect();
     let mut found = Vec::new();
-    if *range == Filter::default() {
-        search = at_the_end(tenant, search, &mut found)?;
+    if *range == Filter::default() && search.len() >= MANY {
+        search = look_at_the_end(tenant, search, &mut found)?;
     }
     let mut back = 1;
     while !search.is_empty() {
@@ -44,6 +50,24 @@ pub fn points(
     }
     found.sort_unstable_by_key(|(place, _)| *place);
     Ok(found)
+}
+
+/// Finds the last points of series at the end of the index, if that suffices for most of the first ones. Returns those
+/// that are left.
+fn look_at_the_end(
+    tenant: &[u8; 16],
+    mut search: Vec<(usize, Stretch)>,
+    found: &mut Vec<(usize, Merged)>,
+) -> Result<Vec<(usize, Stretch)>> {
+    let rest = search.split_off(PROBED.min(search.len()));
+    let probed = search.len();
+    let mut left = at_the_end(tenant, search, found)?;
+    if left.len() * 2 > probed || rest.is_empty() {
+        left.extend(rest);
+    } else {
+        left.append(&mut at_the_end(tenant, rest, found)?);
+    }
+    Ok(left)
 }
 
 /// Finds the last points of series whose segments are all of one class in the index, or one, and do not overlap
