@@ -142,6 +142,11 @@ fn decode_times(
         Ok((0, Vec::new()))
     } else if start.is_none() && end.is_none() {
         Ok((0, times.read(0..n)?.into_vec(n)))
+    } else if start == Some(bounds.max_valid)
+        && end.is_none()
+        && let Some(last) = times.repeats_at_the_end()
+    {
+        Ok((n - last, vec![bounds.max_valid; last]))
     } else {
         times.between(start, end)
     }

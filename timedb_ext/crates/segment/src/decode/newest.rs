@@ -209,4 +209,44 @@ mod tests {
             assert_eq!(newest, all);
         }
     }
+
+    #[test]
+    fn the_last_points_are_those_at_the_last_time() {
+        let key = SegmentKey {
+            tenant: [1; 16],
+            series: [2; 16],
+        };
+        let mut random = fastrand::Rng::with_seed(3);
+        for runs in [1, 2, 5, 20, 60] {
+            for same in 1..4 {
+                let mut points = forecasts(&mut random, runs, 5, 0);
+                // Irregular, and of the last time there are several.
+                for (i, time) in (0..).zip(&mut points.valid_time) {
+                    *time += (*time / 3600) * 17 % 100 + i / 9;
+                }
+                let n = points.len();
+                let same = n.min(same);
+                points.valid_time[n - same..].fill(1 << 40);
+                let order = points.is_sorted();
+                points.known_time = if order {
+                    points.known_time
+                } else {
+                    Column::Constant(0)
+                };
+                points.change_time = match order {
+                    true => points.change_time,
+                    false => Column::Each((0..n as i64).collect()),
+                };
+                let segment = encode(&key, &points).expect("points in order");
+                let last = Some(segment.bounds.max_valid);
+                for (start, end) in [(last, None), (last, Some(i64::MAX)), (last, last)] {
+                    let found = decode_range(&key, &segment.bounds, &segment.blob, start, end);
+                    let (found, wanted) =
+                        (found.expect("sound"), if end == last { 0 } else { same });
+                    assert_eq!(found.valid_time, vec![1 << 40; wanted]);
+                    assert_eq!(found.value, points.value[n - wanted..]);
+                }
+            }
+        }
+    }
 }

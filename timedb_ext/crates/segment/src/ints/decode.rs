@@ -368,6 +368,20 @@ impl<'a> Ints<'a> {
         }
     }
 
+    /// How often the last number comes in a row at the end, of a form that says so without the others.
+    pub(crate) fn repeats_at_the_end(&self) -> Option<usize> {
+        let Form::Deltas { b, deltas } = &self.form else {
+            return None;
+        };
+        let is_same = |i: usize| {
+            let mut delta = *b;
+            deltas.each(i..i + 1, |x| delta = delta.wrapping_add(x));
+            delta == 0
+        };
+        let before = (0..self.n - 1).rev().take_while(|&i| is_same(i));
+        Some(before.count() + 1)
+    }
+
     /// The position of the first number that is not below the bound.
     fn position(&self, bound: i64) -> usize {
         let (mut from, mut to) = (0, self.n);
