@@ -66,7 +66,7 @@ pub fn merge(mut data: &[u8]) {
                     assert!(merged.valid_time.iter().all(|&t| t < next) && !merged.is_empty());
                     answer.extend(rows(&merged));
                 }
-                merger.push(part.clone());
+                merger.push(part.clone()).expect("its stamps are read");
             }
             answer.extend(rows(&merger.finish()));
             assert_eq!(answer, expected, "{mode:?}, hold {hold}, {filter:?}");
@@ -75,7 +75,7 @@ pub fn merge(mut data: &[u8]) {
     if !parts.is_empty() {
         let combined = combine(parts, KEY.tenant);
         let mut merger = Merger::new(Mode::Versions, Filter::default()).of_tenant(KEY.tenant);
-        merger.push(combined);
+        merger.push(combined).expect("its stamps are read");
         let expected = model(&all, Mode::Versions, &Filter::default());
         assert_eq!(rows(&merger.finish()), expected, "combined");
     }
