@@ -476,7 +476,7 @@ def batches_of(columns, tenant, base):
     spans = iter(columns.integers(13, n=covering) if covering else [])
     chosen = columns.dictionary(14)
     series = columns.get(15, series_lists, n, absent=[[]] * n)
-    if not set(kinds) <= {0, 1}:
+    if not set(kinds) <= {0, 1, 2}:
         raise Newer("a kind of batch")
     return [
         {

@@ -43,7 +43,7 @@ async fn tables_can_be_created_and_deleted_again_and_again() {
                 &[]
             )
             .await,
-            13
+            16
         );
         drop(client);
         for _ in 0..2 {

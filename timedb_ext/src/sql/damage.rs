@@ -1,5 +1,6 @@
 //! Verification, and what administrators do about what it finds, as SQL calls them.
 
+use super::deletion::given;
 use crate::identity::nobody;
 use crate::identity::settings::{self, acting_as};
 use crate::pg::error::{Error, Result, SqlState, entry};
@@ -96,13 +97,14 @@ pub unsafe extern "C-unwind" fn timedb_set_aside(fcinfo: pg_sys::FunctionCallInf
 /// SQL `timedb._put_back(tenant_id, damage_id, mended)`: a row of kind and points.
 #[pg_extern(sql = false)]
 fn _put_back(
-    tenant_id: Uuid,
+    tenant_id: Option<Uuid>,
     damage_id: Option<&str>,
     mended: Option<&str>,
 ) -> TableIterator<'static, (String, i64)> {
     let kept = entry(|| {
+        let tenant = given(tenant_id, "tenant_id")?;
         let damage_id = named(damage_id)?;
-        acting_as(*tenant_id.as_bytes(), || {
+        acting_as(tenant, || {
             connected(|| damage::put_back(damage_id, mended.unwrap_or("{}")))
         })
     });

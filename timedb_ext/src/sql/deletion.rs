@@ -44,9 +44,9 @@ fn _erase_store(tenant_id: Uuid) -> TableIterator<'static, (i64, i64, i64)> {
 /// `timedb._enter_store(what, series_id)`: the tenant, as which something is changed about what is stored, and not deleted
 /// meanwhile. A series that is named exists.
 #[pg_extern(sql = false)]
-fn _enter_store(what: &str, series_id: Option<Uuid>) -> Uuid {
+fn _enter_store(what: Option<&str>, series_id: Option<Uuid>) -> Uuid {
     Uuid::from_bytes(entry(|| {
-        let tenant = writable_tenant(what)?;
+        let tenant = writable_tenant(what.unwrap_or_default())?;
         connected(|| enter(tenant, series_id))?;
         Ok(tenant)
     }))
@@ -54,9 +54,14 @@ fn _enter_store(what: &str, series_id: Option<Uuid>) -> Uuid {
 
 /// `timedb._enter_store_of(tenant_id, series_id)`: the same as this tenant, for administrators.
 #[pg_extern(sql = false)]
-fn _enter_store_of(tenant_id: Uuid, series_id: Option<Uuid>) {
-    let tenant = *tenant_id.as_bytes();
-    entry(|| acting_as(tenant, || connected(|| enter(tenant, series_id))));
+fn _enter_store_of(tenant_id: Option<Uuid>, series_id: Option<Uuid>) {
+    entry(|| {
+        let tenant = given(tenant_id, "tenant_id")?;
+        acting_as(tenant, || {
+            writable_tenant("a change of what a tenant keeps")?;
+            connected(|| enter(tenant, series_id))
+        })
+    });
 }
 
 fn enter(tenant: [u8; 16], series_id: Option<Uuid>) -> Result<()> {
@@ -70,7 +75,11 @@ fn enter(tenant: [u8; 16], series_id: Option<Uuid>) -> Result<()> {
         .ok_or_else(|| Error::no_such_series(&series))
 }
 
-fn given(id: Option<Uuid>, what: &str) -> Result<[u8; 16]> {
+/// An id that must be given.
+///
+/// # Errors
+/// 22004.
+pub(super) fn given(id: Option<Uuid>, what: &str) -> Result<[u8; 16]> {
     let null = SqlState::NULL_VALUE_NOT_ALLOWED;
     id.map(|id| *id.as_bytes())
         .ok_or_else(|| Error::new(null, format!("{what} must not be null")))

@@ -170,6 +170,10 @@ async fn a_tenant_reads_its_own_events_and_nobody_changes_any() {
             "DELETE FROM timedb.audit_events",
             "TRUNCATE timedb.audit_events",
         ] {
+            // With a tenant go its events: timedb.delete_tenant() runs as timedb_keeper, whom nobody can become.
+            if (role, change) == ("timedb_keeper", "DELETE FROM timedb.audit_events") {
+                continue;
+            }
             superuser
                 .batch_execute(&format!("BEGIN; SET LOCAL ROLE {role}"))
                 .await

@@ -59,6 +59,27 @@ const WRITES: &[(As, &str)] = &[
         "SELECT timedb.upload(valid_time => '{}'::timestamptz[], value => '{}'::float8[], name => '{}'::text[])",
     ),
     (As::Tenant, "SELECT timedb.compact()"),
+    (As::Tenant, "SELECT timedb.set_retention('1 day')"),
+    (As::Tenant, "SELECT timedb.reset_retention()"),
+    (As::Tenant, "SELECT timedb.apply_retention()"),
+    (
+        As::Tenant,
+        "SELECT timedb.delete_batch(batch_id) FROM timedb.batches",
+    ),
+    (
+        As::Tenant,
+        "SELECT timedb.delete_series(series_id) FROM timedb.series",
+    ),
+    (
+        As::Administrator,
+        "SELECT timedb.delete_tenant(tenant_id) FROM timedb.list_tenants()",
+    ),
+    (
+        As::Administrator,
+        "SELECT timedb.place_hold(tenant_id) FROM timedb.list_tenants()",
+    ),
+    (As::Administrator, "SELECT timedb.apply_retention_store()"),
+    (As::Administrator, "SELECT timedb.compact_store()"),
     (As::Tenant, "SELECT timedb.create_series('new')"),
     (As::Tenant, "SELECT timedb.create_series('wind')"),
     (As::Administrator, "SELECT timedb.create_tenant('new')"),
