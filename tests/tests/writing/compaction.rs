@@ -257,6 +257,70 @@ async fn an_administrator_compacts_every_store_and_reads_none() {
     assert_eq!(admin.query(tenants, &[]).await.unwrap().len(), 2);
 }
 
+/// A condition on a list of ids may be a filter of all series that the tenant has, for all that PostgreSQL knows of
+/// their number: nothing, since estimates would tell of other tenants.
+#[tokio::test]
+async fn what_names_a_few_series_does_not_pass_all_of_them() {
+    const SERIES: i64 = 3_000;
+    let db = Db::new().await;
+    let superuser = db.connect(Role::Superuser).await;
+    let client = db.login(db.a()).await;
+    // Plans are kept from a time when there were few.
+    tick(&client, 0, 1.0).await.unwrap();
+    let first: Uuid = client
+        .query_one("SELECT series_id FROM timedb.series WHERE name = 's1'", &[])
+        .await
+        .unwrap()
+        .get(0);
+    run(&superuser, "VACUUM (ANALYZE) timedb.series").await;
+    let calls: [(&str, i64); 6] = [
+        (
+            "SELECT timedb.upload('{2025-03-01Z}', '{1}', series_id => ARRAY[$1::uuid])",
+            4,
+        ),
+        (
+            "SELECT timedb.upload('{2025-03-02Z}', '{1}', '{s1}') WHERE $1::uuid IS NOT NULL",
+            4,
+        ),
+        (
+            "SELECT * FROM timedb.read_flat(series_id => ARRAY[$1::uuid])",
+            4,
+        ),
+        (
+            "SELECT * FROM timedb.read_last(series_id => ARRAY[$1::uuid])",
+            4,
+        ),
+        (
+            "SELECT * FROM timedb.read_points(series_id => ARRAY[$1::uuid], valid_time => '{2025-03-01Z}', as_of => ARRAY[now()])",
+            8,
+        ),
+        (
+            "SELECT * FROM timedb.read_points(name => '{s1}', valid_time => '{2025-03-01Z}', as_of => ARRAY[now()]) WHERE $1::uuid IS NOT NULL",
+            8,
+        ),
+    ];
+    for (call, _) in calls {
+        client.query(call, &[&first]).await.unwrap();
+    }
+    let other = db.login(db.a()).await;
+    let many = "SELECT timedb.upload(array_fill('2025-01-01Z'::timestamptz, ARRAY[$1::int]), array_fill(1::float8, ARRAY[$1::int]),
+                    ARRAY(SELECT 'm' || i FROM generate_series(1, $1::int) AS i))";
+    other.query(many, &[&(SERIES as i32)]).await.unwrap();
+    drop(other);
+    let fetched = "SELECT (idx_tup_fetch + seq_tup_read)::bigint FROM pg_stat_user_tables
+                   WHERE schemaname = 'timedb' AND relname = 'series'";
+    for (call, most) in calls {
+        run(&client, "SELECT pg_stat_force_next_flush()").await;
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let before = count(&superuser, fetched, &[]).await;
+        client.query(call, &[&first]).await.unwrap();
+        run(&client, "SELECT pg_stat_force_next_flush()").await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let passed = count(&superuser, fetched, &[]).await - before;
+        assert!(passed <= most, "{call} passes {passed} series");
+    }
+}
+
 /// PostgreSQL takes a table that was vacuumed when it was small for one that is read as a whole fastest, and plans are
 /// kept: rows that come and go would all be passed later, the dead ones too.
 #[tokio::test]

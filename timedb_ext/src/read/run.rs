@@ -26,7 +26,8 @@ pub struct Runs<'a> {
 
 statements! {
     CHOSEN(UUIDS) -> (UUID, TIMESTAMP) =
-        c"SELECT batch_id, change_time FROM timedb.requests WHERE batch_id = ANY ($1)";
+        c"SELECT i.batch_id, r.change_time FROM unnest($1) AS i(batch_id) \
+          CROSS JOIN LATERAL (SELECT change_time FROM timedb.requests WHERE batch_id = i.batch_id OFFSET 0) AS r";
     // The first of these that reaches a change_time holds it, if a chunk does.
     CHUNK(TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA) =
         c"SELECT min_change, max_change, count, blob FROM timedb.batch_chunks \

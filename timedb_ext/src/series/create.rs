@@ -15,9 +15,13 @@ use timedb_rules::upload::{NamedSeries, SeriesRef};
 const ATTEMPTS: usize = 5;
 
 statements! {
-    UNITS(UUIDS) -> (UUID, TEXT) = c"SELECT series_id, unit FROM timedb.series WHERE series_id = ANY ($1)";
+    // One search in the index for each: a condition with ANY may be a filter of all series that the tenant has.
+    UNITS(UUIDS) -> (UUID, TEXT) =
+        c"SELECT i.series_id, s.unit FROM unnest($1) AS i(series_id) \
+          CROSS JOIN LATERAL (SELECT unit FROM timedb.series WHERE series_id = i.series_id OFFSET 0) AS s";
     BY_IDENTITY(BYTEAS) -> (BYTEA, UUID, TEXT) =
-        c"SELECT identity, series_id, unit FROM timedb.series WHERE identity = ANY ($1)";
+        c"SELECT i.identity, s.series_id, s.unit FROM unnest($1) AS i(identity) \
+          CROSS JOIN LATERAL (SELECT series_id, unit FROM timedb.series WHERE identity = i.identity OFFSET 0) AS s";
     // For a transaction that keeps its snapshot: a unit that has changed since fails it (40001), and so does a series that
     // has been deleted.
     HOLD_UNITS(UUIDS) -> (INT4) =

@@ -8,7 +8,10 @@ use timedb_rules::labels::identity;
 use timedb_rules::upload::{NamedSeries, SeriesRef};
 
 statements! {
-    BY_IDENTITY(BYTEAS) -> (BYTEA, UUID) = c"SELECT identity, series_id FROM timedb.series WHERE identity = ANY ($1)";
+    // As in `create`.
+    BY_IDENTITY(BYTEAS) -> (BYTEA, UUID) =
+        c"SELECT i.identity, s.series_id FROM unnest($1) AS i(identity) \
+          CROSS JOIN LATERAL (SELECT series_id FROM timedb.series WHERE identity = i.identity OFFSET 0) AS s";
 }
 
 /// The series that are named, ascending by id, and for each name the place of its series. Call with SPI connected.
