@@ -15,13 +15,18 @@ use timedb_rules::upload::{NamedSeries, SeriesRef};
 const ATTEMPTS: usize = 5;
 
 statements! {
-    // One search in the index for each: a condition with ANY may be a filter of all series that the tenant has.
+    // One search in the index for each. PostgreSQL knows nothing of how many series a tenant has, and any index that begins
+    // with the tenant looks as good to it, with the rest as a filter; the order is what only one of them has.
     UNITS(UUIDS) -> (UUID, TEXT) =
         c"SELECT i.series_id, s.unit FROM unnest($1) AS i(series_id) \
-          CROSS JOIN LATERAL (SELECT unit FROM timedb.series WHERE series_id = i.series_id OFFSET 0) AS s";
+          CROSS JOIN LATERAL (SELECT series_id, unit FROM timedb.series \
+                              WHERE series_id >= i.series_id ORDER BY series_id LIMIT 1) AS s \
+          WHERE s.series_id = i.series_id";
     BY_IDENTITY(BYTEAS) -> (BYTEA, UUID, TEXT) =
         c"SELECT i.identity, s.series_id, s.unit FROM unnest($1) AS i(identity) \
-          CROSS JOIN LATERAL (SELECT series_id, unit FROM timedb.series WHERE identity = i.identity OFFSET 0) AS s";
+          CROSS JOIN LATERAL (SELECT identity, series_id, unit FROM timedb.series \
+                              WHERE identity >= i.identity ORDER BY identity LIMIT 1) AS s \
+          WHERE s.identity = i.identity";
     // For a transaction that keeps its snapshot: a unit that has changed since fails it (40001), and so does a series that
     // has been deleted.
     HOLD_UNITS(UUIDS) -> (INT4) =

@@ -11,7 +11,9 @@ statements! {
     // As in `create`.
     BY_IDENTITY(BYTEAS) -> (BYTEA, UUID) =
         c"SELECT i.identity, s.series_id FROM unnest($1) AS i(identity) \
-          CROSS JOIN LATERAL (SELECT series_id FROM timedb.series WHERE identity = i.identity OFFSET 0) AS s";
+          CROSS JOIN LATERAL (SELECT identity, series_id FROM timedb.series \
+                              WHERE identity >= i.identity ORDER BY identity LIMIT 1) AS s \
+          WHERE s.identity = i.identity";
 }
 
 /// The series that are named, ascending by id, and for each name the place of its series. Call with SPI connected.

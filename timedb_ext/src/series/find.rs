@@ -21,8 +21,10 @@ statements! {
         c"SELECT i.series_id, s.name, s.unit, s.labels::text \
           FROM (SELECT DISTINCT u.series_id FROM unnest($1) AS u(series_id) ORDER BY u.series_id) AS i \
           CROSS JOIN LATERAL ( \
-              SELECT name, unit, labels FROM timedb.series WHERE series_id = i.series_id OFFSET 0 \
+              SELECT series_id, name, unit, labels FROM timedb.series \
+              WHERE series_id >= i.series_id ORDER BY series_id LIMIT 1 \
           ) AS s \
+          WHERE s.series_id = i.series_id \
           ORDER BY i.series_id";
     BY_NAME(TEXT) -> (UUID, TEXT, TEXT, TEXT) =
         c"SELECT series_id, name, unit, labels::text FROM timedb.series \

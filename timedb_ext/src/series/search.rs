@@ -33,7 +33,9 @@ statements! {
           WHERE name = $1 AND series_id > $2 ORDER BY series_id LIMIT $3";
     THESE(UUIDS) -> (UUID, TEXT, TEXT) =
         c"SELECT i.series_id, s.name, s.description FROM unnest($1) AS i(series_id) \
-          CROSS JOIN LATERAL (SELECT name, description FROM timedb.series WHERE series_id = i.series_id OFFSET 0) AS s";
+          CROSS JOIN LATERAL (SELECT series_id, name, description FROM timedb.series \
+                              WHERE series_id >= i.series_id ORDER BY series_id LIMIT 1) AS s \
+          WHERE s.series_id = i.series_id";
     NAME_OF(UUID) -> (TEXT) = c"SELECT name FROM timedb.series WHERE series_id = $1";
     COUNT_ALL() -> (INT8) = c"SELECT count(*) FROM timedb.series";
     COUNT_NAMED(TEXT) -> (INT8) = c"SELECT count(*) FROM timedb.series WHERE name = $1";
