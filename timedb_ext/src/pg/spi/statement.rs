@@ -42,11 +42,13 @@ pub mod types {
 }
 
 /// While it exists, statements are planned without JIT: PostgreSQL's guess of a cost says nothing of what a small
-/// statement takes, and compiling takes a hundred times as long as most do. And without reading a whole table where an index leads to what is
-/// asked for: what PostgreSQL takes for the size of a table may be long past, and plans are kept.
+/// statement takes, and compiling takes a hundred times as long as most do. And without reading a whole table, or sorting
+/// what an index has in order: what PostgreSQL takes for the size of a table may be long past, of tenants it knows nothing,
+/// and plans are kept.
 struct Planning {
     jit_enabled: bool,
     enable_seqscan: bool,
+    enable_sort: bool,
 }
 
 impl Planning {
@@ -56,9 +58,11 @@ impl Planning {
             let before = Self {
                 jit_enabled: pg_sys::jit_enabled,
                 enable_seqscan: pg_sys::enable_seqscan,
+                enable_sort: pg_sys::enable_sort,
             };
             pg_sys::jit_enabled = false;
             pg_sys::enable_seqscan = false;
+            pg_sys::enable_sort = false;
             before
         }
     }
@@ -70,6 +74,7 @@ impl Drop for Planning {
         unsafe {
             pg_sys::jit_enabled = self.jit_enabled;
             pg_sys::enable_seqscan = self.enable_seqscan;
+            pg_sys::enable_sort = self.enable_sort;
         }
     }
 }
