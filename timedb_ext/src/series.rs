@@ -1,4 +1,4 @@
-//! Series as the extension knows them. The modules work with them: `find` for reads, `create` for writes, `existing` for what names each series by itself, `search` for
+//! Series as the extension knows them. The modules work with them: `find` for reads, `create` and `look_up` for writes, `existing` for what names each series by itself, `search` for
 //! people who browse, `change`, `about` for the description of one, and `stats` for how much is stored.
 
 mod about;
@@ -7,15 +7,17 @@ mod create;
 mod existing;
 mod find;
 mod labelled;
+mod look_up;
 mod search;
 pub mod stats;
 pub mod units;
 
 pub use about::describe_series;
 pub use change::{SeriesUpdate, delete, rename, update};
-pub use create::{Resolved, get_or_create, other_unit};
+pub use create::{get_or_create, other_unit};
 pub use existing::existing;
 pub use find::{find, list};
+pub use look_up::Resolved;
 pub use search::{Search, count, page, rows};
 
 use timedb_rules::labels::Labels;

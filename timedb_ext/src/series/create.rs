@@ -1,10 +1,10 @@
 //! Getting or creating the series of a write, in an order in which writers do not deadlock.
 
+use super::look_up::{ByIdentity, Resolved, collect, of_identities, of_ids};
 use super::{DEFAULT_UNIT, uuid7};
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::locks;
-use crate::pg::spi::{Arg, Row, statements};
-use std::cell::Cell;
+use crate::pg::spi::{Arg, statements};
 use std::collections::{BTreeMap, HashMap};
 use timedb_rules::labels::{
     check_description, check_name, check_new_name, check_new_unit, check_unit, identity,
@@ -15,24 +15,7 @@ use timedb_rules::upload::{NamedSeries, SeriesRef};
 /// How often a series is looked for that others create and rename at the same time.
 const ATTEMPTS: usize = 5;
 
-/// Fewer series are searched for one by one.
-const FEW: usize = 32;
-
 statements! {
-    // One search in the index for each. PostgreSQL knows nothing of how many series a tenant has, and any index that begins
-    // with the tenant looks as good to it, with the rest as a filter; the order is what only one of them has.
-    UNITS(UUIDS) -> (UUID, TEXT) =
-        c"SELECT i.series_id, s.unit FROM unnest($1) AS i(series_id) \
-          CROSS JOIN LATERAL (SELECT series_id, unit FROM timedb.series \
-                              WHERE series_id >= i.series_id ORDER BY series_id LIMIT 1) AS s \
-          WHERE s.series_id = i.series_id";
-    BY_IDENTITY(BYTEAS) -> (BYTEA, UUID, TEXT) =
-        c"SELECT i.identity, s.series_id, s.unit FROM unnest($1) AS i(identity) \
-          CROSS JOIN LATERAL (SELECT identity, series_id, unit FROM timedb.series \
-                              WHERE identity >= i.identity ORDER BY identity LIMIT 1) AS s \
-          WHERE s.identity = i.identity";
-    FIRST(INT8) -> (BYTEA, UUID, TEXT) =
-        c"SELECT identity, series_id, unit FROM timedb.series ORDER BY identity LIMIT $1";
     // For a transaction that keeps its snapshot: a unit that has changed since fails it (40001), and so does a series that
     // has been deleted.
     HOLD_UNITS(UUIDS) -> (INT4) =
@@ -55,20 +38,6 @@ statements! {
           SELECT $1, n.series_id, n.label, n.value, n.value_hash \
           FROM unnest($2, $3, $4, $5) AS n(series_id, label, value, value_hash) \
           ORDER BY n.label, n.value_hash, n.series_id";
-}
-
-thread_local! {
-    // The tenant that was last found to have more series than are read in one go, and how many those were.
-    static TOO_MANY: Cell<([u8; 16], usize)> = const { Cell::new(([0; 16], 0)) };
-}
-
-/// A series that a writer named, and whether this call created it.
-#[derive(Debug, Clone)]
-pub struct Resolved {
-    pub id: [u8; 16],
-    /// As it is stored.
-    pub unit: String,
-    pub created: bool,
 }
 
 /// The series that a write names, in the order given; those that do not exist yet are created, so
@@ -101,7 +70,7 @@ pub fn get_or_create(tenant: &[u8; 16], wanted: &[SeriesRef]) -> Result<Vec<Reso
     if with_units {
         locks::hold_units(tenant);
     }
-    let by_id = check_ids(wanted)?;
+    let by_id = check_ids(tenant, wanted)?;
     let by_identity = by_identity(tenant, wanted, &identities)?;
     let resolve = |(series, identity): (&SeriesRef, &Option<[u8; 32]>)| {
         let found = match (series, identity) {
@@ -150,7 +119,7 @@ pub fn other_unit(series: &SeriesRef, stored: &str, given: &str) -> Error {
 }
 
 /// The series that are named by id.
-fn check_ids(wanted: &[SeriesRef]) -> Result<HashMap<[u8; 16], Resolved>> {
+fn check_ids(tenant: &[u8; 16], wanted: &[SeriesRef]) -> Result<HashMap<[u8; 16], Resolved>> {
     let ids: Vec<_> = wanted
         .iter()
         .filter_map(|series| match series {
@@ -161,25 +130,12 @@ fn check_ids(wanted: &[SeriesRef]) -> Result<HashMap<[u8; 16], Resolved>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let of_row = |row: &Row| Ok((row.uuid(1)?, resolved(row, 1, false)?));
-    let known = UNITS.rows(false, &[Arg::uuids(ids.iter())], of_row)?;
-    let known: HashMap<_, _> = known.into_iter().collect();
+    let known = of_ids(tenant, &ids)?;
     match ids.iter().find(|id| !known.contains_key(*id)) {
         Some(unknown) => Err(Error::no_such_series(unknown)),
         None => Ok(known),
     }
 }
-
-/// A series whose id and unit begin at a column.
-fn resolved(row: &Row, column: usize, created: bool) -> Result<Resolved> {
-    Ok(Resolved {
-        id: row.uuid(column)?,
-        unit: row.text(column + 1)?.unwrap_or_default(),
-        created,
-    })
-}
-
-type ByIdentity = HashMap<[u8; 32], Resolved>;
 
 /// The named series, of which those that do not exist are created.
 fn by_identity(
@@ -188,7 +144,7 @@ fn by_identity(
     identities: &[Option<[u8; 32]>],
 ) -> Result<ByIdentity> {
     let mut found = HashMap::new();
-    look_up(tenant, identities.iter().flatten(), &mut found)?;
+    of_identities(tenant, identities.iter().flatten(), &mut found)?;
     let mut missing = missing(wanted, identities, &found);
     for (identity, named) in &missing {
         check(named).map_err(|e| {
@@ -205,46 +161,13 @@ fn by_identity(
         missing.retain(|identity, _| !found.contains_key(identity));
         // Another transaction created these in the meantime, or renamed one to them, and has committed. One
         // more could rename it again before it is looked up.
-        look_up(tenant, missing.keys(), &mut found)?;
+        of_identities(tenant, missing.keys(), &mut found)?;
         missing.retain(|identity, _| !found.contains_key(identity));
         if locks::snapshot_is_kept() {
             break;
         }
     }
     Ok(found)
-}
-
-/// A feed names most series of its tenant each time: to read them all, one after the other, then takes a fifth of what
-/// it takes to search for each.
-fn look_up<'a>(
-    tenant: &[u8; 16],
-    identities: impl Iterator<Item = &'a [u8; 32]>,
-    found: &mut ByIdentity,
-) -> Result<()> {
-    let identities: Vec<&[u8]> = identities.map(|i| i.as_slice()).collect();
-    if identities.is_empty() {
-        return Ok(());
-    }
-    let most = 2 * identities.len() + FEW;
-    if identities.len() >= FEW && TOO_MANY.get() != (*tenant, most) {
-        let args = [Arg::int8(most as i64)];
-        let rows = FIRST.run(false, &args, |row| collect(row, false, found))?;
-        if (rows as usize) < most {
-            return Ok(());
-        }
-        TOO_MANY.set((*tenant, most));
-    }
-    let args = [Arg::byteas(identities.into_iter())];
-    BY_IDENTITY.run(false, &args, |row| collect(row, false, found))?;
-    Ok(())
-}
-
-fn collect(row: &Row, created: bool, found: &mut ByIdentity) -> Result<()> {
-    let identity = row.bytea(1, |bytes| {
-        <[u8; 32]>::try_from(bytes).map_err(|_| Error::internal("a series with a short identity"))
-    })?;
-    found.insert(identity, resolved(row, 2, created)?);
-    Ok(())
 }
 
 /// Named series that do not exist yet, by identity.

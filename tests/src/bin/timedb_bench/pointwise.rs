@@ -13,6 +13,8 @@ use crate::{Result, report};
 const POINTS: usize = 100_000;
 /// The same where fewer will do.
 const POINTS_SHORT: usize = 20_000;
+/// After so many, some hours', autovacuum has its turn.
+const VACUUM_POINTS: usize = 360;
 
 const UPLOAD: &str = "SELECT series_ids[1] FROM timedb.upload(
     valid_time => $1, value => $2, name => ARRAY['series_000'])";
@@ -75,10 +77,17 @@ async fn upload(store: &Store, times: &[Instant], values: &[f64], at_once: usize
     // Bytes are counted here, not seconds.
     client.batch_execute("SET synchronous_commit = off").await?;
     let statement = client.prepare(UPLOAD).await?;
-    let mut series = Uuid::nil();
+    let (mut series, mut sent) = (Uuid::nil(), 0);
     for (times, values) in times.chunks(at_once).zip(values.chunks(at_once)) {
         let row = client.query_one(&statement, &[&times, &values]).await?;
         series = row.get(0);
+        sent += times.len();
+        if at_once == 1 && sent.is_multiple_of(VACUUM_POINTS) {
+            client
+                .execute("SELECT pg_stat_force_next_flush()", &[])
+                .await?;
+            store.vacuum_what_is_due().await?;
+        }
     }
     Ok(series)
 }
@@ -89,7 +98,13 @@ async fn insert(store: &Store, times: &[Instant], values: &[f64]) -> Result<()> 
     client.batch_execute("SET synchronous_commit = off").await?;
     let statement = client.prepare(INSERT).await?;
     let (tenant, series) = (store.db.a().tenant_id, plain_series_id(0));
-    for (time, value) in times.iter().zip(values) {
+    for (sent, (time, value)) in times.iter().zip(values).enumerate() {
+        if sent > 0 && sent.is_multiple_of(VACUUM_POINTS) {
+            client
+                .execute("SELECT pg_stat_force_next_flush()", &[])
+                .await?;
+            store.vacuum_what_is_due().await?;
+        }
         let batch = Uuid::new_v4();
         client
             .execute(&statement, &[&tenant, &series, &time, &batch, &value])

@@ -199,6 +199,39 @@ impl Store {
         self.maintain("VACUUM (ANALYZE)").await
     }
 
+    /// Vacuums the tables that autovacuum would now, by its own rule and the settings of each table: it looks once a
+    /// minute, and what is measured here makes weeks in seconds.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn vacuum_what_is_due(&self) -> Result<()> {
+        let sql = "SELECT format('%I.%I', s.schemaname, s.relname)
+                   FROM pg_stat_all_tables AS s JOIN pg_class AS c ON c.oid = s.relid
+                   CROSS JOIN LATERAL (
+                       SELECT coalesce(max(v) FILTER (WHERE name = 'threshold'),
+                                       current_setting('autovacuum_vacuum_threshold')::float8) AS threshold,
+                              coalesce(max(v) FILTER (WHERE name = 'scale_factor'),
+                                       current_setting('autovacuum_vacuum_scale_factor')::float8) AS scale,
+                              coalesce(max(v) FILTER (WHERE name = 'insert_threshold'),
+                                       current_setting('autovacuum_vacuum_insert_threshold')::float8) AS inserts,
+                              coalesce(max(v) FILTER (WHERE name = 'insert_scale_factor'),
+                                       current_setting('autovacuum_vacuum_insert_scale_factor')::float8)
+                                  AS insert_scale
+                       FROM (SELECT replace(option_name, 'autovacuum_vacuum_', '') AS name, option_value::float8 AS v
+                             FROM pg_options_to_table(c.reloptions)
+                             WHERE option_name LIKE 'autovacuum_vacuum_%') AS options) AS o
+                   WHERE (s.schemaname IN ('timedb', 'plain')
+                          OR s.relid IN (SELECT reltoastrelid FROM pg_class
+                                         WHERE relnamespace IN (to_regnamespace('timedb'), to_regnamespace('plain'))))
+                     AND (s.n_dead_tup > o.threshold + o.scale * greatest(c.reltuples, 0)
+                          OR s.n_ins_since_vacuum > o.inserts + o.insert_scale * greatest(c.reltuples, 0))";
+        for row in self.admin.query(sql, &[]).await? {
+            let table: &str = row.get(0);
+            self.admin.batch_execute(&format!("VACUUM {table}")).await?;
+        }
+        Ok(())
+    }
+
     async fn maintain(&self, command: &str) -> Result<()> {
         let sql = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
                    WHERE schemaname IN ('timedb', 'plain')";
