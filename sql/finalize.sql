@@ -41,13 +41,13 @@ DECLARE
         _normal_email, _is_printable, _find_user, _set_user_active, _record_event, _commit_as_writer, list_tenants, _check_tenant,
         _some_tenants, compact_store, _compact_or_say, _retain_or_say, apply_retention_store, set_tenant_retention,
         place_hold, release_hold, list_holds, delete_tenant, verify_store, set_aside, put_back,
-        stats_store, _stats_or_say}';
+        stats_store, _stats_or_say, _bind_role, unbind_role, list_bound_roles, _role_problem}';
     identity constant name[] := '{authenticate, authenticate_proof, challenge, whoami, current_tenant, _is_anybody, hide_parameters,
         check_key, auth_required, isolation_problems, _functions_as_made, version}';
     session constant name[] := '{login, login_proof, logout}';
     administration constant name[] := '{create_tenant, list_tenants, delete_tenant, compact_store, apply_retention_store,
         set_tenant_retention, place_hold, release_hold, list_holds, verify_store, set_aside, put_back,
-        stats_store, create_user, list_users, activate_user, deactivate_user,
+        stats_store, bind_role, _bind_role, unbind_role, list_bound_roles, create_user, list_users, activate_user, deactivate_user,
         create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events, set_auth_required,
         hide_parameters, check_key, auth_required, isolation_problems, _functions_as_made, version}';
     data constant name[] := '{create_series, find_series, count_series, label_names, label_values, describe_series,
@@ -111,6 +111,7 @@ GRANT SELECT, INSERT, UPDATE (name), DELETE ON timedb.tenants TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE (active), DELETE ON timedb.users TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE (expires_at, revoked_at, replaced_by), DELETE ON timedb.api_keys TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE (last_used_at), DELETE ON timedb.key_usage TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (role_oid, system_identifier, access, bound_at), DELETE ON timedb.bound_roles TO timedb_keeper;
 GRANT SELECT, INSERT, DELETE ON timedb.audit_events TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE (max_age) ON timedb.retention TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE (reason), DELETE ON timedb.holds TO timedb_keeper;

@@ -1,4 +1,4 @@
--- Who the caller is. The state is four settings that only the library can set (identity/settings.rs).
+-- Who the caller is. The state is five settings that only the library can set (identity/settings.rs).
 
 -- Read by every policy. Never IMMUTABLE: the tenant changes within a session, plans are kept.
 CREATE FUNCTION timedb.current_tenant() RETURNS uuid

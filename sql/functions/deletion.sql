@@ -45,6 +45,7 @@ BEGIN
     PERFORM FROM timedb.tenants t WHERE t.tenant_id = tenant FOR UPDATE;
     DELETE FROM timedb.key_usage k WHERE k.tenant_id = tenant;
     DELETE FROM timedb.api_keys k WHERE k.tenant_id = tenant;
+    DELETE FROM timedb.bound_roles b WHERE b.tenant_id = tenant;
     DELETE FROM timedb.users u WHERE u.tenant_id = tenant;
     GET DIAGNOSTICS users = ROW_COUNT;
     DELETE FROM timedb.audit_events e WHERE e.tenant_id = tenant;

@@ -90,7 +90,7 @@ AS $$
     FROM pg_catalog.pg_parameter_acl p, LATERAL pg_catalog.aclexplode(p.paracl) a,
          LATERAL (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END) AS g (name)
     WHERE p.parname LIKE 'timedb.%' AND a.privilege_type = 'SET' AND (a.grantee = 0 OR a.grantee IN (SELECT r.oid FROM own_roles r))
-      AND p.parname IN ('timedb.tenant_id', 'timedb.user_id', 'timedb.key_id', 'timedb.access')
+      AND p.parname IN ('timedb.tenant_id', 'timedb.user_id', 'timedb.key_id', 'timedb.access', 'timedb.binding')
     UNION ALL
     SELECT pg_catalog.format('role %I has %I as a member', r.rolname, pg_catalog.pg_get_userbyid(m.member)),
            pg_catalog.format('REVOKE %I FROM %I;', r.rolname, pg_catalog.pg_get_userbyid(m.member))

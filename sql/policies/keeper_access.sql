@@ -86,6 +86,18 @@ CREATE POLICY holds_tenant_isolation ON timedb.holds AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
     WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
 
+ALTER TABLE timedb.bound_roles ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb.bound_roles FORCE ROW LEVEL SECURITY;
+CREATE POLICY bound_roles_tenant_access ON timedb.bound_roles
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY bound_roles_keeper_access ON timedb.bound_roles TO timedb_keeper
+    USING (true)
+    WITH CHECK (true);
+CREATE POLICY bound_roles_tenant_isolation ON timedb.bound_roles AS RESTRICTIVE
+    USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
+    WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
+
 -- Tenants read these tables, so the condition on the tenant alone applies to them as well: an index can use it,
 -- while the OR above would be a filter whose work EXPLAIN ANALYZE reveals, should somebody ever
 -- widen the permissive policy.

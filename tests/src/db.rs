@@ -24,6 +24,8 @@ pub enum Role {
     User,
     /// A member of `timedb_session`: may also log in for a whole session.
     Session,
+    /// A member of `timedb_user` that a test binds to a user (`timedb.bind_role`).
+    Bound,
     /// May connect, and nothing else.
     Nobody,
 }
@@ -104,10 +106,12 @@ impl Db {
              CREATE ROLE admin_{name} LOGIN PASSWORD '{password}' {};
              CREATE ROLE user_{name} LOGIN PASSWORD '{password}' {};
              CREATE ROLE session_{name} LOGIN PASSWORD '{password}' {};
+             CREATE ROLE bound_{name} LOGIN PASSWORD '{password}' {};
              CREATE ROLE nobody_{name} LOGIN PASSWORD '{password}';",
             member("timedb_admin"),
             member("timedb_user"),
             member("timedb_session"),
+            member("timedb_user"),
         );
         admin
             .batch_execute(&roles)
@@ -141,6 +145,7 @@ impl Db {
             Role::Admin => format!("admin_{}", self.name),
             Role::User => format!("user_{}", self.name),
             Role::Session => format!("session_{}", self.name),
+            Role::Bound => format!("bound_{}", self.name),
             Role::Nobody => format!("nobody_{}", self.name),
         }
     }
@@ -209,7 +214,7 @@ impl Drop for Db {
                     .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
                     .await
                     .ok()?;
-                for role in ["owner", "admin", "user", "session", "nobody"] {
+                for role in ["owner", "admin", "user", "session", "bound", "nobody"] {
                     admin
                         .batch_execute(&format!("DROP ROLE IF EXISTS {role}_{name}"))
                         .await

@@ -3,6 +3,8 @@
 
 pub mod audit;
 pub mod auth;
+pub mod bound;
+pub mod caller;
 pub mod challenge;
 pub mod key_use;
 pub mod new_key;

@@ -25,6 +25,7 @@ pub extern "C-unwind" fn _PG_init() {
     keep_freed_memory();
     timedb_segment::at_pauses(look_for_interrupts);
     identity::settings::define();
+    identity::bound::define();
     sql::scan::define();
     pg::spi::define();
 }

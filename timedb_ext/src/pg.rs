@@ -7,6 +7,7 @@ pub mod json;
 pub mod locks;
 pub mod options;
 pub mod random;
+pub mod role;
 pub mod snapshot;
 pub mod spi;
 pub mod time;

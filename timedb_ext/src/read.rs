@@ -19,8 +19,8 @@ pub use count::segments_read;
 pub use request::{Instants, ReadRequest};
 pub use run::{Run, Runs, Writers};
 
+use crate::identity::caller;
 use crate::identity::nobody;
-use crate::identity::settings;
 use crate::pg::error::Result;
 use crate::pg::spi::{Home, connected};
 use crate::read::segments::{SegmentSearch, SegmentWalk, Start, Stretch, Visitor};
@@ -52,7 +52,7 @@ impl ReadCursor {
     /// # Errors
     /// 22023 for a malformed filter; as [`moment::reach`] for a read as of a change_time.
     pub fn open(request: ReadRequest, home: Home) -> Result<Self> {
-        let tenant = settings::tenant();
+        let tenant = caller::tenant();
         let mut read = Self {
             request,
             tenant: tenant.unwrap_or_default(),
@@ -176,9 +176,9 @@ impl ReadCursor {
     /// # Errors
     /// 55000 if it is another one.
     pub fn check_tenant(&self) -> Result<()> {
-        match settings::tenant() == Some(self.tenant) {
+        match caller::tenant() == Some(self.tenant) {
             true => Ok(()),
-            false => Err(settings::refuse_changed_tenant()),
+            false => Err(caller::refuse_changed_tenant()),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Keys are looked up through SPI as timedb_keeper, the functions' owner, with the caller's snapshot, and nothing is
 //! written: it works in READ ONLY transactions and on a standby.
 
+use crate::identity::bound;
 use crate::identity::challenge;
 use crate::identity::settings::{Access, Identity};
 use crate::pg::error::{Error, Result, SqlState};
@@ -63,7 +64,7 @@ pub fn owner_who_proves(proof: Option<&[u8]>) -> Result<Identity> {
 /// nothing from it.
 fn find(tag: &Tag, is_it: impl Fn(&[u8; 32]) -> bool) -> Result<Identity> {
     let mut found = None;
-    spi::connected(|| {
+    let look = || {
         FIND_KEY.run(true, &[Arg::bytea(tag)], |row| {
             if row.bytea(1, |stored| Ok(stored.try_into().is_ok_and(&is_it)))? {
                 found = Some(Identity {
@@ -75,7 +76,8 @@ fn find(tag: &Tag, is_it: impl Fn(&[u8; 32]) -> bool) -> Result<Identity> {
             }
             Ok(())
         })
-    })?;
+    };
+    bound::without(|| spi::connected(look))?;
     match found {
         Some(who) => Ok(who),
         None => Err(refused(NO_KEY)?),
@@ -83,7 +85,8 @@ fn find(tag: &Tag, is_it: impl Fn(&[u8; 32]) -> bool) -> Result<Identity> {
 }
 
 fn without_key() -> Result<Identity> {
-    let open = spi::connected(|| STORE_IS_OPEN.run(true, &[], |_| Ok(())))? > 0;
+    let look = || STORE_IS_OPEN.run(true, &[], |_| Ok(()));
+    let open = bound::without(|| spi::connected(look))? > 0;
     if !open {
         return Err(refused("API key required")?);
     }

@@ -1,6 +1,6 @@
 //! Records that a key is in use: at most one write per key and minute, without ever waiting.
 
-use crate::identity::settings;
+use crate::identity::caller;
 use crate::pg::error::Result;
 use crate::pg::spi::{self, Arg, statements};
 use pgrx::pg_sys;
@@ -34,7 +34,7 @@ thread_local! {
 /// # Errors
 /// XX000 when PostgreSQL does not run the statements; it raises its own errors.
 pub fn report() -> Result<bool> {
-    let who = settings::identity();
+    let who = caller::identity();
     let (Some(tenant), Some(key)) = (who.tenant, who.key) else {
         return Ok(false);
     };

@@ -1,7 +1,7 @@
 //! What an unauthenticated caller is told: reads are empty, as if there were no data. A warning says so. It is never
 //! an error, because no rows is a correct answer.
 
-use crate::identity::settings;
+use crate::identity::caller;
 use pgrx::pg_sys::{self, panic::ErrorReport};
 use pgrx::{PgLogLevel, PgSqlErrorCode, function_name};
 use std::cell::Cell;
@@ -13,7 +13,7 @@ thread_local! {
 
 /// Warns, once a statement, unless there is a tenant. Reads call it; returns whether there is one.
 pub fn warn() -> bool {
-    if settings::tenant().is_some() {
+    if caller::tenant().is_some() {
         return true;
     }
     // SAFETY: both read the backend's own state. A worker's leader warns.

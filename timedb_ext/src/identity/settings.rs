@@ -1,10 +1,13 @@
-//! The four settings that say who the caller is, and their guard. Nothing else sets or reads them.
+//! The settings that say who the caller is, and their guard. Nothing else sets or reads them.
+//!
+//! Where they say nobody, the login role may be bound to a user (bound.rs), unless the session has logged out. Who the
+//! caller is after all, caller.rs says.
 //!
 //! Only superusers may set them (PGC_SUSET), and [`set`] does so on behalf of the library. A value from anywhere but a
 //! running session is refused: what was given before the library was loaded (SET, PGOPTIONS, ALTER ROLE ... SET) was
 //! never checked by anyone.
 
-use crate::pg::error::{Error, Result, SqlState, uuid_text};
+use crate::pg::error::{Result, uuid_text};
 use crate::pg::options::{self, Span};
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, pg_sys};
 use std::cell::Cell;
@@ -18,26 +21,34 @@ static DEFINING: AtomicBool = AtomicBool::new(false);
 type Text = GucSetting<Option<CString>>;
 
 /// Names and descriptions of the settings. A setting is known by its place here.
-const NAMES: [(&CStr, &CStr); 4] = [
+const NAMES: [(&CStr, &CStr); 5] = [
     (c"timedb.tenant_id", c"The authenticated tenant."),
     (c"timedb.user_id", c"The authenticated user."),
     (c"timedb.key_id", c"The key used to authenticate."),
     (c"timedb.access", c"What the key allows."),
+    (
+        c"timedb.binding",
+        c"Whether what the login role is bound to counts: off after timedb.logout().",
+    ),
 ];
 const TENANT: usize = 0;
 const USER: usize = 1;
 const KEY: usize = 2;
 const ACCESS: usize = 3;
+const BINDING: usize = 4;
+/// What [`BINDING`] says once the session has logged out.
+const OFF: &CStr = c"off";
 
 // Where PostgreSQL keeps the texts. The parsed values below are what counts. The empty text is also what RESET and
 // DISCARD ALL go back to.
-static TEXTS: [Text; 4] = [const { Text::new(Some(c"")) }; 4];
+static TEXTS: [Text; 5] = [const { Text::new(Some(c"")) }; 5];
 
 thread_local! {
     // Parsed by the assign hooks, so that policies pay nanoseconds for the tenant.
     static IDENTITY: Cell<Identity> = const { Cell::new(Identity::NOBODY) };
     // Counts the changes of the tenant, so that a scan notices one by looking at a single number.
     static CHANGES: Cell<u64> = const { Cell::new(0) };
+    static LOGGED_OUT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Who the caller is.
@@ -88,39 +99,19 @@ impl Identity {
     };
 }
 
-/// Who the caller is.
+/// What the settings say; the login role may say more (caller.rs).
 pub fn identity() -> Identity {
     IDENTITY.get()
 }
 
-/// The current tenant.
-pub fn tenant() -> Option<[u8; 16]> {
-    IDENTITY.get().tenant
-}
-
-/// A number that is another one after each change of the tenant.
+/// A number that is another one after each change of the settings' tenant.
 pub fn tenant_changes() -> u64 {
     CHANGES.get()
 }
 
-/// What becomes of a read that was begun as one tenant and goes on as another: its rows are the
-/// former tenant's.
-pub fn refuse_changed_tenant() -> Error {
-    Error::new(
-        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-        "the tenant changed while this read was open",
-    )
-    .hint("Close the cursor before the session authenticates as another tenant.")
-}
-
-/// The authenticated user, if the tenant has come from a user's key.
-pub fn user() -> Option<[u8; 16]> {
-    IDENTITY.get().user
-}
-
-/// Whether the key that authenticated may only read.
-pub fn access_is_read_only() -> bool {
-    IDENTITY.get().access == Some(Access::ReadOnly)
+/// Whether the session has logged out, so that nothing its role is bound to counts.
+pub fn is_logged_out() -> bool {
+    LOGGED_OUT.get()
 }
 
 /// Makes `who` the caller's identity for `span`.
@@ -135,6 +126,16 @@ pub fn set(who: Identity, span: Span) -> Result<()> {
         options::set_option(name, value, span)?;
     }
     Ok(())
+}
+
+/// Makes the caller nobody until the session ends or authenticates, whatever its role is bound to.
+///
+/// # Errors
+/// As [`set`].
+pub fn log_out() -> Result<()> {
+    set(Identity::NOBODY, Span::Session)?;
+    let (name, _) = NAMES[BINDING];
+    options::set_option(name, &OFF.to_string_lossy(), Span::Session)
 }
 
 /// Runs `f` as this tenant and no user, with the right to write, whoever the caller is: for administrators, who have
@@ -162,6 +163,7 @@ pub fn define() {
     define_one::<USER>();
     define_one::<KEY>();
     define_one::<ACCESS>();
+    define_one::<BINDING>();
     DEFINING.store(false, Ordering::Relaxed);
     // A misspelt timedb.* setting is an error from now on.
     // SAFETY: the name ends in NUL and PostgreSQL copies it.
@@ -201,6 +203,7 @@ unsafe extern "C-unwind" fn check<const SETTING: usize>(
     }
     let well_formed = match SETTING {
         ACCESS => parse_access(text).is_some(),
+        BINDING => text == OFF,
         _ => parse_uuid(text).is_some(),
     };
     // Parallel workers get the leader's values with the source they had there, after the library
@@ -228,6 +231,10 @@ unsafe extern "C-unwind" fn assign<const SETTING: usize>(
     let before = IDENTITY.get();
     let mut who = before;
     match SETTING {
+        BINDING => {
+            LOGGED_OUT.set(text == OFF);
+            return;
+        }
         TENANT => who.tenant = parse_uuid(text),
         USER => who.user = parse_uuid(text),
         KEY => who.key = parse_uuid(text),

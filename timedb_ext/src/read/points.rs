@@ -5,7 +5,7 @@
 
 use super::moment;
 use super::segments::{SegmentSearch, SegmentWalk, Start, Stretch, Visitor};
-use crate::identity::{nobody, settings};
+use crate::identity::{caller, nobody};
 use crate::pg::error::Result;
 use crate::pg::spi::{Home, connected};
 use crate::series::{SeriesInfo, existing, units};
@@ -55,7 +55,7 @@ pub struct PointsAnswer {
 /// 42704 for an unknown series, 22023 for a unit that does not fit, P0003 where several points share a valid_time,
 /// XX001 for a damaged segment; as [`moment::reach`] for a read as of a change_time.
 pub fn read(request: &PointsRequest) -> Result<Option<PointsAnswer>> {
-    let Some(tenant) = settings::tenant() else {
+    let Some(tenant) = caller::tenant() else {
         nobody::warn();
         return Ok(None);
     };

@@ -1,7 +1,7 @@
 //! The description of one series: what it is, how much of it is stored, and for which times.
 
 use super::stats::{Stored, of_series};
-use crate::identity::settings;
+use crate::identity::caller;
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Arg, statements};
 
@@ -39,7 +39,7 @@ pub fn describe_series(id: &[u8; 16]) -> Result<About> {
         })
     })?;
     let mut about = found.ok_or_else(|| Error::no_such_series(id))?;
-    let tenant = settings::tenant().unwrap_or_default();
+    let tenant = caller::tenant().unwrap_or_default();
     about.stored = of_series(&tenant, &[*id])?.pop().unwrap_or_default();
     Ok(about)
 }

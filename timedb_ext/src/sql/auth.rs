@@ -1,6 +1,7 @@
 //! Authentication for a transaction and for a session, and who the caller is.
 
 use crate::identity::auth::{owner_of, owner_who_proves};
+use crate::identity::caller;
 use crate::identity::settings::{self, Access, Identity};
 use crate::identity::{challenge, key_use, nobody};
 use crate::pg::error::{Result, entry};
@@ -43,13 +44,13 @@ fn login_proof(proof: Option<&[u8]>) -> Option<Uuid> {
 /// SQL `timedb.logout()`.
 #[pg_extern(sql = false)]
 fn logout() {
-    entry(|| settings::set(Identity::NOBODY, Span::Session));
+    entry(settings::log_out);
 }
 
 /// SQL `timedb.current_tenant()`.
 #[pg_extern(sql = false)]
 fn current_tenant() -> Option<Uuid> {
-    settings::tenant().map(Uuid::from_bytes)
+    caller::tenant().map(Uuid::from_bytes)
 }
 
 /// SQL `timedb.whoami()`.
@@ -64,7 +65,7 @@ fn whoami() -> TableIterator<
         Option<&'static str>,
     ),
 > {
-    let who = settings::identity();
+    let who = caller::identity();
     TableIterator::once((
         who.tenant.map(Uuid::from_bytes),
         who.user.map(Uuid::from_bytes),

@@ -1,6 +1,6 @@
 //! Batches as rows.
 
-use crate::identity::settings;
+use crate::identity::caller;
 use crate::pg::error::{Result, entry};
 use crate::pg::json::jsonb_datum;
 use crate::pg::spi::{Arg, Home, connected, types::*};
@@ -34,7 +34,7 @@ pub unsafe extern "C-unwind" fn timedb_batches(fcinfo: pg_sys::FunctionCallInfo)
             let range = [0, 1].map(|i| pgrx::pg_getarg::<i64>(fcinfo, i).map(time::from_pg));
             (Tuplestore::open(fcinfo, &COLUMNS)?, range)
         };
-        let Some(tenant) = settings::tenant() else {
+        let Some(tenant) = caller::tenant() else {
             return Ok(Datum::null());
         };
         let first = range[0].unwrap_or(i64::MIN);

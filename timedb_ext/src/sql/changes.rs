@@ -6,7 +6,7 @@ use super::arguments::{Arguments, CHANGES};
 use super::packed;
 use super::rows::{PointRows, RunColumns, series_columns};
 use super::scan::{COLUMNS, ROW_COLUMNS};
-use crate::identity::{nobody, settings};
+use crate::identity::{caller, nobody};
 use crate::pg::error::{Error, Result, entry};
 use crate::pg::spi::{Arg, connected};
 use crate::pg::time;
@@ -165,5 +165,5 @@ fn changes_cursor(since: Option<i64>) -> Option<String> {
 /// The tenant; where there is none, the caller is told.
 fn warned_tenant() -> Option<[u8; 16]> {
     nobody::warn();
-    settings::tenant()
+    caller::tenant()
 }

@@ -1,8 +1,9 @@
 //! Verification, and what administrators do about what it finds, as SQL calls them.
 
 use super::deletion::given;
+use crate::identity::caller;
 use crate::identity::nobody;
-use crate::identity::settings::{self, acting_as};
+use crate::identity::settings::acting_as;
 use crate::pg::error::{Error, Result, SqlState, entry};
 use crate::pg::spi::{Arg, connected, types::*};
 use crate::pg::tuplestore::Tuplestore;
@@ -40,7 +41,7 @@ pub unsafe extern "C-unwind" fn timedb_verify(fcinfo: pg_sys::FunctionCallInfo) 
         };
         let series = ids.map(|ids| series(&ids)).transpose()?;
         nobody::warn();
-        if let Some(tenant) = settings::tenant() {
+        if let Some(tenant) = caller::tenant() {
             put_all(tenant, series.as_ref(), store)?;
         }
         Ok(Datum::null())

@@ -1,8 +1,9 @@
 //! How much is stored, as SQL asks for it.
 
 use super::series::{ids_of_page, jsonb, search_of};
+use crate::identity::caller;
 use crate::identity::nobody;
-use crate::identity::settings::{self, acting_as};
+use crate::identity::settings::acting_as;
 use crate::pg::error::{Result, entry};
 use crate::pg::spi::connected;
 use crate::series::rows;
@@ -68,7 +69,7 @@ fn _tenant_stats(
 }
 
 fn run() -> Result<TenantStats> {
-    let tenant = settings::tenant().unwrap_or_default();
+    let tenant = caller::tenant().unwrap_or_default();
     connected(|| of_tenant(&tenant))
 }
 
@@ -145,7 +146,7 @@ fn stats_series(
         let search = search_of(name, prefix, labels, search)?;
         connected(|| {
             let ids = ids_of_page(&search, max_series, after)?;
-            let tenant = settings::tenant().unwrap_or_default();
+            let tenant = caller::tenant().unwrap_or_default();
             let stored = of_series(&tenant, &ids)?;
             Ok((ids, stored))
         })

@@ -1,6 +1,6 @@
 //! Writing: one row of the log a write, and segments at once for many points of one series.
 
-use crate::identity::settings;
+use crate::identity::caller;
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::spi::{Arg, statements};
 use crate::pg::time;
@@ -100,7 +100,7 @@ impl Write {
             settled_time: self.begun.settled,
             chosen_id: about.request.chosen_id,
             kind: about.kind,
-            user: settings::user(),
+            user: caller::user(),
             workflow_id: info.workflow_id.clone(),
             batch_params: info.batch_params.map(|params| params.text()),
             known_time: about.known_time,

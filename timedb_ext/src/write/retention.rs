@@ -2,7 +2,7 @@
 //! and no others.
 
 use crate::identity::audit;
-use crate::identity::settings;
+use crate::identity::caller;
 use crate::identity::writer::writable_tenant;
 use crate::pg::error::{Error, Result, SqlState};
 use crate::pg::snapshot;
@@ -63,7 +63,7 @@ pub fn apply(dry_run: bool) -> Result<Vec<Expired>> {
     const WHAT: &str = "timedb.apply_retention()";
     let tenant = match dry_run {
         false => writable_tenant(WHAT)?,
-        true => settings::tenant().ok_or_else(no_tenant)?,
+        true => caller::tenant().ok_or_else(no_tenant)?,
     };
     let mut logged = LoggedPoints::new();
     if dry_run {

@@ -5,6 +5,7 @@ mod calls;
 mod compact;
 mod events;
 mod keys;
+mod roles;
 mod shown;
 mod stats;
 mod stop;
@@ -32,6 +33,7 @@ pub fn run(command: Command, environment: &Environment) -> Result<(), Failure> {
             Command::Delete(Delete::Tables(common)) => tables::delete(common, environment).await,
             Command::Users(command) => users::run(command, environment).await,
             Command::Keys(command) => keys::run(command, environment).await,
+            Command::Roles(command) => roles::run(command, environment).await,
             Command::Events(arguments) => events::run(arguments, environment).await,
             Command::Stats(arguments) => stats::run(arguments, environment).await,
             Command::Compact(arguments) => compact::run(arguments, environment).await,

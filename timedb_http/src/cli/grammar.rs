@@ -3,6 +3,7 @@
 
 mod administration;
 mod api;
+mod roles;
 
 use std::ffi::OsString;
 
@@ -18,6 +19,7 @@ pub use administration::{
     ListKeys, ListUsers, OneKey, OneUser, RotateKey, Stats, Users,
 };
 pub use api::ApiArgs;
+pub use roles::{BindRole, ListRoles, OneRole, Roles};
 
 const ABOUT: &str = "A multi-tenant store for time series that get revised, in PostgreSQL";
 
@@ -46,6 +48,9 @@ pub enum Command {
     /// Manage API keys: several per user, read-only ones, rotation
     #[command(subcommand)]
     Keys(Keys),
+    /// Manage login roles that are a user of a tenant without a key
+    #[command(subcommand)]
+    Roles(Roles),
     /// Show what was done to tenants, users and keys, newest first
     #[command(after_help = EXIT_CODES)]
     Events(Events),
@@ -108,6 +113,9 @@ impl Cli {
             Command::Keys(Keys::List(arguments)) => &mut arguments.common,
             Command::Keys(Keys::Revoke(arguments)) => &mut arguments.common,
             Command::Keys(Keys::Rotate(arguments)) => &mut arguments.key.common,
+            Command::Roles(Roles::Bind(arguments)) => &mut arguments.role.common,
+            Command::Roles(Roles::Unbind(arguments)) => &mut arguments.common,
+            Command::Roles(Roles::List(arguments)) => &mut arguments.common,
             Command::Events(arguments) => &mut arguments.common,
             Command::Stats(arguments) => &mut arguments.common,
             Command::Compact(arguments) => &mut arguments.common,

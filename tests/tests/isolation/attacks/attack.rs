@@ -17,6 +17,8 @@ pub enum Attacker {
     Stranger,
     /// A member of `timedb_admin`.
     Admin,
+    /// Tenant B by a role that is bound to its user.
+    Bound,
     /// The owner of the database.
     Owner,
     /// Tenant A itself: for controls.
@@ -24,8 +26,9 @@ pub enum Attacker {
 }
 
 /// Tenants and those who are none.
-pub const TENANTS: [Attacker; 4] = [
+pub const TENANTS: [Attacker; 5] = [
     Attacker::User,
+    Attacker::Bound,
     Attacker::Session,
     Attacker::NoKey,
     Attacker::Stranger,
@@ -36,6 +39,7 @@ impl Attacker {
     pub fn role(self) -> Role {
         match self {
             Self::User | Self::NoKey | Self::TenantA => Role::User,
+            Self::Bound => Role::Bound,
             Self::Session => Role::Session,
             Self::Stranger => Role::Nobody,
             Self::Admin => Role::Admin,

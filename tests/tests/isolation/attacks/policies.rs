@@ -48,7 +48,7 @@ async fn a_policy_that_opens_everything_shows_a_tenant_nothing_more() {
     }
     open_everything(&superuser, &tables(&store).await, "SELECT").await;
     let mut siege = Siege::new(&store, true).await;
-    let attackers = [Attacker::User, Attacker::NoKey];
+    let attackers = [Attacker::User, Attacker::Bound, Attacker::NoKey];
     for relation in store.relations().await {
         for attack in attacks(READS, &relation, None) {
             for attacker in attackers {
@@ -89,7 +89,7 @@ async fn a_policy_and_rights_that_open_everything_let_a_tenant_change_nothing_of
     let mut siege = Siege::new(&store, true).await;
     for table in tables {
         for attack in attacks(OTHERS, &table, None) {
-            for attacker in [Attacker::User, Attacker::NoKey] {
+            for attacker in [Attacker::User, Attacker::Bound, Attacker::NoKey] {
                 siege.run(attacker, &attack).await;
             }
         }

@@ -115,6 +115,17 @@ impl Store {
             hold.unwrap();
         }
         let superuser = db.connect(Role::Superuser).await;
+        // A's role is one that nobody connects as.
+        let others = format!("of_a_{}", db.name);
+        let bind = format!(
+            "CREATE ROLE {others} LOGIN IN ROLE timedb_user;
+             SELECT timedb.bind_role('{others}', '{}');
+             SELECT timedb.bind_role('{}', '{}', access => 'read_write')",
+            a.email,
+            db.role_name(Role::Bound),
+            db.b().email
+        );
+        run(&superuser, &bind).await;
         // As if it had been damaged and set aside.
         let damaged = "INSERT INTO timedb.damaged_rows (tenant_id, damage_id, kind, set_aside_at, points, problem, original)
                        SELECT DISTINCT ON (s.tenant_id) s.tenant_id, 'segment/' || s.series_id, 'segment', now(), s.count,
@@ -139,6 +150,7 @@ impl Store {
         superuser.execute(used, &[&a.tenant_id]).await.unwrap();
         let everybody = [
             Role::User,
+            Role::Bound,
             Role::Session,
             Role::Nobody,
             Role::Owner,

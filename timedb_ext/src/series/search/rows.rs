@@ -1,6 +1,6 @@
 //! The columns of the series of a page, fetched a few at a time as they are asked for.
 
-use crate::identity::settings;
+use crate::identity::caller;
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Arg, connected, statements};
 use std::collections::VecDeque;
@@ -32,11 +32,11 @@ pub struct SeriesRow {
 pub fn rows(ids: Vec<[u8; 16]>) -> impl Iterator<Item = Result<SeriesRow>> {
     let mut ready: VecDeque<SeriesRow> = VecDeque::new();
     let mut at = 0;
-    let tenant = settings::tenant();
+    let tenant = caller::tenant();
     std::iter::from_fn(move || {
         while ready.is_empty() && at < ids.len() {
-            if settings::tenant() != tenant {
-                return Some(Err(settings::refuse_changed_tenant()));
+            if caller::tenant() != tenant {
+                return Some(Err(caller::refuse_changed_tenant()));
             }
             let end = ids.len().min(at + ROWS);
             let fetched = connected(|| columns(&ids[at..end]));

@@ -4,7 +4,7 @@ use super::columns::{OF_SERIES, SERIES_COLUMNS};
 use super::functions::CHUNK_COLUMNS;
 use super::narrowed::Asked;
 use super::source::RowSource;
-use crate::identity::settings;
+use crate::identity::caller;
 use crate::pg::error::Result;
 use crate::pg::spi::{Arg, memory_context};
 use crate::read::segments_read;
@@ -76,8 +76,8 @@ impl Read {
                 points: None,
                 at: 0,
                 stage: Stage::New,
-                tenant: settings::tenant(),
-                tenant_changes: settings::tenant_changes(),
+                tenant: caller::tenant(),
+                tenant_changes: caller::tenant_changes(),
             },
             segments: 0,
         }
@@ -139,8 +139,8 @@ impl Read {
             }
         }
         let rows = &mut self.rows;
-        if rows.tenant_changes != settings::tenant_changes() && rows.tenant != settings::tenant() {
-            return Err(settings::refuse_changed_tenant());
+        if rows.tenant_changes != caller::tenant_changes() && rows.tenant != caller::tenant() {
+            return Err(caller::refuse_changed_tenant());
         }
         if let Some(points) = &rows.points {
             for (place, &column) in rows.columns.iter().enumerate() {
@@ -263,8 +263,8 @@ impl Read {
                     let bytes = pgrx::varlena::varlena_to_byte_slice(packed);
                     let chunk = Chunk::decode(bytes).map_err(malformed)?;
                     rows.points = Some(PointRows::of(chunk));
-                    rows.tenant = settings::tenant();
-                    rows.tenant_changes = settings::tenant_changes();
+                    rows.tenant = caller::tenant();
+                    rows.tenant_changes = caller::tenant_changes();
                 }
             }
             pg_sys::MemoryContextSwitchTo(before);

@@ -1,6 +1,6 @@
 //! Writing the new versions: the points of each series, in order.
 
-use crate::identity::settings;
+use crate::identity::caller;
 use std::collections::HashMap;
 use timedb_rules::corrections::{CurrentVersion, PointUpdate};
 use timedb_segment::{Column, Points};
@@ -32,7 +32,7 @@ pub fn new_versions(
 }
 
 fn points(versions: &[(&PointUpdate, &CurrentVersion)], change_time: i64) -> Points {
-    let user = settings::user();
+    let user = caller::user();
     let changed: Vec<_> = versions
         .iter()
         .map(|(update, found)| update.edit.apply(found, user))

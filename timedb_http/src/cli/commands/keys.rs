@@ -9,7 +9,8 @@ use serde_json::json;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use arguments::{id, interval, read_time};
+pub use arguments::interval;
+use arguments::{id, read_time};
 
 use super::calls::{ask, ask_one};
 use super::shown::{NewKey, iso, moment, show_done, show_list, tenant_id};
