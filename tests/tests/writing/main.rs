@@ -6,6 +6,7 @@ mod compaction;
 mod concurrency;
 mod corrections;
 mod deletion;
+mod everything;
 mod retention;
 mod retries;
 mod write;
