@@ -232,6 +232,23 @@ async fn deletion_and_writers_wait_for_each_other() {
     );
 }
 
+/// A transaction that has compacted, or let go what is old, goes on to write while a deletion waits for it.
+#[tokio::test]
+async fn a_deletion_and_a_transaction_that_compacts_and_writes_do_not_block_each_other() {
+    for call in ["compact()", "apply_retention()"] {
+        let db = Db::new().await;
+        let client = db.login(db.a()).await;
+        let series = upload(&client, "s", &[1.0, 2.0]).await.unwrap();
+        run(&client, &format!("BEGIN; SELECT timedb.{call}")).await;
+        let deleter = db.login(db.a()).await;
+        let deletion = tokio::spawn(async move { delete(&deleter, "series", series).await });
+        until_somebody_waits(&db.connect(Role::Superuser).await).await;
+        upload(&client, "s", &[3.0]).await.unwrap();
+        run(&client, "COMMIT").await;
+        assert_eq!(deletion.await.expect("the deletion ends"), 3, "{call}");
+    }
+}
+
 /// The id of a series by its name.
 async fn series_of(client: &Client, name: &str) -> Uuid {
     let query = "SELECT series_id FROM timedb.series WHERE name = $1";

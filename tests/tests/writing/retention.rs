@@ -1,6 +1,6 @@
 //! Retention: what is older than it may be goes, all versions of it, and nothing else does.
 
-use timedb_tests::{Db, Role, compact, count, refusal, run};
+use timedb_tests::{Db, Role, compact, count, refusal, run, until_somebody_waits};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -220,6 +220,41 @@ async fn what_is_held_stays_until_it_is_released() {
         [("held".to_owned(), 5, false)]
     );
     client.query(delete, &[&free]).await.unwrap();
+}
+
+/// Who has been told that something is held, or kept for longer, can rely on it.
+#[tokio::test]
+async fn holds_and_rules_wait_for_a_retention_in_progress() {
+    for longer in [false, true] {
+        let db = Db::new().await;
+        let client = db.login(db.a()).await;
+        let series = hours(&client, "s", 10).await;
+        let set = "SELECT timedb.set_retention($1::text::interval)";
+        client.query(set, &[&"5 hours 30 min"]).await.unwrap();
+        run(
+            &client,
+            "BEGIN; SELECT timedb.apply_retention(dry_run => false)",
+        )
+        .await;
+        let (tenant, other, admin) = (
+            db.a().tenant_id,
+            db.login(db.a()).await,
+            db.connect(Role::Admin).await,
+        );
+        let told = tokio::spawn(async move {
+            if longer {
+                other.query(set, &[&"10 years"]).await.unwrap();
+            } else {
+                let place = "SELECT timedb.place_hold($1, 'a case', $2)";
+                admin.query(place, &[&tenant, &series]).await.unwrap();
+            }
+        });
+        until_somebody_waits(&db.connect(Role::Superuser).await).await;
+        run(&client, "COMMIT").await;
+        told.await.expect("it comes to its end");
+        let points = "SELECT count(*) FROM timedb.read_versions()";
+        assert_eq!(count(&client, points, &[]).await, 5);
+    }
 }
 
 #[tokio::test]

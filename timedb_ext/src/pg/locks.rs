@@ -104,21 +104,21 @@ fn claim_compaction(tenant: &[u8; 16], wait: bool) -> bool {
 
 /// Keeps everything in the tenant's store from being deleted until the transaction ends; waits for whoever deletes.
 pub fn hold_store(tenant: &[u8; 16]) {
-    acquire(&tag(tenant, &[], 0, STORE), pg_sys::ShareLock, true);
+    claim_store(tenant, true);
+}
+
+/// The same without waiting. False if somebody deletes, or waits to.
+pub fn try_hold_store(tenant: &[u8; 16]) -> bool {
+    claim_store(tenant, false)
+}
+
+fn claim_store(tenant: &[u8; 16], wait: bool) -> bool {
+    acquire(&tag(tenant, &[], 0, STORE), pg_sys::ShareLock, wait)
 }
 
 /// Waits for all who hold the tenant's store, and keeps them waiting until the transaction ends.
 pub fn take_store(tenant: &[u8; 16]) {
     acquire(&tag(tenant, &[], 0, STORE), pg_sys::ExclusiveLock, true);
-}
-
-/// Waits for whoever compacts the tenant's store, and keeps others from it until the transaction ends.
-pub fn begin_compaction(tenant: &[u8; 16]) {
-    acquire(
-        &tag(tenant, &[], 0, COMPACTING),
-        pg_sys::ExclusiveLock,
-        true,
-    );
 }
 
 /// Claims a request of the tenant, by whatever identifies it, until the transaction ends. False if

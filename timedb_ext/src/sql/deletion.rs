@@ -41,7 +41,7 @@ fn _erase_store(tenant_id: Uuid) -> TableIterator<'static, (i64, i64, i64)> {
     TableIterator::once((series as i64, removed.points as i64, removed.bytes))
 }
 
-/// `timedb._enter_store(what, series_id)`: the tenant, as which something is changed about what is stored, and not deleted
+/// `timedb._enter_store(what, series_id)`: the tenant, as which something is said about what is kept, and nothing is deleted
 /// meanwhile. A series that is named exists.
 #[pg_extern(sql = false)]
 fn _enter_store(what: Option<&str>, series_id: Option<Uuid>) -> Uuid {
@@ -65,7 +65,7 @@ fn _enter_store_of(tenant_id: Option<Uuid>, series_id: Option<Uuid>) {
 }
 
 fn enter(tenant: [u8; 16], series_id: Option<Uuid>) -> Result<()> {
-    presence::enter(&tenant)?;
+    presence::enter_rules(&tenant)?;
     let Some(series) = series_id.map(|id| *id.as_bytes()) else {
         return Ok(());
     };

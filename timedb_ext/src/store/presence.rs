@@ -1,6 +1,7 @@
 //! Who may touch a tenant's store: writers beside each other, and whoever deletes from it alone.
 //!
 //! A deletion and a write must not overlap: points of a series that has just been deleted would stay for ever, unseen.
+//! The lock of the store comes before that of its compaction, whoever takes both: else they would wait for each other.
 
 use super::{clock, log};
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
@@ -83,14 +84,34 @@ pub fn take(tenant: &[u8; 16], what: &str) -> Result<()> {
         .execute()
 }
 
-/// Claims the compaction of the tenant's store, and waits for whoever is at it.
+/// As [`enter`], for who says what the tenant keeps: a retention in progress has ended, and later ones know what is said.
+///
+/// # Errors
+/// As [`enter`].
+pub fn enter_rules(tenant: &[u8; 16]) -> Result<()> {
+    enter(tenant)?;
+    locks::await_compaction(tenant);
+    Ok(())
+}
+
+/// Claims the compaction of the tenant's store, and waits for whoever is at it, or deletes.
 ///
 /// # Errors
 /// 25008 in a transaction that keeps one snapshot.
 pub fn await_compaction(tenant: &[u8; 16], what: &str) -> Result<()> {
     refuse_kept_snapshot(what)?;
+    locks::hold_store(tenant);
     locks::await_compaction(tenant);
     Ok(())
+}
+
+/// The same without waiting: whether nobody is at it, or deletes.
+///
+/// # Errors
+/// 25008 in a transaction that keeps one snapshot.
+pub fn try_compaction(tenant: &[u8; 16], what: &str) -> Result<bool> {
+    refuse_kept_snapshot(what)?;
+    Ok(locks::try_hold_store(tenant) && locks::try_compaction(tenant))
 }
 
 /// Refuses a transaction that would not see what it has to change.

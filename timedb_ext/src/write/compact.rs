@@ -1,10 +1,9 @@
 //! Compaction of a whole store: its log is folded, and the small segments of each series are merged.
 
 use crate::identity::writer::writable_tenant;
-use crate::pg::error::{Error, Result, SqlState};
-use crate::pg::locks;
+use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Arg, statements};
-use crate::store::clock;
+use crate::store::{clock, presence};
 use crate::write::fold::fold;
 use crate::write::merge::{SERIES, Work, full, merge_or_warn};
 use timedb_segment::LEVELS;
@@ -21,24 +20,16 @@ statements! {
 /// As [`writable_tenant`]; 22023 for a number of points that is not positive; 25008 in a transaction that keeps one
 /// snapshot; XX001 for what is damaged.
 pub fn compact(max_points: i64, entirely: bool) -> Result<(Work, bool)> {
-    let tenant = writable_tenant("timedb.compact()")?;
+    const WHAT: &str = "timedb.compact()";
+    let tenant = writable_tenant(WHAT)?;
     let budget = usize::try_from(max_points).ok().filter(|&most| most > 0);
     let Some(budget) = budget else {
         return Err(Error::invalid(format!(
             "max_points must be positive, not {max_points}"
         )));
     };
-    if locks::snapshot_is_kept() {
-        return Err(Error::new(
-            SqlState::INAPPROPRIATE_ISOLATION_LEVEL,
-            "timedb.compact() needs a READ COMMITTED transaction",
-        )
-        .hint(
-            "Call it outside a transaction block, or set the isolation level to READ COMMITTED.",
-        ));
-    }
     let mut work = Work::of(budget);
-    if !locks::try_compaction(&tenant) {
+    if !presence::try_compaction(&tenant, WHAT)? {
         work.is_busy = true;
         return Ok((work, false));
     }

@@ -8,26 +8,17 @@ mod stand_in;
 
 use crate::identity::writer::writable_tenant;
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
-use crate::pg::locks;
 use crate::pg::snapshot;
 use crate::pg::time;
 use crate::read::verify::{Damage, examine};
+use crate::store::presence;
 use rows::{KeptRow, still_damaged};
 use timedb_rules::DamagedRow;
 
 /// The tenant, whose store nobody else compacts until the transaction ends.
 fn begin(what: &str) -> Result<[u8; 16]> {
     let tenant = writable_tenant(what)?;
-    if locks::snapshot_is_kept() {
-        return Err(Error::new(
-            SqlState::INAPPROPRIATE_ISOLATION_LEVEL,
-            format!("{what} needs a READ COMMITTED transaction"),
-        )
-        .hint(
-            "Call it outside a transaction block, or set the isolation level to READ COMMITTED.",
-        ));
-    }
-    locks::begin_compaction(&tenant);
+    presence::await_compaction(&tenant, what)?;
     Ok(tenant)
 }
 
