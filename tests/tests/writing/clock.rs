@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use timedb_tests::random::Random;
-use timedb_tests::{ThrowawayCluster, compact, count, login, run};
+use timedb_tests::{ThrowawayCluster, compact, count, login, pg_tool, run};
 use tokio_postgres::Client;
 
 /// A cluster whose clock can be set, with a tenant and a role for it.
@@ -122,6 +122,49 @@ async fn what_is_written_after_the_clock_was_set_right_is_shown_and_told() {
         .await,
         3
     );
+}
+
+/// A dump of a store whose clock was ahead, in a cluster whose clock is right.
+#[tokio::test]
+async fn what_is_written_after_a_dump_was_restored_is_shown_and_told() {
+    let folder = tempfile::tempdir().expect("a folder for the dump");
+    let file = folder.path().join("ahead.dump").display().to_string();
+    for is_folded in [false, true] {
+        let ahead = Store::start(600.0).await;
+        let client = ahead.client().await;
+        let before = cursor(&client).await;
+        let last = write(&client, "wind", 1.0).await;
+        if is_folded {
+            compact(&client).await;
+        }
+        let seen = cursor(&client).await;
+        pg_tool("pg_dump")
+            .args(["-Fc", "-f", &file, "-d", &ahead.cluster.dsn("postgres")])
+            .ok();
+        drop(client);
+        let restored = ThrowawayCluster::start(&[]);
+        let superuser = restored.connect("postgres").await;
+        run(&superuser, "CREATE ROLE analyst LOGIN").await;
+        pg_tool("pg_restore")
+            .args(["--exit-on-error", "-d", &restored.dsn("postgres"), &file])
+            .ok();
+        run(&superuser, "GRANT timedb_session TO analyst").await;
+        let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+        let clock = count(&superuser, clock, &[]).await;
+        assert!(last - clock > 500_000_000, "{last} is ahead of {clock}");
+        let client = restored.connect_as("postgres", "analyst").await;
+        login(&client, &ahead.key).await.unwrap();
+        assert_eq!(value(&client, "wind").await, 1.0);
+        let written = write(&client, "wind", 2.0).await;
+        assert!(written > last, "{written} > {last}");
+        assert_eq!(value(&client, "wind").await, 2.0);
+        assert_eq!(follow(&client, &seen).await.0, [2.0]);
+        assert_eq!(follow(&client, &before).await.0, [1.0, 2.0]);
+        compact(&client).await;
+        assert!(write(&client, "wind", 3.0).await > written);
+        assert_eq!(value(&client, "wind").await, 3.0);
+        assert_eq!(follow(&client, &seen).await.0, [2.0, 3.0]);
+    }
 }
 
 #[tokio::test]

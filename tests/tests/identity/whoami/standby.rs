@@ -3,7 +3,9 @@
 
 mod as_of;
 mod pair;
+mod promoted;
 mod server;
+mod upkeep;
 
 use timedb_tests::{authenticate, connect, count, refusal, run, upload};
 use tokio_postgres::Client;
@@ -39,6 +41,17 @@ const READS: &[(&str, i64)] = &[
     ("SELECT * FROM timedb.check_key('x')", 1),
     ("SELECT * FROM timedb.isolation_problems()", 0),
     ("SELECT * FROM timedb.audit_events", 3),
+    ("SELECT * FROM timedb.read_last()", 1),
+    (
+        "SELECT * FROM timedb.read_points(name => '{wind}', valid_time => '{2025-01-01Z}', as_of => ARRAY[now()])",
+        1,
+    ),
+    ("SELECT * FROM timedb.stats()", 1),
+    ("SELECT * FROM timedb.stats_series()", 1),
+    ("SELECT * FROM timedb.verify()", 0),
+    ("SELECT * FROM timedb.apply_retention(dry_run => true)", 0),
+    ("SELECT * FROM timedb.retention", 0),
+    ("SELECT * FROM timedb.holds", 0),
 ];
 
 /// Whom a writing statement is called by.
@@ -77,6 +90,14 @@ const WRITES: &[(As, &str)] = &[
     (
         As::Administrator,
         "SELECT timedb.place_hold(tenant_id) FROM timedb.list_tenants()",
+    ),
+    (
+        As::Administrator,
+        "SELECT timedb.release_hold(tenant_id) FROM timedb.list_tenants()",
+    ),
+    (
+        As::Administrator,
+        "SELECT timedb.set_tenant_retention(tenant_id, '1 day') FROM timedb.list_tenants()",
     ),
     (As::Administrator, "SELECT timedb.apply_retention_store()"),
     (As::Administrator, "SELECT timedb.compact_store()"),

@@ -8,6 +8,8 @@ use timedb_tests::{
     upload,
 };
 
+const SETTINGS: &[&str] = &["wal_level = replica"];
+
 /// Beside the primary's socket, with another number.
 const PORT: u16 = 5433;
 
@@ -29,7 +31,17 @@ struct Standby {
 impl Pair {
     /// The roles `app`, `analyst` and `admin` can log in.
     pub async fn start() -> Self {
-        let primary = ThrowawayCluster::start(&["wal_level = replica"]);
+        Self::of(ThrowawayCluster::start(SETTINGS)).await
+    }
+
+    /// The clock of the primary is ahead, that of the standby right.
+    pub async fn start_ahead(seconds: f64) -> Self {
+        let primary = ThrowawayCluster::start_with_clock(SETTINGS);
+        primary.set_clock(seconds);
+        Self::of(primary).await
+    }
+
+    async fn of(primary: ThrowawayCluster) -> Self {
         let superuser = primary.connect("postgres").await;
         run(
             &superuser,
