@@ -2,6 +2,8 @@
 //! left in any table.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 use timedb_tests::random::Random;
@@ -230,6 +232,42 @@ async fn deletion_and_writers_wait_for_each_other() {
         .0,
         "42501"
     );
+}
+
+/// A deletion goes on as soon as a writer lets it. Then the writer has ended, even if not all of its locks have gone.
+#[tokio::test]
+async fn a_deletion_that_follows_a_writer_at_once_has_what_it_wrote() {
+    // In which order locks go depends on the tenant.
+    for _ in 0..6 {
+        follow_writers(100).await;
+    }
+}
+
+async fn follow_writers(deletions: usize) {
+    let db = Db::new().await;
+    let ended = Arc::new(AtomicBool::new(false));
+    let mut writers = Vec::new();
+    for writer in 0..4 {
+        let client = db.login(db.a()).await;
+        let ended = ended.clone();
+        writers.push(tokio::spawn(async move {
+            let name = format!("s{writer}");
+            while !ended.load(Ordering::SeqCst) {
+                upload(&client, &name, &[1.0]).await.unwrap();
+            }
+        }));
+    }
+    let client = db.login(db.a()).await;
+    for _ in 0..deletions {
+        let newest = "SELECT points FROM timedb.delete_batch(
+                          (SELECT batch_id FROM timedb.batches ORDER BY change_time DESC LIMIT 1))";
+        upload(&client, "s", &[1.0]).await.unwrap();
+        assert_eq!(count(&client, newest, &[]).await, 1);
+    }
+    ended.store(true, Ordering::SeqCst);
+    for writer in writers {
+        writer.await.expect("a writer comes to its end");
+    }
 }
 
 /// A transaction that has compacted, or let go what is old, goes on to write while a deletion waits for it.

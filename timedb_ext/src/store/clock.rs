@@ -154,6 +154,15 @@ pub fn foldable(tenant: &[u8; 16]) -> Result<Option<i64>> {
     Ok(newest.map(|newest| before_writers(tenant, newest)))
 }
 
+/// The same for who has the store alone: all writers have ended. The locks that name their seconds may go a moment later
+/// than those of the store, and are not looked at.
+///
+/// # Errors
+/// XX000; the statement's own errors are raised.
+pub fn foldable_alone() -> Result<Option<i64>> {
+    Ok(log::look(None, true)?.newest)
+}
+
 /// The instant, but before the earliest writer other than this transaction.
 fn before_writers(tenant: &[u8; 16], instant: i64) -> i64 {
     match locks::earliest_writer(tenant) {

@@ -135,7 +135,7 @@ pub fn everything() -> Result<(Removed, u64)> {
 /// Takes the store, and puts all points into segments.
 fn begin(tenant: &[u8; 16], what: &str) -> Result<()> {
     presence::take(tenant, what)?;
-    if let Some(last) = clock::foldable(tenant)? {
+    if let Some(last) = clock::foldable_alone()? {
         while fold(tenant, last, &mut Work::of(usize::MAX))? {}
     }
     presence::expect_folded()

@@ -56,8 +56,8 @@ pub fn at_bound(tenant: &[u8; 16], begun: &Begun) -> Result<()> {
     }
 }
 
-/// Folds rows up to a change_time ([`crate::store::clock::foldable`]), the first of them if there are many. True: there are more. The caller has
-/// the right to compact.
+/// Folds rows up to a change_time ([`crate::store::clock::foldable`]), the first of them if there are many. True: there
+/// are more. The caller has the right to compact.
 ///
 /// # Errors
 /// XX001 for a damaged row, which stays where it is with all later ones; XX000; the statements' own errors are raised.
