@@ -287,6 +287,26 @@ async fn a_deletion_and_a_transaction_that_compacts_and_writes_do_not_block_each
     }
 }
 
+/// Nor does one block itself and others that lets go what is old and then deletes.
+#[tokio::test]
+async fn a_transaction_that_applies_retention_and_deletes_does_not_block_others() {
+    for call in ["apply_retention()", "compact()", "set_retention('1 day')"] {
+        let db = Db::new().await;
+        let client = db.login(db.a()).await;
+        let series = upload(&client, "s", &[1.0, 2.0]).await.unwrap();
+        run(&client, "BEGIN; SELECT timedb.apply_retention()").await;
+        let other = db.login(db.a()).await;
+        let (waits, call) = (call != "compact()", format!("SELECT timedb.{call}"));
+        let others = tokio::spawn(async move { run(&other, &call).await });
+        if waits {
+            until_somebody_waits(&db.connect(Role::Superuser).await).await;
+        }
+        assert_eq!(delete(&client, "series", series).await, 2);
+        run(&client, "COMMIT").await;
+        others.await.expect("the other one ends");
+    }
+}
+
 /// The id of a series by its name.
 async fn series_of(client: &Client, name: &str) -> Uuid {
     let query = "SELECT series_id FROM timedb.series WHERE name = $1";

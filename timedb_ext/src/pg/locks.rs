@@ -112,6 +112,16 @@ pub fn try_hold_store(tenant: &[u8; 16]) -> bool {
     claim_store(tenant, false)
 }
 
+/// Takes back the last claim of the transaction; earlier ones hold until it ends.
+pub fn let_store_go(tenant: &[u8; 16]) {
+    release(&tag(tenant, &[], 0, STORE), pg_sys::ShareLock);
+}
+
+/// The same of the compaction.
+pub fn let_compaction_go(tenant: &[u8; 16]) {
+    release(&tag(tenant, &[], 0, COMPACTING), pg_sys::ExclusiveLock);
+}
+
 fn claim_store(tenant: &[u8; 16], wait: bool) -> bool {
     acquire(&tag(tenant, &[], 0, STORE), pg_sys::ShareLock, wait)
 }
@@ -169,6 +179,11 @@ fn acquire(tag: &pg_sys::LOCKTAG, mode: u32, wait: bool) -> bool {
     // (a deadlock, a timeout, no memory) are raised by PostgreSQL.
     let outcome = unsafe { pg_sys::LockAcquire(tag, mode as i32, false, !wait) };
     outcome != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}
+
+fn release(tag: &pg_sys::LOCKTAG, mode: u32) {
+    // SAFETY: the tag is copied; a lock that the transaction does not have is only warned of.
+    unsafe { pg_sys::LockRelease(tag, mode as i32, false) };
 }
 
 /// The tag of a lock of this kind, with 64 bits that represent something of a tenant of this database. If others

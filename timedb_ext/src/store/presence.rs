@@ -1,7 +1,8 @@
 //! Who may touch a tenant's store: writers beside each other, and whoever deletes from it alone.
 //!
 //! A deletion and a write must not overlap: points of a series that has just been deleted would stay for ever, unseen.
-//! The lock of the store comes before that of its compaction, whoever takes both: else they would wait for each other.
+//! Who compacts has the lock of the store, too. Nobody waits for the one lock with the other in hand, save a deletion, which
+//! has the store alone: else they would wait for each other.
 
 use super::{clock, log};
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
@@ -89,9 +90,8 @@ pub fn take(tenant: &[u8; 16], what: &str) -> Result<()> {
 /// # Errors
 /// As [`enter`].
 pub fn enter_rules(tenant: &[u8; 16]) -> Result<()> {
-    enter(tenant)?;
-    locks::await_compaction(tenant);
-    Ok(())
+    claim_compaction(tenant);
+    enter(tenant)
 }
 
 /// Claims the compaction of the tenant's store, and waits for whoever is at it, or deletes.
@@ -100,9 +100,24 @@ pub fn enter_rules(tenant: &[u8; 16]) -> Result<()> {
 /// 25008 in a transaction that keeps one snapshot.
 pub fn await_compaction(tenant: &[u8; 16], what: &str) -> Result<()> {
     refuse_kept_snapshot(what)?;
-    locks::hold_store(tenant);
-    locks::await_compaction(tenant);
+    claim_compaction(tenant);
     Ok(())
+}
+
+fn claim_compaction(tenant: &[u8; 16]) {
+    loop {
+        locks::hold_store(tenant);
+        if locks::try_compaction(tenant) {
+            return;
+        }
+        locks::let_store_go(tenant);
+        locks::await_compaction(tenant);
+        if locks::try_hold_store(tenant) {
+            return;
+        }
+        // Somebody deletes, or waits to.
+        locks::let_compaction_go(tenant);
+    }
 }
 
 /// The same without waiting: whether nobody is at it, or deletes.
@@ -111,7 +126,14 @@ pub fn await_compaction(tenant: &[u8; 16], what: &str) -> Result<()> {
 /// 25008 in a transaction that keeps one snapshot.
 pub fn try_compaction(tenant: &[u8; 16], what: &str) -> Result<bool> {
     refuse_kept_snapshot(what)?;
-    Ok(locks::try_hold_store(tenant) && locks::try_compaction(tenant))
+    if !locks::try_hold_store(tenant) {
+        return Ok(false);
+    }
+    let is_free = locks::try_compaction(tenant);
+    if !is_free {
+        locks::let_store_go(tenant);
+    }
+    Ok(is_free)
 }
 
 /// Refuses a transaction that would not see what it has to change.
