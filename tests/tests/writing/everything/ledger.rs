@@ -12,7 +12,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error};
 use uuid::Uuid;
 
-/// 2006-11-29 and later is kept in this year, and what is written is far from that.
+/// 2000-01-01: what is written lies long before that or long after, so the rule of 20 years parts it in the same way.
 const OLD: i64 = 946_684_800_000_000;
 
 /// A version that was written. Each has a value of its own.

@@ -220,7 +220,7 @@ pub async fn watch(storm: Arc<Storm>) {
                    WHERE NOT l.granted AND l.locktype <> 'extend' AND a.datname = current_database()";
     while storm.goes_on() {
         let found = superuser.query(blocked, &[]).await.unwrap();
-        for row in &found {
+        if let Some(row) = found.first() {
             let [waits, has, on] = [0, 1, 2].map(|i| row.get::<_, String>(i));
             panic!("{waits} waits for {has}: {on}");
         }
