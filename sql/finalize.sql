@@ -41,13 +41,15 @@ DECLARE
         _normal_email, _is_printable, _find_user, _set_user_active, _record_event, _commit_as_writer, list_tenants, _check_tenant,
         _some_tenants, compact_store, _compact_or_say, _retain_or_say, apply_retention_store, set_tenant_retention,
         place_hold, release_hold, list_holds, delete_tenant, verify_store, set_aside, put_back,
-        stats_store, _stats_or_say, _bind_role, unbind_role, list_bound_roles, _role_problem}';
+        stats_store, _stats_or_say, _bind_role, unbind_role, list_bound_roles, _role_problem,
+        _export_page, _begin_import, _import_page, _end_import}';
     identity constant name[] := '{authenticate, authenticate_proof, challenge, whoami, current_tenant, _is_anybody, hide_parameters,
         check_key, auth_required, isolation_problems, _functions_as_made, version}';
     session constant name[] := '{login, login_proof, logout}';
     administration constant name[] := '{create_tenant, list_tenants, delete_tenant, compact_store, apply_retention_store,
         set_tenant_retention, place_hold, release_hold, list_holds, verify_store, set_aside, put_back,
-        stats_store, bind_role, _bind_role, unbind_role, list_bound_roles, create_user, list_users, activate_user, deactivate_user,
+        stats_store, bind_role, _bind_role, unbind_role, list_bound_roles, _export_page, _begin_import, _import_page, _end_import,
+        create_user, list_users, activate_user, deactivate_user,
         create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events, set_auth_required,
         hide_parameters, check_key, auth_required, isolation_problems, _functions_as_made, version}';
     data constant name[] := '{create_series, find_series, count_series, label_names, label_values, describe_series,
@@ -104,7 +106,8 @@ GRANT EXECUTE ON FUNCTION timedb._uuid7, timedb.whoami, timedb.check_key, timedb
 -- What administrators do to the data of a tenant, timedb_definer does as that tenant.
 GRANT EXECUTE ON FUNCTION timedb._compact_tenant, timedb._retain_tenant, timedb._erase_store, timedb._enter_store_of,
     timedb._check_age, timedb._verify_tenant, timedb._set_aside, timedb._put_back,
-    timedb._tenant_stats TO timedb_keeper;
+    timedb._tenant_stats, timedb._export_page_of, timedb._take_import, timedb._check_import, timedb._import_page_of
+    TO timedb_keeper;
 
 -- Administration and authentication.
 GRANT SELECT, INSERT, UPDATE (name), DELETE ON timedb.tenants TO timedb_keeper;

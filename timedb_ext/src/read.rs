@@ -6,6 +6,7 @@ mod before;
 mod buckets;
 pub mod changes;
 mod count;
+pub mod export;
 mod last;
 pub mod moment;
 pub mod points;

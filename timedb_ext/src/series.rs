@@ -8,6 +8,7 @@ mod existing;
 mod find;
 mod labelled;
 mod look_up;
+mod restore;
 mod search;
 pub mod stats;
 pub mod units;
@@ -18,6 +19,7 @@ pub use create::{get_or_create, other_unit};
 pub use existing::existing;
 pub use find::{find, list};
 pub use look_up::Resolved;
+pub use restore::restore;
 pub use search::{Search, count, page, rows};
 
 use timedb_rules::labels::Labels;

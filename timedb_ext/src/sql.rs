@@ -27,6 +27,7 @@ mod damage;
 mod deletion;
 mod install;
 mod keys;
+mod moving;
 mod named;
 mod packed;
 mod points;

@@ -8,6 +8,7 @@ pub mod corrections;
 pub mod damage;
 pub mod delete;
 mod fold;
+pub mod import;
 mod log;
 pub mod merge;
 pub mod remove;

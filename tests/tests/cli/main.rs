@@ -2,6 +2,7 @@
 //! a password is never printed and a key only once.
 
 mod connecting;
+mod moving;
 mod upkeep;
 mod users;
 

@@ -343,6 +343,8 @@ fn command_reference_names_every_command_and_flag() {
         "keys revoke",
         "keys check",
         "events",
+        "export",
+        "import",
         "api",
     ] {
         let section = section(&text, &format!("## timedb {command}"))

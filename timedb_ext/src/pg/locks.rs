@@ -2,7 +2,7 @@
 //! change times is in `store/clock.rs`.
 //!
 //! They are advisory locks of a kind that pg_advisory_lock() cannot take, so nobody but this library can hold them or
-//! wait for them. In pg_locks their objsubid is 3 to 8, of writers plus 16 for each slot; the other numbers there are
+//! wait for them. In pg_locks their objsubid is 3 to 9, of writers plus 16 for each slot; the other numbers there are
 //! hashes (database, classid) and seconds (objid).
 
 use crate::pg::time;
@@ -17,6 +17,7 @@ const CORRECTING: u16 = 5;
 const UNITS: u16 = 6;
 const COMPACTING: u16 = 7;
 const STORE: u16 = 8;
+const IMPORT: u16 = 9;
 /// What a slot adds.
 const SLOT: u16 = 16;
 
@@ -129,6 +130,19 @@ fn claim_store(tenant: &[u8; 16], wait: bool) -> bool {
 /// Waits for all who hold the tenant's store, and keeps them waiting until the transaction ends.
 pub fn take_store(tenant: &[u8; 16]) {
     acquire(&tag(tenant, &[], 0, STORE), pg_sys::ExclusiveLock, true);
+}
+
+/// Says that the transaction imports the tenant. Undone with what it belongs to, be it up to a savepoint.
+pub fn begin_import(tenant: &[u8; 16]) {
+    acquire(&tag(tenant, &[], 0, IMPORT), pg_sys::ExclusiveLock, true);
+}
+
+/// Whether the transaction has begun to import the tenant. If not, its error has to end what asks: the lock is taken.
+pub fn import_has_begun(tenant: &[u8; 16]) -> bool {
+    let tag = tag(tenant, &[], 0, IMPORT);
+    // SAFETY: as in `acquire`.
+    let outcome = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, false, true) };
+    outcome == pg_sys::LockAcquireResult::LOCKACQUIRE_ALREADY_HELD
 }
 
 /// Claims a request of the tenant, by whatever identifies it, until the transaction ends. False if

@@ -60,6 +60,7 @@ files! {
     "../../../sql/functions/deletion.sql" "deletion" after "retention";
     "../../../sql/functions/damage.sql" "damage" after "deletion";
     "../../../sql/functions/stats.sql" "stats" after "damage";
+    "../../../sql/functions/moving.sql" "moving" after "stats";
     "../../../sql/functions/corrections.sql" "corrections" after "stats";
     "../../../sql/functions/read.sql" "read" after "corrections";
     "../../../sql/functions/changes.sql" "changes" after "read";

@@ -3,13 +3,15 @@
 use crate::pg::error::{Error, Result, SqlState};
 use crate::read::{BucketCursor, Piece, Runs, Writers};
 use crate::series::SeriesInfo;
+use crate::write::import::SeriesPoints;
 use std::rc::Rc;
 use timedb_rules::labels::Labels;
 use timedb_rules::limits::{self, Call};
 use timedb_rules::upload::{NamedSeries, SeriesList, SeriesRef, UploadColumns};
+use timedb_segment::{BatchIds, Points};
 use timedb_wire::{
-    BucketRun, Column, Malformed, Note, Number, Run, Series, SeriesName, UploadReader,
-    VersionSource, encode_buckets, encode_points,
+    BucketRun, Chunk, Column, Malformed, Note, Number, Run, Series, SeriesName, SeriesRun,
+    UploadReader, Values, VersionSource, encode_buckets, encode_points,
 };
 
 const _: () = assert!(timedb_segment::NO_END == timedb_wire::NO_END);
@@ -101,6 +103,66 @@ pub fn upload(bytes: &[u8]) -> Result<UploadColumns> {
         nulls: columns.nulls.map(|nulls| nulls.to_vec(points)),
         known_time: columns.known_time.map(copy),
     })
+}
+
+/// Reads the points of a chunk of versions, as a tenant stores them.
+///
+/// # Errors
+/// 22P03 for bytes that are not such a chunk.
+pub fn versions(tenant: &[u8; 16], bytes: &[u8]) -> Result<Vec<SeriesPoints>> {
+    let chunk = Chunk::decode(bytes).map_err(malformed)?;
+    let (Some(known), Some(versions), Values::Points { value, nulls }) =
+        (chunk.known_time, &chunk.versions, &chunk.values)
+    else {
+        return Err(malformed(Malformed::Flags));
+    };
+    let notes: Vec<Option<Rc<timedb_segment::Note>>> =
+        versions.notes.iter().map(stored_note).collect();
+    let ids = BatchIds::of(*tenant);
+    let mut from = 0;
+    let of_run = |run: &SeriesRun| {
+        let of = from..from + run.points;
+        from = of.end;
+        let is_own = of
+            .clone()
+            .all(|i| ids.at(versions.change_time.at(i)) == *versions.batch(i));
+        let points = Points {
+            valid_time: of.clone().map(|i| chunk.valid_time.at(i)).collect(),
+            valid_time_end: chunk
+                .valid_time_end
+                .map(|ends| of.clone().map(|i| ends.at(i)).collect()),
+            value: of.clone().map(|i| value.at(i)).collect(),
+            nulls: nulls.map(|nulls| of.clone().map(|i| nulls.at(i)).collect()),
+            known_time: timedb_segment::Column::of(of.clone().map(|i| known.at(i)).collect()),
+            change_time: timedb_segment::Column::of(
+                of.clone().map(|i| versions.change_time.at(i)).collect(),
+            ),
+            batch: (!is_own).then(|| {
+                timedb_segment::Column::of(of.clone().map(|i| *versions.batch(i)).collect())
+            }),
+            notes: (!notes.is_empty()).then(|| {
+                of.map(|i| versions.note(i).and_then(|at| notes[at].clone()))
+                    .collect()
+            }),
+        };
+        pgrx::check_for_interrupts!();
+        SeriesPoints {
+            series: *run.series.id,
+            points,
+        }
+    };
+    Ok(chunk.runs.iter().map(of_run).collect())
+}
+
+/// A note as it is stored; none if it says nothing.
+fn stored_note(note: &Note) -> Option<Rc<timedb_segment::Note>> {
+    let note = timedb_segment::Note {
+        annotation: note.annotation.map(str::to_owned),
+        tags: note.tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        metadata: note.metadata.map(str::to_owned),
+        changed_by: note.changed_by.copied(),
+    };
+    (!note.is_empty()).then(|| Rc::new(note))
 }
 
 fn copy<T: Number>(column: Column<T>) -> Vec<T> {

@@ -4,7 +4,10 @@ mod api;
 mod calls;
 mod compact;
 mod events;
+mod export;
+mod import;
 mod keys;
+mod moving;
 mod roles;
 mod shown;
 mod stats;
@@ -37,6 +40,8 @@ pub fn run(command: Command, environment: &Environment) -> Result<(), Failure> {
             Command::Events(arguments) => events::run(arguments, environment).await,
             Command::Stats(arguments) => stats::run(arguments, environment).await,
             Command::Compact(arguments) => compact::run(arguments, environment).await,
+            Command::Export(arguments) => export::run(arguments, environment).await,
+            Command::Import(arguments) => import::run(arguments, environment).await,
             Command::Api(arguments) => api::serve(arguments, environment).await,
         }
     })

@@ -15,8 +15,8 @@ use crate::cli::terminal;
 
 use administration::EXIT_CODES;
 pub use administration::{
-    CheckKey, Common, Compact, Create, CreateKey, CreateTables, CreateUser, Delete, Events, Keys,
-    ListKeys, ListUsers, OneKey, OneUser, RotateKey, Stats, Users,
+    CheckKey, Common, Compact, Create, CreateKey, CreateTables, CreateUser, Delete, Events, Export,
+    FileFormat, Import, Keys, ListKeys, ListUsers, OneKey, OneUser, RotateKey, Stats, Users,
 };
 pub use api::ApiArgs;
 pub use roles::{BindRole, ListRoles, OneRole, Roles};
@@ -60,6 +60,12 @@ pub enum Command {
     /// Make the stores of all tenants smaller and faster to read; no answer changes
     #[command(after_help = EXIT_CODES)]
     Compact(Compact),
+    /// Write all that a tenant has to a file, to move it into another store
+    #[command(after_help = EXIT_CODES)]
+    Export(Export),
+    /// Store a tenant that `timedb export` has written, all of it or nothing
+    #[command(after_help = EXIT_CODES)]
+    Import(Import),
     /// Serve the HTTP API
     #[command(after_help = EXIT_CODES)]
     Api(ApiArgs),
@@ -119,6 +125,8 @@ impl Cli {
             Command::Events(arguments) => &mut arguments.common,
             Command::Stats(arguments) => &mut arguments.common,
             Command::Compact(arguments) => &mut arguments.common,
+            Command::Export(arguments) => &mut arguments.common,
+            Command::Import(arguments) => &mut arguments.common,
             Command::Keys(Keys::Check(arguments)) => {
                 arguments.json |= before.json;
                 return Ok(self);

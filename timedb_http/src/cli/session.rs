@@ -58,6 +58,24 @@ impl Session {
         Ok(transaction)
     }
 
+    /// [`Session::enter`] for a transaction that takes its time, at an isolation level of its own.
+    pub async fn enter_for_long(
+        &mut self,
+        isolation_level: &str,
+    ) -> Result<Transaction<'_>, SessionTrouble> {
+        let transaction = self.client.transaction().await?;
+        transaction
+            .batch_execute(&format!(
+                "SET TRANSACTION ISOLATION LEVEL {isolation_level}; {PIN}; SET LOCAL TimeZone = 'UTC'; \
+                 SET LOCAL row_security = on; SET LOCAL idle_in_transaction_session_timeout = 0"
+            ))
+            .await?;
+        if !is_installed(&transaction).await? {
+            return Err(SessionTrouble::NotSetUp);
+        }
+        Ok(transaction)
+    }
+
     /// Runs one statement that calls timedb, in a transaction of its own.
     pub async fn ask(
         &mut self,

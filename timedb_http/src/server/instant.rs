@@ -186,7 +186,7 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 /// How the times of one answer are written, all of them alike: who reads a column of times takes the form of the
 /// first one for that of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Precision {
+pub enum Precision {
     /// None has a fraction of a second.
     #[default]
     Seconds,
@@ -214,14 +214,15 @@ impl Precision {
 }
 
 /// Writes instants as `2025-01-01T00:00:00+00:00`, keeping the last day's digits: rows mostly share their day.
-pub(crate) struct Formatter {
+pub struct Formatter {
     precision: Precision,
     day: i64,
     text: [u8; 32],
 }
 
 impl Formatter {
-    pub(crate) fn new(precision: Precision) -> Self {
+    /// For times that need this precision.
+    pub fn new(precision: Precision) -> Self {
         Self {
             precision,
             day: i64::MIN,
@@ -230,7 +231,7 @@ impl Formatter {
     }
 
     /// Appends an instant. A fraction is never left out, whatever was said of the precision.
-    pub(crate) fn write(&mut self, micros: i64, out: &mut Vec<u8>) {
+    pub fn write(&mut self, micros: i64, out: &mut Vec<u8>) {
         let day = micros.div_euclid(MICROS_PER_DAY);
         let within = micros.rem_euclid(MICROS_PER_DAY);
         if day != self.day {

@@ -136,6 +136,10 @@ const WRITES: &[(As, &str)] = &[
         As::Administrator,
         "SELECT timedb.rotate_key(key_id) FROM timedb.list_keys('a@a.example')",
     ),
+    (
+        As::Administrator,
+        "SELECT timedb._begin_import('{\"record\":\"tenant\",\"format\":1,\"tenant_id\":\"00000000-0000-4000-8000-000000000009\",\"created_at\":\"2025-01-01\"}')",
+    ),
     (As::Administrator, "SELECT timedb.set_auth_required(true)"),
     (As::Administrator, "SELECT timedb.set_auth_required(false)"),
 ];

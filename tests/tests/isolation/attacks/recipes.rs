@@ -186,6 +186,18 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("unbind_role", Administrators, &[]),
     ("list_bound_roles", Administrators, &[]),
     ("_role_problem", Nobody, &[]),
+    (
+        "_export_page",
+        Administrators,
+        &["'{TENANT}', 'tenant'", "'{TENANT}', 'point', '{SERIES}'"],
+    ),
+    ("_begin_import", Administrators, &["'{LABELS}'"]),
+    (
+        "_import_page",
+        Administrators,
+        &["'{TENANT}', 'series', ARRAY['{SERIES}']"],
+    ),
+    ("_end_import", Administrators, &["'{TENANT}', 1, ''"]),
     ("create_user", Administrators, &[]),
     ("list_users", Administrators, &[]),
     ("activate_user", Administrators, &[]),
@@ -233,6 +245,18 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ),
     ("_stats_or_say", Nobody, &["'{TENANT}'"]),
     ("_tenant_stats", Nobody, &["'{TENANT}'"]),
+    (
+        "_export_page_of",
+        Nobody,
+        &["'{TENANT}', 'series', NULL", "'{TENANT}', 'point', NULL"],
+    ),
+    ("_take_import", Nobody, &["'{TENANT}'"]),
+    ("_check_import", Nobody, &["'{TENANT}'"]),
+    (
+        "_import_page_of",
+        Nobody,
+        &["'{TENANT}', 'series', ARRAY['{SERIES}'], NULL"],
+    ),
 ];
 
 /// What somebody without a key of A could try instead.

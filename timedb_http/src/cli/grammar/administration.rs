@@ -1,6 +1,8 @@
 //! The grammar of the commands that administer a store: its tables, users and keys, what was done to them, and upkeep.
 
-use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::config::Dsn;
 
@@ -235,4 +237,35 @@ pub struct Compact {
     /// Fold what was written last, and merge only segments of which a series has many
     #[arg(long)]
     pub partly: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    #[command(flatten)]
+    pub common: Common,
+    /// The tenant
+    #[arg(short, long, visible_alias = "tenant", value_name = "UUID")]
+    pub tenant_id: String,
+    /// Lines of JSON, or an Arrow IPC stream
+    #[arg(short, long, value_enum, default_value_t = FileFormat::Ndjson)]
+    pub format: FileFormat,
+    /// The file; it appears once it is whole [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum FileFormat {
+    Ndjson,
+    Arrow,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    #[command(flatten)]
+    pub common: Common,
+    /// The file, in either form [default: stdin]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
