@@ -3,6 +3,7 @@
 
 mod connecting;
 mod moving;
+mod other_programs;
 mod upkeep;
 mod users;
 
