@@ -1,6 +1,7 @@
 //! `timedb export` and `timedb import`: a tenant in another store answers as it did, and its file says the same; what is
 //! damaged, cut off or does not belong there leaves nothing.
 
+mod large;
 mod refused;
 
 use std::fs;
