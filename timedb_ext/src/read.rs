@@ -2,10 +2,12 @@
 //!
 //! Memory is bounded by what overlaps in time and by what is requested at once, not by the result.
 
+mod backward;
 mod before;
 mod buckets;
 pub mod changes;
 mod count;
+pub mod enough;
 pub mod export;
 mod last;
 pub mod moment;
@@ -24,6 +26,7 @@ use crate::identity::caller;
 use crate::identity::nobody;
 use crate::pg::error::Result;
 use crate::pg::spi::{Home, connected};
+use crate::read::backward::Backward;
 use crate::read::segments::{SegmentSearch, SegmentWalk, Start, Stretch, Visitor};
 use crate::series::units;
 use crate::series::{SeriesInfo, find};
@@ -40,6 +43,8 @@ pub struct ReadCursor {
     /// Of each of them, if values are converted.
     conversions: Vec<Conversion>,
     walk: Option<SegmentWalk>,
+    /// In its place where the last points come first.
+    backward: Option<Backward>,
     /// Finished runs, waiting to be handed out.
     ready: VecDeque<(usize, Merged)>,
     ready_points: usize,
@@ -60,6 +65,7 @@ impl ReadCursor {
             series: Vec::new(),
             conversions: Vec::new(),
             walk: None,
+            backward: None,
             ready: VecDeque::new(),
             ready_points: 0,
             writers: Writers::default(),
@@ -84,6 +90,8 @@ impl ReadCursor {
                 for (place, run) in last::points(&tenant, &read.series, &read.request.range)? {
                     read.add_ready(place, run)?;
                 }
+            } else if read.request.backward {
+                read.backward = Some(read.backward_read());
             } else {
                 read.walk = Some(SegmentWalk::open(read.search(tenant), home)?);
             }
@@ -106,6 +114,23 @@ impl ReadCursor {
             start_change: None,
             with_known_time: self.request.with_known_time,
         }
+    }
+
+    fn backward_read(&self) -> Backward {
+        let ReadRequest {
+            range,
+            mode,
+            with_known_time,
+            ..
+        } = self.request;
+        let stretch =
+            |series: &SeriesInfo| Stretch::of(series.id, range.start_valid, range.end_valid);
+        Backward::new(
+            self.series.iter().map(stretch),
+            range,
+            mode,
+            with_known_time,
+        )
     }
 
     /// The series of the read, ascending by id.
@@ -159,14 +184,28 @@ impl ReadCursor {
 
     /// Reads on until there are so many points, or nothing is left.
     fn fill(&mut self, least_points: usize) -> Result<()> {
-        if self.walk.is_some() || !self.ready.is_empty() {
+        if self.walk.is_some() || self.backward.is_some() || !self.ready.is_empty() {
             self.check_tenant()?;
+        }
+        if enough::of_any() {
+            let series = &self.series;
+            (self.ready).retain(|(place, _)| !enough::of(&series[*place].id));
+            self.ready_points = self.ready.iter().map(|(_, run)| run.len()).sum();
         }
         while self.ready_points < least_points
             && let Some(mut walk) = self.walk.take()
         {
             if walk.step(self)? {
                 self.walk = Some(walk);
+            }
+        }
+        while self.ready_points < least_points
+            && let Some(mut backward) = self.backward.take()
+        {
+            let tenant = self.tenant;
+            let mut take = |place, run| self.add_ready(place, run);
+            if connected(|| backward.step(tenant, &mut take))? {
+                self.backward = Some(backward);
             }
         }
         Ok(())
@@ -201,6 +240,9 @@ impl ReadCursor {
 
 impl Visitor for ReadCursor {
     fn range_in(&self, key: &SegmentKey, bounds: &Bounds) -> Option<Range<i64>> {
+        if enough::of_any() && enough::of(&key.series) {
+            return None;
+        }
         let Some(instants) = &self.request.instants else {
             return Some(i64::MIN..i64::MAX);
         };

@@ -4,7 +4,9 @@
 mod again;
 mod callers;
 mod compiled;
+mod ends;
 mod forms;
+mod groups;
 mod plans;
 mod random;
 mod reach;

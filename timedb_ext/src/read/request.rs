@@ -19,6 +19,8 @@ pub struct ReadRequest {
     pub cutoffs: Option<Cutoffs>,
     /// Of each series only its last point is answered.
     pub last_only: bool,
+    /// Of each series the last points come first, and of several series not one after the other.
+    pub backward: bool,
     /// Series are found and listed even if no point can be in the range.
     pub list_all: bool,
     /// Whether the known_time of each version is answered.
@@ -38,6 +40,7 @@ impl ReadRequest {
             as_of_change: None,
             cutoffs: None,
             last_only: false,
+            backward: false,
             list_all: false,
             with_known_time: mode != Mode::Flat,
             unit: None,

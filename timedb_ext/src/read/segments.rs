@@ -9,7 +9,8 @@ mod row;
 
 use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Home, Query};
-use crate::read::count::count_segment;
+use crate::read::count::{count_segment, segments_read};
+use crate::read::enough;
 use logged::Logged;
 pub use query::{SegmentSearch, Start, Stretch};
 use row::SegmentRow;
@@ -21,6 +22,8 @@ use timedb_segment::{Bounds, Merged, Merger, Mode, Points, SegmentKey};
 /// Segments fetched at a time: the first fetch small, so that small reads stay small.
 const FIRST_FETCH: usize = 16;
 const FETCH: usize = 128;
+/// The same for who may have enough of a series soon; more while nothing of it is read.
+const FEW: usize = 2;
 
 /// Who walks: says which points count, and takes them.
 pub trait Visitor {
@@ -56,6 +59,7 @@ pub trait Visitor {
 pub struct SegmentWalk {
     query: Query,
     limit: usize,
+    few: usize,
     merging: Merging,
 }
 
@@ -87,6 +91,7 @@ impl SegmentWalk {
         Ok(Self {
             query: query::open(&search, home)?,
             limit: FIRST_FETCH,
+            few: FEW,
             merging: Merging {
                 logged: Logged::default(),
                 search,
@@ -101,12 +106,22 @@ impl SegmentWalk {
     /// XX001 for a damaged segment; as the visitor.
     pub fn step(&mut self, visitor: &mut impl Visitor) -> Result<bool> {
         pgrx::check_for_interrupts!();
-        let limit = mem::replace(&mut self.limit, FETCH);
+        let few = enough::is_told() && self.merging.search.start == Start::Given;
+        let limit = match few {
+            false => mem::replace(&mut self.limit, FETCH),
+            // What is fetched is read before anybody can say that it is enough.
+            true => self.few,
+        };
+        let before = segments_read();
         let more = self.query.fetch(limit, |row| match visitor.has_enough() {
             // What is fetched already is let go unread.
             true => Ok(()),
             false => self.merging.add(&SegmentRow(row), visitor),
         })?;
+        self.few = match segments_read() == before {
+            true => (self.few * 2).min(FIRST_FETCH),
+            false => FEW,
+        };
         if !more {
             self.merging.finish(visitor)?;
             self.merging.finish_logged(None, visitor)?;

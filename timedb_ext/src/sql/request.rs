@@ -18,6 +18,9 @@ const OF_WINDOWS: [Argument; 3] = [
 /// The same by days.
 const OF_DAYS: [Argument; 3] = [Argument::DaysAhead, Argument::TimeOfDay, Argument::Tz];
 
+/// Behind a mode: of each series the last points come first.
+pub const BACKWARD: &str = " backward";
+
 /// What these arguments ask for; where there is no mode, flat values.
 ///
 /// # Errors
@@ -25,6 +28,11 @@ const OF_DAYS: [Argument; 3] = [Argument::DaysAhead, Argument::TimeOfDay, Argume
 pub fn request(arguments: &Arguments) -> Result<ReadRequest> {
     let mode = arguments.text(Argument::Mode);
     let mode = mode.as_deref().unwrap_or("flat");
+    // For the scan only, which has checked that nothing else of the request stands against it.
+    let (mode, backward) = match mode.strip_suffix(BACKWARD) {
+        Some(mode @ ("flat" | "overlapping" | "versions")) => (mode, true),
+        _ => (mode, false),
+    };
     let relative = mode == "relative";
     let last_only = mode == "last";
     let merging = match mode {
@@ -56,6 +64,9 @@ pub fn request(arguments: &Arguments) -> Result<ReadRequest> {
         min_lead: lead(Argument::MinLead)?,
         max_lead: lead(Argument::MaxLead)?,
     };
+    if backward && as_of_change.is_some() {
+        return Err(Error::invalid("a read as of a change_time goes forward"));
+    }
     let cutoffs = relative.then(|| cutoffs(arguments)).transpose()?;
     // What takes no mode has no cut-offs, and its tz is about something else.
     if !relative && arguments.takes(Argument::Mode) {
@@ -67,6 +78,7 @@ pub fn request(arguments: &Arguments) -> Result<ReadRequest> {
         as_of_change,
         cutoffs,
         last_only,
+        backward,
         with_known_time: relative || last_only || merging != Mode::Flat,
         unit: arguments.text(Argument::Unit),
         ..ReadRequest::new(merging, series)

@@ -8,20 +8,32 @@
 //! locks, statements that change rows), the function itself runs.
 
 mod call;
+mod choice;
 mod columns;
 mod conditions;
+mod current;
+mod ends;
 mod exec;
 mod explain;
 mod expressions;
 mod fallback;
 mod functions;
+mod grouping;
+mod groups;
+mod monotone;
 mod narrowed;
+mod needed;
 mod node;
+mod offer;
+mod order;
 mod paths;
 mod plan;
 mod reading;
 mod source;
+mod states;
+mod sums;
 mod support;
+mod times;
 mod values;
 
 pub use columns::{COLUMNS, ROW_COLUMNS, SERIES_COLUMNS};
@@ -29,7 +41,7 @@ pub use columns::{COLUMNS, ROW_COLUMNS, SERIES_COLUMNS};
 use crate::pg::error::shielded;
 use call::ReadCall;
 use functions::{CHUNKS_FUNCTION, LIST_FUNCTION, LIST_SERIES, READ_CHUNKS, beside, call_of};
-use paths::Offer;
+use offer::Offer;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::prelude::*;
@@ -40,6 +52,9 @@ static STREAMING_READS: GucSetting<bool> = GucSetting::<bool>::new(true);
 
 /// The hook that stood before ours.
 static PREVIOUS: OnceLock<pg_sys::set_rel_pathlist_hook_type> = OnceLock::new();
+
+/// The same of the hook of groups.
+static PREVIOUS_UPPER: OnceLock<pg_sys::create_upper_paths_hook_type> = OnceLock::new();
 
 /// Defines the setting and hangs the hook in; called once, when the library is loaded.
 pub fn define() {
@@ -56,6 +71,8 @@ pub fn define() {
         pg_sys::RegisterCustomScanMethods(&plan::SCAN_METHODS.0);
         PREVIOUS.get_or_init(|| pg_sys::set_rel_pathlist_hook);
         pg_sys::set_rel_pathlist_hook = Some(offer_paths);
+        PREVIOUS_UPPER.get_or_init(|| pg_sys::create_upper_paths_hook);
+        pg_sys::create_upper_paths_hook = Some(offer_groups);
     }
 }
 
@@ -75,22 +92,65 @@ unsafe extern "C-unwind" fn offer_paths(
         let Some(call) = call_of(rte) else {
             return;
         };
-        if STREAMING_READS.get()
-            && let Some(chunks) = beside((*call).funcid, CHUNKS_FUNCTION, &READ_CHUNKS)
-            && fits(root, rel, rti)
-        {
-            let list = beside((*call).funcid, LIST_FUNCTION, &LIST_SERIES);
-            paths::replace(&Offer {
-                root,
-                rel,
-                call: ReadCall(call),
-                chunks,
-                list: list.unwrap_or(Oid::INVALID),
-            });
-        } else {
-            fallback::narrow(rel, ReadCall(call));
+        match offer_of(root, rel, rti, call) {
+            Some(offer) => paths::replace(&offer),
+            None => fallback::narrow(rel, ReadCall(call)),
         }
     })
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn offer_groups(
+    root: *mut pg_sys::PlannerInfo,
+    stage: pg_sys::UpperRelationKind::Type,
+    input: *mut pg_sys::RelOptInfo,
+    output: *mut pg_sys::RelOptInfo,
+    extra: *mut std::ffi::c_void,
+) {
+    // SAFETY: called by the planner with live nodes.
+    shielded(|| unsafe {
+        if let Some(hook) = PREVIOUS_UPPER.get().copied().flatten() {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| hook(root, stage, input, output, extra));
+        }
+        if stage != pg_sys::UpperRelationKind::UPPERREL_GROUP_AGG
+            || (*input).reloptkind != pg_sys::RelOptKind::RELOPT_BASEREL
+        {
+            return;
+        }
+        let rti = (*input).relid;
+        let rte = *(*root).simple_rte_array.add(rti as usize);
+        if let Some(call) = call_of(rte)
+            && let Some(offer) = offer_of(root, input, rti, call)
+            && let Some(extra) = extra.cast::<pg_sys::GroupPathExtraData>().as_ref()
+        {
+            groups::offer(&offer, output, extra.havingQual);
+        }
+    })
+}
+
+/// What is offered in the place of a call, if the scan can be used.
+unsafe fn offer_of(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    rti: pg_sys::Index,
+    call: *mut pg_sys::FuncExpr,
+) -> Option<Offer> {
+    // SAFETY: as in `fits`.
+    unsafe {
+        let function = (*call).funcid;
+        if !STREAMING_READS.get() {
+            return None;
+        }
+        let chunks = beside(function, CHUNKS_FUNCTION, &READ_CHUNKS)?;
+        let list = beside(function, LIST_FUNCTION, &LIST_SERIES);
+        fits(root, rel, rti).then(|| Offer {
+            root,
+            rel,
+            call: ReadCall(call),
+            chunks,
+            list: list.unwrap_or(Oid::INVALID),
+        })
+    }
 }
 
 /// Whether the scan can be used: statements that lock or change no rows they read (a recheck of those needs the

@@ -161,7 +161,7 @@ async fn conditions_decide_what_is_read() {
             for (types, values, condition, expected) in CONDITIONS {
                 for what in [
                     "*",
-                    "min(valid_time), max(valid_time)",
+                    "min(value), max(valid_time)",
                     "date_trunc('day', valid_time), value",
                 ] {
                     run(

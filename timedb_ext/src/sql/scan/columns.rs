@@ -13,6 +13,7 @@ pub const UNIT: usize = 2;
 pub const LABELS: usize = 3;
 pub const KNOWN_TIME: usize = 4;
 pub const VALID_TIME: usize = 6;
+pub const VALUE: usize = 8;
 
 /// The types of these columns.
 pub const ROW_COLUMNS: [Oid; COLUMNS] = [

@@ -1,6 +1,5 @@
-//! The conditions of a query that a read can follow: comparisons of time and of what identifies a series with
-//! something that is known before the first row, and whatever else is said about series alone. Planner and executor
-//! recognise them with the same code. The query checks all of them again.
+//! The conditions of a query that a read can follow: comparisons of time and of what identifies a series with something
+//! known before the first row, and what else is said about series. The query checks all of them again.
 
 use super::columns::{KNOWN_TIME, LABELS, NAME, OF_SERIES, SERIES_ID, UNIT, VALID_TIME};
 use super::expressions::{as_it_is_stored, attributes, both, is_exact, may_be_computed};
@@ -222,7 +221,10 @@ impl Reader<'_> {
     }
 
     /// The column that an expression is, and nothing else.
-    unsafe fn column(&self, side: *mut pg_sys::Node) -> Option<usize> {
+    ///
+    /// # Safety
+    /// As in [`Self::condition`].
+    pub unsafe fn column(&self, side: *mut pg_sys::Node) -> Option<usize> {
         // SAFETY: as in `condition`.
         unsafe {
             let side = as_it_is_stored(side);
@@ -236,7 +238,8 @@ impl Reader<'_> {
         }
     }
 
-    fn column_at(&self, attribute: i16) -> Option<usize> {
+    /// The column that an attribute is.
+    pub fn column_at(&self, attribute: i16) -> Option<usize> {
         let place = usize::try_from(attribute).ok()?.checked_sub(1)?;
         match self.columns {
             Some(columns) => columns.get(place).copied(),
@@ -270,7 +273,10 @@ impl Reader<'_> {
     }
 
     /// Whether an expression is about the columns of the series only, and about any.
-    unsafe fn is_about_series(&self, clause: *mut pg_sys::Node) -> bool {
+    ///
+    /// # Safety
+    /// As in [`Self::condition`].
+    pub unsafe fn is_about_series(&self, clause: *mut pg_sys::Node) -> bool {
         // SAFETY: as in `condition`.
         unsafe {
             let Some(used) = attributes(clause, self.read).filter(|used| !used.is_empty()) else {

@@ -1,12 +1,18 @@
 //! The node in the executor: how it begins, gives a row for each call, begins anew and ends.
 
 use super::call::ReadCall;
+use super::choice::SeriesChoice;
+use super::columns::VALID_TIME;
 use super::conditions::Condition;
 use super::explain;
+use super::grouping::Grouping;
+use super::monotone::Zones;
 use super::narrowed::Asked;
-use super::node::{Methods, NODE_NAME, ReadScan, private, reader_of};
+use super::node::{Methods, NODE_NAME, Private, ReadScan, expressions, private, reader_of};
 use super::reading::Read;
 use super::source::RowSource;
+use super::sums::Sum;
+use super::times::GroupTime;
 use crate::pg::error::{entry, shielded};
 use crate::sql::arguments::{READ, SERIES};
 use pgrx::PgList;
@@ -55,17 +61,18 @@ unsafe extern "C-unwind" fn begin(
         let plan = (*state).plan.cast::<pg_sys::CustomScan>();
         // Compiling them takes longer than computing them once.
         let jit = std::mem::replace(&mut (*estate).es_jit_flags, 0);
-        let (columns, list) = private(plan);
-        let expressions = PgList::<pg_sys::Expr>::from_pg((*plan).custom_exprs);
-        let Some(call) = expressions.get_ptr(0) else {
+        let kept = private(plan);
+        let (clauses, work) = expressions(plan, kept.of_work());
+        let all = PgList::<pg_sys::Expr>::from_pg((*plan).custom_exprs);
+        let Some(call) = all.get_ptr(0) else {
             pgrx::error!("a timedb read without its function call");
         };
         let call = ReadCall(call.cast());
         let mut conditions = Vec::new();
         let mut of_series: *mut pg_sys::List = ptr::null_mut();
         reader_of(plan, |reader| {
-            for clause in expressions.iter_ptr().skip(1) {
-                match reader.condition(clause.cast()) {
+            for clause in clauses {
+                match reader.condition(clause) {
                     Some(Condition::OfSeries(_)) => {
                         of_series = pg_sys::lappend(of_series, clause.cast());
                     }
@@ -86,13 +93,61 @@ unsafe extern "C-unwind" fn begin(
         let chunks = RowSource::new((*call.0).funcid, &READ, state);
         let series = (!of_series.is_null()).then(|| {
             let conditions = pg_sys::ExecInitQual(of_series, state);
-            (RowSource::new(list, &SERIES, state), conditions)
+            SeriesChoice::new(RowSource::new(kept.list, &SERIES, state), conditions)
         });
-        let read = Read::new(asked, chunks, series, columns);
+        let grouping = (!kept.work.is_empty()).then(|| grouping(&kept, &work, state));
+        let mut read = Read::new(asked, chunks, series, kept.columns);
+        read.need(kept.needed, kept.keeps_last);
+        if let Some(grouping) = grouping {
+            read.group(grouping);
+        }
         (*estate).es_jit_flags = jit;
         (*node.cast::<ReadScan>()).read =
             pgrx::PgMemoryContexts::For((*estate).es_query_cxt).leak_and_drop_on_delete(read);
     })
+}
+
+/// Prepares what is computed of groups.
+unsafe fn grouping(
+    kept: &Private,
+    work: &[*mut pg_sys::Node],
+    state: *mut pg_sys::PlanState,
+) -> Grouping {
+    // SAFETY: as in `begin`.
+    unsafe {
+        let number = |place: usize| kept.work.get(place).copied().unwrap_or(0) as usize;
+        let (of_series, rest) = work.split_at(number(0).min(work.len()));
+        let (of_rows, times) = rest.split_at(number(1).min(rest.len()));
+        let condition = |clauses: &[*mut pg_sys::Node]| {
+            let clauses = clauses.iter().fold(ptr::null_mut(), |list, clause| {
+                pg_sys::lappend(list, clause.cast())
+            });
+            pg_sys::ExecInitQual(clauses, state)
+        };
+        let place = (kept.columns.iter()).position(|column| *column == VALID_TIME);
+        let attribute = place.map_or(0, |place| place as i16 + 1);
+        let mut zones = Some(Zones::default());
+        for time in times {
+            zones = match (zones, Zones::of(*time, attribute)) {
+                (Some(mut all), Some(of_time)) => {
+                    all.join(&of_time);
+                    Some(all)
+                }
+                _ => None,
+            };
+        }
+        let times = times
+            .iter()
+            .map(|time| GroupTime::new(*time, pg_sys::ExecInitExpr(time.cast(), state)));
+        let sums = kept.work.iter().skip(3);
+        Grouping::new(
+            condition(of_series),
+            condition(of_rows),
+            times.collect(),
+            sums.filter_map(|sum| Sum::of_number(*sum)).collect(),
+            zones,
+        )
+    }
 }
 
 #[pg_guard]
@@ -103,9 +158,13 @@ unsafe extern "C-unwind" fn exec(
     unsafe {
         let state = &mut (*node).ss;
         if state.ps.qual.is_null() && state.ps.ps_ProjInfo.is_null() {
-            return next_row(state);
+            let slot = next_row(state);
+            (*(*node.cast::<ReadScan>()).read).note_given();
+            return slot;
         }
-        pg_sys::ExecScan(state, Some(access), Some(recheck))
+        let slot = pg_sys::ExecScan(state, Some(access), Some(recheck));
+        (*(*node.cast::<ReadScan>()).read).note_given();
+        slot
     }
 }
 

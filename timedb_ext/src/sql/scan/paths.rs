@@ -4,14 +4,16 @@
 //! the costs say only what matters for the order of joins and for the choice among these paths: a read of everything
 //! is dear, a bounded one cheap. None is so dear that PostgreSQL would compile the query for it.
 
-use super::call::{Mode, ReadCall};
 use super::columns::{KNOWN_TIME, NAME, SERIES_ID, VALID_TIME};
-use super::conditions::{Axis, Comparison, Condition, Reader};
+use super::conditions::{Axis, Comparison, Condition};
 use super::expressions::as_it_is_stored;
-use super::node::{Methods, NODE_NAME};
+use super::needed::{self, Needed};
+use super::node::{Methods, NODE_NAME, of_needed};
+use super::offer::Offer;
+use super::order;
 use super::plan;
 use pgrx::PgList;
-use pgrx::pg_sys::{self, NodeTag, Oid};
+use pgrx::pg_sys::{self, NodeTag};
 use pgrx::prelude::*;
 use std::ptr;
 use timedb_wire::reads::Argument;
@@ -24,38 +26,22 @@ const PART_OF_TIME: f64 = 0.05;
 const PART_OF_HALF_OPEN_TIME: f64 = 0.5;
 const PART_OF_A_SERIES: f64 = 0.01;
 const PART_OF_SOME_SERIES: f64 = 0.1;
+/// Rows of groups, of those that are grouped.
+const PART_OF_GROUPS: f64 = 0.1;
+/// How much more one from the end costs.
+const COST_OF_TURNING: f64 = 1.2;
+/// Of a read of the ends of series.
+const PART_OF_ENDS: f64 = 0.1;
 /// Of the smallest read.
 const LEAST_COST: f64 = 2.0;
 /// PostgreSQL takes a range for two hundredths of what an open one has left, which it seldom is.
 const RANGE_IS_LARGER: f64 = 20.0;
-/// `timestamptz < timestamptz`, whose oid PostgreSQL fixes.
-const EARLIER: Oid = Oid::from_u32(1322);
 
 static PATH_METHODS: Methods<pg_sys::CustomPathMethods> = Methods(pg_sys::CustomPathMethods {
     CustomName: NODE_NAME.as_ptr(),
     PlanCustomPath: Some(plan::plan_path),
     ReparameterizeCustomPathByChild: None,
 });
-
-/// A read that is being planned.
-#[derive(Clone, Copy)]
-pub struct Offer {
-    pub root: *mut pg_sys::PlannerInfo,
-    pub rel: *mut pg_sys::RelOptInfo,
-    pub call: ReadCall,
-    /// `_read_chunks`.
-    pub chunks: Oid,
-    /// `_list_series`, if it is there.
-    pub list: Oid,
-}
-
-impl Offer {
-    /// What recognises conditions on it.
-    unsafe fn reader(&self) -> Reader<'_> {
-        // SAFETY: the planner's own nodes.
-        unsafe { self.call.reader((*self.rel).relid, None) }
-    }
-}
 
 /// Replaces the paths of a call of `_read_rows()` by those of the scan: one without conditions from elsewhere in the
 /// query, and those that follow a join.
@@ -70,7 +56,15 @@ pub unsafe fn replace(offer: &Offer) {
         (*rel).pathlist = ptr::null_mut();
         let given = restricted(offer, &[(*rel).baserestrictinfo]);
         (*rel).rows = given.rows((*rel).rows, (*rel).tuples);
-        pg_sys::add_path(rel, path(offer, own));
+        let needed = needed::of(offer);
+        pg_sys::add_path(rel, path(offer, own, needed));
+        if needed.is_some() {
+            // Nothing is joined.
+            return;
+        }
+        if given.one_series && order::may_be_turned(offer) {
+            pg_sys::add_path(rel, path(offer, own, Needed::BACKWARD));
+        }
         let mut joined: Vec<pg_sys::Relids> = Vec::new();
         let mut all = own;
         for clause in join_clauses(offer) {
@@ -83,7 +77,7 @@ pub unsafe fn replace(offer: &Offer) {
         for i in 0..joined.len() {
             let is_new = |other: &pg_sys::Relids| !pg_sys::bms_equal(*other, joined[i]);
             if joined[..i].iter().all(is_new) && !pg_sys::bms_equal(own, joined[i]) {
-                pg_sys::add_path(rel, path(offer, joined[i]));
+                pg_sys::add_path(rel, path(offer, joined[i], Needed::default()));
             }
         }
     }
@@ -219,39 +213,26 @@ unsafe fn restricted(offer: &Offer, lists: &[*mut pg_sys::List]) -> Restricted {
     }
 }
 
-/// The order of the rows of one series, if anything in the query could use it.
-unsafe fn by_valid_time(offer: &Offer) -> *mut pg_sys::List {
-    // SAFETY: as in `replace`.
+/// The path of a read that gives groups, whose target that is.
+///
+/// # Safety
+/// The planner is looking for paths of groups of the relation.
+pub unsafe fn of_groups(offer: &Offer, target: *mut pg_sys::PathTarget) -> *mut pg_sys::Path {
+    // SAFETY: the caller's promise; the path is a custom one with a list of its own.
     unsafe {
-        let Offer { root, rel, .. } = *offer;
-        if offer.call.mode() == Mode::Other {
-            return ptr::null_mut();
-        }
-        let (rti, number) = ((*rel).relid, VALID_TIME as i16 + 1);
-        let var = pg_sys::makeVar(
-            rti as _,
-            number,
-            pg_sys::TIMESTAMPTZOID,
-            -1,
-            Oid::INVALID,
-            0,
-        );
-        #[cfg(feature = "pg15")]
-        return pg_sys::build_expression_pathkey(
-            root,
-            var.cast(),
-            ptr::null_mut(),
-            EARLIER,
-            (*rel).relids,
-            false,
-        );
-        #[cfg(not(feature = "pg15"))]
-        pg_sys::build_expression_pathkey(root, var.cast(), EARLIER, (*rel).relids, false)
+        let path = path(offer, (*offer.rel).lateral_relids, Needed::default());
+        (*path).pathtarget = target;
+        (*path).pathkeys = ptr::null_mut();
+        (*path).rows = ((*path).rows * PART_OF_GROUPS).max(1.0);
+        let custom = path.cast::<pg_sys::CustomPath>();
+        let lists = (*custom).custom_private;
+        (*custom).custom_private = pg_sys::lappend(lists, ptr::null_mut());
+        path
     }
 }
 
 /// The scan, with what it needs of other relations.
-unsafe fn path(offer: &Offer, required_outer: pg_sys::Relids) -> *mut pg_sys::Path {
+unsafe fn path(offer: &Offer, required_outer: pg_sys::Relids, needed: Needed) -> *mut pg_sys::Path {
     // SAFETY: as in `replace`; the new path is zeroed memory of its size, in the planner's memory context.
     unsafe {
         let Offer { root, rel, .. } = *offer;
@@ -273,12 +254,18 @@ unsafe fn path(offer: &Offer, required_outer: pg_sys::Relids) -> *mut pg_sys::Pa
             false => restricted.rows(rows, (*rel).tuples),
         };
         path.total_cost = restricted.cost() + path.rows * COST_OF_ROW;
-        if restricted.one_series {
-            path.pathkeys = by_valid_time(offer);
+        if needed == Needed::BACKWARD {
+            path.total_cost *= COST_OF_TURNING;
+        } else if needed.is_some() {
+            path.total_cost *= PART_OF_ENDS;
         }
+        path.pathkeys = order::of(offer, restricted.one_series, needed);
         (*custom).flags = pg_sys::CUSTOMPATH_SUPPORT_PROJECTION;
         let chunks = pg_sys::lappend_oid(ptr::null_mut(), offer.chunks);
-        (*custom).custom_private = pg_sys::lappend_oid(chunks, offer.list);
+        let functions = pg_sys::lappend_oid(chunks, offer.list);
+        let keeps_last = order::keeps_last(offer);
+        let lists = pg_sys::lappend(ptr::null_mut(), functions.cast());
+        (*custom).custom_private = pg_sys::lappend(lists, of_needed(needed, keeps_last).cast());
         (*custom).methods = &PATH_METHODS.0;
         custom.cast()
     }

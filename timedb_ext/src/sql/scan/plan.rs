@@ -1,7 +1,7 @@
 //! From the path that the planner has chosen to the plan.
 //!
 //! The first custom expression is the call of `_read_chunks`, the others are the conditions that the read follows. The
-//! private data are two lists of numbers: the columns of the scan, and the function that lists series.
+//! private data are lists of numbers: the columns of the scan, the function that lists series, and what is needed.
 
 use super::call::ReadCall;
 use super::conditions::Condition;
@@ -9,6 +9,7 @@ use super::exec;
 use super::expressions::attributes;
 use super::functions::call_of;
 use super::node::{Methods, NODE_NAME};
+use super::sums::Summing;
 use crate::pg::error::shielded;
 use pgrx::PgList;
 use pgrx::pg_sys::{self, NodeTag, Oid};
@@ -35,7 +36,11 @@ pub(super) unsafe extern "C-unwind" fn plan_path(
     shielded(|| unsafe {
         let rti = (*rel).relid;
         let rte = *(*root).simple_rte_array.add(rti as usize);
-        let functions = PgList::<Oid>::from_pg((*best_path).custom_private);
+        let lists = PgList::<pg_sys::List>::from_pg((*best_path).custom_private);
+        let list = |place| lists.get_ptr(place).unwrap_or(ptr::null_mut());
+        let functions = PgList::<Oid>::from_pg(list(0));
+        let of_needed = list(1);
+        let sums_up = lists.len() > 2;
         let (Some(rows_call), Some(chunks), Some(list)) =
             (call_of(rte), functions.get_oid(0), functions.get_oid(1))
         else {
@@ -61,14 +66,47 @@ pub(super) unsafe extern "C-unwind" fn plan_path(
                 expressions = pg_sys::lappend(expressions, copy);
             }
         }
-        let qual = pg_sys::extract_actual_clauses(clauses, false);
+        let mut qual = pg_sys::extract_actual_clauses(clauses, false);
+        let mut wanted = (*(*rel).reltarget).exprs;
+        let mut of_work: *mut pg_sys::List = ptr::null_mut();
+        let target = (*best_path).path.pathtarget;
+        if sums_up {
+            // What it gives is no row any more, so that it checks conditions itself.
+            let work = Summing::of(&reader, target, qual);
+            of_work = work.numbers();
+            let last = work.expressions();
+            expressions = pg_sys::list_concat(expressions, last);
+            let is_state = |expr: &*mut pg_sys::Node| (**expr).type_ == NodeTag::T_Aggref;
+            let exprs = PgList::<pg_sys::Node>::from_pg((*target).exprs);
+            let groups = exprs.iter_ptr().filter(|expr| !is_state(expr));
+            wanted = groups.fold(ptr::null_mut(), |list, expr| {
+                pg_sys::lappend(list, expr.cast())
+            });
+            qual = ptr::null_mut();
+        }
 
-        // Not from `tlist`: it is empty when a projection above is going to replace it.
-        let scan_tlist = columns(rows_call, rti, (*(*rel).reltarget).exprs, qual);
+        // Not from `tlist`: it is empty when a projection above is going to replace it. The conditions on series are among
+        // the expressions.
+        let mut scan_tlist = columns(
+            rows_call,
+            rti,
+            wanted,
+            pg_sys::list_concat_copy(qual, rows_of(expressions)),
+        );
         let mut columns: *mut pg_sys::List = ptr::null_mut();
         for entry in PgList::<pg_sys::TargetEntry>::from_pg(scan_tlist).iter_ptr() {
             let column = (*(*entry).expr.cast::<pg_sys::Var>()).varattno;
             columns = pg_sys::lappend_int(columns, i32::from(column));
+        }
+        if sums_up {
+            for expr in PgList::<pg_sys::Node>::from_pg((*target).exprs).iter_ptr() {
+                if (*expr).type_ == NodeTag::T_Aggref {
+                    let place = PgList::<pg_sys::Node>::from_pg(scan_tlist).len() as i16 + 1;
+                    let state = pg_sys::copyObjectImpl(expr.cast()).cast();
+                    let entry = pg_sys::makeTargetEntry(state, place, ptr::null_mut(), false);
+                    scan_tlist = pg_sys::lappend(scan_tlist, entry.cast());
+                }
+            }
         }
         let list = pg_sys::lappend_oid(ptr::null_mut(), list);
 
@@ -78,14 +116,22 @@ pub(super) unsafe extern "C-unwind" fn plan_path(
         (*scan).scan.plan.qual = qual;
         (*scan).flags = (*best_path).flags;
         (*scan).custom_exprs = expressions;
-        (*scan).custom_private = pg_sys::lappend(
-            pg_sys::lappend(ptr::null_mut(), columns.cast()),
-            list.cast(),
-        );
+        let of_needed = pg_sys::copyObjectImpl(of_needed.cast()).cast();
+        (*scan).custom_private = [columns, list, of_needed, of_work]
+            .into_iter()
+            .fold(ptr::null_mut(), |all, list| {
+                pg_sys::lappend(all, list.cast())
+            });
         (*scan).custom_scan_tlist = scan_tlist;
         (*scan).methods = &SCAN_METHODS.0;
         scan.cast()
     })
+}
+
+/// The expressions that are computed of rows: all but the call.
+unsafe fn rows_of(expressions: *mut pg_sys::List) -> *mut pg_sys::List {
+    // SAFETY: a list of the planner's, whose first element is the call.
+    unsafe { pg_sys::list_copy_tail(expressions, 1) }
 }
 
 /// The columns that the query uses, as a target list: those it asks for first and in that order, which saves a

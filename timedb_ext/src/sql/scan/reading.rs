@@ -1,18 +1,24 @@
 //! A read while it runs: series are chosen, then there is one chunk in memory at a time, and its points become rows.
 
-use super::columns::{OF_SERIES, SERIES_COLUMNS};
+use super::call::Mode;
+use super::choice::SeriesChoice;
+use super::columns::{KNOWN_TIME, OF_SERIES, VALID_TIME};
+use super::current::{Rows, Stage};
+use super::ends::Ends;
 use super::functions::CHUNK_COLUMNS;
+use super::grouping::Grouping;
 use super::narrowed::Asked;
+use super::needed::Needed;
 use super::source::RowSource;
-use crate::identity::caller;
+use super::values::text;
+use crate::identity::settings;
 use crate::pg::error::Result;
 use crate::pg::spi::{Arg, memory_context};
-use crate::read::segments_read;
+use crate::read::{enough, segments_read};
 use crate::sql::arguments::READ;
 use crate::sql::packed::malformed;
 use crate::sql::rows::PointRows;
 use pgrx::pg_sys::{self, Datum};
-use timedb_rules::limits::MAX_SERIES;
 use timedb_wire::Chunk;
 use timedb_wire::reads::Argument;
 
@@ -22,36 +28,17 @@ pub struct Read {
     /// Gives chunks.
     chunks: RowSource,
     /// Lists series, and the conditions on which of them to read, if there are any.
-    series: Option<(RowSource, *mut pg_sys::ExprState)>,
+    series: Option<SeriesChoice>,
     /// Holds the arguments of the calls.
     values: pg_sys::MemoryContext,
     /// Holds the current chunk, and with it what the slot points to.
     chunk: pg_sys::MemoryContext,
     rows: Rows,
+    /// What is given of each series, if that is not all.
+    ends: Option<Ends>,
+    /// What is computed of groups, if rows are not given.
+    grouping: Option<Grouping>,
     segments: u64,
-}
-
-/// The current chunk, and the position in it.
-struct Rows {
-    /// For each column of the slot, its place among the columns of `_read_rows`.
-    columns: Vec<usize>,
-    /// series_id, name, unit, labels of the chunk.
-    series: [Datum; OF_SERIES],
-    /// Its columns stand in the bytes of the chunk, whose memory is given back only when this is None.
-    points: Option<PointRows<Chunk<'static>>>,
-    at: usize,
-    stage: Stage,
-    /// The tenant when the chunk came, and what [`settings::tenant_changes`] said then.
-    tenant: Option<[u8; 16]>,
-    tenant_changes: u64,
-}
-
-/// How far a read is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    New,
-    Running,
-    Over,
 }
 
 impl Read {
@@ -59,7 +46,7 @@ impl Read {
     pub fn new(
         asked: Asked,
         chunks: RowSource,
-        series: Option<(RowSource, *mut pg_sys::ExprState)>,
+        series: Option<SeriesChoice>,
         columns: Vec<usize>,
     ) -> Self {
         // SAFETY: the current context is the query's.
@@ -79,13 +66,39 @@ impl Read {
                 tenant: caller::tenant(),
                 tenant_changes: caller::tenant_changes(),
             },
+            ends: None,
+            grouping: None,
             segments: 0,
+        }
+    }
+
+    /// Makes it give no more of each series than is needed. `keeps_last`: the last point of a series meets the
+    /// conditions, if any does.
+    pub fn need(&mut self, needed: Needed, keeps_last: bool) {
+        let keeps_last = keeps_last && !self.rows.columns.contains(&KNOWN_TIME);
+        self.ends = needed
+            .is_some()
+            .then(|| Ends::new(needed, keeps_last && self.asked.mode == Mode::Flat));
+    }
+
+    /// Makes it give groups.
+    pub fn group(&mut self, grouping: Grouping) {
+        self.grouping = Some(grouping);
+    }
+
+    /// Notes that the last row met all conditions.
+    pub fn note_given(&mut self) {
+        if let Some(ends) = &mut self.ends
+            && let Some(points) = &self.rows.points
+            && let Some(at) = self.rows.at.checked_sub(1)
+        {
+            ends.note_given(points.column(at, VALID_TIME));
         }
     }
 
     /// How many columns its rows have.
     pub fn width(&self) -> usize {
-        self.rows.columns.len()
+        self.rows.columns.len() + self.grouping.as_ref().map_or(0, Grouping::width)
     }
 
     /// How many segments have been read.
@@ -105,7 +118,10 @@ impl Read {
         self.rows.at = 0;
         self.rows.stage = Stage::New;
         self.chunks.end();
-        if let Some((series, _)) = &mut self.series {
+        if let Some(ends) = &mut self.ends {
+            ends.begin();
+        }
+        if let Some(series) = &mut self.series {
             series.end();
         }
         // SAFETY: contexts of its own, to whose contents nothing points any more.
@@ -127,35 +143,50 @@ impl Read {
         state: *mut pg_sys::ScanState,
         slot: *mut pg_sys::TupleTableSlot,
     ) -> Result<bool> {
-        let has_row =
-            |rows: &Rows| (rows.points.as_ref()).is_some_and(|points| rows.at < points.len());
-        while !has_row(&self.rows) {
-            if self.rows.stage == Stage::New {
-                // SAFETY: the caller's promise.
-                unsafe { self.start(state)? };
-            }
-            if !self.next_chunk()? {
+        loop {
+            // SAFETY: the caller's promise.
+            if !unsafe { self.advance(state)? } {
                 return Ok(false);
             }
+            let rows = &mut self.rows;
+            if let Some(grouping) = &mut self.grouping {
+                // SAFETY: the caller's promise.
+                match unsafe { grouping.put_next(state, slot, rows)? } {
+                    true => return Ok(true),
+                    false => continue,
+                }
+            }
+            // SAFETY: the caller's promise.
+            unsafe { rows.fill(rows.at, slot) };
+            rows.at += 1;
+            return Ok(true);
         }
-        let rows = &mut self.rows;
+    }
+
+    /// Goes to the next row that is needed. False: there is none.
+    unsafe fn advance(&mut self, state: *mut pg_sys::ScanState) -> Result<bool> {
+        loop {
+            while self.rows.at >= self.rows.len() {
+                if self.rows.stage == Stage::New {
+                    // SAFETY: as in `put_next_row`.
+                    unsafe { self.start(state)? };
+                }
+                if !self.next_chunk()? {
+                    return Ok(false);
+                }
+            }
+            let (Some(ends), Some(points)) = (&mut self.ends, &self.rows.points) else {
+                break;
+            };
+            if !ends.is_over(points.column(self.rows.at, VALID_TIME)) {
+                break;
+            }
+            self.rows.points = None;
+        }
+        let rows = &self.rows;
         if rows.tenant_changes != caller::tenant_changes() && rows.tenant != caller::tenant() {
             return Err(caller::refuse_changed_tenant());
         }
-        if let Some(points) = &rows.points {
-            for (place, &column) in rows.columns.iter().enumerate() {
-                let value = match column {
-                    0..OF_SERIES => Some(rows.series[column]),
-                    _ => points.column(rows.at, column),
-                };
-                // SAFETY: the slot has as many columns.
-                unsafe {
-                    *(*slot).tts_values.add(place) = value.unwrap_or(Datum::null());
-                    *(*slot).tts_isnull.add(place) = value.is_none();
-                }
-            }
-        }
-        rows.at += 1;
         Ok(true)
     }
 
@@ -167,10 +198,16 @@ impl Read {
             let context = (*state).ps.ps_ExprContext;
             let mut arguments = self.asked.arguments(context);
             if let Some(given) = &mut arguments
-                && self.series.is_some()
-                && !self.choose_series(state, given)?
+                && let Some(series) = &mut self.series
+                && !series.choose(state, &self.rows.columns, self.chunk, given)?
             {
                 arguments = None;
+            }
+            if let (Some(arguments), Some(ends)) = (&mut arguments, &self.ends)
+                && let Some(place) = READ.place(Argument::Mode)
+            {
+                let mode = arguments[place].and_then(text);
+                arguments[place] = Arg::text(&ends.mode(mode.unwrap_or_default())).datum();
             }
             if let Some(arguments) = &arguments {
                 self.chunks.begin(arguments);
@@ -182,55 +219,6 @@ impl Read {
             pg_sys::MemoryContextSwitchTo(before);
         }
         Ok(())
-    }
-
-    /// Narrows the arguments to the series that meet the conditions on series. False: there are none.
-    unsafe fn choose_series(
-        &mut self,
-        state: *mut pg_sys::ScanState,
-        arguments: &mut [Option<Datum>],
-    ) -> Result<bool> {
-        let Some((source, conditions)) = &mut self.series else {
-            return Ok(true);
-        };
-        let value = |argument| READ.place(argument).and_then(|place| arguments[place]);
-        let asked = [Argument::SeriesId, Argument::Name, Argument::Labels].map(value);
-        let mut chosen: Vec<[u8; 16]> = Vec::new();
-        // SAFETY: as in `start`; the slot is the scan's own, which holds no row yet. A series_id is 16 bytes.
-        unsafe {
-            let context = (*state).ps.ps_ExprContext;
-            let slot = (*state).ss_ScanTupleSlot;
-            let values = pg_sys::CurrentMemoryContext;
-            source.begin(&asked);
-            loop {
-                pgrx::check_for_interrupts!();
-                pg_sys::MemoryContextReset(self.chunk);
-                pg_sys::MemoryContextSwitchTo(self.chunk);
-                let Some(series) = source.next::<OF_SERIES>(&SERIES_COLUMNS)? else {
-                    break;
-                };
-                pg_sys::ExecClearTuple(slot);
-                for (place, &column) in self.rows.columns.iter().enumerate() {
-                    let of_series = series.get(column);
-                    *(*slot).tts_values.add(place) = of_series.copied().unwrap_or(Datum::null());
-                    *(*slot).tts_isnull.add(place) = of_series.is_none();
-                }
-                (*context).ecxt_scantuple = pg_sys::ExecStoreVirtualTuple(slot);
-                if pg_sys::ExecQual(*conditions, context) {
-                    chosen.push(*series[0].cast_mut_ptr::<[u8; 16]>());
-                }
-                pg_sys::MemoryContextReset((*context).ecxt_per_tuple_memory);
-            }
-            pg_sys::ExecClearTuple(slot);
-            pg_sys::MemoryContextSwitchTo(values);
-        }
-        // A read takes no more; of all of them, then.
-        if chosen.len() <= MAX_SERIES
-            && let Some(place) = READ.place(Argument::SeriesId)
-        {
-            arguments[place] = Arg::uuids(chosen.iter()).datum();
-        }
-        Ok(!chosen.is_empty())
     }
 
     /// Calls the function for its next chunk. False: there is none.
@@ -251,14 +239,26 @@ impl Read {
             pg_sys::MemoryContextReset(self.chunk);
             let before = pg_sys::MemoryContextSwitchTo(self.chunk);
             let segments = segments_read();
-            let chunk = self
-                .chunks
-                .next::<{ CHUNK_COLUMNS.len() }>(&CHUNK_COLUMNS)?;
+            let chunks = &mut self.chunks;
+            let mut next = || chunks.next::<{ CHUNK_COLUMNS.len() }>(&CHUNK_COLUMNS);
+            let chunk = match &mut self.ends {
+                Some(ends) => enough::knowing(ends.enough(), next)?,
+                None => next()?,
+            };
             self.segments += segments_read().wrapping_sub(segments);
             match chunk {
-                None => rows.stage = Stage::Over,
+                None => {
+                    let goes_on = self.ends.as_mut().is_some_and(Ends::turn);
+                    rows.stage = match goes_on {
+                        true => Stage::New,
+                        false => Stage::Over,
+                    };
+                }
                 Some([series_id, name, unit, labels, _, packed]) => {
                     rows.series = [series_id, name, unit, labels];
+                    if let Some(ends) = &mut self.ends {
+                        ends.enter(*series_id.cast_mut_ptr::<[u8; 16]>());
+                    }
                     let packed = pg_sys::pg_detoast_datum_packed(packed.cast_mut_ptr());
                     let bytes = pgrx::varlena::varlena_to_byte_slice(packed);
                     let chunk = Chunk::decode(bytes).map_err(malformed)?;
@@ -269,6 +269,6 @@ impl Read {
             }
             pg_sys::MemoryContextSwitchTo(before);
         }
-        Ok(rows.stage == Stage::Running)
+        Ok(rows.stage != Stage::Over)
     }
 }
