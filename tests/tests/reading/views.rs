@@ -4,12 +4,14 @@
 mod again;
 mod callers;
 mod compiled;
+mod copies;
 mod ends;
 mod forms;
 mod groups;
 mod plans;
 mod random;
 mod reach;
+mod tools;
 
 use timedb_tests::random::Random;
 use timedb_tests::run;
@@ -105,4 +107,37 @@ async fn rows(client: &Client, query: &str) -> Vec<Vec<Option<String>>> {
         _ => None,
     };
     messages.into_iter().filter_map(row).collect()
+}
+
+/// Fills a store with a point of each series every 100 seconds, from 2025-01-01T00:00Z on. There are as many segments as
+/// days of series, because each day is uploaded by itself, and has so many points that they do not go into the log.
+async fn fill_days(client: &Client, series: usize, days: usize) {
+    for day in 0..days {
+        let upload = format!(
+            "SELECT FROM timedb.upload(
+                 ARRAY(SELECT timestamptz '2025-01-01Z' + {day} * interval '1 day' + h * interval '100 s' FROM generate_series(1, {series}), generate_series(0, 863) AS h),
+                 ARRAY(SELECT s + h::float8 FROM generate_series(1, {series}) AS s, generate_series(0, 863) AS h),
+                 ARRAY(SELECT 's' || s FROM generate_series(1, {series}) AS s),
+                 labels => ARRAY(SELECT jsonb_build_object('site', (s % 10)::text, 'half', (s % 2)::text) FROM generate_series(1, {series}) AS s),
+                 series_index => ARRAY(SELECT s FROM generate_series(1, {series}) AS s, generate_series(0, 863)),
+                 known_time => timestamptz '2024-12-31Z' + {day} * interval '1 day')"
+        );
+        run(client, &upload).await;
+    }
+}
+
+/// The segments that EXPLAIN ANALYZE says were read, over all reads of the plan.
+async fn segments(client: &Client, query: &str) -> usize {
+    let plan = rows(
+        client,
+        &format!("EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF) {query}"),
+    )
+    .await;
+    let plan: Vec<String> = plan.into_iter().flatten().flatten().collect();
+    let read = plan
+        .iter()
+        .filter_map(|line| line.trim().strip_prefix("Segments Read: "));
+    let read: Vec<usize> = read.map(|n| n.parse().unwrap()).collect();
+    assert!(!read.is_empty(), "{query}: {plan:#?}");
+    read.into_iter().sum()
 }

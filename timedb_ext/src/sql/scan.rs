@@ -10,6 +10,7 @@
 mod call;
 mod choice;
 mod columns;
+mod comparison;
 mod conditions;
 mod current;
 mod ends;
@@ -20,6 +21,7 @@ mod fallback;
 mod functions;
 mod grouping;
 mod groups;
+mod loose;
 mod monotone;
 mod narrowed;
 mod needed;

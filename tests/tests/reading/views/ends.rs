@@ -4,7 +4,7 @@ use timedb_tests::random::{Random, new_seed};
 use timedb_tests::{Db, run, upload};
 use tokio_postgres::Client;
 
-use super::{copy, fill, rows};
+use super::{copy, fill, rows, segments};
 
 /// `V` is a view. Each has one answer: ties are ordered by all that may differ.
 const QUERIES: &[&str] = &[
@@ -138,18 +138,4 @@ async fn the_ends_of_long_series_are_found_without_reading_them() {
     assert!(last.iter().eq(all.iter().rev().take(5)));
     let rest = rows(&client, "FETCH ALL FROM c").await;
     assert!(last.iter().chain(&rest).eq(all.iter().rev()));
-}
-
-/// How many segments a query reads, as EXPLAIN says.
-async fn segments(client: &Client, query: &str) -> usize {
-    let explain = format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {query}");
-    let plan = rows(client, &explain).await;
-    let lines = plan.iter().flatten().flatten();
-    let read = lines.filter_map(|line| {
-        line.trim()
-            .strip_prefix("Segments Read: ")?
-            .parse::<usize>()
-            .ok()
-    });
-    read.sum()
 }

@@ -3,42 +3,14 @@
 use timedb_tests::{Db, Role, authenticate, login, run, upload};
 use tokio_postgres::Client;
 
-use super::rows;
+use super::{fill_days, rows, segments};
 
-/// Series, and days of each: as many segments, because each day is uploaded by itself, and has so many points that they do
-/// not go into the log.
+/// Series, and days of each: as many segments.
 const SERIES: usize = 30;
 const DAYS: usize = 40;
 
 async fn fill(client: &Client) {
-    for day in 0..DAYS {
-        let upload = format!(
-            "SELECT FROM timedb.upload(
-                 ARRAY(SELECT timestamptz '2025-01-01Z' + {day} * interval '1 day' + h * interval '100 s' FROM generate_series(1, {SERIES}), generate_series(0, 863) AS h),
-                 ARRAY(SELECT s + h::float8 FROM generate_series(1, {SERIES}) AS s, generate_series(0, 863) AS h),
-                 ARRAY(SELECT 's' || s FROM generate_series(1, {SERIES}) AS s),
-                 labels => ARRAY(SELECT jsonb_build_object('site', (s % 10)::text, 'half', (s % 2)::text) FROM generate_series(1, {SERIES}) AS s),
-                 series_index => ARRAY(SELECT s FROM generate_series(1, {SERIES}) AS s, generate_series(0, 863)),
-                 known_time => timestamptz '2024-12-31Z' + {day} * interval '1 day')"
-        );
-        run(client, &upload).await;
-    }
-}
-
-/// The segments that EXPLAIN ANALYZE says were read, over all reads of the plan.
-async fn segments(client: &Client, query: &str) -> usize {
-    let plan = rows(
-        client,
-        &format!("EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF) {query}"),
-    )
-    .await;
-    let plan: Vec<String> = plan.into_iter().flatten().flatten().collect();
-    let read = plan
-        .iter()
-        .filter_map(|line| line.trim().strip_prefix("Segments Read: "));
-    let read: Vec<usize> = read.map(|n| n.parse().unwrap()).collect();
-    assert!(!read.is_empty(), "{query}: {plan:#?}");
-    read.into_iter().sum()
+    fill_days(client, SERIES, DAYS).await;
 }
 
 /// Parameters, a condition, and how many segments hold what it asks for.
@@ -78,6 +50,24 @@ const CONDITIONS: &[(&str, &str, &str, usize)] = &[
         "",
         "valid_time IN ('2025-01-11Z', '2025-01-11 07:00Z')",
         SERIES,
+    ),
+    (
+        "(date)",
+        "('2025-01-11')",
+        "CAST(valid_time AS date) = $1",
+        5 * SERIES,
+    ),
+    (
+        "(timestamptz)",
+        "('2025-01-11Z')",
+        "date_trunc('day', valid_time) >= $1 AND name = 's7'",
+        32,
+    ),
+    (
+        "(timestamp)",
+        "('2025-01-11')",
+        "valid_time AT TIME ZONE 'Europe/Berlin' < $1 AND name = 's7'",
+        14,
     ),
     ("(timestamptz)", "(NULL)", "valid_time > $1", 0),
     ("(timestamptz)", "('infinity')", "valid_time >= $1", 0),

@@ -2,7 +2,9 @@
 //! known before the first row, and what else is said about series. The query checks all of them again.
 
 use super::columns::{KNOWN_TIME, LABELS, NAME, OF_SERIES, SERIES_ID, UNIT, VALID_TIME};
+pub use super::comparison::{Axis, Comparison};
 use super::expressions::{as_it_is_stored, attributes, both, is_exact, may_be_computed};
+use super::loose::{self, Reach};
 use pgrx::pg_sys::{self, NodeTag, Oid};
 
 /// `uuid = uuid`, `text = text`, `jsonb @> jsonb` and `jsonb ->> text`, whose oids PostgreSQL fixes.
@@ -13,52 +15,12 @@ const FIELD: Oid = Oid::from_u32(3477);
 /// The operator family of instants, in which all comparisons with them are.
 const INSTANTS: Oid = Oid::from_u32(434);
 
-/// The times of a version that a read can be bounded by.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Axis {
-    Valid,
-    Known,
-}
-
-/// How a column is compared.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
-    Less,
-    AtMost,
-    Same,
-    AtLeast,
-    Greater,
-}
-
-impl Comparison {
-    /// By PostgreSQL's number of the strategy.
-    fn of_strategy(strategy: i32) -> Option<Self> {
-        Some(match strategy {
-            1 => Self::Less,
-            2 => Self::AtMost,
-            3 => Self::Same,
-            4 => Self::AtLeast,
-            5 => Self::Greater,
-            _ => return None,
-        })
-    }
-
-    /// The same with the sides exchanged.
-    fn turned(self) -> Self {
-        match self {
-            Self::Less => Self::Greater,
-            Self::AtMost => Self::AtLeast,
-            Self::Same => Self::Same,
-            Self::AtLeast => Self::AtMost,
-            Self::Greater => Self::Less,
-        }
-    }
-}
-
 /// A condition; `E` is what stands for an expression.
 pub enum Condition<E> {
     /// A time compared with an instant, which is of the type.
     Time(Axis, Comparison, E, Oid),
+    /// What is made of a time and no further from it, compared with an instant.
+    About(Axis, Comparison, E, Oid, Reach),
     /// A time that is one of an array of instants of the type.
     OneOfTimes(Axis, E, Oid),
     /// The series with this id.
@@ -81,6 +43,9 @@ impl<E> Condition<E> {
         match self {
             Self::Time(axis, comparison, e, of_type) => {
                 Condition::Time(axis, comparison, of(e), of_type)
+            }
+            Self::About(axis, comparison, e, of_type, by) => {
+                Condition::About(axis, comparison, of(e), of_type, by)
             }
             Self::OneOfTimes(axis, e, of_type) => Condition::OneOfTimes(axis, of(e), of_type),
             Self::Series(e) => Condition::Series(of(e)),
@@ -139,12 +104,23 @@ impl Reader<'_> {
             let strategy = pg_sys::get_op_opfamily_strategy(operator, INSTANTS);
             let comparison = Comparison::of_strategy(strategy)?;
             pg_sys::op_input_types(operator, &mut of_left, &mut of_right);
-            let (axis, comparison, value, of_type) = match self.axis(left) {
-                Some(axis) => (axis, comparison, right, of_right),
-                None => (self.axis(right)?, comparison.turned(), left, of_left),
-            };
-            let usable = is_instant(of_type) && self.is_known_before(value);
-            usable.then(|| Condition::Time(axis, comparison, value.cast(), of_type))
+            let turned = comparison.turned();
+            for (time, comparison, value, of_type) in [
+                (left, comparison, right, of_right),
+                (right, turned, left, of_left),
+            ] {
+                let usable = is_instant(of_type) && self.is_known_before(value);
+                let value = value.cast();
+                if let Some(axis) = self.axis(time).filter(|_| usable) {
+                    return Some(Condition::Time(axis, comparison, value, of_type));
+                }
+                if let Some((axis, by)) =
+                    loose::axis(time, &|time| self.axis(time)).filter(|_| usable)
+                {
+                    return Some(Condition::About(axis, comparison, value, of_type, by));
+                }
+            }
+            None
         }
     }
 
@@ -248,7 +224,10 @@ impl Reader<'_> {
     }
 
     /// The time that an expression is, if it may be bounded.
-    unsafe fn axis(&self, side: *mut pg_sys::Node) -> Option<Axis> {
+    ///
+    /// # Safety
+    /// As in [`Self::condition`].
+    pub unsafe fn axis(&self, side: *mut pg_sys::Node) -> Option<Axis> {
         let [valid, known] = self.bounds;
         // SAFETY: as in `condition`.
         let column = unsafe { self.column(side) };

@@ -3,6 +3,7 @@
 
 use super::call::Mode;
 use super::conditions::{Axis, Comparison, Condition};
+use super::loose::Reach;
 use super::values::{id_of, ids_of, instant_of, instants_of, labels_in, text};
 use crate::pg::json::jsonb_datum;
 use crate::pg::spi::Arg;
@@ -46,6 +47,20 @@ impl Bounds {
         self.end = self.end.min(end);
     }
 
+    /// The same for what is made of the times, and no further from them.
+    fn meet_about(&mut self, comparison: Comparison, instant: i64, within: Reach) {
+        let start = instant.saturating_sub(within.before);
+        let end = instant.saturating_add(within.after);
+        match comparison {
+            Comparison::Less | Comparison::AtMost => self.meet(Comparison::AtMost, end),
+            Comparison::AtLeast | Comparison::Greater => self.meet(Comparison::AtLeast, start),
+            Comparison::Same => {
+                self.meet(Comparison::AtLeast, start);
+                self.meet(Comparison::AtMost, end);
+            }
+        }
+    }
+
     fn is_empty(self) -> bool {
         self.start >= self.end || self.start >= END || self.end <= LEAST
     }
@@ -87,6 +102,10 @@ impl Asked {
                 Condition::Time(axis, comparison, instant, of_type) => {
                     let instant = instant_of(value(instant)?, of_type)?;
                     times[axis as usize].meet(comparison, instant);
+                }
+                Condition::About(axis, comparison, instant, of_type, by) => {
+                    let instant = instant_of(value(instant)?, of_type)?;
+                    times[axis as usize].meet_about(comparison, instant, by);
                 }
                 Condition::OneOfTimes(axis, instants, of_type) => {
                     let instants = instants_of(value(instants)?, of_type);
@@ -142,7 +161,9 @@ impl Asked {
 
     fn has_times(&self, of: Axis) -> bool {
         self.conditions.iter().any(|condition| match condition {
-            Condition::Time(axis, ..) | Condition::OneOfTimes(axis, ..) => *axis == of,
+            Condition::Time(axis, ..)
+            | Condition::About(axis, ..)
+            | Condition::OneOfTimes(axis, ..) => *axis == of,
             _ => false,
         })
     }

@@ -90,7 +90,9 @@ pub unsafe fn keeps_last(offer: &Offer) -> bool {
                 condition.is_some_and(|condition| {
                     !matches!(
                         condition,
-                        Condition::OneOfTimes(..) | Condition::Time(Axis::Known, ..)
+                        Condition::OneOfTimes(..)
+                            | Condition::About(..)
+                            | Condition::Time(Axis::Known, ..)
                     )
                 })
             })

@@ -29,7 +29,7 @@ const PART_OF_SOME_SERIES: f64 = 0.1;
 /// Rows of groups, of those that are grouped.
 const PART_OF_GROUPS: f64 = 0.1;
 /// How much more one from the end costs.
-const COST_OF_TURNING: f64 = 1.2;
+const COST_OF_TURNING: f64 = 1.005;
 /// Of a read of the ends of series.
 const PART_OF_ENDS: f64 = 0.1;
 /// Of the smallest read.
@@ -63,7 +63,10 @@ pub unsafe fn replace(offer: &Offer) {
             return;
         }
         if given.one_series && order::may_be_turned(offer) {
-            pg_sys::add_path(rel, path(offer, own, Needed::BACKWARD));
+            let turned = path(offer, own, Needed::BACKWARD);
+            if !(*turned).pathkeys.is_null() {
+                pg_sys::add_path(rel, turned);
+            }
         }
         let mut joined: Vec<pg_sys::Relids> = Vec::new();
         let mut all = own;
@@ -149,7 +152,8 @@ struct Restricted {
 impl Restricted {
     fn note<E>(&mut self, condition: &Condition<E>) {
         match condition {
-            Condition::Time(Axis::Valid, comparison, ..) => {
+            Condition::Time(Axis::Valid, comparison, ..)
+            | Condition::About(Axis::Valid, comparison, ..) => {
                 let (starts, ends) = match comparison {
                     Comparison::Less | Comparison::AtMost => (false, true),
                     Comparison::Same => (true, true),
@@ -159,7 +163,9 @@ impl Restricted {
                 self.ends |= ends;
             }
             Condition::OneOfTimes(Axis::Valid, ..) => (self.starts, self.ends) = (true, true),
-            Condition::Time(Axis::Known, ..) | Condition::OneOfTimes(Axis::Known, ..) => {}
+            Condition::Time(Axis::Known, ..)
+            | Condition::About(Axis::Known, ..)
+            | Condition::OneOfTimes(Axis::Known, ..) => {}
             Condition::Series(_) => self.one_series = true,
             _ => self.some_series = true,
         }

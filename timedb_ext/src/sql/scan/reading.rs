@@ -11,7 +11,7 @@ use super::narrowed::Asked;
 use super::needed::Needed;
 use super::source::RowSource;
 use super::values::text;
-use crate::identity::settings;
+use crate::identity::caller;
 use crate::pg::error::Result;
 use crate::pg::spi::{Arg, memory_context};
 use crate::read::{enough, segments_read};
