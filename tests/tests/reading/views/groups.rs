@@ -22,6 +22,7 @@ const GROUPS: &[&str] = &[
     "floor((extract(epoch FROM valid_time))::bigint / 86400)::bigint * 86400",
     "to_timestamp(floor(extract(epoch FROM valid_time) / 10800) * 10800)",
     "extract(hour FROM valid_time)",
+    "1200 / NULLIF(extract(hour FROM valid_time), 0)",
     "extract(isodow FROM valid_time AT TIME ZONE 'America/New_York')",
     "to_char(valid_time, 'YYYY-MM-DD HH24')",
     "valid_time - date_trunc('day', valid_time)",
@@ -53,6 +54,8 @@ const CONDITIONS: &[&str] = &[
     "valid_time = ANY ('{2025-03-24Z,2025-03-25 05:00Z}') OR name = 'load'",
     "name = 'no such'",
     "valid_time > '2025-03-24' AND 1 = (SELECT 1)",
+    "date_trunc('day', valid_time) = '2025-03-25' AND floor(extract(epoch FROM valid_time) / 7200) * 7200 > 5",
+    "valid_time::date BETWEEN '2025-03-23' AND '2025-03-27' AND extract(hour FROM valid_time) <> 0",
 ];
 
 #[tokio::test]
@@ -193,6 +196,25 @@ async fn values_at_the_edges_are_summed_up_as_postgresql_does() {
             run(&client, "RESET timedb.streaming_reads").await;
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_grouped_by_is_computed_of_rows_that_meet_the_conditions_only() {
+    let db = Db::new().await;
+    let client = db.login(db.a()).await;
+    fill(&client, &mut Random::new(new_seed())).await;
+    run(&client, "SET TIME ZONE 'UTC'").await;
+    let query = "SELECT 12 / extract(hour FROM valid_time) AS part, count(*) FROM timedb.values WHERE extract(hour FROM valid_time) <> 0 GROUP BY 1";
+    let plan = rows(&client, &format!("EXPLAIN {query}")).await;
+    let plan: Vec<String> = plan.into_iter().flatten().flatten().collect();
+    assert!(
+        plan.iter().any(|line| line.trim() == "Aggregates: Partial"),
+        "{plan:#?}"
+    );
+    assert!(!rows(&client, query).await.is_empty());
+    let all = query.replace("<> 0", ">= 0");
+    let error = client.query(&all, &[]).await.unwrap_err();
+    assert_eq!(error.code().unwrap().code(), "22012");
 }
 
 /// What a query answers, or the SQLSTATE and the message with which it fails.

@@ -1,6 +1,7 @@
 //! Questions about expressions of a query, whichever read they are about.
 
 use pgrx::pg_sys::{self, Bitmapset, NodeTag, Oid};
+use pgrx::prelude::*;
 use std::ptr;
 
 /// The attributes of a relation that an expression, or a list of them, uses; `None` if it uses the row as a whole.
@@ -37,7 +38,7 @@ pub unsafe fn has_columns_of_any(expr: *mut pg_sys::Expr) -> bool {
     unsafe { pg_sys::contain_var_clause(expr.cast()) }
 }
 
-/// A text without what only gives it another collation.
+/// A text without what only gives it another collation; a `timestamptz` without what [`disguised`] has put around it.
 ///
 /// # Safety
 /// The expression is a live one.
@@ -45,7 +46,8 @@ pub unsafe fn as_it_is_stored(side: *mut pg_sys::Node) -> *mut pg_sys::Node {
     // SAFETY: the caller's promise.
     unsafe {
         let text = side.cast::<pg_sys::RelabelType>();
-        match (*side).type_ == NodeTag::T_RelabelType && (*text).resulttype == pg_sys::TEXTOID {
+        let types = [pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID];
+        match (*side).type_ == NodeTag::T_RelabelType && types.contains(&(*text).resulttype) {
             true => (*text).arg.cast(),
             false => side,
         }
@@ -80,5 +82,54 @@ pub unsafe fn both(args: *mut pg_sys::List) -> Option<[*mut pg_sys::Node; 2]> {
     match args.len() {
         2 => Some([args.get_ptr(0)?, args.get_ptr(1)?]),
         _ => None,
+    }
+}
+
+/// A copy of expressions in which a column of times stands within a node that does nothing. PostgreSQL replaces what a node
+/// of a plan computes wherever it finds the same expression there; it does not find it in these, which the scan computes
+/// itself.
+///
+/// # Safety
+/// The expressions are live ones of a query.
+pub unsafe fn disguised(
+    expressions: *mut pg_sys::List,
+    relation: u32,
+    attribute: i16,
+) -> *mut pg_sys::List {
+    let mut column = (relation, attribute);
+    // SAFETY: the caller's promise; the context is what `disguise` takes it for.
+    unsafe { disguise(expressions.cast(), ptr::from_mut(&mut column).cast()).cast() }
+}
+
+type Mutator =
+    unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut std::ffi::c_void) -> *mut pg_sys::Node;
+
+#[pg_guard]
+unsafe extern "C-unwind" fn disguise(
+    node: *mut pg_sys::Node,
+    context: *mut std::ffi::c_void,
+) -> *mut pg_sys::Node {
+    // SAFETY: called by `disguised`, and by PostgreSQL for each node below.
+    unsafe {
+        let (relation, attribute) = *context.cast::<(u32, i16)>();
+        if node.is_null() {
+            return node;
+        }
+        let var = node.cast::<pg_sys::Var>();
+        if (*node).type_ == NodeTag::T_Var
+            && (*var).varno as u32 == relation
+            && (*var).varattno == attribute
+            && (*var).varlevelsup == 0
+        {
+            let form = pg_sys::CoercionForm::COERCE_IMPLICIT_CAST;
+            let copy = pg_sys::copyObjectImpl(node.cast()).cast();
+            let of_type = (*var).vartype;
+            return pg_sys::makeRelabelType(copy, of_type, -1, Oid::INVALID, form).cast();
+        }
+        // It is declared without its arguments.
+        let by = std::mem::transmute::<Mutator, unsafe extern "C-unwind" fn() -> *mut pg_sys::Node>(
+            disguise,
+        );
+        pg_sys::expression_tree_mutator(node, Some(by), context)
     }
 }

@@ -25,6 +25,11 @@ pub struct Grouping {
     session: *mut pg_sys::pg_tz,
     /// How long the last stretch was.
     length: usize,
+    /// The rows of the chunk that meet the conditions, and the next of them.
+    passing: Vec<usize>,
+    at: usize,
+    /// What times are in the stretch.
+    first: Vec<Value>,
     memory: pg_sys::MemoryContext,
 }
 
@@ -54,13 +59,16 @@ impl Grouping {
             even_until: i64::MIN,
             session,
             length: 1,
+            passing: Vec::new(),
+            at: 0,
+            first: Vec::new(),
             memory,
         }
     }
 
-    /// How many columns it adds to those of rows.
+    /// How many columns it adds to those of rows: times, and states of aggregates.
     pub fn width(&self) -> usize {
-        self.sums.len()
+        self.times.len() + self.sums.len()
     }
 
     /// Puts the next group of the chunk into the slot. False: none is left there.
@@ -81,122 +89,146 @@ impl Grouping {
         unsafe {
             let context = (*state).ps.ps_ExprContext;
             (*slot).tts_flags &= !(pg_sys::TTS_FLAG_EMPTY as u16);
-            (*slot).tts_nvalid = (rows.width() + self.sums.len()) as i16;
+            (*slot).tts_nvalid = (rows.width() + self.width()) as i16;
             (*context).ecxt_scantuple = slot;
-            if rows.at == 0 && rows.len() > 0 {
-                self.begin();
-                rows.fill(0, slot);
-                if !self.of_series.is_null() && !is_true(self.of_series, context) {
-                    rows.at = rows.len();
-                }
+            if rows.at == 0 {
+                self.begin(context, slot, rows);
+                // It is this that goes on in the chunk.
+                rows.at = 1;
             }
-            while rows.at < rows.len() {
-                let start = rows.at;
+            let start = self.at;
+            if start < self.passing.len() {
                 let end = self.end(context, slot, rows);
                 self.length = end - start;
-                rows.at = end;
+                self.at = end;
                 let mut sum = State::new(&self.sums);
-                for i in start..end {
-                    if !self.of_rows.is_null() {
-                        rows.fill(i, slot);
-                        if !is_true(self.of_rows, context) {
-                            continue;
-                        }
-                    }
+                for &i in &self.passing[start..end] {
                     let value = rows.column(i, VALUE);
-                    sum.add(
-                        instant(rows, i),
-                        value.map(|bits| f64::from_bits(bits.value() as u64)),
-                    )?;
+                    let value = value.map(|bits| f64::from_bits(bits.value() as u64));
+                    sum.add(instant(rows, i), value)?;
                 }
-                if sum.is_empty() {
-                    continue;
-                }
-                rows.fill(start, slot);
-                pg_sys::MemoryContextReset(self.memory);
-                let before = pg_sys::MemoryContextSwitchTo(self.memory);
-                for (i, of) in self.sums.iter().enumerate() {
-                    let value = sum.of(*of);
-                    let place = rows.width() + i;
-                    *(*slot).tts_values.add(place) = value.unwrap_or(Datum::null());
-                    *(*slot).tts_isnull.add(place) = value.is_none();
-                }
-                pg_sys::MemoryContextSwitchTo(before);
-                return Ok(true);
+                rows.fill(self.passing[start], slot);
+                self.put(&sum, slot, rows.width());
             }
-            Ok(false)
+            if self.at >= self.passing.len() {
+                rows.at = rows.len();
+            }
+            Ok(start < self.passing.len())
         }
     }
 
-    /// Forgets what held for another zone of the session.
-    fn begin(&mut self) {
-        // SAFETY: the session always has a zone.
-        let session = unsafe { pg_sys::session_timezone };
-        // Of the next series the first instant is an earlier one.
-        self.even_until = i64::MIN;
-        if self.session != session {
-            self.session = session;
-            self.times.iter_mut().for_each(|time| time.forget());
+    /// Puts times and states into the slot, behind the columns of rows.
+    unsafe fn put(&self, sum: &State, slot: *mut pg_sys::TupleTableSlot, rows: usize) {
+        // SAFETY: as in `put_next`. Times point to what is kept until the next group.
+        unsafe {
+            pg_sys::MemoryContextReset(self.memory);
+            let before = pg_sys::MemoryContextSwitchTo(self.memory);
+            let times = self.first.iter().map(Value::datum);
+            let states = self.sums.iter().map(|of| sum.of(*of));
+            for (i, value) in times.chain(states).enumerate() {
+                *(*slot).tts_values.add(rows + i) = value.unwrap_or(Datum::null());
+                *(*slot).tts_isnull.add(rows + i) = value.is_none();
+            }
+            pg_sys::MemoryContextSwitchTo(before);
         }
     }
 
-    /// Where the stretch ends that begins with the next row.
+    /// Begins with a chunk: finds the rows that meet the conditions, and forgets what held for another zone of the session.
+    unsafe fn begin(
+        &mut self,
+        context: *mut pg_sys::ExprContext,
+        slot: *mut pg_sys::TupleTableSlot,
+        rows: &Rows,
+    ) {
+        // SAFETY: as in `put_next`; the session always has a zone.
+        unsafe {
+            // Of the next series the first instant is an earlier one.
+            self.even_until = i64::MIN;
+            let session = pg_sys::session_timezone;
+            if self.session != session {
+                self.session = session;
+                self.times.iter_mut().for_each(GroupTime::forget);
+            }
+            self.at = 0;
+            self.passing.clear();
+            rows.fill(0, slot);
+            if !self.of_series.is_null() && !is_true(self.of_series, context) {
+                return;
+            }
+            for i in 0..rows.len() {
+                if !self.of_rows.is_null() {
+                    rows.fill(i, slot);
+                    if !is_true(self.of_rows, context) {
+                        continue;
+                    }
+                }
+                self.passing.push(i);
+            }
+        }
+    }
+
+    /// Where the stretch ends that begins with the next row, by places among those that meet the conditions.
     unsafe fn end(
         &mut self,
         context: *mut pg_sys::ExprContext,
         slot: *mut pg_sys::TupleTableSlot,
         rows: &Rows,
     ) -> usize {
-        let (start, all) = (rows.at, rows.len());
-        if self.times.is_empty() {
+        let Self {
+            times,
+            first,
+            passing,
+            ..
+        } = self;
+        let (start, all) = (self.at, passing.len());
+        if times.is_empty() {
             return all;
         }
-        let times = &mut self.times;
-        let mut at = |i: usize| -> Vec<Value> {
+        let at = |place: usize| instant(rows, passing[place]);
+        // SAFETY: as in `put_next`.
+        unsafe {
+            rows.fill(passing[start], slot);
+            first.clear();
+            for time in times.iter_mut() {
+                first.push(time.value(context, at(start)).clone());
+            }
+        }
+        let mut is_same = |place: usize| {
             // SAFETY: as in `put_next`.
             unsafe {
-                rows.fill(i, slot);
-                let instant = instant(rows, i);
-                times
-                    .iter_mut()
-                    .map(|time| time.value(context, instant))
-                    .collect()
+                rows.fill(passing[place], slot);
+                let both = times.iter_mut().zip(first.iter());
+                let mut same = both.map(|(time, first)| time.value(context, at(place)) == first);
+                same.all(|same| same)
             }
         };
-        let first = at(start);
         let Some(zones) = &self.zones else {
-            return (start + 1..all).find(|&i| at(i) != first).unwrap_or(all);
+            return (start + 1..all).find(|&i| !is_same(i)).unwrap_or(all);
         };
-        let from = instant(rows, start);
-        if from >= self.even_until {
-            self.even_until = zones.even_until(from);
+        if at(start) >= self.even_until {
+            self.even_until = zones.even_until(at(start));
         }
+        let even_until = self.even_until;
+        let mut is_same = |place: usize| at(place) < even_until && is_same(place);
         // As long as the last one, mostly; otherwise in steps that grow, and then between the last two of them.
-        let (mut same, mut other) = (start, all);
-        let mut step = self.length.max(1);
-        let is_same = |i: usize, at: &mut dyn FnMut(usize) -> Vec<Value>| {
-            instant(rows, i) < self.even_until && at(i) == first
-        };
-        let guess = start + step;
-        if step > 1 && guess <= all && is_same(guess - 1, &mut at) {
-            same = guess - 1;
-            step = 1;
-        } else if step > 1 {
-            other = (guess - 1).min(all);
-            step = 1;
+        let (mut same, mut other, mut step) = (start, all, 1);
+        let last = start + self.length.max(1) - 1;
+        if last > start && last < all {
+            match is_same(last) {
+                true => same = last,
+                false => other = last,
+            }
         }
         while same + step < other {
-            if is_same(same + step, &mut at) {
-                same += step;
-                step *= 2;
-            } else {
-                other = same + step;
-                break;
+            match is_same(same + step) {
+                true => same += step,
+                false => other = same + step,
             }
+            step *= 2;
         }
         while same + 1 < other {
             let middle = same + (other - same) / 2;
-            match is_same(middle, &mut at) {
+            match is_same(middle) {
                 true => same = middle,
                 false => other = middle,
             }

@@ -4,12 +4,13 @@
 //! private data are lists of numbers: the columns of the scan, the function that lists series, and what is needed.
 
 use super::call::ReadCall;
+use super::columns::VALID_TIME;
 use super::conditions::Condition;
 use super::exec;
-use super::expressions::attributes;
+use super::expressions::{attributes, disguised};
 use super::functions::call_of;
 use super::node::{Methods, NODE_NAME};
-use super::sums::Summing;
+use super::sums::{Summing, is_of_time};
 use crate::pg::error::shielded;
 use pgrx::PgList;
 use pgrx::pg_sys::{self, NodeTag, Oid};
@@ -66,6 +67,7 @@ pub(super) unsafe extern "C-unwind" fn plan_path(
                 expressions = pg_sys::lappend(expressions, copy);
             }
         }
+        let is_state = |expr: &*mut pg_sys::Node| (**expr).type_ == NodeTag::T_Aggref;
         let mut qual = pg_sys::extract_actual_clauses(clauses, false);
         let mut wanted = (*(*rel).reltarget).exprs;
         let mut of_work: *mut pg_sys::List = ptr::null_mut();
@@ -75,8 +77,10 @@ pub(super) unsafe extern "C-unwind" fn plan_path(
             let work = Summing::of(&reader, target, qual);
             of_work = work.numbers();
             let last = work.expressions();
-            expressions = pg_sys::list_concat(expressions, last);
-            let is_state = |expr: &*mut pg_sys::Node| (**expr).type_ == NodeTag::T_Aggref;
+            let all = pg_sys::list_concat(rows_of(expressions), last);
+            let all = disguised(all, rti, VALID_TIME as i16 + 1);
+            let call = pg_sys::lappend(ptr::null_mut(), chunks_call.cast());
+            expressions = pg_sys::list_concat(call, all);
             let exprs = PgList::<pg_sys::Node>::from_pg((*target).exprs);
             let groups = exprs.iter_ptr().filter(|expr| !is_state(expr));
             wanted = groups.fold(ptr::null_mut(), |list, expr| {
@@ -99,13 +103,17 @@ pub(super) unsafe extern "C-unwind" fn plan_path(
             columns = pg_sys::lappend_int(columns, i32::from(column));
         }
         if sums_up {
-            for expr in PgList::<pg_sys::Node>::from_pg((*target).exprs).iter_ptr() {
-                if (*expr).type_ == NodeTag::T_Aggref {
-                    let place = PgList::<pg_sys::Node>::from_pg(scan_tlist).len() as i16 + 1;
-                    let state = pg_sys::copyObjectImpl(expr.cast()).cast();
-                    let entry = pg_sys::makeTargetEntry(state, place, ptr::null_mut(), false);
-                    scan_tlist = pg_sys::lappend(scan_tlist, entry.cast());
-                }
+            // Times as they are grouped by, which the scan has computed then, and states.
+            let reader = &reader;
+            let exprs = PgList::<pg_sys::Node>::from_pg((*target).exprs);
+            let exprs: Vec<_> = exprs.iter_ptr().collect();
+            let times = exprs.iter().filter(|expr| is_of_time(reader, **expr));
+            let states = exprs.iter().filter(|expr| is_state(expr));
+            for &expr in times.chain(states) {
+                let place = PgList::<pg_sys::Node>::from_pg(scan_tlist).len() as i16 + 1;
+                let state = pg_sys::copyObjectImpl(expr.cast()).cast();
+                let entry = pg_sys::makeTargetEntry(state, place, ptr::null_mut(), false);
+                scan_tlist = pg_sys::lappend(scan_tlist, entry.cast());
             }
         }
         let list = pg_sys::lappend_oid(ptr::null_mut(), list);

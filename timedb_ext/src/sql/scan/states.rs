@@ -33,11 +33,6 @@ impl State {
         }
     }
 
-    /// Whether there was no row.
-    pub fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-
     /// Adds a row.
     ///
     /// # Errors

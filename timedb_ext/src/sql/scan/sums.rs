@@ -77,7 +77,7 @@ impl Sum {
     }
 }
 
-/// Whether an expression is one of valid_time and nothing else, and not valid_time itself.
+/// Whether an expression is one of valid_time and nothing else, and neither valid_time itself nor an aggregate.
 ///
 /// # Safety
 /// The expression is a live one of a planned query.
@@ -88,7 +88,7 @@ pub unsafe fn is_of_time(reader: &Reader, expr: *mut pg_sys::Node) -> bool {
         let of_time = |used: &Vec<i16>| {
             (used.iter()).all(|attribute| reader.column_at(*attribute) == Some(VALID_TIME))
         };
-        (*expr).type_ != NodeTag::T_Var
+        ![NodeTag::T_Var, NodeTag::T_Aggref].contains(&(*expr).type_)
             && used.as_ref().is_some_and(of_time)
             && may_be_computed(expr)
     }
