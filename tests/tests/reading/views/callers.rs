@@ -76,7 +76,13 @@ async fn a_barrier_above_a_view_keeps_what_it_hides_from_the_callers_functions()
         "pg_temp.peek(name)",
         "pg_temp.look(name) AND valid_time > '2000-01-01'",
     ] {
-        run(&client, &format!("SELECT * FROM shown WHERE {condition}")).await;
+        for what in [
+            "SELECT * FROM shown",
+            "SELECT count(*) FROM shown",
+            "SELECT max(valid_time) FROM shown",
+        ] {
+            run(&client, &format!("{what} WHERE {condition}")).await;
+        }
     }
     assert!(
         count(

@@ -3,7 +3,7 @@
 use timedb_tests::{Db, Role, authenticate, login, run, upload};
 use tokio_postgres::Client;
 
-use super::{fill_days, rows, segments};
+use super::{fill_days, segments};
 
 /// Series, and days of each: as many segments.
 const SERIES: usize = 30;

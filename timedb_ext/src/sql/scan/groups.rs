@@ -29,6 +29,7 @@ pub unsafe fn offer(offer: &Offer, grouped: *mut pg_sys::RelOptInfo, having: *mu
         if !is_alone
             || ![Mode::Flat, Mode::Several].contains(&offer.call.mode())
             || needed::of(offer).is_some()
+            || has_barrier(offer)
         {
             return;
         }
@@ -54,6 +55,17 @@ pub unsafe fn offer(offer: &Offer, grouped: *mut pg_sys::RelOptInfo, having: *mu
             (*path).rows,
         );
         pg_sys::add_path(grouped, path.cast());
+    }
+}
+
+/// Whether some conditions have to come before others, so that these are not told of what the former leave out: the scan
+/// would ask those about series first.
+unsafe fn has_barrier(offer: &Offer) -> bool {
+    // SAFETY: as in `offer`.
+    unsafe {
+        let clauses = PgList::<pg_sys::RestrictInfo>::from_pg((*offer.rel).baserestrictinfo);
+        let may_come_first = |clause| pg_sys::restriction_is_securely_promotable(clause, offer.rel);
+        !clauses.iter_ptr().all(may_come_first)
     }
 }
 
