@@ -37,6 +37,10 @@ const STATEMENTS: &[(&str, &str)] = &[
         "SELECT floor((extract(epoch from valid_time))/86400)*86400 AS \"time\", count(*) FROM V WHERE RANGE AND name = 's4' GROUP BY 1 ORDER BY 1",
         "timedb.read_flat(name => 's4', OF_RANGE)",
     ),
+    (
+        "SELECT floor((extract(epoch from valid_time))/3600)*3600 AS \"time\", sum(value) FROM V WHERE extract(epoch from valid_time) >= 1736294400 AND extract(epoch from valid_time) <= 1736380799 GROUP BY 1 ORDER BY 1",
+        "timedb.read_flat(OF_RANGE)",
+    ),
     // What its query builder makes.
     (
         "SELECT AVG(value) AS \"avg_value\", name FROM V WHERE (name = 's1' AND valid_time >= '2025-01-08T00:00:00Z' AND valid_time < '2025-01-09T00:00:00Z') GROUP BY name LIMIT 50 ",

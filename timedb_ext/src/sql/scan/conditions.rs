@@ -14,6 +14,9 @@ const CONTAINS: Oid = Oid::from_u32(3246);
 const FIELD: Oid = Oid::from_u32(3477);
 /// The operator family of instants, in which all comparisons with them are.
 const INSTANTS: Oid = Oid::from_u32(434);
+/// Those of `numeric` and of floating point numbers.
+const NUMBERS: Oid = Oid::from_u32(1988);
+const FLOATS: Oid = Oid::from_u32(1970);
 
 /// A condition; `E` is what stands for an expression.
 pub enum Condition<E> {
@@ -101,15 +104,17 @@ impl Reader<'_> {
             if operator == CONTAINS || operator == SAME_ID || operator == SAME_TEXT {
                 return self.identity(clause, left, right);
             }
-            let strategy = pg_sys::get_op_opfamily_strategy(operator, INSTANTS);
-            let comparison = Comparison::of_strategy(strategy)?;
+            let families = [INSTANTS, NUMBERS, FLOATS].into_iter();
+            let mut strategies =
+                families.map(|family| pg_sys::get_op_opfamily_strategy(operator, family));
+            let comparison = strategies.find_map(Comparison::of_strategy)?;
             pg_sys::op_input_types(operator, &mut of_left, &mut of_right);
             let turned = comparison.turned();
             for (time, comparison, value, of_type) in [
                 (left, comparison, right, of_right),
                 (right, turned, left, of_left),
             ] {
-                let usable = is_instant(of_type) && self.is_known_before(value);
+                let usable = tells_instant(of_type) && self.is_known_before(value);
                 let value = value.cast();
                 if let Some(axis) = self.axis(time).filter(|_| usable) {
                     return Some(Condition::Time(axis, comparison, value, of_type));
@@ -266,6 +271,11 @@ impl Reader<'_> {
                 && may_be_computed(clause)
         }
     }
+}
+
+/// The types that a `timestamptz`, or the seconds that it is, are compared with.
+fn tells_instant(of_type: Oid) -> bool {
+    is_instant(of_type) || [pg_sys::NUMERICOID, pg_sys::FLOAT8OID].contains(&of_type)
 }
 
 /// The types that a `timestamptz` is compared with.

@@ -126,10 +126,16 @@ unsafe extern "C-unwind" fn disguise(
             let of_type = (*var).vartype;
             return pg_sys::makeRelabelType(copy, of_type, -1, Oid::INVALID, form).cast();
         }
-        // It is declared without its arguments.
-        let by = std::mem::transmute::<Mutator, unsafe extern "C-unwind" fn() -> *mut pg_sys::Node>(
-            disguise,
-        );
-        pg_sys::expression_tree_mutator(node, Some(by), context)
+        #[cfg(feature = "pg15")]
+        {
+            // It is declared without its arguments.
+            let by = std::mem::transmute::<
+                Mutator,
+                unsafe extern "C-unwind" fn() -> *mut pg_sys::Node,
+            >(disguise);
+            pg_sys::expression_tree_mutator(node, Some(by), context)
+        }
+        #[cfg(not(feature = "pg15"))]
+        pg_sys::expression_tree_mutator_impl(node, Some(disguise), context)
     }
 }

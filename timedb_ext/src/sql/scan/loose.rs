@@ -5,6 +5,8 @@ use pgrx::PgList;
 use pgrx::datum::FromDatum;
 use pgrx::pg_sys::{self, NodeTag};
 
+/// More than what is lost of seconds that are no whole number.
+const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400_000_000;
 /// More than clocks are put back or forward, and more than local times of two zones differ by.
 const OF_CLOCKS: i64 = DAY + DAY / 12;
@@ -27,6 +29,8 @@ const TRUNCATED_IN_ZONE: u32 = 1284;
 /// The same of a local time.
 const LOCAL_TO_DATE: u32 = 2029;
 const LOCAL_TRUNCATED: u32 = 2020;
+/// `extract` and `date_part` of a `timestamptz`.
+const FIELDS: [u32; 2] = [6203, 1171];
 
 /// The time that an expression is made of, which `is_time` recognises, and how far it may be from it.
 ///
@@ -51,6 +55,7 @@ pub unsafe fn axis<A>(
             IN_ZONE => (argument(1)?, OF_ZONES, 0),
             TRUNCATED | TRUNCATED_IN_ZONE => (argument(1)?, OF_CLOCKS, length(argument(0)?)?),
             LOCAL_TRUNCATED => (argument(1)?, 0, length(argument(0)?)?),
+            field if FIELDS.contains(&field) && is_epoch(argument(0)?) => (argument(1)?, SECOND, 0),
             _ => return None,
         };
         let none = Reach {
@@ -69,15 +74,28 @@ pub unsafe fn axis<A>(
     }
 }
 
+/// A constant text, in small letters.
+unsafe fn word(node: *mut pg_sys::Node) -> Option<String> {
+    // SAFETY: as in `axis`; the argument is a text.
+    unsafe {
+        let constant = &*node.cast::<pg_sys::Const>();
+        let is_constant = constant.xpr.type_ == NodeTag::T_Const;
+        let text = || String::from_datum(constant.constvalue, constant.constisnull);
+        Some(is_constant.then(text)??.to_ascii_lowercase())
+    }
+}
+
+/// Whether the seconds since 1970 are meant.
+unsafe fn is_epoch(field: *mut pg_sys::Node) -> bool {
+    // SAFETY: as in `axis`.
+    unsafe { word(field) }.as_deref() == Some("epoch")
+}
+
 /// More than the length of a constant unit.
 unsafe fn length(unit: *mut pg_sys::Node) -> Option<i64> {
-    // SAFETY: as in `axis`; the argument is a text.
-    let unit = unsafe {
-        let constant = &*unit.cast::<pg_sys::Const>();
-        let is_constant = constant.xpr.type_ == NodeTag::T_Const;
-        is_constant.then(|| String::from_datum(constant.constvalue, constant.constisnull))??
-    };
-    let days = match unit.to_ascii_lowercase().as_str() {
+    // SAFETY: as in `axis`.
+    let unit = unsafe { word(unit)? };
+    let days = match unit.as_str() {
         "microseconds" | "milliseconds" | "second" | "minute" | "hour" | "day" => 1,
         "week" => 7,
         "month" => 31,

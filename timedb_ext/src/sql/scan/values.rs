@@ -8,7 +8,18 @@ use std::collections::HashSet;
 use std::ptr;
 use timedb_rules::labels::Labels;
 
-/// An instant of a type, as PostgreSQL compares it with a `timestamptz`.
+/// From 1970 to 2000.
+const EPOCH_SECONDS: f64 = 946_684_800.0;
+
+/// About the instant that so many seconds since 1970 are. A number that is none is greater than all others.
+fn instant_of_seconds(seconds: f64) -> i64 {
+    match seconds.is_nan() {
+        true => i64::MAX,
+        false => ((seconds - EPOCH_SECONDS) * 1e6) as i64,
+    }
+}
+
+/// An instant of a type, as PostgreSQL compares it with a `timestamptz`, or of seconds since 1970.
 pub fn instant_of(value: Datum, of_type: Oid) -> Option<i64> {
     let mut overflow = 0;
     // SAFETY: the value is of the type. What is out of range becomes infinite.
@@ -20,6 +31,12 @@ pub fn instant_of(value: Datum, of_type: Oid) -> Option<i64> {
             }
             pg_sys::DATEOID => {
                 pg_sys::date2timestamptz_opt_overflow(value.value() as i32, &mut overflow)
+            }
+            pg_sys::FLOAT8OID => instant_of_seconds(f64::from_bits(value.value() as u64)),
+            pg_sys::NUMERICOID => {
+                let to_float = pg_sys::numeric_float8_no_overflow;
+                let seconds = pgrx::direct_function_call::<f64>(to_float, &[Some(value)]);
+                instant_of_seconds(seconds?)
             }
             _ => return None,
         })
