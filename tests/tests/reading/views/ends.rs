@@ -74,6 +74,36 @@ async fn a_query_for_the_ends_of_series_answers_as_over_a_copy() {
     }
 }
 
+#[tokio::test]
+async fn so_does_one_over_a_read_with_arguments() {
+    let seed = new_seed();
+    let db = Db::new().await;
+    let client = db.login(db.a()).await;
+    fill(&client, &mut Random::new(seed)).await;
+    copy(&client).await;
+    for read in [
+        "read_flat(as_of => '2025-03-19')",
+        "read_flat(start_known => '2025-03-18 12:00Z', end_valid => '2025-03-29')",
+        "read_flat(min_lead => '2 days', name => 'wind')",
+        "read_flat(as_of_change => '2020-01-01')",
+        "read_overlapping(end_known => '2025-03-20', start_valid => '2025-03-22')",
+        "read_versions(max_lead => '5 days', labels => '{\"site\": \"north\"}')",
+        "read_relative(days_ahead => 1, time_of_day => '06:00')",
+        "read_last()",
+    ] {
+        for query in QUERIES {
+            let query = query.replace("FROM V", &format!("FROM timedb.{read}"));
+            run(&client, "SET timedb.streaming_reads = off").await;
+            let expected = sorted(&client, &query).await;
+            run(&client, "RESET timedb.streaming_reads").await;
+            assert!(
+                sorted(&client, &query).await == expected,
+                "seed {seed}: {query}"
+            );
+        }
+    }
+}
+
 async fn sorted(client: &Client, query: &str) -> Vec<Vec<Option<String>>> {
     let mut rows = rows(client, query).await;
     rows.sort();
