@@ -145,6 +145,9 @@ GRANT SELECT ON timedb.series, timedb.series_labels, timedb.requests, timedb.bat
     timedb.versions, timedb.audit_events, timedb.retention, timedb.holds
     TO timedb_user, timedb_session;
 
+-- What is inserted into these views becomes a call of timedb.upload().
+GRANT INSERT ON timedb."values", timedb.forecasts TO timedb_user, timedb_session;
+
 -- Statistics are made of the rows of all tenants, and row security does not hide them from the
 -- planner: where an operator is leakproof (as = and < of text and uuid are), the estimate in EXPLAIN
 -- would tell whether somebody has a value, and how it sorts. So none are made of what tenants may

@@ -182,10 +182,17 @@ AS $$
     SELECT pg_catalog.format('%s has %s', r.name, t.what), pg_catalog.format('%s;', t.remedy)
     FROM relations r, LATERAL (
         SELECT pg_catalog.format('the trigger %I', g.tgname), pg_catalog.format('DROP TRIGGER %I ON %s', g.tgname, r.name)
-        FROM pg_catalog.pg_trigger g WHERE g.tgrelid = r.oid AND NOT g.tgisinternal
+        FROM pg_catalog.pg_trigger g
+        WHERE g.tgrelid = r.oid AND NOT g.tgisinternal
+          -- The views that rows can be inserted into have three: before and after the statement, and for each row.
+          AND NOT (r.relkind = 'v' AND g.tgenabled = 'O' AND g.tgqual IS NULL AND g.tgnargs = 0
+                   AND (g.tgtype, g.tgfoid) IN (
+                       SELECT m.tgtype, p.oid
+                       FROM (VALUES (6::smallint, '_store_rows'), (69::smallint, '_take_row'), (4::smallint, '_store_rows')) AS m (tgtype, proname)
+                       JOIN pg_catalog.pg_proc p ON p.proname = m.proname AND p.pronamespace = 'timedb'::pg_catalog.regnamespace))
         UNION ALL
         SELECT pg_catalog.format('the rule %I', w.rulename), pg_catalog.format('DROP RULE %I ON %s', w.rulename, r.name)
-        FROM pg_catalog.pg_rewrite w WHERE w.ev_class = r.oid AND r.relkind IN ('r', 'p')
+        FROM pg_catalog.pg_rewrite w WHERE w.ev_class = r.oid AND (r.relkind <> 'v' OR w.rulename <> '_RETURN')
         UNION ALL
         SELECT pg_catalog.format('the child %s', h.inhrelid::pg_catalog.regclass),
                pg_catalog.format('ALTER TABLE %s NO INHERIT %s', h.inhrelid::pg_catalog.regclass, r.name)
@@ -195,7 +202,7 @@ AS $$
                pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::pg_catalog.regclass, k.conname)
         FROM pg_catalog.pg_constraint k WHERE k.confrelid = r.oid
     ) AS t (what, remedy)
-    WHERE r.relkind IN ('r', 'p')
+    WHERE r.relkind IN ('r', 'p', 'v')
     UNION ALL
     SELECT pg_catalog.format('%s is in schema timedb but does not belong to the extension', pg_catalog.pg_describe_object(d.classid, d.objid, 0)),
            'Move it to another schema, or drop it.'

@@ -64,7 +64,7 @@ const CHECKS: [(&str, &str); 20] = [
                UNION ALL SELECT relname || '.' || attname, relowner, attacl
                FROM relations AS r JOIN pg_attribute AS a ON a.attrelid = r.oid) AS r, aclexplode(relacl)
          WHERE grantee NOT IN (relowner, 'timedb_definer'::regrole, 'timedb_keeper'::regrole)
-           AND NOT (privilege_type = 'SELECT'
+           AND NOT ((privilege_type = 'SELECT' OR privilege_type = 'INSERT' AND relname IN ('values', 'forecasts'))
                     AND grantee IN ('timedb_user'::regrole, 'timedb_session'::regrole))",
     ),
     (
@@ -82,7 +82,11 @@ const CHECKS: [(&str, &str); 20] = [
     ),
     (
         "trigger, rule, foreign key or child table",
-        "SELECT relname || '.' || tgname FROM relations AS r JOIN pg_trigger ON tgrelid = r.oid
+        "SELECT relname || '.' || tgname FROM relations AS r JOIN pg_trigger AS t ON tgrelid = r.oid
+         WHERE NOT (relkind = 'v' AND relname IN ('values', 'forecasts') AND pg_get_triggerdef(t.oid) IN (
+             format('CREATE TRIGGER %s_begin BEFORE INSERT ON timedb.%I FOR EACH STATEMENT EXECUTE FUNCTION timedb._store_rows()', relname, relname),
+             format('CREATE TRIGGER %s_take INSTEAD OF INSERT ON timedb.%I FOR EACH ROW EXECUTE FUNCTION timedb._take_row()', relname, relname),
+             format('CREATE TRIGGER %s_store AFTER INSERT ON timedb.%I FOR EACH STATEMENT EXECUTE FUNCTION timedb._store_rows()', relname, relname)))
          UNION ALL SELECT relname || '.' || rulename FROM relations AS r JOIN pg_rewrite ON ev_class = r.oid
          WHERE rulename <> '_RETURN'
          UNION ALL SELECT relname || '.' || conname FROM relations AS r

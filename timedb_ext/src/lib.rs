@@ -27,6 +27,7 @@ pub extern "C-unwind" fn _PG_init() {
     identity::settings::define();
     identity::bound::define();
     sql::scan::define();
+    sql::insert::statements::define();
     pg::spi::define();
 }
 

@@ -25,6 +25,7 @@ mod compaction;
 mod corrections;
 mod damage;
 mod deletion;
+pub mod insert;
 mod install;
 mod keys;
 mod moving;

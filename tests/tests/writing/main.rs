@@ -9,4 +9,5 @@ mod deletion;
 mod everything;
 mod retention;
 mod retries;
+mod rows;
 mod write;

@@ -64,6 +64,17 @@ impl Jsonb {
         unsafe { std::slice::from_raw_parts(start, varsize_any(start.cast())) }
     }
 
+    /// One that is neither compressed nor stored elsewhere, in the current memory context if it has to be copied.
+    ///
+    /// # Safety
+    /// The datum is a `jsonb`.
+    pub unsafe fn unpacked(json: Datum) -> Self {
+        // SAFETY: the caller's promise.
+        Self(Datum::from(unsafe {
+            pg_sys::pg_detoast_datum(json.cast_mut_ptr())
+        }))
+    }
+
     /// How many elements it has if it is an array; `None` for anything else.
     pub fn array_length(self) -> Option<usize> {
         const COUNT: u32 = 0x0fff_ffff;

@@ -63,6 +63,7 @@ files! {
     "../../../sql/functions/moving.sql" "moving" after "stats";
     "../../../sql/functions/corrections.sql" "corrections" after "stats";
     "../../../sql/functions/read.sql" "read" after "corrections";
+    "../../../sql/functions/insert.sql" "insert" after "read";
     "../../../sql/functions/changes.sql" "changes" after "read";
     "../../../sql/functions/buckets.sql" "buckets" after "read";
     "../../../sql/functions/points.sql" "points" after "read";

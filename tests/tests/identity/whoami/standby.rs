@@ -71,6 +71,10 @@ const WRITES: &[(As, &str)] = &[
         As::Tenant,
         "SELECT timedb.upload(valid_time => '{}'::timestamptz[], value => '{}'::float8[], name => '{}'::text[])",
     ),
+    (
+        As::Tenant,
+        "INSERT INTO timedb.values (name, valid_time, value) VALUES ('wind', now(), 1)",
+    ),
     (As::Tenant, "SELECT timedb.compact()"),
     (As::Tenant, "SELECT timedb.set_retention('1 day')"),
     (As::Tenant, "SELECT timedb.reset_retention()"),

@@ -1,5 +1,6 @@
 //! Every function of the schema, as the catalog lists them, and every way to call it that an attack has.
 
+use timedb_tests::Recorded;
 use tokio_postgres::Client;
 
 use super::attack::Attack;
@@ -52,6 +53,18 @@ pub async fn functions(superuser: &Client) -> Vec<Function> {
         }
     }
     functions
+}
+
+/// Whether a call was refused. In FROM a function of a trigger is refused for what it returns, before anybody looks who
+/// may call it.
+pub fn is_refused(answer: &Recorded) -> bool {
+    match answer.code.as_deref() {
+        Some("42501") => true,
+        Some("42804") => answer
+            .text()
+            .contains("has unsupported return type trigger"),
+        _ => false,
+    }
 }
 
 /// Lists of arguments to call a function with.

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use timedb_tests::{Db, Role};
 
 use super::attack::{Attack, Attacker};
-use super::calls::{calls, functions};
+use super::calls::{calls, functions, is_refused};
 use super::recipes::{Callers, FUNCTIONS};
 use super::siege::{Siege, hold};
 use super::store::Store;
@@ -48,7 +48,7 @@ async fn call_all(attackers: &[Attacker]) -> (usize, Vec<String>) {
                 continue;
             }
             let answer = siege.run(attacker, &call.attack).await;
-            if !may(attacker, call.callers) && answer.code.as_deref() != Some("42501") {
+            if !may(attacker, call.callers) && !is_refused(&answer) {
                 siege.report(format!(
                     "NOT REFUSED {attacker:?}: {}: {}",
                     call.attack.name,

@@ -214,6 +214,8 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("_generate_key", Nobody, &[]),
     ("_bring_key", Nobody, &[]),
     ("_take_key", Nobody, &[]),
+    ("_take_row", Nobody, &[]),
+    ("_store_rows", Nobody, &[]),
     ("_uuid7", Nobody, &[]),
     ("_plan_read", Nobody, &[]),
     ("_is_printable", Nobody, &[]),

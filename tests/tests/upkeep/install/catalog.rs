@@ -114,7 +114,8 @@ async fn there_are_no_foreign_keys_triggers_or_sequences_and_every_table_is_dump
     let client = db.connect(Role::Superuser).await;
     let here = "relnamespace = 'timedb'::regnamespace";
     none(&client, &format!("SELECT conname::text FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid WHERE {here} AND contype = 'f'")).await;
-    none(&client, &format!("SELECT tgname::text FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid WHERE {here}")).await;
+    // Those of the views that rows can be inserted into change no row.
+    none(&client, &format!("SELECT tgname::text FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid WHERE {here} AND relname NOT IN ('values', 'forecasts')")).await;
     none(
         &client,
         &format!("SELECT relname::text FROM pg_class WHERE {here} AND relkind = 'S'"),
@@ -231,6 +232,7 @@ async fn no_role_of_a_tenant_changes_a_table() {
          FROM pg_class AS c, pg_roles AS r, unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p (privilege)
          WHERE c.relnamespace = 'timedb'::regnamespace AND c.relkind IN ('r', 'p', 'v')
            AND r.rolname IN ('timedb_user', 'timedb_session', 'timedb_admin')
+           AND NOT (p.privilege = 'INSERT' AND c.relname IN ('values', 'forecasts') AND r.rolname <> 'timedb_admin')
            AND has_table_privilege(r.oid, c.oid, p.privilege)",
     )
     .await;

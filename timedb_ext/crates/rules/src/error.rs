@@ -23,6 +23,7 @@ impl SqlState {
     pub const INAPPROPRIATE_ISOLATION_LEVEL: Self = Self(*b"25008");
     pub const READ_ONLY_SQL_TRANSACTION: Self = Self(*b"25006");
     pub const INVALID_AUTHORIZATION_SPECIFICATION: Self = Self(*b"28000");
+    pub const TRIGGER_PROTOCOL_VIOLATED: Self = Self(*b"39P01");
     pub const T_R_SERIALIZATION_FAILURE: Self = Self(*b"40001");
     pub const INSUFFICIENT_PRIVILEGE: Self = Self(*b"42501");
     pub const UNDEFINED_OBJECT: Self = Self(*b"42704");
