@@ -34,6 +34,11 @@ CREATE VIEW timedb.batches WITH (security_invoker = true, security_barrier = tru
     LEFT JOIN timedb.requests AS r ON r.batch_id = b.batch_id;
 
 COMMENT ON VIEW timedb.batches IS 'Writes of the tenant: uploads and corrections.';
+COMMENT ON COLUMN timedb.batches.tenant_id IS 'The tenant, which is always the caller''s own.';
+COMMENT ON COLUMN timedb.batches.workflow_id IS 'What made the batch, as its writer calls it.';
+COMMENT ON COLUMN timedb.batches.batch_start_time IS 'When its making began, as its writer says.';
+COMMENT ON COLUMN timedb.batches.batch_finish_time IS 'When its making ended, as its writer says.';
+COMMENT ON COLUMN timedb.batches.batch_params IS 'What else its writer says about it.';
 COMMENT ON COLUMN timedb.batches.batch_id IS 'The id that the client chose, or one that follows from change_time.';
 COMMENT ON COLUMN timedb.batches.kind IS 'upload, or correction (timedb.update_values).';
 COMMENT ON COLUMN timedb.batches.user_id IS 'The authenticated user; NULL in a store without authentication.';

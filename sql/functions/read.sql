@@ -326,7 +326,14 @@ CREATE VIEW timedb.values WITH (security_invoker = true) AS
     FROM timedb._read_rows('flat') AS r;
 
 COMMENT ON VIEW timedb.values IS
-'The newest version of each point of the tenant, as timedb.read_flat() returns it. Conditions on series_id, name, unit, labels and valid_time decide what is read.';
+'The newest version of each point of the tenant, as timedb.read_flat() returns it. Conditions on series_id, name, unit, labels and valid_time decide what is read. INSERT stores points, as timedb.upload() does.';
+COMMENT ON COLUMN timedb.values.series_id IS 'The id of the series, which stays when it is renamed.';
+COMMENT ON COLUMN timedb.values.name IS 'The name of the series.';
+COMMENT ON COLUMN timedb.values.unit IS 'The unit of the value.';
+COMMENT ON COLUMN timedb.values.labels IS 'The labels of the series: an object of texts.';
+COMMENT ON COLUMN timedb.values.valid_time IS 'When the value is valid, or begins to be.';
+COMMENT ON COLUMN timedb.values.valid_time_end IS 'Until when it is valid, where that was said.';
+COMMENT ON COLUMN timedb.values.value IS 'The value; NULL where it is missing.';
 
 CREATE VIEW timedb.forecasts WITH (security_invoker = true) AS
     SELECT r.series_id, r.name COLLATE pg_catalog."C" AS name, r.unit, r.labels, r.known_time, r.valid_time, r.valid_time_end,
@@ -334,7 +341,16 @@ CREATE VIEW timedb.forecasts WITH (security_invoker = true) AS
     FROM timedb._read_rows('overlapping') AS r;
 
 COMMENT ON VIEW timedb.forecasts IS
-'The newest version of each point for each known_time, as timedb.read_overlapping() returns it. Conditions on series_id, name, unit, labels, valid_time and known_time decide what is read.';
+'The newest version of each point for each known_time, as timedb.read_overlapping() returns it. Conditions on series_id, name, unit, labels, valid_time and known_time decide what is read. INSERT stores points, as timedb.upload() does.';
+COMMENT ON COLUMN timedb.forecasts.series_id IS 'The id of the series, which stays when it is renamed.';
+COMMENT ON COLUMN timedb.forecasts.name IS 'The name of the series.';
+COMMENT ON COLUMN timedb.forecasts.unit IS 'The unit of the value.';
+COMMENT ON COLUMN timedb.forecasts.labels IS 'The labels of the series: an object of texts.';
+COMMENT ON COLUMN timedb.forecasts.known_time IS 'When the value became known, as its writer says.';
+COMMENT ON COLUMN timedb.forecasts.valid_time IS 'When the value is valid, or begins to be.';
+COMMENT ON COLUMN timedb.forecasts.valid_time_end IS 'Until when it is valid, where that was said.';
+COMMENT ON COLUMN timedb.forecasts.lead_time IS 'valid_time - known_time.';
+COMMENT ON COLUMN timedb.forecasts.value IS 'The value; NULL where it is missing.';
 
 CREATE VIEW timedb.versions WITH (security_invoker = true) AS
     SELECT r.series_id, r.name COLLATE pg_catalog."C" AS name, r.unit, r.labels, r.known_time, r.change_time, r.valid_time,
@@ -343,3 +359,18 @@ CREATE VIEW timedb.versions WITH (security_invoker = true) AS
 
 COMMENT ON VIEW timedb.versions IS
 'Every version of every point, as timedb.read_versions() returns it. Conditions on series_id, name, unit, labels, valid_time and known_time decide what is read.';
+COMMENT ON COLUMN timedb.versions.series_id IS 'The id of the series, which stays when it is renamed.';
+COMMENT ON COLUMN timedb.versions.name IS 'The name of the series.';
+COMMENT ON COLUMN timedb.versions.unit IS 'The unit of the value.';
+COMMENT ON COLUMN timedb.versions.labels IS 'The labels of the series: an object of texts.';
+COMMENT ON COLUMN timedb.versions.known_time IS 'When the value became known, as its writer says.';
+COMMENT ON COLUMN timedb.versions.change_time IS 'When this version was written: no other write of the tenant has the same.';
+COMMENT ON COLUMN timedb.versions.valid_time IS 'When the value is valid, or begins to be.';
+COMMENT ON COLUMN timedb.versions.valid_time_end IS 'Until when it is valid, where that was said.';
+COMMENT ON COLUMN timedb.versions.value IS 'The value; NULL where it is missing.';
+COMMENT ON COLUMN timedb.versions.batch_id IS 'The batch of the upload that the version is of; a correction has that of the version which it corrects.';
+COMMENT ON COLUMN timedb.versions.value_id IS 'Distinguishes the versions of one point.';
+COMMENT ON COLUMN timedb.versions.changed_by IS 'The user who corrected the point, or else who uploaded its batch.';
+COMMENT ON COLUMN timedb.versions.annotation IS 'What a correction says about the point.';
+COMMENT ON COLUMN timedb.versions.tags IS 'What a correction marks the point with.';
+COMMENT ON COLUMN timedb.versions.metadata IS 'What else a correction says about the point: an object.';

@@ -15,6 +15,9 @@ CREATE TABLE timedb.audit_events (
 );
 
 COMMENT ON TABLE timedb.audit_events IS 'What was done to tenants, users and keys, when and by whom. Each tenant reads its own rows.';
+COMMENT ON COLUMN timedb.audit_events.tenant_id IS 'The tenant, which is always the caller''s own.';
+COMMENT ON COLUMN timedb.audit_events.occurred_at IS 'When it was done.';
+COMMENT ON COLUMN timedb.audit_events.event IS 'What was done.';
 COMMENT ON COLUMN timedb.audit_events.event_id IS 'UUIDv7: ids sort by their time.';
 COMMENT ON COLUMN timedb.audit_events.user_id IS 'The user it happened to.';
 COMMENT ON COLUMN timedb.audit_events.key_id IS 'The key it happened to.';

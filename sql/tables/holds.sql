@@ -7,4 +7,7 @@ CREATE TABLE timedb.holds (
     CONSTRAINT holds_series_key PRIMARY KEY (tenant_id, series_id)
 );
 COMMENT ON TABLE timedb.holds IS 'What neither retention nor anybody deletes, until an administrator releases it.';
+COMMENT ON COLUMN timedb.holds.tenant_id IS 'The tenant, which is always the caller''s own.';
 COMMENT ON COLUMN timedb.holds.series_id IS 'The zero UUID for everything of the tenant.';
+COMMENT ON COLUMN timedb.holds.reason IS 'Why it is held.';
+COMMENT ON COLUMN timedb.holds.placed_at IS 'Since when.';

@@ -16,6 +16,9 @@ CREATE UNIQUE INDEX requests_idempotency_key ON timedb.requests (tenant_id, idem
     WHERE idempotency_key IS NOT NULL;
 
 COMMENT ON TABLE timedb.requests IS 'Writes that can be sent again, by the names that clients gave them, and what they were answered.';
+COMMENT ON COLUMN timedb.requests.tenant_id IS 'The tenant, which is always the caller''s own.';
+COMMENT ON COLUMN timedb.requests.points IS 'How many versions were written.';
+COMMENT ON COLUMN timedb.requests.skipped IS 'How many points were left out because nothing changed.';
 COMMENT ON COLUMN timedb.requests.batch_id IS 'The id of the batch, chosen by the client or generated.';
 COMMENT ON COLUMN timedb.requests.idempotency_key IS 'The key that the client gave the request.';
 COMMENT ON COLUMN timedb.requests.request_hash IS 'SHA-256 of the request.';

@@ -8,5 +8,6 @@ CREATE TABLE timedb.retention (
     CONSTRAINT retention_age_check CHECK (max_age > interval '0')
 );
 COMMENT ON TABLE timedb.retention IS 'How long points are kept, by timedb.set_retention(). timedb.apply_retention() deletes older ones.';
+COMMENT ON COLUMN timedb.retention.tenant_id IS 'The tenant, which is always the caller''s own.';
 COMMENT ON COLUMN timedb.retention.series_id IS 'The zero UUID for all series that have no row of their own.';
 COMMENT ON COLUMN timedb.retention.max_age IS 'How far the valid_time of a point may lie back; NULL: for ever.';

@@ -18,4 +18,11 @@ CREATE TABLE timedb.series (
 CREATE INDEX series_name_index ON timedb.series (tenant_id, name, series_id);
 
 COMMENT ON TABLE timedb.series IS 'Series of the tenant: name and labels identify one. Created by timedb.create_series and timedb.upload.';
+COMMENT ON COLUMN timedb.series.tenant_id IS 'The tenant, which is always the caller''s own.';
+COMMENT ON COLUMN timedb.series.series_id IS 'The id of the series, which stays when it is renamed.';
+COMMENT ON COLUMN timedb.series.name IS 'Its name.';
+COMMENT ON COLUMN timedb.series.unit IS 'The unit of its values.';
+COMMENT ON COLUMN timedb.series.description IS 'What it is about.';
+COMMENT ON COLUMN timedb.series.labels IS 'Its labels: an object of texts. Name and labels together identify it.';
+COMMENT ON COLUMN timedb.series.created_at IS 'When it was created.';
 COMMENT ON COLUMN timedb.series.identity IS 'SHA-256 of the name and the labels in canonical form.';

@@ -237,3 +237,32 @@ async fn no_role_of_a_tenant_changes_a_table() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn whatever_tenants_can_read_has_comments() {
+    let db = Db::new().await;
+    let client = db.connect(Role::Superuser).await;
+    none(
+        &client,
+        "SELECT format('%s.%s', c.relname, a.attname)
+         FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+         WHERE c.relnamespace = 'timedb'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+           AND a.attnum > 0 AND NOT a.attisdropped AND has_table_privilege('timedb_user', c.oid, 'SELECT')
+           AND coalesce(col_description(c.oid, a.attnum), '') = ''
+         UNION ALL
+         SELECT c.relname::text FROM pg_class AS c
+         WHERE c.relnamespace = 'timedb'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+           AND coalesce(obj_description(c.oid, 'pg_class'), '') = ''",
+    )
+    .await;
+    let described = client.query_one(
+        "SELECT count(*), count(DISTINCT attrelid) FROM pg_attribute
+         WHERE attrelid = ANY ('{timedb.values,timedb.forecasts,timedb.versions,timedb.batches,timedb.series,timedb.series_labels,
+                                 timedb.requests,timedb.audit_events,timedb.retention,timedb.holds}'::regclass[])
+           AND attnum > 0 AND col_description(attrelid, attnum) <> ''",
+        &[],
+    );
+    let described = described.await.unwrap();
+    assert_eq!(described.get::<_, i64>(1), 10);
+    assert!(described.get::<_, i64>(0) > 80);
+}

@@ -55,6 +55,8 @@ pub const CHANGES: &[Change] = &[
         undo: "DROP FUNCTION timedb.label_names(); DROP FUNCTION timedb.label_values(text, text, integer, text);
                ALTER EXTENSION timedb DROP TABLE timedb.series_labels; DROP TABLE timedb.series_labels;",
         redo: "{CREATE TABLE timedb.series_labels} {COMMENT ON TABLE timedb.series_labels}
+               {COMMENT ON COLUMN timedb.series_labels.tenant_id} {COMMENT ON COLUMN timedb.series_labels.label}
+               {COMMENT ON COLUMN timedb.series_labels.value IS} {COMMENT ON COLUMN timedb.series_labels.series_id}
                {COMMENT ON COLUMN timedb.series_labels.value_hash} {COMMENT ON COLUMN timedb.series_labels.value_head}
                {ALTER TABLE timedb.series_labels ENABLE} {ALTER TABLE timedb.series_labels FORCE}
                {CREATE POLICY series_labels_tenant_access} {CREATE POLICY series_labels_tenant_isolation}
