@@ -18,7 +18,8 @@ CREATE FUNCTION timedb.read_buckets(
     max_lead interval DEFAULT NULL,
     unit text DEFAULT NULL,
     aggregates text[] DEFAULT NULL,
-    look_before boolean DEFAULT NULL
+    look_before boolean DEFAULT NULL,
+    names text[] DEFAULT NULL
 ) RETURNS TABLE (
     bucket timestamptz,
     bucket_end timestamptz,
@@ -59,7 +60,8 @@ CREATE FUNCTION timedb._read_buckets_packed(
     max_lead interval DEFAULT NULL,
     unit text DEFAULT NULL,
     aggregates text[] DEFAULT NULL,
-    look_before boolean DEFAULT NULL
+    look_before boolean DEFAULT NULL,
+    names text[] DEFAULT NULL
 ) RETURNS SETOF bytea
 LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -8,7 +8,8 @@ CREATE FUNCTION timedb.read_changes(
     series_id uuid[] DEFAULT NULL,
     name text DEFAULT NULL,
     labels jsonb DEFAULT NULL,
-    max_points integer DEFAULT 10000
+    max_points integer DEFAULT 10000,
+    names text[] DEFAULT NULL
 ) RETURNS TABLE (
     cursor text,
     change_time timestamptz,
@@ -49,7 +50,8 @@ CREATE FUNCTION timedb._read_changes_packed(
     series_id uuid[] DEFAULT NULL,
     name text DEFAULT NULL,
     labels jsonb DEFAULT NULL,
-    max_points integer DEFAULT 10000
+    max_points integer DEFAULT 10000,
+    names text[] DEFAULT NULL
 ) RETURNS TABLE (cursor text, more boolean, packed bytea)
 LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, pg_temp

@@ -22,6 +22,7 @@ pub use look_up::Resolved;
 pub use restore::restore;
 pub use search::{Search, count, page, rows};
 
+use std::collections::BTreeSet;
 use timedb_rules::labels::Labels;
 
 /// The unit of a series that was given none.
@@ -50,6 +51,8 @@ pub struct SeriesFilter {
     pub ids: Option<Vec<[u8; 16]>>,
     pub name: Option<String>,
     pub labels: Option<Labels>,
+    /// Several names, of which a series has one; none where `name` says it.
+    pub names: Option<BTreeSet<String>>,
 }
 
 impl SeriesFilter {
@@ -61,9 +64,27 @@ impl SeriesFilter {
         }
     }
 
+    /// The same of those series only that have one of these names.
+    pub fn with_names(mut self, names: Option<BTreeSet<String>>) -> Self {
+        let Some(mut names) = names else { return self };
+        names.retain(|name| self.name.as_ref().is_none_or(|only| only == name));
+        match names.len() {
+            0 => self.ids = Some(Vec::new()),
+            1 => self.name = names.pop_first(),
+            _ => self.names = Some(names),
+        }
+        self
+    }
+
     /// Whether it selects all series.
     pub fn is_open(&self) -> bool {
-        self.ids.is_none() && self.name.is_none() && self.labels.is_none()
+        self.ids.is_none() && self.name.is_none() && self.labels.is_none() && self.names.is_none()
+    }
+
+    /// Whether it selects series of this name.
+    fn has_name(&self, name: &str) -> bool {
+        self.name.as_ref().is_none_or(|only| only == name)
+            && self.names.as_ref().is_none_or(|names| names.contains(name))
     }
 }
 

@@ -5,6 +5,7 @@ mod answers;
 mod as_of;
 mod filters;
 mod large;
+mod names;
 mod no_cutoff;
 mod random;
 mod relative;

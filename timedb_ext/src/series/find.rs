@@ -29,6 +29,19 @@ statements! {
     BY_NAME(TEXT) -> (UUID, TEXT, TEXT, TEXT) =
         c"SELECT series_id, name, unit, labels::text FROM timedb.series \
           WHERE name = $1 ORDER BY series_id";
+    BY_NAMES(TEXTS) -> (UUID, TEXT, TEXT, TEXT) =
+        c"SELECT s.series_id, s.name, s.unit, s.labels::text \
+          FROM unnest($1) AS n(name) \
+          CROSS JOIN LATERAL ( \
+              SELECT series_id, name, unit, labels FROM timedb.series \
+              WHERE name = n.name ORDER BY series_id OFFSET 0 \
+          ) AS s";
+    IDS_BY_NAMES(TEXTS, INT8) -> (UUID) =
+        c"SELECT s.series_id \
+          FROM unnest($1) AS n(name) \
+          CROSS JOIN LATERAL ( \
+              SELECT series_id FROM timedb.series WHERE name = n.name ORDER BY series_id OFFSET 0 \
+          ) AS s LIMIT $2";
     IDS_BY_NAME(TEXT, INT8) -> (UUID) =
         c"SELECT series_id FROM timedb.series WHERE name = $1 ORDER BY series_id LIMIT $2";
 }
@@ -51,15 +64,19 @@ pub fn find(filter: &SeriesFilter) -> Result<Vec<SeriesInfo>> {
         }),
         (None, None) => None,
     };
-    let mut found = match (&ids, &filter.name) {
-        (Some(ids), _) if ids.is_empty() => Vec::new(),
-        (Some(ids), _) => BY_ID.rows(true, &[Arg::uuids(ids.iter())], info)?,
-        (None, Some(name)) => BY_NAME.rows(true, &[Arg::text(name)], info)?,
-        (None, None) => ALL.rows(true, &[], info)?,
+    let mut found = match (&ids, &filter.name, &filter.names) {
+        (Some(ids), ..) if ids.is_empty() => Vec::new(),
+        (Some(ids), ..) => BY_ID.rows(true, &[Arg::uuids(ids.iter())], info)?,
+        (None, Some(name), _) => BY_NAME.rows(true, &[Arg::text(name)], info)?,
+        (None, None, Some(names)) => {
+            let names = Arg::texts(names.iter().map(String::as_str));
+            let mut found = BY_NAMES.rows(true, &[names], info)?;
+            found.sort_unstable_by_key(|series| series.id);
+            found
+        }
+        (None, None, None) => ALL.rows(true, &[], info)?,
     };
-    if let Some(name) = &filter.name {
-        found.retain(|series| &series.name == name);
-    }
+    found.retain(|series| filter.has_name(&series.name));
     Ok(found)
 }
 
@@ -86,13 +103,17 @@ pub fn list(mut each: impl FnMut([Option<Datum>; 4])) -> Result<()> {
     }
 }
 
-/// The series of the filter's name, unless there are many.
+/// The series of the filter's name or names, unless there are many.
 fn few_by_name(filter: &SeriesFilter) -> Result<Option<Vec<[u8; 16]>>> {
-    let Some(name) = &filter.name else {
-        return Ok(None);
+    let most = Arg::int8(FEW + 1);
+    let ids = match (&filter.name, &filter.names) {
+        (Some(name), _) => IDS_BY_NAME.rows(true, &[Arg::text(name), most], |row| row.uuid(1))?,
+        (None, Some(names)) => {
+            let names = Arg::texts(names.iter().map(String::as_str));
+            IDS_BY_NAMES.rows(true, &[names, most], |row| row.uuid(1))?
+        }
+        (None, None) => return Ok(None),
     };
-    let args = [Arg::text(name), Arg::int8(FEW + 1)];
-    let ids = IDS_BY_NAME.rows(true, &args, |row| row.uuid(1))?;
     Ok((ids.len() as i64 <= FEW).then_some(ids))
 }
 

@@ -19,8 +19,12 @@ pub struct Signature {
 /// Of reads of points.
 pub static READ: Signature = Signature::of(&reads::READ);
 /// Of what chooses series and nothing else.
-pub static SERIES: Signature =
-    Signature::of(&[Argument::SeriesId, Argument::Name, Argument::Labels]);
+pub static SERIES: Signature = Signature::of(&[
+    Argument::SeriesId,
+    Argument::Name,
+    Argument::Labels,
+    Argument::Names,
+]);
 /// Of reads of buckets.
 pub static BUCKETS: Signature = Signature::of(&reads::BUCKETS);
 /// Of reads of the change feed.
@@ -35,6 +39,11 @@ impl Signature {
             place += 1;
         }
         Self { list, places }
+    }
+
+    /// The arguments in their order.
+    pub fn list(&self) -> &'static [Argument] {
+        self.list
     }
 
     /// Where an argument stands.
@@ -154,10 +163,10 @@ impl Arguments {
         self.get(argument, Kind::Length)
     }
 
-    /// The series that series_id, name and labels choose.
+    /// The series that series_id, name, names and labels choose.
     ///
     /// # Errors
-    /// 54000 for too many ids, 22023 for malformed labels.
+    /// 54000 for too many ids or names, 22023 for malformed labels.
     pub fn series(&self) -> Result<SeriesFilter> {
         // The array is not copied, its length stands in its header.
         let ids: Option<Array<Uuid>> = self.get(Argument::SeriesId, Kind::Ids);
@@ -170,12 +179,25 @@ impl Arguments {
                 "Split it into several reads, or choose the series by name or labels.",
             ));
         }
+        let names = self.texts(Argument::Names);
+        if let Some(names) = names.as_ref().filter(|names| names.len() > MAX_SERIES) {
+            return Err(too_many(
+                "a read",
+                MAX_SERIES,
+                "names",
+                names.len(),
+                "Split it into several reads, or choose the series by labels.",
+            ));
+        }
         let labels = self.get(Argument::Labels, Kind::Labels);
-        Ok(SeriesFilter {
+        let filter = SeriesFilter {
             ids: ids.map(|ids| ids.iter().flatten().map(|id| *id.as_bytes()).collect()),
             name: self.text(Argument::Name),
             labels: labels.map(labels_of).transpose()?,
-        })
+            names: None,
+        };
+        let names = names.map(|names| names.iter().flatten().map(str::to_owned).collect());
+        Ok(filter.with_names(names))
     }
 
     /// `T` is what a datum of that kind is.

@@ -37,8 +37,8 @@ const CHANGES: &[(&str, &str)] = &[
         "comment: on table timedb.series: ours",
     ),
     (
-        "ALTER FUNCTION timedb.read_flat COST 7",
-        "function: timedb.read_flat",
+        "ALTER FUNCTION timedb.read_buckets COST 7",
+        "function: timedb.read_buckets",
     ),
 ];
 

@@ -14,7 +14,7 @@ async fn functions_that_read_take_the_arguments_of_the_list() {
             .query_one(
                 "SELECT proargnames[1:pronargs], (proargtypes::regtype[])::text[], (pronargs - pronargdefaults)::int,
                         oid = to_regprocedure($2), $3::text[]::regtype[]::text[]
-                 FROM pg_proc WHERE pronamespace = 'timedb'::regnamespace AND proname = $1",
+                 FROM pg_proc WHERE pronamespace = 'timedb'::regnamespace AND proname = $1 AND proargnames[1] <> 'series'",
                 &[
                     &function.name,
                     &function.signature(),
@@ -34,6 +34,28 @@ async fn functions_that_read_take_the_arguments_of_the_list() {
         assert_eq!(
             row.get::<_, i32>(2),
             needed.count() as i32,
+            "{}",
+            function.name
+        );
+    }
+    // Those that begin with series_id have a second form, which begins with the name of a series.
+    for function in reads::FUNCTIONS {
+        let by_name = client
+            .query_opt(
+                "SELECT proargnames[1:pronargs], pronargs - pronargdefaults = 1, proargtypes[0] = 'text'::regtype
+                 FROM pg_proc WHERE pronamespace = 'timedb'::regnamespace AND proname = $1 AND proargnames[1] = 'series'",
+                &[&function.name],
+            )
+            .await
+            .unwrap();
+        let begins_so = function.arguments[0] == Argument::SeriesId;
+        assert_eq!(by_name.is_some(), begins_so, "{}", function.name);
+        let Some(by_name) = by_name else { continue };
+        let listed = function.arguments[1..].iter().map(|a| a.name());
+        let listed: Vec<&str> = ["series"].into_iter().chain(listed).collect();
+        assert_eq!(by_name.get::<_, Vec<&str>>(0), listed, "{}", function.name);
+        assert!(
+            by_name.get::<_, bool>(1) && by_name.get(2),
             "{}",
             function.name
         );

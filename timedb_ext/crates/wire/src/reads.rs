@@ -68,6 +68,7 @@ impl Argument {
     pub const fn parameter(self) -> &'static str {
         match self {
             Self::Aggregates => "aggregate",
+            Self::Names => Self::Name.name(),
             other => other.name(),
         }
     }
@@ -100,6 +101,7 @@ arguments! {
     Since "since" Instant, "Only what was written after this change time.";
     Cursor "cursor" Text, "Only what stands behind this change.";
     MaxPoints "max_points" Integer, "Most changes that are answered.";
+    Names "names" Texts, "Only series with one of these names.";
 }
 
 macro_rules! lists {
@@ -114,22 +116,22 @@ lists! {
     /// What reads of points take that say their mode.
     pub READ:
         Mode, SeriesId, Name, Labels, StartValid, EndValid, StartKnown, EndKnown, AsOf, AsOfChange,
-        MinLead, MaxLead, WindowLength, IssueOffset, StartWindow, DaysAhead, TimeOfDay, Tz, Unit;
+        MinLead, MaxLead, WindowLength, IssueOffset, StartWindow, DaysAhead, TimeOfDay, Tz, Unit, Names;
     /// What reads take that have no cut-off.
     PLAIN:
         SeriesId, Name, Labels, StartValid, EndValid, StartKnown, EndKnown, AsOf, AsOfChange,
-        MinLead, MaxLead, Unit;
+        MinLead, MaxLead, Unit, Names;
     RELATIVE:
         SeriesId, Name, Labels, StartValid, EndValid, WindowLength, IssueOffset, StartWindow,
-        DaysAhead, TimeOfDay, Tz, AsOf, AsOfChange, Unit;
+        DaysAhead, TimeOfDay, Tz, AsOf, AsOfChange, Unit, Names;
     /// What the read of last points takes.
-    pub LAST: SeriesId, Name, Labels, EndValid, AsOf, AsOfChange, Unit;
+    pub LAST: SeriesId, Name, Labels, EndValid, AsOf, AsOfChange, Unit, Names;
     /// What reads of buckets take.
     pub BUCKETS:
         Bucket, Tz, Fill, SeriesId, Name, Labels, StartValid, EndValid, StartKnown, EndKnown, AsOf,
-        AsOfChange, MinLead, MaxLead, Unit, Aggregates, LookBefore;
+        AsOfChange, MinLead, MaxLead, Unit, Aggregates, LookBefore, Names;
     /// What reads of changes take.
-    pub CHANGES: Since, Cursor, SeriesId, Name, Labels, MaxPoints;
+    pub CHANGES: Since, Cursor, SeriesId, Name, Labels, MaxPoints, Names;
 }
 
 /// What all reads of points filter by: everything but the mode.

@@ -4,7 +4,7 @@ use super::columns::{OF_SERIES, SERIES_COLUMNS};
 use super::source::RowSource;
 use crate::pg::error::Result;
 use crate::pg::spi::Arg;
-use crate::sql::arguments::READ;
+use crate::sql::arguments::{READ, SERIES};
 use pgrx::pg_sys::{self, Datum};
 use timedb_rules::limits::MAX_SERIES;
 use timedb_wire::reads::Argument;
@@ -42,7 +42,11 @@ impl SeriesChoice {
         arguments: &mut [Option<Datum>],
     ) -> Result<bool> {
         let value = |argument| READ.place(argument).and_then(|place| arguments[place]);
-        let asked = [Argument::SeriesId, Argument::Name, Argument::Labels].map(value);
+        let asked: Vec<_> = SERIES
+            .list()
+            .iter()
+            .map(|argument| value(*argument))
+            .collect();
         let mut chosen: Vec<[u8; 16]> = Vec::new();
         // SAFETY: the caller's promise. A series_id is 16 bytes.
         unsafe {

@@ -203,9 +203,14 @@ unsafe fn restricted(offer: &Offer, lists: &[*mut pg_sys::List]) -> Restricted {
             starts: call.is_given(Argument::StartValid),
             ends: call.is_given(Argument::EndValid),
             one_series: call.is_of_one_series(),
-            some_series: [Argument::SeriesId, Argument::Name, Argument::Labels]
-                .into_iter()
-                .any(|argument| call.is_given(argument)),
+            some_series: [
+                Argument::SeriesId,
+                Argument::Name,
+                Argument::Labels,
+                Argument::Names,
+            ]
+            .into_iter()
+            .any(|argument| call.is_given(argument)),
         };
         let reader = offer.reader();
         for clauses in lists {

@@ -36,7 +36,12 @@ pub unsafe extern "C-unwind" fn timedb_plan_read(fcinfo: pg_sys::FunctionCallInf
             return Datum::null();
         }
         let call = ReadCall(call);
-        let chosen = [Argument::SeriesId, Argument::Name, Argument::Labels];
+        let chosen = [
+            Argument::SeriesId,
+            Argument::Name,
+            Argument::Labels,
+            Argument::Names,
+        ];
         let place = match call.is_of_one_series() {
             true => 2,
             false => usize::from(chosen.into_iter().any(|argument| call.is_given(argument))),

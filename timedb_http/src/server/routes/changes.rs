@@ -7,7 +7,7 @@ use timedb_wire::reads;
 
 use super::query::{
     arguments::{Arguments, call},
-    each, time_unit,
+    each_of_read, time_unit,
 };
 use crate::server::{
     answer,
@@ -26,7 +26,7 @@ static READ: LazyLock<String> = LazyLock::new(|| {
 pub(crate) fn plan(head: &Head) -> Query<Arguments> {
     let mut asked = Arguments::default();
     let unit = time_unit(head.query());
-    each(head.query(), |name, value| {
+    each_of_read(head.query(), |name, value| {
         asked.take(&reads::CHANGES, name, value, unit)
     })?;
     Ok(asked)

@@ -38,15 +38,29 @@ pub(crate) fn time_unit(query: &str) -> Option<TimeUnit> {
     unit
 }
 
-/// Parameters of which one may say more than the one before it.
-const LISTS: [&str; 2] = [
+/// Parameters of reads of which one may say more than the one before it.
+const LISTS: [&str; 3] = [
     Argument::SeriesId.parameter(),
+    Argument::Names.parameter(),
     Argument::Aggregates.parameter(),
 ];
 
 /// Hands every parameter to `read`, and collects what that says is wrong with them. One that is given twice
 /// is refused: whichever of them counted, the client may have meant the other.
-pub(crate) fn each(
+pub(crate) fn each(query: &str, read: impl FnMut(&str, &str) -> Result<(), Problem>) -> Query<()> {
+    each_but(&[], query, read)
+}
+
+/// As [`each`], for what reads series: some parameters may be given several times.
+pub(crate) fn each_of_read(
+    query: &str,
+    read: impl FnMut(&str, &str) -> Result<(), Problem>,
+) -> Query<()> {
+    each_but(&LISTS, query, read)
+}
+
+fn each_but(
+    lists: &[&str],
     query: &str,
     mut read: impl FnMut(&str, &str) -> Result<(), Problem>,
 ) -> Query<()> {
@@ -62,7 +76,7 @@ pub(crate) fn each(
         };
         let problem = match escapes::of_query(raw_value) {
             Err(problem) => Err((raw_value.into(), problem)),
-            Ok(value) if seen.contains(&name) && !LISTS.contains(&name.as_ref()) => Err((
+            Ok(value) if seen.contains(&name) && !lists.contains(&name.as_ref()) => Err((
                 value,
                 Problem::new("value_error", "Input should be given once"),
             )),
@@ -86,7 +100,7 @@ pub(crate) fn none(head: &Head) -> Query<()> {
 
 /// For what is the same whatever the parameters: they have to be readable.
 pub(crate) fn any(query: &str) -> Query<()> {
-    each(query, |_, _| Ok(()))
+    each_of_read(query, |_, _| Ok(()))
 }
 
 /// What is wrong with a value, with its place.

@@ -22,7 +22,7 @@ use crate::server::{
 pub(crate) enum Given {
     /// Also JSON.
     Text(Cow<'static, str>),
-    Texts(Vec<&'static str>),
+    Texts(Vec<Cow<'static, str>>),
     Ids(Vec<Uuid>),
     Instant(PgInstant),
     Length(Interval),
@@ -64,6 +64,9 @@ impl Arguments {
         let argument = known
             .find(|argument| argument.parameter() == name)
             .ok_or_else(values::unknown)?;
+        if argument == Argument::Name {
+            return self.take_name(values::text(value)?);
+        }
         let place = &mut self.0[argument as usize];
         let given = match argument.kind() {
             Kind::Instant => Given::Instant(values::instant(value, unit)?),
@@ -96,6 +99,23 @@ impl Arguments {
             }
         };
         *place = Some(given);
+        Ok(())
+    }
+
+    /// Takes a name of series; several are an argument of their own.
+    fn take_name(&mut self, name: String) -> Result<(), Problem> {
+        let name = Cow::from(name);
+        let one = self.0[Argument::Name as usize].take();
+        let several = self.0[Argument::Names as usize].take();
+        let (argument, given) = match (one, several) {
+            (None, Some(Given::Texts(mut names))) => {
+                names.push(name);
+                (Argument::Names, Given::Texts(names))
+            }
+            (Some(Given::Text(first)), _) => (Argument::Names, Given::Texts(vec![first, name])),
+            _ => (Argument::Name, Given::Text(name)),
+        };
+        self.give(argument, given);
         Ok(())
     }
 
@@ -169,7 +189,7 @@ mod tests {
     fn a_call_has_all_arguments_in_their_order_and_sends_labels_as_text() {
         assert_eq!(
             call(reads::READ_CHANGES_PACKED),
-            "timedb._read_changes_packed($1, $2, $3, $4, $5::pg_catalog.text::pg_catalog.jsonb, $6)"
+            "timedb._read_changes_packed($1, $2, $3, $4, $5::pg_catalog.text::pg_catalog.jsonb, $6, $7)"
         );
         let arguments = Arguments::default();
         let types = arguments.of(reads::READ_CHANGES_PACKED);

@@ -44,7 +44,7 @@ pub(super) fn complete(mode: Mode, arguments: &mut Arguments) -> Query<bool> {
         );
     }
     if !arguments.has(Argument::Aggregates) {
-        arguments.give(Argument::Aggregates, Given::Texts(vec!["avg"]));
+        arguments.give(Argument::Aggregates, Given::Texts(vec!["avg".into()]));
     }
     Ok(true)
 }
@@ -83,7 +83,10 @@ mod tests {
                 ..Interval::default()
             }))
         };
-        let aggregates = |names: &[&'static str]| Some(Given::Texts(names.to_vec()));
+        let aggregates = |names: &[&'static str]| {
+            let names = names.iter().map(|name| (*name).into());
+            Some(Given::Texts(names.collect()))
+        };
         assert_eq!(
             buckets("bucket=15min&aggregate=max,avg&aggregate=twa,max&fill=linear"),
             [

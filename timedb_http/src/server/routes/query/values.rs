@@ -1,5 +1,7 @@
 //! The values of query parameters: from text to what the database takes, or what is wrong with it in pydantic's words.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 use timedb_wire::Aggregate;
 use uuid::Uuid;
@@ -132,15 +134,15 @@ pub(crate) fn ids(value: &str) -> Result<Vec<Uuid>, Problem> {
 }
 
 /// One aggregate, or several with commas between.
-pub(super) fn aggregates(value: &str, into: &mut Vec<&'static str>) -> Result<(), Problem> {
+pub(super) fn aggregates(value: &str, into: &mut Vec<Cow<'static, str>>) -> Result<(), Problem> {
     for name in value.split(',') {
         let name = match name.trim() {
             "twa" => "time_weighted_avg",
             name => name,
         };
         let known = choice(name, &Aggregate::ALL, Aggregate::name)?.name();
-        if !into.contains(&known) {
-            into.push(known);
+        if !into.iter().any(|named| named == known) {
+            into.push(known.into());
         }
     }
     Ok(())
