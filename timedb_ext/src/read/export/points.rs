@@ -94,9 +94,9 @@ pub fn page(tenant: [u8; 16], after: Option<&str>) -> Result<PointPage> {
         series: last.series,
         version: None,
     });
-    let mut found = Found {
+    let mut found = ExportedPoints {
         after: begun.map(|version| (from, version)),
-        ..Found::default()
+        ..ExportedPoints::default()
     };
     let search = SegmentSearch {
         tenant,
@@ -123,7 +123,7 @@ pub fn page(tenant: [u8; 16], after: Option<&str>) -> Result<PointPage> {
 }
 
 #[derive(Default)]
-struct Found {
+struct ExportedPoints {
     /// Only what comes after this version of the series.
     after: Option<([u8; 16], Version)>,
     runs: Vec<([u8; 16], Merged)>,
@@ -131,7 +131,7 @@ struct Found {
     note_bytes: usize,
 }
 
-impl Found {
+impl ExportedPoints {
     fn last(&self) -> Option<ExportPlace> {
         let (series, run) = self.runs.last()?;
         Some(ExportPlace {
@@ -151,7 +151,7 @@ fn version(run: &Merged, i: usize) -> Version {
     )
 }
 
-impl Visitor for Found {
+impl Visitor for ExportedPoints {
     fn take(&mut self, _: usize, walked: &Stretch, mut run: Merged) -> Result<()> {
         if self.has_enough() {
             return Ok(());
