@@ -34,6 +34,9 @@ test)
     [[ -x /usr/sbin/varnishd ]] || have varnishd || need varnish
     [[ -x /usr/sbin/nginx ]] || need nginx-light
     have chromium || need chromium
+    # A JDK, because the test of the driver is a source file.
+    have javac || need default-jdk-headless
+    [[ -f /usr/share/java/postgresql.jar ]] || need libpostgresql-jdbc-java
     ;;&
 soak)
     have sqlsmith || need sqlsmith

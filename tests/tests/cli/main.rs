@@ -45,7 +45,7 @@ async fn tables_can_be_created_and_deleted_again_and_again() {
                 &[]
             )
             .await,
-            16
+            17
         );
         drop(client);
         for _ in 0..2 {

@@ -29,8 +29,8 @@ async fn what_is_no_text_in_a_url_is_refused_by_name() {
             "string_unicode",
         ),
         (
-            "/values?name=a&name=x",
-            json!(["query", "name"]),
+            "/values?unit=kW&unit=MW",
+            json!(["query", "unit"]),
             "value_error",
         ),
         (
