@@ -2,6 +2,7 @@
 //! mode, with the configuration of docs/pooling.md: however a client ends, the next one sees its own
 //! rows and nothing else.
 
+mod bound;
 mod broken;
 mod cancels;
 mod leftovers;

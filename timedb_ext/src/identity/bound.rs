@@ -1,9 +1,8 @@
 //! Whose connection it is, where the login role is bound to a user (`timedb.bind_role`): decided once a transaction,
 //! when somebody first asks, by the role that has connected (session_user).
 //!
-//! What is decided stands in the settings until the transaction ends, as if a key had authenticated, so that parallel
-//! workers inherit it. A key given on top takes its place there. A worker whose leader has decided nothing looks for
-//! itself, under the same snapshot.
+//! What is decided holds until the transaction ends, or a key is given on top. Before a parallel plan starts it is put
+//! into the settings, as if a key had authenticated, so that the workers inherit it.
 
 use crate::identity::settings::{self, Access, Identity};
 use crate::pg::error::{Result, entry, shielded};
@@ -37,6 +36,10 @@ thread_local! {
     static DECIDED: Cell<Option<Decided>> = const { Cell::new(None) };
     // While a key or a binding is looked up, policies ask for the tenant, and there is none.
     static LOOKING: Cell<bool> = const { Cell::new(false) };
+    // The binding that was last put into the settings: what they say with it is not a key's.
+    static PUT: Cell<Option<[u8; 16]>> = const { Cell::new(None) };
+    // Counts the changes of the tenant that come from here.
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
     // The table that was found to be the extension's.
     static TABLE: Cell<Oid> = const { Cell::new(Oid::INVALID) };
 }
@@ -53,13 +56,17 @@ pub fn define() {
     }
 }
 
-/// Settings cannot be changed while workers run: so who it is is decided before a parallel plan starts.
+/// Settings cannot be changed while workers run: so they say who it is before a parallel plan starts.
 #[pg_guard]
 unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: i32) {
     // SAFETY: called by PostgreSQL with a live query.
     shielded(|| unsafe {
         if (*(*query).plannedstmt).parallelModeNeeded {
-            or_bound(settings::identity());
+            let (said, who) = (settings::identity(), or_bound(settings::identity()));
+            if said.key != who.key {
+                entry(|| settings::set(who, Span::Transaction));
+                PUT.set(who.key);
+            }
         }
         match PREVIOUS.get().copied().flatten() {
             // Another extension's, in C: its errors have to become panics like those of PostgreSQL's functions.
@@ -83,29 +90,25 @@ pub fn without<T>(f: impl FnOnce() -> T) -> T {
 
 /// Who the caller is, given what the settings say.
 pub fn or_bound(set: Identity) -> Identity {
-    let decided = DECIDED.get();
-    let of_binding = |d: &Decided| d.who.key.is_some() && set.key == d.who.key;
-    if set.tenant.is_some() && !decided.as_ref().is_some_and(of_binding) {
-        return set;
-    }
-    if LOOKING.get() {
+    if LOOKING.get() || (set.tenant.is_some() && (set.key.is_none() || set.key != PUT.get())) {
         return set;
     }
     // SAFETY: these only read the backend's own state.
     let (role, in_transaction) =
         unsafe { (pg_sys::GetSessionUserId(), pg_sys::IsTransactionState()) };
     let transaction = transaction();
+    let decided = DECIDED.get();
     let known = decided.filter(|d| d.transaction == transaction && d.role == role);
-    if set.tenant.is_some() && known.is_some() {
-        return set;
-    }
     if !in_transaction || settings::is_logged_out() {
         return Identity::NOBODY;
     }
-    let who = match known {
+    match known {
         Some(decided) => decided.who,
         None => {
             let who = entry(|| find(role));
+            if decided.is_some_and(|d| d.who.tenant != who.tenant) {
+                CHANGES.set(CHANGES.get().wrapping_add(1));
+            }
             DECIDED.set(Some(Decided {
                 transaction,
                 role,
@@ -113,14 +116,12 @@ pub fn or_bound(set: Identity) -> Identity {
             }));
             who
         }
-    };
-    // Also where the session has become another role, and the settings say who the former one was.
-    // SAFETY: reads the backend's own state.
-    let can_set = unsafe { !pg_sys::IsInParallelMode() && pg_sys::ParallelWorkerNumber < 0 };
-    if can_set && (who.tenant.is_some() || set.tenant.is_some()) {
-        entry(|| settings::set(who, Span::Transaction));
     }
-    who
+}
+
+/// A number that is another one after each change of the tenant that the role makes.
+pub fn changes() -> u64 {
+    CHANGES.get()
 }
 
 /// Whether the identity is that of a role, not of a key.

@@ -17,7 +17,7 @@ pub fn tenant() -> Option<[u8; 16]> {
 /// A number that is another one after each change of the tenant.
 pub fn tenant_changes() -> u64 {
     identity();
-    settings::tenant_changes()
+    settings::tenant_changes().wrapping_add(bound::changes())
 }
 
 /// What becomes of a read that was begun as one tenant and goes on as another: its rows are the

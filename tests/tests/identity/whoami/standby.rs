@@ -2,6 +2,7 @@
 //! read-only server.
 
 mod as_of;
+mod bound;
 mod pair;
 mod promoted;
 mod server;

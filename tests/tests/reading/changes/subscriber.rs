@@ -97,6 +97,20 @@ async fn a_logical_subscriber_reads_and_tells_no_changes() {
             writer.query(*query, &[]).await.unwrap();
         }
     }
+    // A binding that comes over counts for the role of that name, and goes as it came.
+    let publisher = cluster.connect("publisher").await;
+    let bind = "CREATE ROLE tool LOGIN; SELECT timedb.bind_role('tool', 'a@a.example')";
+    publisher.batch_execute(bind).await.unwrap();
+    let bound = "SELECT count(*) FROM timedb.bound_roles";
+    until(&subscriber, bound, 1).await;
+    let tool = cluster.connect_as("subscriber", "tool").await;
+    let values = "SELECT count(*) FROM timedb.values";
+    assert_eq!(count(&tool, values, &[]).await, 2);
+    let unbind = "SELECT timedb.unbind_role('tool')";
+    publisher.batch_execute(unbind).await.unwrap();
+    until(&subscriber, bound, 0).await;
+    assert_eq!(count(&tool, values, &[]).await, 0);
+
     let server = Server::start_with(&cluster.dsn_as("subscriber", "app"), &[], &[]);
     assert_eq!(server.get("/values", Some(&key)).await.json()["count"], 2);
     for path in ["/changes", "/values?as_of_change=2025-01-01"] {
