@@ -1,7 +1,7 @@
 //! Statements of Grafana, Metabase and Superset over the views, with their macros expanded as they send them: they answer
 //! as over a plain table of the same points, and read no more than the read function that is meant.
 
-use timedb_tests::{Db, run};
+use timedb_tests::{Db, Role, run};
 use tokio_postgres::Client;
 
 use super::{copy, fill_days, rows, segments};
@@ -138,6 +138,17 @@ const STATEMENTS: &[(&str, &str)] = &[
     ),
 ];
 
+/// As these programs connect: by a role that is bound to the user of tenant A.
+async fn bound(db: &Db) -> Client {
+    let admin = db.connect(Role::Admin).await;
+    let bind = "SELECT timedb.bind_role($1, $2)";
+    let role = db.role_name(Role::Bound);
+    admin.query(bind, &[&role, &db.a().email]).await.unwrap();
+    let client = db.connect(Role::Bound).await;
+    run(&client, "SET TIME ZONE 'UTC'").await;
+    client
+}
+
 #[tokio::test]
 async fn statements_of_dashboards_answer_as_over_a_table_and_read_no_more_than_functions() {
     let db = Db::new().await;
@@ -153,6 +164,7 @@ async fn statements_of_dashboards_answer_as_over_a_table_and_read_no_more_than_f
     )
     .await;
     copy(&client).await;
+    let bound = bound(&db).await;
     for (statement, functions) in STATEMENTS {
         let of = |values: &str, versions: &str| {
             let statement = statement.replace("RANGE", RANGE);
@@ -165,6 +177,8 @@ async fn statements_of_dashboards_answer_as_over_a_table_and_read_no_more_than_f
         assert!(!expected.is_empty(), "{statement}");
         let found = rows(&client, &statement).await;
         assert!(found == expected, "{statement}");
+        let found = rows(&bound, &statement).await;
+        assert!(found == expected, "as a bound role: {statement}");
         let read = segments(&client, &statement).await;
         let mut meant = 0;
         for function in functions.replace("OF_RANGE", OF_RANGE).split(", timedb.") {
@@ -203,7 +217,7 @@ const LOOKS: &[&str] = &[
 #[tokio::test]
 async fn dashboards_find_the_views_and_their_columns() {
     let db = Db::new().await;
-    let client = db.login(db.a()).await;
+    let client = bound(&db).await;
     for look in LOOKS {
         for view in ["values", "forecasts", "versions"] {
             let names = [
