@@ -152,7 +152,7 @@ async fn the_recipe_for_postgrest_keeps_tenants_apart() {
 #[tokio::test]
 async fn pgadmin_shows_a_tenant_its_schema_and_its_rows() {
     let db = Db::new().await;
-    upload(&db.login(db.b()).await, "hidden of b", &[666.0])
+    upload(&db.login(db.b()).await, "hidden of b", &[666.25])
         .await
         .unwrap();
     let client = db.login(db.a()).await;
@@ -177,7 +177,7 @@ async fn pgadmin_shows_a_tenant_its_schema_and_its_rows() {
             rows += "\n";
         }
         assert!(
-            !rows.contains("hidden of b") && !rows.contains("666"),
+            !rows.contains("hidden of b") && !rows.contains("666.25"),
             "{statement}: {rows}"
         );
         for (of, expected) in [
