@@ -404,7 +404,7 @@ COMMIT;
 SET search_path = pg_catalog, pg_temp;
 DO $$
 DECLARE
-    tenants uuid[] := ARRAY(SELECT DISTINCT tenant_id FROM timedb.write_log);
+    tenants uuid[] := ARRAY(SELECT DISTINCT tenant_id FROM timedb_internal.write_log);
     id uuid;
     is_left boolean;
 BEGIN

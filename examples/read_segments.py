@@ -384,7 +384,7 @@ def points_of(columns, tenant, min_valid, min_known, change_time):
 
 
 def read_segment(row):
-    """The points of a row of timedb.segments."""
+    """The points of a row of timedb_internal.segments."""
     times = [row[f"{m}_{axis}"] for axis in ("valid", "known", "change") for m in ("min", "max")]
     n = row["count"]
     if not 1 <= n <= MAX_COUNT:
@@ -403,7 +403,7 @@ def span_class(row):
 
 
 def read_log(row):
-    """The batch of a row of timedb.write_log, and the points of each of its series that has any."""
+    """The batch of a row of timedb_internal.write_log, and the points of each of its series that has any."""
     n, tenant, change = row["points"], row["tenant_id"], row["change_time"]
     known = OF_SEGMENT - {4} | {13, 14, 15}
     if not 0 <= n <= MAX_COUNT:
@@ -500,7 +500,7 @@ def batches_of(columns, tenant, base):
 
 
 def read_chunk(row):
-    """The batches of a row of timedb.batch_chunks."""
+    """The batches of a row of timedb_internal.batch_chunks."""
     n = row["count"]
     if not 1 <= n <= MAX_COUNT:
         raise Damaged("its count is out of range")
@@ -627,7 +627,8 @@ class Store:
 
     def rows(self, what, table):
         """Rows of a table, of the tenant."""
-        query = f"SELECT {what} FROM timedb.{table} AS r WHERE r.tenant_id = %s ORDER BY random()"
+        schema = "timedb" if table == "requests" else "timedb_internal"
+        query = f"SELECT {what} FROM {schema}.{table} AS r WHERE r.tenant_id = %s ORDER BY random()"
         found = self.tables.execute(query, [uuid.UUID(bytes=self.tenant)]).fetchall()
         return [{name: plain(value) for name, value in row.items()} for row in found]
 

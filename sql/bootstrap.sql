@@ -57,6 +57,20 @@ BEGIN
 END
 $$;
 
+-- What tenants call and look at is in timedb. What they do not, private functions and tables that only functions
+-- read, is out of their sight in a schema of its own, which must be new.
+DO $$
+BEGIN
+    IF pg_catalog.to_regnamespace('timedb_internal') IS NOT NULL THEN
+        RAISE EXCEPTION 'schema "timedb_internal" exists already'
+            USING ERRCODE = 'duplicate_schema',
+                  HINT = 'Drop the schema, or rename it, before creating the extension.';
+    END IF;
+END
+$$;
+CREATE SCHEMA timedb_internal;
+COMMENT ON SCHEMA timedb_internal IS 'What timedb keeps for itself: nothing here is to be called or read by others, and all of it may change.';
+
 -- Roles belong to the whole cluster and outlive the extension. One installer at a time looks at
 -- them and makes them; logins and queries don't wait for this lock.
 LOCK TABLE pg_catalog.pg_authid IN SHARE ROW EXCLUSIVE MODE;

@@ -10,7 +10,7 @@ BEGIN
     FOR relation IN
         SELECT c.oid::pg_catalog.regclass AS name, c.relkind
         FROM pg_catalog.pg_class c
-        WHERE c.relnamespace = 'timedb'::pg_catalog.regnamespace AND c.relkind IN ('r', 'v')
+        WHERE c.relnamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace) AND c.relkind IN ('r', 'v')
         ORDER BY c.relname
     LOOP
         EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO timedb_owner', relation.name);
@@ -64,7 +64,7 @@ BEGIN
     FOR function IN
         SELECT p.oid::pg_catalog.regprocedure AS signature, p.proname AS name
         FROM pg_catalog.pg_proc p
-        WHERE p.pronamespace = 'timedb'::pg_catalog.regnamespace
+        WHERE p.pronamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace)
         ORDER BY p.proname
     LOOP
         EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO %I', function.signature,
@@ -97,48 +97,49 @@ BEGIN
 END
 $$;
 
-GRANT USAGE ON SCHEMA timedb TO PUBLIC;
+-- timedb_internal too: views run with the rights of whoever selects from them.
+GRANT USAGE ON SCHEMA timedb, timedb_internal TO PUBLIC;
 
 -- Policies and functions call these in the name of the two function owners.
 GRANT EXECUTE ON FUNCTION timedb.current_tenant TO timedb_keeper;
-GRANT EXECUTE ON FUNCTION timedb._uuid7, timedb.whoami, timedb.check_key, timedb.auth_required TO timedb_keeper;
+GRANT EXECUTE ON FUNCTION timedb_internal._uuid7, timedb.whoami, timedb.check_key, timedb.auth_required TO timedb_keeper;
 
 -- What administrators do to the data of a tenant, timedb_definer does as that tenant.
-GRANT EXECUTE ON FUNCTION timedb._compact_tenant, timedb._retain_tenant, timedb._erase_store, timedb._enter_store_of,
-    timedb._check_age, timedb._verify_tenant, timedb._set_aside, timedb._put_back,
-    timedb._tenant_stats, timedb._export_page_of, timedb._take_import, timedb._check_import, timedb._import_page_of
+GRANT EXECUTE ON FUNCTION timedb_internal._compact_tenant, timedb_internal._retain_tenant, timedb_internal._erase_store, timedb_internal._enter_store_of,
+    timedb_internal._check_age, timedb_internal._verify_tenant, timedb_internal._set_aside, timedb_internal._put_back,
+    timedb_internal._tenant_stats, timedb_internal._export_page_of, timedb_internal._take_import, timedb_internal._check_import, timedb_internal._import_page_of
     TO timedb_keeper;
 
 -- Administration and authentication.
-GRANT SELECT, INSERT, UPDATE (name), DELETE ON timedb.tenants TO timedb_keeper;
-GRANT SELECT, INSERT, UPDATE (active), DELETE ON timedb.users TO timedb_keeper;
-GRANT SELECT, INSERT, UPDATE (expires_at, revoked_at, replaced_by), DELETE ON timedb.api_keys TO timedb_keeper;
-GRANT SELECT, INSERT, UPDATE (last_used_at), DELETE ON timedb.key_usage TO timedb_keeper;
-GRANT SELECT, INSERT, UPDATE (role_oid, system_identifier, access, bound_at), DELETE ON timedb.bound_roles TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (name), DELETE ON timedb_internal.tenants TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (active), DELETE ON timedb_internal.users TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (expires_at, revoked_at, replaced_by), DELETE ON timedb_internal.api_keys TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (last_used_at), DELETE ON timedb_internal.key_usage TO timedb_keeper;
+GRANT SELECT, INSERT, UPDATE (role_oid, system_identifier, access, bound_at), DELETE ON timedb_internal.bound_roles TO timedb_keeper;
 GRANT SELECT, INSERT, DELETE ON timedb.audit_events TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE (max_age) ON timedb.retention TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE (reason), DELETE ON timedb.holds TO timedb_keeper;
-GRANT SELECT, INSERT, UPDATE, DELETE ON timedb.settings TO timedb_keeper;
-GRANT SELECT ON timedb.settings TO timedb_definer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON timedb_internal.settings TO timedb_keeper;
+GRANT SELECT ON timedb_internal.settings TO timedb_definer;
 
 -- Data functions: writing appends, compaction puts segments and chunks in the place of others, series may be
 -- renamed, and all of it deleted. What a tenant does is a use of its key.
-GRANT SELECT, INSERT ON timedb.series, timedb.series_labels, timedb.requests, timedb.series_lists TO timedb_definer;
-GRANT SELECT, INSERT, DELETE ON timedb.write_log, timedb.batch_chunks, timedb.segments TO timedb_definer;
+GRANT SELECT, INSERT ON timedb.series, timedb.series_labels, timedb.requests, timedb_internal.series_lists TO timedb_definer;
+GRANT SELECT, INSERT, DELETE ON timedb_internal.write_log, timedb_internal.batch_chunks, timedb_internal.segments TO timedb_definer;
 GRANT UPDATE (name, labels, identity, unit, description) ON timedb.series TO timedb_definer;
-GRANT DELETE ON timedb.series, timedb.series_labels, timedb.requests, timedb.series_lists TO timedb_definer;
-GRANT SELECT, UPDATE (last_used_at) ON timedb.key_usage TO timedb_definer;
+GRANT DELETE ON timedb.series, timedb.series_labels, timedb.requests, timedb_internal.series_lists TO timedb_definer;
+GRANT SELECT, UPDATE (last_used_at) ON timedb_internal.key_usage TO timedb_definer;
 
 -- What is deleted, and when, is recorded; nothing is that an administrator holds, and nothing is written for a tenant that
 -- has been deleted.
 GRANT SELECT, INSERT, UPDATE (max_age), DELETE ON timedb.retention TO timedb_definer;
 GRANT SELECT ON timedb.holds TO timedb_definer;
-GRANT SELECT (tenant_id) ON timedb.tenants TO timedb_definer;
+GRANT SELECT (tenant_id) ON timedb_internal.tenants TO timedb_definer;
 GRANT INSERT ON timedb.audit_events TO timedb_definer;
-GRANT EXECUTE ON FUNCTION timedb._record_event TO timedb_definer;
+GRANT EXECUTE ON FUNCTION timedb_internal._record_event TO timedb_definer;
 
 -- What is damaged is set aside.
-GRANT SELECT, INSERT, DELETE ON timedb.damaged_rows TO timedb_definer;
+GRANT SELECT, INSERT, DELETE ON timedb_internal.damaged_rows TO timedb_definer;
 
 -- Tenants read, under row security. Everything else goes through functions.
 GRANT SELECT ON timedb.series, timedb.series_labels, timedb.requests, timedb.batches, timedb."values", timedb.forecasts,
@@ -159,7 +160,7 @@ BEGIN
     FOR col IN
         SELECT c.oid::pg_catalog.regclass AS relation, a.attname AS name
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-        WHERE c.relnamespace = 'timedb'::pg_catalog.regnamespace AND c.relkind = 'r'
+        WHERE c.relnamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace) AND c.relkind = 'r'
           AND a.attnum > 0 AND NOT a.attisdropped
           AND pg_catalog.has_table_privilege('timedb_user', c.oid, 'SELECT')
     LOOP
@@ -173,7 +174,7 @@ $$;
 DO $$
 BEGIN
     EXECUTE pg_catalog.format(
-        'CREATE OR REPLACE FUNCTION timedb._functions_as_made() RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE '
+        'CREATE OR REPLACE FUNCTION timedb_internal._functions_as_made() RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE '
         'SET search_path = pg_catalog, pg_temp AS %L',
         pg_catalog.format('SELECT %L::text[]', (
             SELECT pg_catalog.array_agg(f.made ORDER BY f.made COLLATE pg_catalog."C")
@@ -181,7 +182,7 @@ BEGIN
                 SELECT p.oid::pg_catalog.regprocedure::text || ' ' || pg_catalog.md5(pg_catalog.concat_ws('/', l.lanname, p.prosecdef,
                            p.proleakproof, p.provolatile, p.proparallel, p.proconfig, p.probin, p.prosrc))
                 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-                WHERE p.pronamespace = 'timedb'::pg_catalog.regnamespace AND p.proname <> '_functions_as_made'
+                WHERE p.pronamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace) AND p.proname <> '_functions_as_made'
             ) f (made))));
 END
 $$;

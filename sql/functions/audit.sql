@@ -2,18 +2,18 @@
 -- under row security) and by administrators (the function below).
 
 -- Called by timedb_keeper's functions only.
-CREATE FUNCTION timedb._record_event(tenant_id uuid, event text, user_id uuid, key_id uuid, details jsonb DEFAULT '{}') RETURNS void
+CREATE FUNCTION timedb_internal._record_event(tenant_id uuid, event text, user_id uuid, key_id uuid, details jsonb DEFAULT '{}') RETURNS void
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
     INSERT INTO timedb.audit_events
         (tenant_id, event_id, occurred_at, event, user_id, key_id, actor_role, actor_user_id, actor_key_id, details)
-    SELECT _record_event.tenant_id, timedb._uuid7(), pg_catalog.clock_timestamp(), _record_event.event,
+    SELECT _record_event.tenant_id, timedb_internal._uuid7(), pg_catalog.clock_timestamp(), _record_event.event,
            _record_event.user_id, _record_event.key_id, session_user, w.user_id, w.key_id,
            _record_event.details
     FROM timedb.whoami() w
 $$;
-COMMENT ON FUNCTION timedb._record_event IS 'Adds a row to timedb.audit_events. Private.';
+COMMENT ON FUNCTION timedb_internal._record_event IS 'Adds a row to timedb.audit_events. Private.';
 
 -- Definer (timedb_keeper): sees the events of every tenant.
 CREATE FUNCTION timedb.list_events(tenant_id uuid DEFAULT NULL, since timestamptz DEFAULT NULL, max_events integer DEFAULT 1000)
@@ -31,4 +31,4 @@ AS $$
     LIMIT list_events.max_events
 $$;
 COMMENT ON FUNCTION timedb.list_events IS
-    'What was done to tenants, users and keys, newest first: in one tenant, or in all when tenant_id is NULL.';
+    'For administrators. What was done to tenants, users and keys, newest first: in one tenant, or in all when tenant_id is NULL.';

@@ -14,10 +14,10 @@ COMMENT ON FUNCTION timedb.whoami IS
     'The authenticated tenant, user and key, and whether the key may write. One row; NULLs if nobody is authenticated.';
 
 -- Asked by views and functions in SQL, once a statement: without a tenant they find nothing to warn over.
-CREATE FUNCTION timedb._is_anybody() RETURNS boolean
+CREATE FUNCTION timedb_internal._is_anybody() RETURNS boolean
     LANGUAGE c STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', '_is_anybody_wrapper';
-COMMENT ON FUNCTION timedb._is_anybody IS 'Whether anybody is authenticated; warns if not. Private.';
+COMMENT ON FUNCTION timedb_internal._is_anybody IS 'Whether anybody is authenticated; warns if not. Private.';
 
 -- Definer (timedb_keeper): looks a key up before there is a tenant. It only reads, so it works in
 -- READ ONLY transactions and on a standby.

@@ -1,6 +1,6 @@
 -- The tenant's batches as rows. The function runs as timedb_definer, bound by row-level security: tenants cannot read
 -- the log.
-CREATE FUNCTION timedb._list_batches(start_change timestamptz DEFAULT NULL, end_change timestamptz DEFAULT NULL)
+CREATE FUNCTION timedb_internal._list_batches(start_change timestamptz DEFAULT NULL, end_change timestamptz DEFAULT NULL)
 RETURNS TABLE (
     tenant_id uuid,
     batch_id uuid,
@@ -23,14 +23,14 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'timedb_batches';
 
-COMMENT ON FUNCTION timedb._list_batches IS
+COMMENT ON FUNCTION timedb_internal._list_batches IS
 'The tenant''s batches with start_change <= change_time < end_change, for timedb.batches.';
 
 CREATE VIEW timedb.batches WITH (security_invoker = true, security_barrier = true) AS
     SELECT b.tenant_id, b.batch_id, b.kind, b.user_id, b.workflow_id, b.batch_start_time, b.batch_finish_time,
            b.known_time, b.change_time, b.batch_params, b.points, b.skipped, b.min_valid, b.max_valid, b.settled_time,
            r.idempotency_key, r.request_hash, b.series_ids, r.answer
-    FROM timedb._list_batches() AS b
+    FROM timedb_internal._list_batches() AS b
     LEFT JOIN timedb.requests AS r ON r.batch_id = b.batch_id;
 
 COMMENT ON VIEW timedb.batches IS 'Writes of the tenant: uploads and corrections.';

@@ -4,7 +4,7 @@
 -- Why a role can be nobody's connection: NULL if it can. Whoever administers, or is not bound by row security, is not
 -- bound to a tenant either. identity/bound.rs asks the same of a role that has been bound already, as far as it can
 -- without looking at every membership.
-CREATE FUNCTION timedb._role_problem(role_name text) RETURNS text
+CREATE FUNCTION timedb_internal._role_problem(role_name text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -28,17 +28,17 @@ AS $$
         CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = _role_problem.role_name)
              THEN 'does not exist' END)
 $$;
-COMMENT ON FUNCTION timedb._role_problem IS 'Why a role cannot be bound to a user, or NULL. Private.';
+COMMENT ON FUNCTION timedb_internal._role_problem IS 'Why a role cannot be bound to a user, or NULL. Private.';
 
 -- Definer (timedb_keeper): notes the binding, for bind_role().
-CREATE FUNCTION timedb._bind_role(role_name text, email text, access text, tenant_id uuid) RETURNS uuid
+CREATE FUNCTION timedb_internal._bind_role(role_name text, email text, access text, tenant_id uuid) RETURNS uuid
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     holder record;
-    binding timedb.bound_roles%ROWTYPE;
-    problem constant text := timedb._role_problem(_bind_role.role_name);
+    binding timedb_internal.bound_roles%ROWTYPE;
+    problem constant text := timedb_internal._role_problem(_bind_role.role_name);
     this_cluster constant bigint := (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c);
     id uuid;
 BEGIN
@@ -54,37 +54,37 @@ BEGIN
             USING ERRCODE = 'invalid_role_specification',
                   HINT = 'Bind an ordinary login role that administers nothing: CREATE ROLE ... LOGIN.';
     END IF;
-    SELECT * INTO STRICT holder FROM timedb._find_user(_bind_role.email, _bind_role.tenant_id);
-    IF NOT (SELECT u.active FROM timedb.users u WHERE u.tenant_id = holder.tenant_id AND u.user_id = holder.user_id) THEN
+    SELECT * INTO STRICT holder FROM timedb_internal._find_user(_bind_role.email, _bind_role.tenant_id);
+    IF NOT (SELECT u.active FROM timedb_internal.users u WHERE u.tenant_id = holder.tenant_id AND u.user_id = holder.user_id) THEN
         RAISE EXCEPTION 'user "%" is deactivated', _bind_role.email
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Call timedb.activate_user() first.';
     END IF;
 
-    id := timedb._uuid7();
-    INSERT INTO timedb.bound_roles (tenant_id, binding_id, user_id, role_name, role_oid, system_identifier, access)
+    id := timedb_internal._uuid7();
+    INSERT INTO timedb_internal.bound_roles (tenant_id, binding_id, user_id, role_name, role_oid, system_identifier, access)
     SELECT holder.tenant_id, id, holder.user_id, r.rolname, r.oid, this_cluster, _bind_role.access
     FROM pg_catalog.pg_roles r WHERE r.rolname = _bind_role.role_name
     ON CONFLICT ON CONSTRAINT bound_roles_role_key DO NOTHING;
     IF FOUND THEN
-        INSERT INTO timedb.key_usage (tenant_id, key_id) VALUES (holder.tenant_id, id);
+        INSERT INTO timedb_internal.key_usage (tenant_id, key_id) VALUES (holder.tenant_id, id);
     ELSE
-        SELECT b.* INTO STRICT binding FROM timedb.bound_roles b WHERE b.role_name = _bind_role.role_name FOR UPDATE;
+        SELECT b.* INTO STRICT binding FROM timedb_internal.bound_roles b WHERE b.role_name = _bind_role.role_name FOR UPDATE;
         IF binding.tenant_id <> holder.tenant_id OR binding.user_id <> holder.user_id THEN
             RAISE EXCEPTION 'role "%" is bound to another user', _bind_role.role_name
                 USING ERRCODE = 'unique_violation', HINT = 'Call timedb.unbind_role() first.';
         END IF;
         id := binding.binding_id;
-        UPDATE timedb.bound_roles b
+        UPDATE timedb_internal.bound_roles b
         SET role_oid = r.oid, system_identifier = this_cluster, access = _bind_role.access, bound_at = pg_catalog.now()
         FROM pg_catalog.pg_roles r
         WHERE b.tenant_id = binding.tenant_id AND b.binding_id = binding.binding_id AND r.rolname = b.role_name;
     END IF;
-    PERFORM timedb._record_event(holder.tenant_id, 'role_bound', holder.user_id, id,
+    PERFORM timedb_internal._record_event(holder.tenant_id, 'role_bound', holder.user_id, id,
         pg_catalog.jsonb_build_object('role', _bind_role.role_name, 'access', _bind_role.access));
     RETURN id;
 END
 $$;
-COMMENT ON FUNCTION timedb._bind_role IS 'Binds a role to a user, for bind_role(). Private.';
+COMMENT ON FUNCTION timedb_internal._bind_role IS 'Binds a role to a user, for bind_role(). Private.';
 
 -- As its caller: granting timedb_user and setting limits is ALTER ROLE, which timedb itself has no right to.
 CREATE FUNCTION timedb.bind_role(role text, email text, access text DEFAULT 'read_only', tenant_id uuid DEFAULT NULL,
@@ -102,7 +102,7 @@ BEGIN
     IF bind_role.statement_timeout < '0'::interval THEN
         RAISE EXCEPTION 'statement_timeout must not be negative' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    id := timedb._bind_role(bind_role.role, bind_role.email, bind_role.access, bind_role.tenant_id);
+    id := timedb_internal._bind_role(bind_role.role, bind_role.email, bind_role.access, bind_role.tenant_id);
     IF NOT pg_catalog.pg_has_role(bind_role.role, 'timedb_user', 'MEMBER')
        AND NOT pg_catalog.pg_has_role(bind_role.role, 'timedb_session', 'MEMBER') THEN
         commands := commands || pg_catalog.format('GRANT timedb_user TO %I', bind_role.role);
@@ -134,28 +134,28 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION timedb.bind_role IS
-    'Makes a login role a user of a tenant on every connection, read_only unless access is read_write, and returns the id of the binding. Grants it timedb_user if need be, and sets the limits that are given. Binding it again changes its access. tenant_id is needed if the email exists in several tenants.';
+    'For administrators. Makes a login role a user of a tenant on every connection, read_only unless access is read_write, and returns the id of the binding. Grants it timedb_user if need be, and sets the limits that are given. Binding it again changes its access. tenant_id is needed if the email exists in several tenants.';
 
 CREATE FUNCTION timedb.unbind_role(role text) RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    binding timedb.bound_roles%ROWTYPE;
+    binding timedb_internal.bound_roles%ROWTYPE;
 BEGIN
-    DELETE FROM timedb.bound_roles b WHERE b.role_name = unbind_role.role RETURNING b.* INTO binding;
+    DELETE FROM timedb_internal.bound_roles b WHERE b.role_name = unbind_role.role RETURNING b.* INTO binding;
     IF NOT FOUND THEN
-        PERFORM timedb._commit_as_writer();
+        PERFORM timedb_internal._commit_as_writer();
         RETURN false;
     END IF;
-    DELETE FROM timedb.key_usage u WHERE u.tenant_id = binding.tenant_id AND u.key_id = binding.binding_id;
-    PERFORM timedb._record_event(binding.tenant_id, 'role_unbound', binding.user_id, binding.binding_id,
+    DELETE FROM timedb_internal.key_usage u WHERE u.tenant_id = binding.tenant_id AND u.key_id = binding.binding_id;
+    PERFORM timedb_internal._record_event(binding.tenant_id, 'role_unbound', binding.user_id, binding.binding_id,
         pg_catalog.jsonb_build_object('role', binding.role_name));
     RETURN true;
 END
 $$;
 COMMENT ON FUNCTION timedb.unbind_role IS
-    'Ends the binding of a role, from the next transaction of its sessions on. False if it was not bound.';
+    'For administrators. Ends the binding of a role, from the next transaction of its sessions on. False if it was not bound.';
 
 CREATE FUNCTION timedb.list_bound_roles(tenant_id uuid DEFAULT NULL)
     RETURNS TABLE (role text, email text, access text, status text, bound_at timestamptz, last_used_at timestamptz,
@@ -164,20 +164,20 @@ CREATE FUNCTION timedb.list_bound_roles(tenant_id uuid DEFAULT NULL)
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT b.role_name, u.email, b.access, s.status, b.bound_at, g.last_used_at, b.binding_id, b.user_id, b.tenant_id
-    FROM timedb.bound_roles b
-    LEFT JOIN timedb.users u ON u.tenant_id = b.tenant_id AND u.user_id = b.user_id
-    LEFT JOIN timedb.key_usage g ON g.tenant_id = b.tenant_id AND g.key_id = b.binding_id
+    FROM timedb_internal.bound_roles b
+    LEFT JOIN timedb_internal.users u ON u.tenant_id = b.tenant_id AND u.user_id = b.user_id
+    LEFT JOIN timedb_internal.key_usage g ON g.tenant_id = b.tenant_id AND g.key_id = b.binding_id
     LEFT JOIN pg_catalog.pg_roles r ON r.rolname = b.role_name
     CROSS JOIN LATERAL (SELECT CASE
         WHEN r.oid IS NULL THEN 'no such role'
         WHEN b.system_identifier = (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c) AND r.oid <> b.role_oid
             THEN 'another role has this name now'
-        WHEN timedb._role_problem(b.role_name) IS NOT NULL
-            THEN pg_catalog.format('not effective: the role %s', timedb._role_problem(b.role_name))
+        WHEN timedb_internal._role_problem(b.role_name) IS NOT NULL
+            THEN pg_catalog.format('not effective: the role %s', timedb_internal._role_problem(b.role_name))
         WHEN u.active IS NOT TRUE THEN 'inactive'
         ELSE 'active' END) AS s (status)
     WHERE list_bound_roles.tenant_id IS NULL OR b.tenant_id = list_bound_roles.tenant_id
     ORDER BY b.role_name
 $$;
 COMMENT ON FUNCTION timedb.list_bound_roles IS
-    'Roles that are bound to users: of one tenant, or of all. status is active, inactive (the user is deactivated), or why the binding has no effect, such as "no such role" after a dump was restored. last_used_at is accurate to the minute, and knows of writes and of timedb.report_key_use().';
+    'For administrators. Roles that are bound to users: of one tenant, or of all. status is active, inactive (the user is deactivated), or why the binding has no effect, such as "no such role" after a dump was restored. last_used_at is accurate to the minute, and knows of writes and of timedb.report_key_use().';

@@ -43,7 +43,7 @@ AS 'MODULE_PATHNAME', 'timedb_read_buckets';
 COMMENT ON FUNCTION timedb.read_buckets IS
 'Aggregates of the values that timedb.read_flat() returns with the same filters, in buckets of time: months, days (7 are weeks from Monday) or a time that divides a day, by the clock of the time zone tz. Nulls are not counted. For time_weighted_avg a value holds until the next one. fill says what empty buckets of the range contain: none (they are left out), null, last or linear. With look_before, the last value before start_valid counts for fill => last and for time_weighted_avg. aggregates names the ones to compute; NULL means all. Series by series, ascending.';
 
-CREATE FUNCTION timedb._read_buckets_packed(
+CREATE FUNCTION timedb_internal._read_buckets_packed(
     bucket interval,
     tz text DEFAULT 'UTC',
     fill text DEFAULT NULL,
@@ -67,5 +67,5 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_buckets_packed_wrapper';
 
-COMMENT ON FUNCTION timedb._read_buckets_packed IS
+COMMENT ON FUNCTION timedb_internal._read_buckets_packed IS
 'timedb.read_buckets() for the HTTP server: chunks of packed columns (layout: timedb_ext/crates/wire). Call it in the SELECT list.';

@@ -44,7 +44,7 @@ AS 'MODULE_PATHNAME', 'changes_cursor_wrapper';
 COMMENT ON FUNCTION timedb.changes_cursor IS
 'A cursor to begin with: after everything written up to since, or else up to the change_time up to which all writes have ended. NULL without a tenant.';
 
-CREATE FUNCTION timedb._read_changes_packed(
+CREATE FUNCTION timedb_internal._read_changes_packed(
     since timestamptz DEFAULT NULL,
     cursor text DEFAULT NULL,
     series_id uuid[] DEFAULT NULL,
@@ -57,5 +57,5 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_changes_packed_wrapper';
 
-COMMENT ON FUNCTION timedb._read_changes_packed IS
+COMMENT ON FUNCTION timedb_internal._read_changes_packed IS
 'timedb.read_changes() for the HTTP server: one row with all changes as a chunk of packed columns (layout: timedb_ext/crates/wire), where they end, and whether there may be more behind that already.';

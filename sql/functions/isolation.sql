@@ -1,10 +1,10 @@
 -- What each function was when the extension was installed or updated: its signature and a digest. finalize.sql fills
 -- this in once all functions exist.
-CREATE FUNCTION timedb._functions_as_made() RETURNS text[]
+CREATE FUNCTION timedb_internal._functions_as_made() RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$ SELECT '{}'::text[] $$;
-COMMENT ON FUNCTION timedb._functions_as_made IS 'What timedb.isolation_problems() compares functions with. Private.';
+COMMENT ON FUNCTION timedb_internal._functions_as_made IS 'What timedb.isolation_problems() compares functions with. Private.';
 
 -- Whether what isolation rests on is as the extension made it. It looks at catalogs only, which everybody
 -- may read, so it works for any role and whatever row_security is set to.
@@ -15,16 +15,16 @@ AS $$
     WITH own_objects AS (
         -- The objects in the schema, with the privileges that the installation granted: they refer to roles by
         -- oid, which stays when a name changes hands.
-        SELECT c.tableoid AS classoid, c.oid, 'TABLE' AS kind, pg_catalog.format('timedb.%I', c.relname) AS name, c.relowner AS owner,
+        SELECT c.tableoid AS classoid, c.oid, 'TABLE' AS kind, pg_catalog.format('%s.%I', c.relnamespace::pg_catalog.regnamespace, c.relname) AS name, c.relowner AS owner,
                c.relacl AS acl, 0 AS part, NULL::name AS column_name
-        FROM pg_catalog.pg_class c WHERE c.relnamespace = 'timedb'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        FROM pg_catalog.pg_class c WHERE c.relnamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
         UNION ALL
-        SELECT c.tableoid, c.oid, 'TABLE', pg_catalog.format('timedb.%I', c.relname), c.relowner, a.attacl, a.attnum, a.attname
+        SELECT c.tableoid, c.oid, 'TABLE', pg_catalog.format('%s.%I', c.relnamespace::pg_catalog.regnamespace, c.relname), c.relowner, a.attacl, a.attnum, a.attname
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-        WHERE c.relnamespace = 'timedb'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attacl IS NOT NULL
+        WHERE c.relnamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attacl IS NOT NULL
         UNION ALL
         SELECT p.tableoid, p.oid, 'FUNCTION', p.oid::pg_catalog.regprocedure::text, p.proowner, p.proacl, 0, NULL
-        FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'timedb'::pg_catalog.regnamespace
+        FROM pg_catalog.pg_proc p WHERE p.pronamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace)
     ), given AS (
         SELECT o.classoid, o.oid, o.part, o.name, a.grantor, a.grantee, a.privilege_type
         FROM own_objects o
@@ -41,9 +41,9 @@ AS $$
                   SELECT FROM given l WHERE l.name = 'timedb.login(text)' AND l.grantee = g.grantee))
             LIMIT 1)
         FROM (VALUES
-            ('timedb_owner', true, true, 'timedb.settings', 'SELECT'),
-            ('timedb_definer', true, false, 'timedb.segments', 'INSERT'),
-            ('timedb_keeper', true, false, 'timedb.tenants', 'INSERT'),
+            ('timedb_owner', true, true, 'timedb_internal.settings', 'SELECT'),
+            ('timedb_definer', true, false, 'timedb_internal.segments', 'INSERT'),
+            ('timedb_keeper', true, false, 'timedb_internal.tenants', 'INSERT'),
             ('timedb_user', false, false, 'timedb.authenticate(text)', 'EXECUTE'),
             ('timedb_session', false, false, 'timedb.login(text)', 'EXECUTE'),
             ('timedb_admin', false, false, 'timedb.create_user(uuid,text)', 'EXECUTE')
@@ -53,11 +53,11 @@ AS $$
                w.is_private
         FROM wanted w JOIN pg_catalog.pg_roles r ON r.rolname = w.rolname OR r.oid = w.holder
     ), relations AS (
-        SELECT c.oid, pg_catalog.format('timedb.%I', c.relname) AS name, c.relkind, c.relowner, c.relrowsecurity, c.relforcerowsecurity, c.reloptions,
+        SELECT c.oid, pg_catalog.format('%s.%I', c.relnamespace::pg_catalog.regnamespace, c.relname) AS name, c.relkind, c.relowner, c.relrowsecurity, c.relforcerowsecurity, c.reloptions,
                EXISTS (SELECT FROM pg_catalog.pg_attribute a
                        WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped) AS has_tenant
         FROM pg_catalog.pg_class c
-        WHERE c.relnamespace = 'timedb'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        WHERE c.relnamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     )
     -- Policies, and the server when it acts for a client, name roles: under another name nothing is open, and
     -- nothing works.
@@ -136,20 +136,20 @@ AS $$
     SELECT pg_catalog.format('function %s belongs to %I', p.oid::pg_catalog.regprocedure, o.rolname),
            'ALTER FUNCTION ... OWNER TO timedb_keeper when it authenticates or administers, else to timedb_definer.'
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_roles o ON o.oid = p.proowner
-    WHERE p.pronamespace = 'timedb'::pg_catalog.regnamespace
+    WHERE p.pronamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace)
       AND (p.proowner NOT IN (SELECT w.holder FROM wanted w WHERE w.rolname IN ('timedb_definer', 'timedb_keeper'))
            OR p.proowner <> (SELECT g.grantor FROM given g WHERE g.classoid = p.tableoid AND g.oid = p.oid LIMIT 1))
     UNION ALL
     SELECT pg_catalog.format('function %s runs with its owner''s privileges and its caller''s search_path', p.oid::pg_catalog.regprocedure),
            pg_catalog.format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp;', p.oid::pg_catalog.regprocedure)
     FROM pg_catalog.pg_proc p
-    WHERE p.pronamespace = 'timedb'::pg_catalog.regnamespace AND p.prosecdef
+    WHERE p.pronamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace) AND p.prosecdef
       AND NOT COALESCE('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)
     UNION ALL
     SELECT pg_catalog.format('everybody may call function %s', p.oid::pg_catalog.regprocedure),
            pg_catalog.format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', p.oid::pg_catalog.regprocedure)
     FROM pg_catalog.pg_proc p
-    WHERE p.pronamespace = 'timedb'::pg_catalog.regnamespace AND EXISTS (
+    WHERE p.pronamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace) AND EXISTS (
         SELECT FROM pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) a WHERE a.grantee = 0)
     UNION ALL
     -- finalize.sql has written down what each function is.
@@ -160,10 +160,10 @@ AS $$
                    p.proleakproof, p.provolatile, p.proparallel, p.proconfig, p.probin, p.prosrc)) AS made,
                p.prosecdef AND NOT COALESCE('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false) AS told
         FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-        WHERE p.pronamespace = 'timedb'::pg_catalog.regnamespace AND p.proname <> '_functions_as_made'
+        WHERE p.pronamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace) AND p.proname <> '_functions_as_made'
     ) f
-    WHERE NOT f.told AND f.signature || ' ' || f.made <> ALL (timedb._functions_as_made())
-      AND EXISTS (SELECT FROM pg_catalog.unnest(timedb._functions_as_made()) m WHERE pg_catalog.starts_with(m, f.signature || ' '))
+    WHERE NOT f.told AND f.signature || ' ' || f.made <> ALL (timedb_internal._functions_as_made())
+      AND EXISTS (SELECT FROM pg_catalog.unnest(timedb_internal._functions_as_made()) m WHERE pg_catalog.starts_with(m, f.signature || ' '))
     UNION ALL
     -- An administrator's own grants to other roles are up to the administrator, except those that reach
     -- beyond rows.
@@ -189,7 +189,7 @@ AS $$
                    AND (g.tgtype, g.tgfoid) IN (
                        SELECT m.tgtype, p.oid
                        FROM (VALUES (6::smallint, '_store_rows'), (69::smallint, '_take_row'), (4::smallint, '_store_rows')) AS m (tgtype, proname)
-                       JOIN pg_catalog.pg_proc p ON p.proname = m.proname AND p.pronamespace = 'timedb'::pg_catalog.regnamespace))
+                       JOIN pg_catalog.pg_proc p ON p.proname = m.proname AND p.pronamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace)))
         UNION ALL
         SELECT pg_catalog.format('the rule %I', w.rulename), pg_catalog.format('DROP RULE %I ON %s', w.rulename, r.name)
         FROM pg_catalog.pg_rewrite w WHERE w.ev_class = r.oid AND (r.relkind <> 'v' OR w.rulename <> '_RETURN')
@@ -204,10 +204,12 @@ AS $$
     ) AS t (what, remedy)
     WHERE r.relkind IN ('r', 'p', 'v')
     UNION ALL
-    SELECT pg_catalog.format('%s is in schema timedb but does not belong to the extension', pg_catalog.pg_describe_object(d.classid, d.objid, 0)),
+    SELECT pg_catalog.format('%s is in schema %s but does not belong to the extension', pg_catalog.pg_describe_object(d.classid, d.objid, 0),
+                             d.refobjid::pg_catalog.regnamespace),
            'Move it to another schema, or drop it.'
     FROM pg_catalog.pg_depend d
-    WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = 'timedb'::pg_catalog.regnamespace AND d.deptype = 'n'
+    WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace)
+      AND d.deptype = 'n'
       AND NOT EXISTS (
           SELECT FROM pg_catalog.pg_depend m JOIN pg_catalog.pg_extension e ON e.oid = m.refobjid
           WHERE m.classid = d.classid AND m.objid = d.objid AND m.deptype = 'e'
@@ -215,15 +217,16 @@ AS $$
       -- It is the extension's schema.
       AND d.classid <> 'pg_catalog.pg_extension'::pg_catalog.regclass
     UNION ALL
-    SELECT pg_catalog.format('schema timedb belongs to %I, which is not a superuser', o.rolname),
-           pg_catalog.format('ALTER SCHEMA timedb OWNER TO %I;', pg_catalog.pg_get_userbyid(e.extowner))
+    SELECT pg_catalog.format('schema %I belongs to %I, which is not a superuser', n.nspname, o.rolname),
+           pg_catalog.format('ALTER SCHEMA %I OWNER TO %I;', n.nspname, pg_catalog.pg_get_userbyid(e.extowner))
     FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner, pg_catalog.pg_extension e
-    WHERE n.nspname = 'timedb' AND NOT o.rolsuper AND e.extname = 'timedb'
+    WHERE n.nspname IN ('timedb', 'timedb_internal') AND NOT o.rolsuper AND e.extname = 'timedb'
     UNION ALL
-    SELECT pg_catalog.format('%s may create objects in schema timedb', g.name), pg_catalog.format('REVOKE CREATE ON SCHEMA timedb FROM %s;', g.name)
+    SELECT pg_catalog.format('%s may create objects in schema %I', g.name, n.nspname),
+           pg_catalog.format('REVOKE CREATE ON SCHEMA %I FROM %s;', n.nspname, g.name)
     FROM pg_catalog.pg_namespace n, LATERAL pg_catalog.aclexplode(n.nspacl) a,
          LATERAL (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END) AS g (name)
-    WHERE n.nspname = 'timedb' AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
+    WHERE n.nspname IN ('timedb', 'timedb_internal') AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
 $$;
 COMMENT ON FUNCTION timedb.isolation_problems IS
     'What prevents row security from keeping tenants apart: no rows if all is well, otherwise each problem with its remedy. The HTTP server refuses to start while there is one.';

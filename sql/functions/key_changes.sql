@@ -1,14 +1,14 @@
 -- The ends of keys. All definers here belong to timedb_keeper, which alone sees keys across tenants.
 
 -- Finds a key by its id, and locks its row until the transaction ends.
-CREATE FUNCTION timedb._find_key(key_id uuid) RETURNS timedb.api_keys
+CREATE FUNCTION timedb_internal._find_key(key_id uuid) RETURNS timedb_internal.api_keys
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found_key timedb.api_keys%ROWTYPE;
+    found_key timedb_internal.api_keys%ROWTYPE;
 BEGIN
-    SELECT k.* INTO found_key FROM timedb.api_keys k WHERE k.key_id = _find_key.key_id FOR UPDATE;
+    SELECT k.* INTO found_key FROM timedb_internal.api_keys k WHERE k.key_id = _find_key.key_id FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'API key with id "%" not found', _find_key.key_id
             USING ERRCODE = 'undefined_object', HINT = 'timedb.list_keys() shows the keys with their ids.';
@@ -16,27 +16,27 @@ BEGIN
     RETURN found_key;
 END
 $$;
-COMMENT ON FUNCTION timedb._find_key IS 'Finds a key by its id. Private.';
+COMMENT ON FUNCTION timedb_internal._find_key IS 'Finds a key by its id. Private.';
 
 CREATE FUNCTION timedb.revoke_key(key_id uuid) RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    old_key timedb.api_keys%ROWTYPE := timedb._find_key(revoke_key.key_id);
+    old_key timedb_internal.api_keys%ROWTYPE := timedb_internal._find_key(revoke_key.key_id);
 BEGIN
     IF old_key.revoked_at IS NOT NULL THEN
         RETURN false;
     END IF;
-    UPDATE timedb.api_keys k SET revoked_at = pg_catalog.clock_timestamp()
+    UPDATE timedb_internal.api_keys k SET revoked_at = pg_catalog.clock_timestamp()
     WHERE k.tenant_id = old_key.tenant_id AND k.key_id = old_key.key_id;
-    PERFORM timedb._record_event(old_key.tenant_id, 'key_revoked', old_key.user_id, old_key.key_id,
+    PERFORM timedb_internal._record_event(old_key.tenant_id, 'key_revoked', old_key.user_id, old_key.key_id,
         pg_catalog.jsonb_build_object('name', old_key.name));
     RETURN true;
 END
 $$;
 COMMENT ON FUNCTION timedb.revoke_key IS
-    'Ends one key from the next statement on. False if it was already revoked.';
+    'For administrators. Ends one key from the next statement on. False if it was already revoked.';
 
 -- The new key is like the old one: name, access, and the same lifetime as the old one was given. An
 -- old key is rotated once, so that no chain of overlaps keeps it alive.
@@ -46,7 +46,7 @@ CREATE FUNCTION timedb.rotate_key(key_id uuid, overlap interval DEFAULT '24 hour
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    old_key timedb.api_keys%ROWTYPE := timedb._find_key(rotate_key.key_id);
+    old_key timedb_internal.api_keys%ROWTYPE := timedb_internal._find_key(rotate_key.key_id);
     now constant timestamptz := pg_catalog.clock_timestamp();
 BEGIN
     IF rotate_key.overlap IS NULL OR rotate_key.overlap NOT BETWEEN '0'::interval AND '1000 years'::interval THEN
@@ -65,23 +65,23 @@ BEGIN
                   HINT = pg_catalog.format('Rotate its successor, %s.', old_key.replaced_by);
     END IF;
 
-    api_key := timedb._generate_key();
-    new_key_id := timedb._store_key(old_key.tenant_id, old_key.user_id, old_key.name, old_key.access,
+    api_key := timedb_internal._generate_key();
+    new_key_id := timedb_internal._store_key(old_key.tenant_id, old_key.user_id, old_key.name, old_key.access,
         NULL, CASE WHEN old_key.expires_at IS NOT NULL
             THEN LEAST(now + (old_key.expires_at - GREATEST(old_key.created_at, old_key.not_before)), '9999-12-31Z') END, 'key_created',
         pg_catalog.jsonb_build_object('replaces', old_key.key_id));
     old_key_until := LEAST(old_key.expires_at, now + rotate_key.overlap);
-    UPDATE timedb.api_keys k
+    UPDATE timedb_internal.api_keys k
     SET replaced_by = rotate_key.new_key_id, expires_at = rotate_key.old_key_until,
         revoked_at = CASE WHEN rotate_key.overlap = '0'::interval THEN now END
     WHERE k.tenant_id = old_key.tenant_id AND k.key_id = old_key.key_id;
-    PERFORM timedb._record_event(old_key.tenant_id, 'key_rotated', old_key.user_id, old_key.key_id,
+    PERFORM timedb_internal._record_event(old_key.tenant_id, 'key_rotated', old_key.user_id, old_key.key_id,
         pg_catalog.jsonb_build_object('name', old_key.name, 'replaced_by', rotate_key.new_key_id, 'until', rotate_key.old_key_until));
     RETURN NEXT;
 END
 $$;
 COMMENT ON FUNCTION timedb.rotate_key IS
-    'Makes a successor of a key, with the same name, access and lifetime, and returns it, which is the only time it is shown. Both keys work until the overlap ends; an overlap of 0 ends the old one immediately.';
+    'For administrators. Makes a successor of a key, with the same name, access and lifetime, and returns it, which is the only time it is shown. Both keys work until the overlap ends; an overlap of 0 ends the old one immediately.';
 
 -- The user's row is locked, so that of two calls at once the later one revokes the earlier one's key.
 CREATE FUNCTION timedb.regenerate_key(email text, tenant_id uuid DEFAULT NULL) RETURNS text
@@ -91,20 +91,20 @@ AS $$
 DECLARE
     holder record;
     old_key record;
-    api_key text := timedb._generate_key();
+    api_key text := timedb_internal._generate_key();
 BEGIN
-    SELECT * INTO STRICT holder FROM timedb._find_user(regenerate_key.email, regenerate_key.tenant_id);
+    SELECT * INTO STRICT holder FROM timedb_internal._find_user(regenerate_key.email, regenerate_key.tenant_id);
     FOR old_key IN
-        UPDATE timedb.api_keys k SET revoked_at = pg_catalog.clock_timestamp()
+        UPDATE timedb_internal.api_keys k SET revoked_at = pg_catalog.clock_timestamp()
         WHERE k.tenant_id = holder.tenant_id AND k.user_id = holder.user_id AND k.revoked_at IS NULL
         RETURNING k.key_id, k.name
     LOOP
-        PERFORM timedb._record_event(holder.tenant_id, 'key_revoked', holder.user_id, old_key.key_id,
+        PERFORM timedb_internal._record_event(holder.tenant_id, 'key_revoked', holder.user_id, old_key.key_id,
             pg_catalog.jsonb_build_object('name', old_key.name));
     END LOOP;
-    PERFORM timedb._store_key(holder.tenant_id, holder.user_id, 'default', 'read_write', NULL, NULL, 'key_created');
+    PERFORM timedb_internal._store_key(holder.tenant_id, holder.user_id, 'default', 'read_write', NULL, NULL, 'key_created');
     RETURN api_key;
 END
 $$;
 COMMENT ON FUNCTION timedb.regenerate_key IS
-    'Gives a user a new API key and revokes every older one immediately. The key is shown only this once. tenant_id is needed if the email exists in several tenants.';
+    'For administrators. Gives a user a new API key and revokes every older one immediately. The key is shown only this once. tenant_id is needed if the email exists in several tenants.';

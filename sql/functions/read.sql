@@ -4,7 +4,7 @@
 -- the name of a series. Of a literal without a type PostgreSQL takes that form, so it takes arrays of ids, too.
 -- The three internal functions have the same arguments. The list that all follow is timedb_ext/crates/wire/src/reads.rs.
 
-CREATE FUNCTION timedb._read_packed(
+CREATE FUNCTION timedb_internal._read_packed(
     mode text,
     series_id uuid[] DEFAULT NULL,
     name text DEFAULT NULL,
@@ -30,10 +30,10 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_packed_wrapper';
 
-COMMENT ON FUNCTION timedb._read_packed IS
+COMMENT ON FUNCTION timedb_internal._read_packed IS
 'A read for the HTTP server: chunks of packed columns (layout: timedb_ext/crates/wire), series ascending by id. Call it in the SELECT list.';
 
-CREATE FUNCTION timedb._read_chunks(
+CREATE FUNCTION timedb_internal._read_chunks(
     mode text,
     series_id uuid[] DEFAULT NULL,
     name text DEFAULT NULL,
@@ -59,12 +59,12 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'read_chunks_wrapper';
 
-COMMENT ON FUNCTION timedb._read_chunks IS
-'A read as chunks of one series each, packed, for the streaming scan behind timedb._read_rows().';
+COMMENT ON FUNCTION timedb_internal._read_chunks IS
+'A read as chunks of one series each, packed, for the streaming scan behind timedb_internal._read_rows().';
 
 -- Which series a read is of, for conditions on series that are no arguments: the scan asks them of each series before
 -- it reads any.
-CREATE FUNCTION timedb._list_series(
+CREATE FUNCTION timedb_internal._list_series(
     series_id uuid[] DEFAULT NULL,
     name text DEFAULT NULL,
     labels jsonb DEFAULT NULL,
@@ -74,20 +74,20 @@ LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'timedb_list_series';
 
-COMMENT ON FUNCTION timedb._list_series IS
-'The series that a read with these arguments is of, for the streaming scan behind timedb._read_rows().';
+COMMENT ON FUNCTION timedb_internal._list_series IS
+'The series that a read with these arguments is of, for the streaming scan behind timedb_internal._read_rows().';
 
 -- Asked by the planner, which so loads the library before it looks for ways to read.
-CREATE FUNCTION timedb._plan_read(request internal) RETURNS internal
+CREATE FUNCTION timedb_internal._plan_read(request internal) RETURNS internal
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'timedb_plan_read';
 
-COMMENT ON FUNCTION timedb._plan_read IS
-'Tells the planner how many rows timedb._read_rows() may return.';
+COMMENT ON FUNCTION timedb_internal._plan_read IS
+'Tells the planner how many rows timedb_internal._read_rows() may return.';
 
 -- A read as rows. The planner replaces a call in FROM by a scan that unpacks the chunks of
 -- _read_chunks() as they come (timedb_ext/src/sql/scan.rs); the function itself runs where it cannot.
-CREATE FUNCTION timedb._read_rows(
+CREATE FUNCTION timedb_internal._read_rows(
     mode text,
     series_id uuid[] DEFAULT NULL,
     name text DEFAULT NULL,
@@ -125,11 +125,11 @@ CREATE FUNCTION timedb._read_rows(
     tags text[],
     metadata jsonb
 )
-LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 10000 SUPPORT timedb._plan_read
+LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 10000 SUPPORT timedb_internal._plan_read
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'timedb_read_rows';
 
-COMMENT ON FUNCTION timedb._read_rows IS
+COMMENT ON FUNCTION timedb_internal._read_rows IS
 'A read as rows of all columns, for the read functions and the views.';
 
 CREATE FUNCTION timedb.read_flat(
@@ -158,7 +158,7 @@ CREATE FUNCTION timedb.read_flat(
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value
-    FROM timedb._read_rows(
+    FROM timedb_internal._read_rows(
         'flat', read_flat.series_id, read_flat.name, read_flat.labels, read_flat.start_valid,
         read_flat.end_valid, read_flat.start_known, read_flat.end_known, read_flat.as_of,
         read_flat.as_of_change, read_flat.min_lead, read_flat.max_lead, unit => read_flat.unit, names => read_flat.names
@@ -194,7 +194,7 @@ CREATE FUNCTION timedb.read_flat(
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value
-    FROM timedb._read_rows(
+    FROM timedb_internal._read_rows(
         'flat', CASE WHEN pg_catalog.starts_with(read_flat.series, '{') THEN read_flat.series::uuid[] END, COALESCE(read_flat.name, CASE WHEN NOT pg_catalog.starts_with(read_flat.series, '{') THEN read_flat.series END), read_flat.labels, read_flat.start_valid,
         read_flat.end_valid, read_flat.start_known, read_flat.end_known, read_flat.as_of,
         read_flat.as_of_change, read_flat.min_lead, read_flat.max_lead, unit => read_flat.unit, names => CASE WHEN read_flat.name <> read_flat.series AND NOT pg_catalog.starts_with(read_flat.series, '{') THEN '{}' ELSE read_flat.names END
@@ -233,7 +233,7 @@ LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT r.known_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value,
            r.valid_time - r.known_time
-    FROM timedb._read_rows(
+    FROM timedb_internal._read_rows(
         'overlapping', read_overlapping.series_id, read_overlapping.name, read_overlapping.labels,
         read_overlapping.start_valid, read_overlapping.end_valid, read_overlapping.start_known,
         read_overlapping.end_known, read_overlapping.as_of, read_overlapping.as_of_change,
@@ -273,7 +273,7 @@ LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT r.known_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value,
            r.valid_time - r.known_time
-    FROM timedb._read_rows(
+    FROM timedb_internal._read_rows(
         'overlapping', CASE WHEN pg_catalog.starts_with(read_overlapping.series, '{') THEN read_overlapping.series::uuid[] END, COALESCE(read_overlapping.name, CASE WHEN NOT pg_catalog.starts_with(read_overlapping.series, '{') THEN read_overlapping.series END), read_overlapping.labels,
         read_overlapping.start_valid, read_overlapping.end_valid, read_overlapping.start_known,
         read_overlapping.end_known, read_overlapping.as_of, read_overlapping.as_of_change,
@@ -319,7 +319,7 @@ LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT r.known_time, r.change_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value,
            r.batch_id, r.value_id, r.changed_by, r.annotation, r.tags, r.metadata
-    FROM timedb._read_rows(
+    FROM timedb_internal._read_rows(
         'versions', read_versions.series_id, read_versions.name, read_versions.labels,
         read_versions.start_valid, read_versions.end_valid, read_versions.start_known, read_versions.end_known,
         read_versions.as_of, read_versions.as_of_change, read_versions.min_lead, read_versions.max_lead,
@@ -365,7 +365,7 @@ LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT r.known_time, r.change_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value,
            r.batch_id, r.value_id, r.changed_by, r.annotation, r.tags, r.metadata
-    FROM timedb._read_rows(
+    FROM timedb_internal._read_rows(
         'versions', CASE WHEN pg_catalog.starts_with(read_versions.series, '{') THEN read_versions.series::uuid[] END, COALESCE(read_versions.name, CASE WHEN NOT pg_catalog.starts_with(read_versions.series, '{') THEN read_versions.series END), read_versions.labels,
         read_versions.start_valid, read_versions.end_valid, read_versions.start_known, read_versions.end_known,
         read_versions.as_of, read_versions.as_of_change, read_versions.min_lead, read_versions.max_lead,
@@ -405,7 +405,7 @@ CREATE FUNCTION timedb.read_relative(
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT r.known_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value
-    FROM timedb._read_rows(
+    FROM timedb_internal._read_rows(
         'relative', read_relative.series_id, read_relative.name, read_relative.labels,
         read_relative.start_valid, read_relative.end_valid, as_of => read_relative.as_of,
         as_of_change => read_relative.as_of_change, window_length => read_relative.window_length,
@@ -447,7 +447,7 @@ CREATE FUNCTION timedb.read_relative(
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT r.known_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value
-    FROM timedb._read_rows(
+    FROM timedb_internal._read_rows(
         'relative', CASE WHEN pg_catalog.starts_with(read_relative.series, '{') THEN read_relative.series::uuid[] END, COALESCE(read_relative.name, CASE WHEN NOT pg_catalog.starts_with(read_relative.series, '{') THEN read_relative.series END), read_relative.labels,
         read_relative.start_valid, read_relative.end_valid, as_of => read_relative.as_of,
         as_of_change => read_relative.as_of_change, window_length => read_relative.window_length,
@@ -482,7 +482,7 @@ CREATE FUNCTION timedb.read_last(
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT r.known_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value
-    FROM timedb._read_rows(
+    FROM timedb_internal._read_rows(
         'last', read_last.series_id, read_last.name, read_last.labels, end_valid => read_last.end_valid,
         as_of => read_last.as_of, as_of_change => read_last.as_of_change, unit => read_last.unit, names => read_last.names
     ) AS r;
@@ -513,7 +513,7 @@ CREATE FUNCTION timedb.read_last(
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT r.known_time, r.valid_time, r.valid_time_end, r.series_id, r.name, r.unit, r.labels, r.value
-    FROM timedb._read_rows(
+    FROM timedb_internal._read_rows(
         'last', CASE WHEN pg_catalog.starts_with(read_last.series, '{') THEN read_last.series::uuid[] END, COALESCE(read_last.name, CASE WHEN NOT pg_catalog.starts_with(read_last.series, '{') THEN read_last.series END), read_last.labels, end_valid => read_last.end_valid,
         as_of => read_last.as_of, as_of_change => read_last.as_of_change, unit => read_last.unit, names => CASE WHEN read_last.name <> read_last.series AND NOT pg_catalog.starts_with(read_last.series, '{') THEN '{}' ELSE read_last.names END
     ) AS r;
@@ -528,7 +528,7 @@ COMMENT ON FUNCTION timedb.read_last(text, text, jsonb, timestamptz, timestamptz
 
 CREATE VIEW timedb.values WITH (security_invoker = true) AS
     SELECT r.series_id, r.name COLLATE pg_catalog."C" AS name, r.unit, r.labels, r.valid_time, r.valid_time_end, r.value
-    FROM timedb._read_rows('flat') AS r;
+    FROM timedb_internal._read_rows('flat') AS r;
 
 COMMENT ON VIEW timedb.values IS
 'The newest version of each point of the tenant, as timedb.read_flat() returns it. Conditions on series_id, name, unit, labels and valid_time decide what is read. INSERT stores points, as timedb.upload() does.';
@@ -543,7 +543,7 @@ COMMENT ON COLUMN timedb.values.value IS 'The value; NULL where it is missing.';
 CREATE VIEW timedb.forecasts WITH (security_invoker = true) AS
     SELECT r.series_id, r.name COLLATE pg_catalog."C" AS name, r.unit, r.labels, r.known_time, r.valid_time, r.valid_time_end,
            r.valid_time - r.known_time AS lead_time, r.value
-    FROM timedb._read_rows('overlapping') AS r;
+    FROM timedb_internal._read_rows('overlapping') AS r;
 
 COMMENT ON VIEW timedb.forecasts IS
 'The newest version of each point for each known_time, as timedb.read_overlapping() returns it. Conditions on series_id, name, unit, labels, valid_time and known_time decide what is read. INSERT stores points, as timedb.upload() does.';
@@ -560,7 +560,7 @@ COMMENT ON COLUMN timedb.forecasts.value IS 'The value; NULL where it is missing
 CREATE VIEW timedb.versions WITH (security_invoker = true) AS
     SELECT r.series_id, r.name COLLATE pg_catalog."C" AS name, r.unit, r.labels, r.known_time, r.change_time, r.valid_time,
            r.valid_time_end, r.value, r.batch_id, r.value_id, r.changed_by, r.annotation, r.tags, r.metadata
-    FROM timedb._read_rows('versions') AS r;
+    FROM timedb_internal._read_rows('versions') AS r;
 
 COMMENT ON VIEW timedb.versions IS
 'Every version of every point, as timedb.read_versions() returns it. Conditions on series_id, name, unit, labels, valid_time and known_time decide what is read.';

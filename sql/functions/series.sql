@@ -13,7 +13,7 @@ AS 'MODULE_PATHNAME', 'create_series_wrapper';
 COMMENT ON FUNCTION timedb.create_series IS
 'Finds or creates the series with this name and these labels; created says which. A unit other than the stored one is an error (23505); a new series without unit is dimensionless.';
 
--- The description of one series. Runs as timedb_definer, because tenants may not read timedb.segments.
+-- The description of one series. Runs as timedb_definer, because tenants may not read timedb_internal.segments.
 CREATE FUNCTION timedb.describe_series(series_id uuid)
 RETURNS TABLE (
     series_id uuid,

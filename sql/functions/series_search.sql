@@ -39,7 +39,7 @@ COMMENT ON FUNCTION timedb.count_series IS
 CREATE FUNCTION timedb.label_names() RETURNS TABLE (label text, series bigint)
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT l.label, pg_catalog.count(*) FROM timedb.series_labels AS l WHERE timedb._is_anybody() GROUP BY l.label ORDER BY l.label;
+    SELECT l.label, pg_catalog.count(*) FROM timedb.series_labels AS l WHERE timedb_internal._is_anybody() GROUP BY l.label ORDER BY l.label;
 END;
 
 COMMENT ON FUNCTION timedb.label_names IS 'The names of labels, and how many series have each.';
@@ -97,7 +97,7 @@ BEGIN ATOMIC
             LIMIT 1
         ) AS o
     ) AS v
-    WHERE timedb._is_anybody()
+    WHERE timedb_internal._is_anybody()
       AND pg_catalog.starts_with(v.value, COALESCE(label_values.prefix, ''))
       AND (label_values.after IS NULL OR v.value > label_values.after)
     ORDER BY v.value

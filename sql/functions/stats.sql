@@ -1,5 +1,5 @@
 -- How much is stored. What is told of a tenant runs as timedb_definer, bound by row-level security: tenants may not read
--- timedb.segments. No segment is read: their columns tell everything.
+-- timedb_internal.segments. No segment is read: their columns tell everything.
 CREATE FUNCTION timedb.stats() RETURNS TABLE (
     series bigint,
     points bigint,
@@ -56,7 +56,7 @@ COMMENT ON FUNCTION timedb.stats_series IS
 
 -- The same for administrators: definer (timedb_definer), as the tenant, to which row security binds it. Only
 -- timedb_keeper may call it.
-CREATE FUNCTION timedb._tenant_stats(tenant_id uuid) RETURNS TABLE (
+CREATE FUNCTION timedb_internal._tenant_stats(tenant_id uuid) RETURNS TABLE (
     series bigint,
     points bigint,
     segments bigint,
@@ -77,10 +77,10 @@ LANGUAGE c STABLE STRICT PARALLEL UNSAFE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '_tenant_stats_wrapper';
 
-COMMENT ON FUNCTION timedb._tenant_stats IS 'timedb.stats() of a tenant. Private.';
+COMMENT ON FUNCTION timedb_internal._tenant_stats IS 'timedb.stats() of a tenant. Private.';
 
 -- What is damaged in one tenant's store keeps no other from being counted.
-CREATE FUNCTION timedb._stats_or_say(tenant_id uuid,
+CREATE FUNCTION timedb_internal._stats_or_say(tenant_id uuid,
     OUT series bigint, OUT points bigint, OUT segments bigint, OUT small_segments bigint, OUT log_rows bigint,
     OUT log_points bigint, OUT segment_bytes bigint, OUT log_bytes bigint, OUT other_bytes bigint,
     OUT bytes bigint, OUT bytes_per_point double precision, OUT ratio double precision,
@@ -94,12 +94,12 @@ BEGIN
            s.other_bytes, s.bytes, s.bytes_per_point, s.ratio, s.first_valid_time, s.last_valid_time, s.last_change_time
     INTO series, points, segments, small_segments, log_rows, log_points, segment_bytes, log_bytes, other_bytes, bytes,
          bytes_per_point, ratio, first_valid_time, last_valid_time, last_change_time
-    FROM timedb._tenant_stats(_stats_or_say.tenant_id) s;
+    FROM timedb_internal._tenant_stats(_stats_or_say.tenant_id) s;
 EXCEPTION WHEN data_corrupted THEN
     problem := SQLERRM;
 END
 $$;
-COMMENT ON FUNCTION timedb._stats_or_say IS 'How much a tenant has stored, or what is damaged. Private.';
+COMMENT ON FUNCTION timedb_internal._stats_or_say IS 'How much a tenant has stored, or what is damaged. Private.';
 
 -- Definer (timedb_keeper): it knows the tenants.
 CREATE FUNCTION timedb.stats_store(tenant_id uuid DEFAULT NULL) RETURNS TABLE (
@@ -129,9 +129,9 @@ AS $$
            s.series, s.points, s.segments, s.small_segments, s.log_rows, s.log_points, s.segment_bytes, s.log_bytes,
            s.other_bytes, s.bytes, s.bytes_per_point, s.ratio, s.first_valid_time, s.last_valid_time, s.last_change_time,
            s.problem
-    FROM timedb._some_tenants(stats_store.tenant_id, 2147483647) a (tenant_id)
-    JOIN timedb.tenants t ON t.tenant_id = a.tenant_id,
-         LATERAL timedb._stats_or_say(t.tenant_id) s
+    FROM timedb_internal._some_tenants(stats_store.tenant_id, 2147483647) a (tenant_id)
+    JOIN timedb_internal.tenants t ON t.tenant_id = a.tenant_id,
+         LATERAL timedb_internal._stats_or_say(t.tenant_id) s
     ORDER BY t.tenant_id
 $$;
 COMMENT ON FUNCTION timedb.stats_store IS

@@ -30,7 +30,7 @@ COMMENT ON FUNCTION timedb.upload IS
 
 -- The same for clients that send packed columns: a tenth of the time of arrays.
 -- The layout is described in timedb_ext/crates/wire.
-CREATE FUNCTION timedb._upload_packed(
+CREATE FUNCTION timedb_internal._upload_packed(
     data bytea,
     known_time timestamptz DEFAULT NULL,
     workflow_id text DEFAULT NULL,
@@ -45,5 +45,5 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'upload_packed_wrapper';
 
-COMMENT ON FUNCTION timedb._upload_packed IS
+COMMENT ON FUNCTION timedb_internal._upload_packed IS
 'timedb.upload() for the HTTP server: the points as packed columns.';

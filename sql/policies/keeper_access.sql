@@ -2,51 +2,51 @@
 -- timedb_keeper. It owns authenticate (which looks a key up before there is a tenant) and the functions
 -- of administrators, has no member, and cannot log in.
 
-ALTER TABLE timedb.tenants ENABLE ROW LEVEL SECURITY;
-ALTER TABLE timedb.tenants FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenants_tenant_access ON timedb.tenants
+ALTER TABLE timedb_internal.tenants ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb_internal.tenants FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenants_tenant_access ON timedb_internal.tenants
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
-CREATE POLICY tenants_keeper_access ON timedb.tenants TO timedb_keeper
+CREATE POLICY tenants_keeper_access ON timedb_internal.tenants TO timedb_keeper
     USING (true)
     WITH CHECK (true);
-CREATE POLICY tenants_tenant_isolation ON timedb.tenants AS RESTRICTIVE
+CREATE POLICY tenants_tenant_isolation ON timedb_internal.tenants AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
     WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
 
-ALTER TABLE timedb.users ENABLE ROW LEVEL SECURITY;
-ALTER TABLE timedb.users FORCE ROW LEVEL SECURITY;
-CREATE POLICY users_tenant_access ON timedb.users
+ALTER TABLE timedb_internal.users ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb_internal.users FORCE ROW LEVEL SECURITY;
+CREATE POLICY users_tenant_access ON timedb_internal.users
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
-CREATE POLICY users_keeper_access ON timedb.users TO timedb_keeper
+CREATE POLICY users_keeper_access ON timedb_internal.users TO timedb_keeper
     USING (true)
     WITH CHECK (true);
-CREATE POLICY users_tenant_isolation ON timedb.users AS RESTRICTIVE
+CREATE POLICY users_tenant_isolation ON timedb_internal.users AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
     WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
 
-ALTER TABLE timedb.api_keys ENABLE ROW LEVEL SECURITY;
-ALTER TABLE timedb.api_keys FORCE ROW LEVEL SECURITY;
-CREATE POLICY api_keys_tenant_access ON timedb.api_keys
+ALTER TABLE timedb_internal.api_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb_internal.api_keys FORCE ROW LEVEL SECURITY;
+CREATE POLICY api_keys_tenant_access ON timedb_internal.api_keys
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
-CREATE POLICY api_keys_keeper_access ON timedb.api_keys TO timedb_keeper
+CREATE POLICY api_keys_keeper_access ON timedb_internal.api_keys TO timedb_keeper
     USING (true)
     WITH CHECK (true);
-CREATE POLICY api_keys_tenant_isolation ON timedb.api_keys AS RESTRICTIVE
+CREATE POLICY api_keys_tenant_isolation ON timedb_internal.api_keys AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
     WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
 
-ALTER TABLE timedb.key_usage ENABLE ROW LEVEL SECURITY;
-ALTER TABLE timedb.key_usage FORCE ROW LEVEL SECURITY;
-CREATE POLICY key_usage_tenant_access ON timedb.key_usage
+ALTER TABLE timedb_internal.key_usage ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb_internal.key_usage FORCE ROW LEVEL SECURITY;
+CREATE POLICY key_usage_tenant_access ON timedb_internal.key_usage
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
-CREATE POLICY key_usage_keeper_access ON timedb.key_usage TO timedb_keeper
+CREATE POLICY key_usage_keeper_access ON timedb_internal.key_usage TO timedb_keeper
     USING (true)
     WITH CHECK (true);
-CREATE POLICY key_usage_tenant_isolation ON timedb.key_usage AS RESTRICTIVE
+CREATE POLICY key_usage_tenant_isolation ON timedb_internal.key_usage AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
     WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
 
@@ -86,15 +86,15 @@ CREATE POLICY holds_tenant_isolation ON timedb.holds AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
     WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
 
-ALTER TABLE timedb.bound_roles ENABLE ROW LEVEL SECURITY;
-ALTER TABLE timedb.bound_roles FORCE ROW LEVEL SECURITY;
-CREATE POLICY bound_roles_tenant_access ON timedb.bound_roles
+ALTER TABLE timedb_internal.bound_roles ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb_internal.bound_roles FORCE ROW LEVEL SECURITY;
+CREATE POLICY bound_roles_tenant_access ON timedb_internal.bound_roles
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
-CREATE POLICY bound_roles_keeper_access ON timedb.bound_roles TO timedb_keeper
+CREATE POLICY bound_roles_keeper_access ON timedb_internal.bound_roles TO timedb_keeper
     USING (true)
     WITH CHECK (true);
-CREATE POLICY bound_roles_tenant_isolation ON timedb.bound_roles AS RESTRICTIVE
+CREATE POLICY bound_roles_tenant_isolation ON timedb_internal.bound_roles AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
     WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
 

@@ -21,30 +21,30 @@ CREATE POLICY series_labels_tenant_isolation ON timedb.series_labels AS RESTRICT
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
 
-ALTER TABLE timedb.write_log ENABLE ROW LEVEL SECURITY;
-ALTER TABLE timedb.write_log FORCE ROW LEVEL SECURITY;
-CREATE POLICY write_log_tenant_access ON timedb.write_log
+ALTER TABLE timedb_internal.write_log ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb_internal.write_log FORCE ROW LEVEL SECURITY;
+CREATE POLICY write_log_tenant_access ON timedb_internal.write_log
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
-CREATE POLICY write_log_tenant_isolation ON timedb.write_log AS RESTRICTIVE
-    USING (tenant_id = timedb.current_tenant())
-    WITH CHECK (tenant_id = timedb.current_tenant());
-
-ALTER TABLE timedb.batch_chunks ENABLE ROW LEVEL SECURITY;
-ALTER TABLE timedb.batch_chunks FORCE ROW LEVEL SECURITY;
-CREATE POLICY batch_chunks_tenant_access ON timedb.batch_chunks
-    USING (tenant_id = timedb.current_tenant())
-    WITH CHECK (tenant_id = timedb.current_tenant());
-CREATE POLICY batch_chunks_tenant_isolation ON timedb.batch_chunks AS RESTRICTIVE
+CREATE POLICY write_log_tenant_isolation ON timedb_internal.write_log AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
 
-ALTER TABLE timedb.series_lists ENABLE ROW LEVEL SECURITY;
-ALTER TABLE timedb.series_lists FORCE ROW LEVEL SECURITY;
-CREATE POLICY series_lists_tenant_access ON timedb.series_lists
+ALTER TABLE timedb_internal.batch_chunks ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb_internal.batch_chunks FORCE ROW LEVEL SECURITY;
+CREATE POLICY batch_chunks_tenant_access ON timedb_internal.batch_chunks
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
-CREATE POLICY series_lists_tenant_isolation ON timedb.series_lists AS RESTRICTIVE
+CREATE POLICY batch_chunks_tenant_isolation ON timedb_internal.batch_chunks AS RESTRICTIVE
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+
+ALTER TABLE timedb_internal.series_lists ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb_internal.series_lists FORCE ROW LEVEL SECURITY;
+CREATE POLICY series_lists_tenant_access ON timedb_internal.series_lists
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY series_lists_tenant_isolation ON timedb_internal.series_lists AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
 
@@ -57,20 +57,20 @@ CREATE POLICY requests_tenant_isolation ON timedb.requests AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
 
-ALTER TABLE timedb.segments ENABLE ROW LEVEL SECURITY;
-ALTER TABLE timedb.segments FORCE ROW LEVEL SECURITY;
-CREATE POLICY segments_tenant_access ON timedb.segments
+ALTER TABLE timedb_internal.segments ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb_internal.segments FORCE ROW LEVEL SECURITY;
+CREATE POLICY segments_tenant_access ON timedb_internal.segments
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
-CREATE POLICY segments_tenant_isolation ON timedb.segments AS RESTRICTIVE
+CREATE POLICY segments_tenant_isolation ON timedb_internal.segments AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
 
-ALTER TABLE timedb.damaged_rows ENABLE ROW LEVEL SECURITY;
-ALTER TABLE timedb.damaged_rows FORCE ROW LEVEL SECURITY;
-CREATE POLICY damaged_rows_tenant_access ON timedb.damaged_rows
+ALTER TABLE timedb_internal.damaged_rows ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb_internal.damaged_rows FORCE ROW LEVEL SECURITY;
+CREATE POLICY damaged_rows_tenant_access ON timedb_internal.damaged_rows
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());
-CREATE POLICY damaged_rows_tenant_isolation ON timedb.damaged_rows AS RESTRICTIVE
+CREATE POLICY damaged_rows_tenant_isolation ON timedb_internal.damaged_rows AS RESTRICTIVE
     USING (tenant_id = timedb.current_tenant())
     WITH CHECK (tenant_id = timedb.current_tenant());

@@ -1,7 +1,7 @@
 -- The values: a row holds up to a few thousand points of one series as a compressed blob. The primary
 -- key is the only index; a second one, or a uuid for the segment, costs a third of the bytes or
 -- half the rate of small inserts. span_class bounds the scan for overlapping segments, and says which are small.
-CREATE TABLE timedb.segments (
+CREATE TABLE timedb_internal.segments (
     tenant_id uuid NOT NULL,
     series_id uuid NOT NULL,
     min_valid timestamptz NOT NULL,
@@ -19,8 +19,8 @@ CREATE TABLE timedb.segments (
 );
 
 -- The blob is compressed already.
-ALTER TABLE timedb.segments ALTER COLUMN blob SET STORAGE EXTERNAL;
+ALTER TABLE timedb_internal.segments ALTER COLUMN blob SET STORAGE EXTERNAL;
 
-COMMENT ON TABLE timedb.segments IS 'Compressed values. An implementation detail: read with timedb.values and the timedb.read_* functions.';
-COMMENT ON COLUMN timedb.segments.segment_id IS 'Random; distinguishes segments that start at the same instant, and decides nothing.';
-COMMENT ON COLUMN timedb.segments.span_class IS 'The class of the span of valid times (the power of two at or above it), and 64 for each level of size.';
+COMMENT ON TABLE timedb_internal.segments IS 'Compressed values. An implementation detail: read with timedb.values and the timedb.read_* functions.';
+COMMENT ON COLUMN timedb_internal.segments.segment_id IS 'Random; distinguishes segments that start at the same instant, and decides nothing.';
+COMMENT ON COLUMN timedb_internal.segments.span_class IS 'The class of the span of valid times (the power of two at or above it), and 64 for each level of size.';

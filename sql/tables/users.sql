@@ -1,5 +1,5 @@
 -- People and programs of a tenant. The same email may occur in several tenants.
-CREATE TABLE timedb.users (
+CREATE TABLE timedb_internal.users (
     tenant_id uuid NOT NULL,
     user_id uuid NOT NULL,
     email text NOT NULL,
@@ -8,6 +8,6 @@ CREATE TABLE timedb.users (
     CONSTRAINT users_user_key PRIMARY KEY (tenant_id, user_id),
     CONSTRAINT users_email_key UNIQUE (tenant_id, email)
 );
-COMMENT ON TABLE timedb.users IS 'Users of each tenant.';
-COMMENT ON COLUMN timedb.users.email IS 'Trimmed and in lower case.';
-COMMENT ON COLUMN timedb.users.active IS 'False: every key of the user is refused from the next statement on.';
+COMMENT ON TABLE timedb_internal.users IS 'Users of each tenant.';
+COMMENT ON COLUMN timedb_internal.users.email IS 'Trimmed and in lower case.';
+COMMENT ON COLUMN timedb_internal.users.active IS 'False: every key of the user is refused from the next statement on.';

@@ -3,7 +3,7 @@
 
 use tokio_postgres::Client;
 
-/// One line an object or property. `$here` stands for the schema's OID.
+/// One line an object or property. `= $here` stands for being in one of the two schemas.
 const PARTS: &[(&str, &str)] = &[
     (
         "extension",
@@ -93,7 +93,7 @@ const PARTS: &[(&str, &str)] = &[
         "comment",
         "SELECT format('on %s %s: %s', o.type, o.identity, d.description)
          FROM pg_description AS d, LATERAL pg_identify_object(d.classoid, d.objoid, d.objsubid) AS o
-         WHERE o.schema = 'timedb' OR o.identity ~ '\\mtimedb\\M'",
+         WHERE o.schema LIKE 'timedb%' OR o.identity ~ '\\mtimedb(_internal)?\\M'",
     ),
     (
         "security label",
@@ -104,7 +104,7 @@ const PARTS: &[(&str, &str)] = &[
         "initial rights",
         "SELECT format('%s %s: %s, %s', o.type, o.identity, i.privtype, acl(i.initprivs))
          FROM pg_init_privs AS i, LATERAL pg_identify_object(i.classoid, i.objoid, i.objsubid) AS o
-         WHERE o.schema = 'timedb' OR o.identity ~ '\\mtimedb\\M'",
+         WHERE o.schema LIKE 'timedb%' OR o.identity ~ '\\mtimedb(_internal)?\\M'",
     ),
     (
         "default rights",
@@ -148,7 +148,10 @@ pub async fn snapshot(client: &Client) -> Vec<String> {
     let mut lines = Vec::new();
     for (what, query) in PARTS.iter().chain(ROLES) {
         let query = query
-            .replace("$here", "'timedb'::regnamespace")
+            .replace(
+                "= $here",
+                "IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace)",
+            )
             .replace("acl(", "pg_temp.acl(")
             .replace("sorted(", "pg_temp.sorted(");
         let rows = client
@@ -187,7 +190,7 @@ pub async fn columns(client: &Client) -> Vec<(String, Vec<String>)> {
         .query(
             "SELECT c.relname::text, array_agg(quote_ident(a.attname) ORDER BY a.attname)
              FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-             WHERE c.relnamespace = 'timedb'::regnamespace AND c.relkind IN ('r', 'p') GROUP BY 1 ORDER BY 1",
+             WHERE c.relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND c.relkind IN ('r', 'p') GROUP BY 1 ORDER BY 1",
             &[],
         )
         .await
@@ -205,8 +208,7 @@ pub async fn rows_of(
         let columns = columns.join(", ");
         let hashed = format!(
             "SELECT count(*), coalesce(md5(string_agg(hash, '' ORDER BY hash)), '')
-             FROM (SELECT md5((t.*)::text) AS hash FROM (SELECT {columns} FROM timedb.{table}) AS t) AS rows"
-        );
+             FROM (SELECT md5((t.*)::text) AS hash FROM (SELECT {columns} FROM {full_name}) AS t) AS rows", full_name = crate::qualified(table));
         let row = client
             .query_one(&hashed, &[])
             .await

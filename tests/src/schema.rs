@@ -1,4 +1,4 @@
-//! What the catalog must say about schema `timedb` for isolation to hold, as a list of everything that is
+//! What the catalog must say about the schemas `timedb` and `timedb_internal` for isolation to hold, as a list of everything that is
 //! otherwise. It looks at what is there, so it holds for objects that do not exist yet.
 
 use tokio_postgres::Client;
@@ -84,9 +84,9 @@ const CHECKS: [(&str, &str); 20] = [
         "trigger, rule, foreign key or child table",
         "SELECT relname || '.' || tgname FROM relations AS r JOIN pg_trigger AS t ON tgrelid = r.oid
          WHERE NOT (relkind = 'v' AND relname IN ('values', 'forecasts') AND pg_get_triggerdef(t.oid) IN (
-             format('CREATE TRIGGER %s_begin BEFORE INSERT ON timedb.%I FOR EACH STATEMENT EXECUTE FUNCTION timedb._store_rows()', relname, relname),
-             format('CREATE TRIGGER %s_take INSTEAD OF INSERT ON timedb.%I FOR EACH ROW EXECUTE FUNCTION timedb._take_row()', relname, relname),
-             format('CREATE TRIGGER %s_store AFTER INSERT ON timedb.%I FOR EACH STATEMENT EXECUTE FUNCTION timedb._store_rows()', relname, relname)))
+             format('CREATE TRIGGER %s_begin BEFORE INSERT ON timedb.%I FOR EACH STATEMENT EXECUTE FUNCTION timedb_internal._store_rows()', relname, relname),
+             format('CREATE TRIGGER %s_take INSTEAD OF INSERT ON timedb.%I FOR EACH ROW EXECUTE FUNCTION timedb_internal._take_row()', relname, relname),
+             format('CREATE TRIGGER %s_store AFTER INSERT ON timedb.%I FOR EACH STATEMENT EXECUTE FUNCTION timedb_internal._store_rows()', relname, relname)))
          UNION ALL SELECT relname || '.' || rulename FROM relations AS r JOIN pg_rewrite ON ev_class = r.oid
          WHERE rulename <> '_RETURN'
          UNION ALL SELECT relname || '.' || conname FROM relations AS r
@@ -127,18 +127,18 @@ const CHECKS: [(&str, &str); 20] = [
         "right on the schema",
         "SELECT coalesce(nullif(grantee, 0)::regrole::text, 'public') || ' ' || privilege_type
          FROM pg_namespace, aclexplode(nspacl)
-         WHERE nspname = 'timedb' AND grantee <> nspowner AND privilege_type <> 'USAGE'",
+         WHERE nspname IN ('timedb', 'timedb_internal') AND grantee <> nspowner AND privilege_type <> 'USAGE'",
     ),
 ];
 
 /// What the checks look at. A policy counts if it is for everybody, for every command, and says
 /// for rows seen and for rows written exactly what it should.
 const SUBJECTS: &str = "WITH relations AS (
-     SELECT * FROM pg_class WHERE relnamespace = 'timedb'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
+     SELECT * FROM pg_class WHERE relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND relkind IN ('r', 'p', 'v', 'm', 'f')
  ), tenant_tables AS (
      SELECT * FROM relations WHERE relkind IN ('r', 'p') AND relname NOT IN (WITHOUT_TENANTS)
  ), functions AS (
-     SELECT *, oid::regprocedure::text AS signature FROM pg_proc WHERE pronamespace = 'timedb'::regnamespace
+     SELECT *, oid::regprocedure::text AS signature FROM pg_proc WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace)
  ), expressions AS (
      SELECT *, pg_get_expr(polqual, polrelid) AS seen,
             coalesce(pg_get_expr(polwithcheck, polrelid), pg_get_expr(polqual, polrelid)) AS written,
@@ -153,6 +153,32 @@ const SUBJECTS: &str = "WITH relations AS (
 const TENANT: &str = "'(tenant_id = timedb.current_tenant())'";
 const KEEPER: &str =
     "'((tenant_id = timedb.current_tenant()) OR (CURRENT_USER = ''timedb_keeper''::name))'";
+
+/// Tables and views that tenants may look at.
+const FOR_TENANTS: [&str; 10] = [
+    "audit_events",
+    "batches",
+    "forecasts",
+    "holds",
+    "requests",
+    "retention",
+    "series",
+    "series_labels",
+    "values",
+    "versions",
+];
+
+/// The name of a relation, or of a private function, with its schema: what tenants look at is in `timedb`, all else is in
+/// `timedb_internal`.
+pub fn qualified(relation: impl AsRef<str>) -> String {
+    let relation = relation.as_ref();
+    let schema = if FOR_TENANTS.contains(&relation) {
+        "timedb"
+    } else {
+        "timedb_internal"
+    };
+    format!("{schema}.\"{relation}\"")
+}
 
 /// Everything in the catalog that isolation could not stand, as `problem: object`. Run it as a superuser.
 ///

@@ -13,26 +13,26 @@ DECLARE
 BEGIN
     FOR change IN
         WITH object AS (
-            SELECT 'TABLE' AS kind, pg_catalog.format('timedb.%I', c.relname) AS name, NULL::name AS part,
+            SELECT 'TABLE' AS kind, pg_catalog.format('%s.%I', c.relnamespace::pg_catalog.regnamespace, c.relname) AS name, NULL::name AS part,
                    c.relowner AS owner, c.tableoid AS classoid, c.oid AS objoid, 0 AS objsubid, c.relacl AS acl,
                    pg_catalog.acldefault('r', c.relowner) AS usual
             FROM pg_catalog.pg_class c
-            WHERE c.relnamespace = 'timedb'::pg_catalog.regnamespace AND c.relkind IN ('r', 'v')
+            WHERE c.relnamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace) AND c.relkind IN ('r', 'v')
             UNION ALL
-            SELECT 'COLUMN', pg_catalog.format('timedb.%I', c.relname), a.attname, c.relowner, c.tableoid, c.oid, a.attnum, a.attacl,
+            SELECT 'COLUMN', pg_catalog.format('%s.%I', c.relnamespace::pg_catalog.regnamespace, c.relname), a.attname, c.relowner, c.tableoid, c.oid, a.attnum, a.attacl,
                    pg_catalog.acldefault('c', c.relowner)
             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-            WHERE c.relnamespace = 'timedb'::pg_catalog.regnamespace AND c.relkind IN ('r', 'v')
+            WHERE c.relnamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace) AND c.relkind IN ('r', 'v')
               AND a.attnum > 0 AND NOT a.attisdropped
             UNION ALL
-            SELECT 'FUNCTION', pg_catalog.format('timedb.%I(%s)', p.proname, pg_catalog.oidvectortypes(p.proargtypes)), NULL,
+            SELECT 'FUNCTION', pg_catalog.format('%s.%I(%s)', p.pronamespace::pg_catalog.regnamespace, p.proname, pg_catalog.oidvectortypes(p.proargtypes)), NULL,
                    p.proowner, p.tableoid, p.oid, 0, p.proacl, pg_catalog.acldefault('f', p.proowner)
             FROM pg_catalog.pg_proc p
-            WHERE p.pronamespace = 'timedb'::pg_catalog.regnamespace
+            WHERE p.pronamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace)
             UNION ALL
-            SELECT 'SCHEMA', 'timedb', NULL, n.nspowner, n.tableoid, n.oid, 0, n.nspacl, pg_catalog.acldefault('n', n.nspowner)
+            SELECT 'SCHEMA', n.nspname, NULL, n.nspowner, n.tableoid, n.oid, 0, n.nspacl, pg_catalog.acldefault('n', n.nspowner)
             FROM pg_catalog.pg_namespace n
-            WHERE n.oid = 'timedb'::pg_catalog.regnamespace
+            WHERE n.oid IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace)
         ),
         present AS (
             SELECT o.kind, o.name, o.part, a.grantee, a.privilege_type, a.is_grantable

@@ -11,11 +11,11 @@ DECLARE
 BEGIN
     SELECT pg_catalog.array_agg(pg_catalog.format('%s/%s', o.classoid, o.objoid)) INTO ours
     FROM (
-        SELECT c.tableoid, c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace = 'timedb'::pg_catalog.regnamespace
+        SELECT c.tableoid, c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace)
         UNION ALL
-        SELECT p.tableoid, p.oid FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'timedb'::pg_catalog.regnamespace
+        SELECT p.tableoid, p.oid FROM pg_catalog.pg_proc p WHERE p.pronamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace)
         UNION ALL
-        SELECT n.tableoid, n.oid FROM pg_catalog.pg_namespace n WHERE n.oid = 'timedb'::pg_catalog.regnamespace
+        SELECT n.tableoid, n.oid FROM pg_catalog.pg_namespace n WHERE n.oid IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace)
     ) o (classoid, objoid);
     SELECT pg_catalog.array_agg(i) INTO initial
     FROM pg_catalog.pg_init_privs i

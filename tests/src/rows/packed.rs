@@ -1,4 +1,4 @@
-//! The packed chunks of `timedb._read_packed`, version 1, read a second time from their description:
+//! The packed chunks of `timedb_internal._read_packed`, version 1, read a second time from their description:
 //! little-endian columns behind a dictionary of series.
 
 use uuid::Uuid;

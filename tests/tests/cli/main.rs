@@ -41,7 +41,7 @@ async fn tables_can_be_created_and_deleted_again_and_again() {
         assert_eq!(
             count(
                 &client,
-                "SELECT count(*) FROM pg_tables WHERE schemaname = 'timedb'",
+                "SELECT count(*) FROM pg_tables WHERE schemaname IN ('timedb', 'timedb_internal')",
                 &[]
             )
             .await,
@@ -61,7 +61,7 @@ async fn tables_can_be_created_and_deleted_again_and_again() {
         assert_eq!(
             count(
                 &client,
-                "SELECT count(*) FROM pg_tables WHERE schemaname = 'timedb'",
+                "SELECT count(*) FROM pg_tables WHERE schemaname IN ('timedb', 'timedb_internal')",
                 &[]
             )
             .await,
@@ -135,7 +135,7 @@ async fn a_question_without_a_terminal_is_not_taken_for_a_yes() {
     assert!(!output.stdout.contains("deleted"), "{output:?}");
     let client = db.connect(Role::Superuser).await;
     assert_eq!(
-        count(&client, "SELECT count(*) FROM timedb.users", &[]).await,
+        count(&client, "SELECT count(*) FROM timedb_internal.users", &[]).await,
         2
     );
 }

@@ -180,9 +180,9 @@ async fn moved(target: &Db, tenant: &Tenant, key: &str) -> Tenant {
 /// Rows of a tenant, in all tables.
 async fn rows_of(db: &Db, tenant: &Tenant) -> i64 {
     let superuser = db.connect(Role::Superuser).await;
-    let tables = "SELECT string_agg(format('SELECT count(*) FROM timedb.%I WHERE tenant_id = %L', c.relname, $1::text), ' UNION ALL ')
+    let tables = "SELECT string_agg(format('SELECT count(*) FROM %s WHERE tenant_id = %L', c.oid::regclass, $1::text), ' UNION ALL ')
                   FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
-                  WHERE c.relnamespace = 'timedb'::regnamespace AND c.relkind = 'r'";
+                  WHERE c.relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND c.relkind = 'r'";
     let tenant = tenant.tenant_id.to_string();
     let all: String = superuser
         .query_one(tables, &[&tenant])

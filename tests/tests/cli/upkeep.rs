@@ -80,7 +80,7 @@ async fn compaction_goes_on_until_nothing_is_left_and_says_what_it_did() {
         }
     }
     let superuser = db.connect(Role::Superuser).await;
-    let logged = "SELECT count(*) FROM timedb.write_log";
+    let logged = "SELECT count(*) FROM timedb_internal.write_log";
     let tenant_a = db.a().tenant_id.to_string();
     let one = command(
         &db,
@@ -144,8 +144,9 @@ async fn what_is_damaged_is_told_at_the_end_and_keeps_no_other_tenant_waiting() 
     }
     let damage = |table: &str| {
         format!(
-            "UPDATE timedb.{table} SET blob = set_byte(blob, 9, get_byte(blob, 9) # 255) WHERE tenant_id = '{}'",
-            db.a().tenant_id
+            "UPDATE {full_name} SET blob = set_byte(blob, 9, get_byte(blob, 9) # 255) WHERE tenant_id = '{}'",
+            db.a().tenant_id,
+            full_name = timedb_tests::qualified(table)
         )
     };
     run(&superuser, &damage("write_log")).await;
@@ -191,7 +192,7 @@ async fn a_signal_stops_it_within_a_call_and_undoes_only_that() {
     }
     let superuser = db.connect(Role::Superuser).await;
     // Somebody keeps the second tenant's row of the log, so that it cannot be folded.
-    let keep = "BEGIN; SELECT FROM timedb.write_log WHERE tenant_id = (SELECT max(tenant_id::text)::uuid FROM timedb.tenants) FOR UPDATE";
+    let keep = "BEGIN; SELECT FROM timedb_internal.write_log WHERE tenant_id = (SELECT max(tenant_id::text)::uuid FROM timedb_internal.tenants) FOR UPDATE";
     run(&superuser, keep).await;
     let child = Command::new(&Config::get().binary)
         .args(["compact", "--json"])
@@ -215,7 +216,7 @@ async fn a_signal_stops_it_within_a_call_and_undoes_only_that() {
     let told: Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!(told["total"]["folded_writes"], 1, "{told}");
     run(&superuser, "ROLLBACK").await;
-    let left = "SELECT count(*) FROM timedb.write_log";
+    let left = "SELECT count(*) FROM timedb_internal.write_log";
     assert_eq!(count(&superuser, left, &[]).await, 1);
     let rest = json(&command(&db, &["compact", "--json"]));
     assert_eq!(rest["total"]["folded_writes"], 1, "{rest}");

@@ -114,7 +114,7 @@ async fn faults_and_refused_heads_are_nobodys_to_keep() {
     is_private(&reply, "413");
 
     let holder = db.connect(Role::Superuser).await;
-    let lock = "BEGIN; LOCK TABLE timedb.segments IN ACCESS EXCLUSIVE MODE";
+    let lock = "BEGIN; LOCK TABLE timedb_internal.segments IN ACCESS EXCLUSIVE MODE";
     holder.batch_execute(lock).await.unwrap();
     let reply = server.get("/values", key).await;
     assert_eq!(reply.status, 504);

@@ -34,7 +34,7 @@ fn upload_body(name: &str, value: f64) -> Value {
 async fn lock_segments(db: &Db) -> Client {
     let holder = db.connect(Role::Superuser).await;
     holder
-        .batch_execute("BEGIN; LOCK TABLE timedb.segments IN ACCESS EXCLUSIVE MODE")
+        .batch_execute("BEGIN; LOCK TABLE timedb_internal.segments IN ACCESS EXCLUSIVE MODE")
         .await
         .unwrap();
     holder

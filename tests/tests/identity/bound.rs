@@ -187,7 +187,7 @@ async fn what_ends_a_binding_acts_on_the_next_transaction() {
     assert_eq!(whoami(&client).await, NOBODY);
     let left = count(
         &db.connect(Role::Superuser).await,
-        "SELECT count(*) FROM timedb.bound_roles",
+        "SELECT count(*) FROM timedb_internal.bound_roles",
         &[],
     )
     .await;
@@ -354,8 +354,8 @@ async fn statements_of_administrators_about_roles_are_refused_by_name() {
             "SELECT timedb.bind_role('x', 'y')",
             "SELECT timedb.unbind_role('x')",
             "SELECT timedb.list_bound_roles()",
-            "SELECT timedb._bind_role('x', 'y', 'read_only', NULL)",
-            "SELECT * FROM timedb.bound_roles",
+            "SELECT timedb_internal._bind_role('x', 'y', 'read_only', NULL)",
+            "SELECT * FROM timedb_internal.bound_roles",
         ] {
             assert_eq!(
                 refusal(client.query(call, &[]).await).0,
@@ -383,7 +383,12 @@ async fn limits_are_set_by_who_may_and_the_right_to_read_is_given() {
     assert!(refused.1.contains("GRANT timedb_user"), "{}", refused.1);
     let superuser = db.connect(Role::Superuser).await;
     assert_eq!(
-        count(&superuser, "SELECT count(*) FROM timedb.bound_roles", &[]).await,
+        count(
+            &superuser,
+            "SELECT count(*) FROM timedb_internal.bound_roles",
+            &[]
+        )
+        .await,
         0
     );
     superuser

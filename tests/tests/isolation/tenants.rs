@@ -80,7 +80,7 @@ async fn relations(db: &Db) -> Vec<String> {
     let rows = superuser
         .query(
             "SELECT relname::text FROM pg_class
-             WHERE relnamespace = 'timedb'::regnamespace AND relkind IN ('r', 'v', 'm', 'p', 'f') ORDER BY 1",
+             WHERE relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND relkind IN ('r', 'v', 'm', 'p', 'f') ORDER BY 1",
             &[],
         )
         .await
@@ -113,7 +113,14 @@ async fn no_relation_shows_a_row_of_another_tenant() {
                 if let Some(tenant) = tenant {
                     authenticate(&client, &tenant.key).await.unwrap();
                 }
-                let rows = answer(&client, &format!("SELECT * FROM timedb.\"{relation}\"")).await;
+                let rows = answer(
+                    &client,
+                    &format!(
+                        "SELECT * FROM {full_name}",
+                        full_name = timedb_tests::qualified(&relation)
+                    ),
+                )
+                .await;
                 if !readable.contains(&relation.as_str()) {
                     assert_eq!(rows, Err("42501".to_owned()), "{role:?} {relation}");
                     continue;
@@ -136,9 +143,15 @@ async fn no_relation_shows_a_row_of_another_tenant() {
     // The traces are what would be seen: A sees them.
     let client = shared.db.begin(shared.db.a()).await;
     for relation in readable {
-        let rows = answer(&client, &format!("SELECT * FROM timedb.\"{relation}\""))
-            .await
-            .unwrap();
+        let rows = answer(
+            &client,
+            &format!(
+                "SELECT * FROM {full_name}",
+                full_name = timedb_tests::qualified(relation)
+            ),
+        )
+        .await
+        .unwrap();
         let seen = traces_of_a(&shared)
             .iter()
             .any(|trace| rows.iter().any(|row| row.contains(trace)));

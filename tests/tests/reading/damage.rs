@@ -1,4 +1,4 @@
-//! Damaged storage: whatever stands in a row of timedb.segments, reading it is an error that names the
+//! Damaged storage: whatever stands in a row of timedb_internal.segments, reading it is an error that names the
 //! segment, or the right answer; never a wrong value, a crash, or an end of other series.
 
 use serde_json::json;
@@ -25,7 +25,7 @@ impl Patient {
         compact(&reader).await;
         let surgeon = db.connect(Role::Superuser).await;
         surgeon
-            .batch_execute("CREATE TABLE safe AS SELECT * FROM timedb.segments")
+            .batch_execute("CREATE TABLE safe AS SELECT * FROM timedb_internal.segments")
             .await
             .unwrap();
         Self {
@@ -40,7 +40,7 @@ impl Patient {
     async fn operate(&self, change: &str) -> u64 {
         self.surgeon
             .execute(
-                &format!("UPDATE timedb.segments SET {change} WHERE series_id = $1"),
+                &format!("UPDATE timedb_internal.segments SET {change} WHERE series_id = $1"),
                 &[&self.sick],
             )
             .await
@@ -51,7 +51,7 @@ impl Patient {
     async fn heal(&self) {
         self.surgeon
             .batch_execute(
-                "DELETE FROM timedb.segments; INSERT INTO timedb.segments SELECT * FROM safe",
+                "DELETE FROM timedb_internal.segments; INSERT INTO timedb_internal.segments SELECT * FROM safe",
             )
             .await
             .unwrap();
@@ -71,7 +71,7 @@ impl Patient {
         let segment = self
             .surgeon
             .query_one(
-                "SELECT segment_id::text FROM timedb.segments WHERE series_id = $1",
+                "SELECT segment_id::text FROM timedb_internal.segments WHERE series_id = $1",
                 &[&self.sick],
             )
             .await
@@ -81,7 +81,7 @@ impl Patient {
             "SELECT * FROM timedb.read_overlapping()",
             "SELECT * FROM timedb.read_versions()",
             "SELECT * FROM timedb.values",
-            "SELECT timedb._read_packed('flat')",
+            "SELECT timedb_internal._read_packed('flat')",
         ] {
             let (code, message) = refusal(self.reader.query(query, &[]).await);
             assert_eq!(code, "XX001", "{change}: {query}: {message}");
@@ -103,7 +103,7 @@ async fn a_changed_byte_anywhere_in_a_blob_is_detected() {
         &[0.1 + 0.2, 1e-300, 5e300, -0.0],
     ] {
         let patient = Patient::new(values).await;
-        let query = "SELECT length(blob)::int8 FROM timedb.segments WHERE series_id = $1";
+        let query = "SELECT length(blob)::int8 FROM timedb_internal.segments WHERE series_id = $1";
         let length = count(&patient.surgeon, query, &[&patient.sick]).await;
         for at in 0..length {
             for bit in [1, 0x80] {
@@ -125,7 +125,7 @@ async fn a_changed_byte_in_a_large_blob_is_detected() {
         .map(|i| f64::from(i * 37 % 1009) / 100.0)
         .collect();
     let patient = Patient::new(&values).await;
-    let query = "SELECT length(blob)::int8 FROM timedb.segments WHERE series_id = $1";
+    let query = "SELECT length(blob)::int8 FROM timedb_internal.segments WHERE series_id = $1";
     let length = count(&patient.surgeon, query, &[&patient.sick]).await;
     for part in 0..60 {
         let at = length * part / 60;
@@ -188,7 +188,7 @@ async fn blobs_of_two_series_swapped_are_detected() {
     patient
         .surgeon
         .batch_execute(
-            "UPDATE timedb.segments AS s
+            "UPDATE timedb_internal.segments AS s
              SET blob = o.blob, count = o.count, min_valid = o.min_valid, max_valid = o.max_valid,
                  min_known = o.min_known, max_known = o.max_known, min_change = o.min_change, max_change = o.max_change
              FROM safe AS o WHERE o.segment_id <> s.segment_id",
@@ -216,7 +216,7 @@ async fn a_segment_moved_to_another_tenant_is_detected() {
     patient
         .surgeon
         .execute(
-            "INSERT INTO timedb.segments
+            "INSERT INTO timedb_internal.segments
              SELECT $1, $2, min_valid, max_valid, min_known, max_known, min_change, max_change,
                     segment_id, count, span_class, blob
              FROM safe WHERE series_id = $3",
@@ -267,7 +267,7 @@ async fn over_http_damage_is_a_500_without_words_and_other_requests_go_on() {
     let reply = server.get("/values", key).await;
     assert_eq!(reply.status, 500);
     assert_eq!(reply.text, r#"{"detail":"Internal Server Error"}"#);
-    let query = "SELECT segment_id FROM timedb.segments WHERE series_id = $1";
+    let query = "SELECT segment_id FROM timedb_internal.segments WHERE series_id = $1";
     let named = count(&patient.surgeon, query, &[&patient.sick])
         .await
         .to_string();
@@ -306,13 +306,17 @@ async fn a_changed_byte_of_the_log_or_of_packed_batches_is_detected() {
             compact(&client).await;
         }
         let mine = format!("tenant_id = '{}'", db.a().tenant_id);
-        let length = format!("SELECT length(blob)::int8 FROM timedb.{table} WHERE {mine}");
+        let length = format!(
+            "SELECT length(blob)::int8 FROM {full_name} WHERE {mine}",
+            full_name = timedb_tests::qualified(table)
+        );
         let length = count(&surgeon, &length, &[]).await;
         assert!(length > 30, "{table}: {length}");
         for at in 0..length {
             let flip = |bit: i64| {
                 format!(
-                    "UPDATE timedb.{table} SET blob = set_byte(blob, {at}, get_byte(blob, {at}) # {bit}) WHERE {mine}"
+                    "UPDATE {full_name} SET blob = set_byte(blob, {at}, get_byte(blob, {at}) # {bit}) WHERE {mine}",
+                    full_name = timedb_tests::qualified(table)
                 )
             };
             let bit = 1 << (at % 8);
@@ -339,7 +343,8 @@ async fn damage_keeps_nobody_from_writing_and_from_compacting_the_rest() {
     let surgeon = db.connect(Role::Superuser).await;
     let flip = async |table: &str, condition: &str| {
         let flip = format!(
-            "UPDATE timedb.{table} SET blob = set_byte(blob, 7, get_byte(blob, 7) # 1) {condition}"
+            "UPDATE {full_name} SET blob = set_byte(blob, 7, get_byte(blob, 7) # 1) {condition}",
+            full_name = timedb_tests::qualified(table)
         );
         surgeon.execute(&flip, &[]).await.unwrap()
     };
@@ -349,11 +354,11 @@ async fn damage_keeps_nobody_from_writing_and_from_compacting_the_rest() {
     for i in 0..140 {
         upload(&client, "wind", &[f64::from(i)]).await.unwrap();
     }
-    let in_log = "SELECT count(*) FROM timedb.write_log";
+    let in_log = "SELECT count(*) FROM timedb_internal.write_log";
     assert_eq!(count(&surgeon, in_log, &[]).await, 141);
     let compacting = client.query("SELECT timedb.compact()", &[]).await;
     assert_eq!(refusal(compacting).0, "XX001");
-    let first = "WHERE change_time = (SELECT min(change_time) FROM timedb.write_log)";
+    let first = "WHERE change_time = (SELECT min(change_time) FROM timedb_internal.write_log)";
     assert_eq!(flip("write_log", first).await, 1);
     upload(&client, "wind", &[140.0]).await.unwrap();
     assert!(count(&surgeon, in_log, &[]).await < 5);
@@ -371,12 +376,12 @@ async fn damage_keeps_nobody_from_writing_and_from_compacting_the_rest() {
     let of_wind = "SELECT value FROM timedb.read_flat(name => 'wind')";
     let value: f64 = client.query_one(of_wind, &[]).await.unwrap().get(0);
     assert_eq!(value, 9.0);
-    let segments = "SELECT count(*) FROM timedb.segments WHERE series_id = $1";
+    let segments = "SELECT count(*) FROM timedb_internal.segments WHERE series_id = $1";
     assert_eq!(count(&surgeon, segments, &[&sick]).await, 11);
     flip(
         "segments",
         &format!(
-            "{of_sick} AND max_change = (SELECT min(max_change) FROM timedb.segments {of_sick})"
+            "{of_sick} AND max_change = (SELECT min(max_change) FROM timedb_internal.segments {of_sick})"
         ),
     )
     .await;

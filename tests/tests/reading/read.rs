@@ -140,7 +140,7 @@ async fn an_unknown_mode_is_refused_by_name() {
     let client = db.login(db.a()).await;
     let (code, message) = refusal(
         client
-            .query("SELECT timedb._read_packed('best')", &[])
+            .query("SELECT timedb_internal._read_packed('best')", &[])
             .await,
     );
     assert_eq!(code, "22023");

@@ -212,15 +212,15 @@ async fn another_reader_notices_what_is_wrong() {
     assert_eq!(read(&db, &db.a().key, &[]).code, 0);
     let surgeon = db.connect(Role::Superuser).await;
     for damage in [
-        "UPDATE timedb.segments SET span_class = span_class + 1",
-        "UPDATE timedb.segments SET blob = set_byte(blob, 20, get_byte(blob, 20) # 1)",
-        "UPDATE timedb.segments SET count = count + 1",
+        "UPDATE timedb_internal.segments SET span_class = span_class + 1",
+        "UPDATE timedb_internal.segments SET blob = set_byte(blob, 20, get_byte(blob, 20) # 1)",
+        "UPDATE timedb_internal.segments SET count = count + 1",
         // The last one: it stays.
-        "UPDATE timedb.batch_chunks SET blob = set_byte(blob, 9, get_byte(blob, 9) # 1)",
+        "UPDATE timedb_internal.batch_chunks SET blob = set_byte(blob, 9, get_byte(blob, 9) # 1)",
     ] {
         run(
             &surgeon,
-            "CREATE TABLE safe AS SELECT * FROM timedb.segments",
+            "CREATE TABLE safe AS SELECT * FROM timedb_internal.segments",
         )
         .await;
         run(&surgeon, damage).await;
@@ -228,7 +228,7 @@ async fn another_reader_notices_what_is_wrong() {
         assert_eq!(output.code, 1, "{damage}: {}", output.stdout);
         run(
             &surgeon,
-            "DELETE FROM timedb.segments; INSERT INTO timedb.segments SELECT * FROM safe; DROP TABLE safe",
+            "DELETE FROM timedb_internal.segments; INSERT INTO timedb_internal.segments SELECT * FROM safe; DROP TABLE safe",
         )
         .await;
     }

@@ -117,7 +117,7 @@ async fn the_bytes_are_about_what_the_tables_take() {
     let client = db.login(db.a()).await;
     let superuser = db.connect(Role::Superuser).await;
     let size = "SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class AS c
-                WHERE c.relnamespace = 'timedb'::regnamespace AND c.relkind = 'r'
+                WHERE c.relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND c.relkind = 'r'
                   AND c.relname IN ('segments', 'write_log', 'batch_chunks', 'series', 'series_labels', 'series_lists', 'requests')";
     let before = count(&superuser, size, &[]).await;
     // Large segments, small ones, and a log.
@@ -219,13 +219,13 @@ async fn administrators_see_the_sums_of_each_tenant_and_what_is_damaged() {
     let nobody = "SELECT current_setting('timedb.tenant_id')";
     let nobody: String = admin.query_one(nobody, &[]).await.unwrap().get(0);
     assert_eq!(nobody, "");
-    for function in ["stats_store()", "_tenant_stats($1)"] {
-        let call = format!("SELECT * FROM timedb.{function}").replace("$1", "gen_random_uuid()");
+    for function in ["timedb.stats_store()", "timedb_internal._tenant_stats($1)"] {
+        let call = format!("SELECT * FROM {function}").replace("$1", "gen_random_uuid()");
         assert_eq!(refusal(of_a.query(&call, &[]).await).0, "42501", "{call}");
     }
 
     let superuser = db.connect(Role::Superuser).await;
-    let damage = "UPDATE timedb.write_log SET blob = set_byte(blob, 9, get_byte(blob, 9) # 255) WHERE tenant_id = $1";
+    let damage = "UPDATE timedb_internal.write_log SET blob = set_byte(blob, 9, get_byte(blob, 9) # 255) WHERE tenant_id = $1";
     superuser
         .execute(damage, &[&db.a().tenant_id])
         .await

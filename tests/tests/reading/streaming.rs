@@ -83,7 +83,7 @@ async fn the_scan_returns_what_the_function_returns() {
         "SELECT n, (SELECT max(value) FROM timedb.read_flat(name => n)) FROM unnest(ARRAY['north', 'none', 'south']) AS n",
         "SELECT * FROM timedb.read_flat(name => 'none')",
         "SELECT * FROM timedb.read_versions(name => 'north', start_valid => '2025-01-01 05:00Z') WITH ORDINALITY",
-        "SELECT series_id, value FROM timedb._read_rows('flat', name => 'north')",
+        "SELECT series_id, value FROM timedb_internal._read_rows('flat', name => 'north')",
     ];
     for query in queries {
         let streamed = rows(&client, query).await;
@@ -229,7 +229,7 @@ async fn the_scan_needs_the_right_to_execute() {
         .unwrap();
     for query in [
         "SELECT * FROM timedb.read_flat()",
-        "SELECT * FROM timedb._read_rows('flat')",
+        "SELECT * FROM timedb_internal._read_rows('flat')",
         "SELECT * FROM timedb.values",
     ] {
         let (code, message) = refusal(owner.simple_query(query).await);

@@ -48,12 +48,12 @@ async fn every_flip_is_detected(table: &str, blob: &str, condition: &str, read: 
              changed bytea;
              tried int := 0;
          BEGIN
-             SELECT t.{blob}, {named} INTO STRICT original, named FROM timedb.{table} AS t WHERE {condition};
+             SELECT t.{blob}, {named} INTO STRICT original, named FROM {full_name} AS t WHERE {condition};
              FOR changed IN
                  SELECT set_bit(original, bit, 1 - get_bit(original, bit)) FROM generate_series(0, 8 * length(original) - 1) AS bit
                  UNION ALL SELECT substr(original, 1, length) FROM generate_series(0, length(original) - 1) AS length
              LOOP
-                 UPDATE timedb.{table} SET {blob} = changed WHERE {condition};
+                 UPDATE {full_name} SET {blob} = changed WHERE {condition};
                  PERFORM set_config('role', 'timedb_user', true);
                  BEGIN
                      PERFORM count(*) FROM {read};
@@ -70,8 +70,7 @@ async fn every_flip_is_detected(table: &str, blob: &str, condition: &str, read: 
                  RAISE EXCEPTION 'only % changes were tried', tried;
              END IF;
          END
-         $do$"
-    );
+         $do$", full_name = timedb_tests::qualified(table));
     surgeon.batch_execute(&flips).await.unwrap();
 }
 
@@ -267,9 +266,15 @@ async fn whatever_is_damaged_is_listed_and_set_aside_and_put_back() {
         assert_eq!(listed(&client, VERIFY).await, Vec::<[String; 3]>::new());
         run(&client, "RESET ROLE").await;
         let row = format!("tenant_id = timedb.current_tenant() AND {row}");
-        let whole = format!("SELECT to_jsonb(t) FROM timedb.{table} AS t WHERE {row}");
+        let whole = format!(
+            "SELECT to_jsonb(t) FROM {full_name} AS t WHERE {row}",
+            full_name = timedb_tests::qualified(table)
+        );
         let whole: Value = client.query_one(&whole, &[]).await.unwrap().get(0);
-        let damage = format!("UPDATE timedb.{table} SET {change} WHERE {row}");
+        let damage = format!(
+            "UPDATE {full_name} SET {change} WHERE {row}",
+            full_name = timedb_tests::qualified(table)
+        );
         assert_eq!(client.execute(&damage, &[]).await.unwrap(), 1, "{name}");
 
         run(&client, "SET LOCAL ROLE timedb_user").await;
@@ -325,7 +330,7 @@ async fn whatever_is_damaged_is_listed_and_set_aside_and_put_back() {
             back.unwrap_or_else(|error| panic!("{name}: {damage_id}: {error:?}"));
         }
         run(&client, "RESET ROLE").await;
-        let left = "SELECT count(*) FROM timedb.damaged_rows";
+        let left = "SELECT count(*) FROM timedb_internal.damaged_rows";
         assert_eq!(count(&client, left, &[]).await, 0, "{name}");
         run(&client, "SET LOCAL ROLE timedb_user").await;
         assert_eq!(listed(&client, VERIFY).await, Vec::<[String; 3]>::new());
@@ -439,11 +444,18 @@ async fn what_was_folded_over_is_put_back_in_its_place() {
             compact(&client).await;
         }
         let last = format!(
-            "tenant_id = '{a}' AND {time} = (SELECT max({time}) FROM timedb.{table} WHERE tenant_id = '{a}')"
+            "tenant_id = '{a}' AND {time} = (SELECT max({time}) FROM {full_name} WHERE tenant_id = '{a}')",
+            full_name = timedb_tests::qualified(table)
         );
-        let whole = format!("SELECT to_jsonb(t) FROM timedb.{table} AS t WHERE {last}");
+        let whole = format!(
+            "SELECT to_jsonb(t) FROM {full_name} AS t WHERE {last}",
+            full_name = timedb_tests::qualified(table)
+        );
         let whole: Value = surgeon.query_one(&whole, &[]).await.unwrap().get(0);
-        let damage = format!("UPDATE timedb.{table} SET {FLIPPED} WHERE {last}");
+        let damage = format!(
+            "UPDATE {full_name} SET {FLIPPED} WHERE {last}",
+            full_name = timedb_tests::qualified(table)
+        );
         assert_eq!(surgeon.execute(&damage, &[]).await.unwrap(), 1);
         let set_aside = "SELECT s.damage_id FROM timedb.verify_store($1) AS v, timedb.set_aside(v.tenant_id, v.damage_id) AS s";
         let gone = admin.query(set_aside, &[&a]).await.unwrap();
@@ -466,7 +478,7 @@ async fn what_was_folded_over_is_put_back_in_its_place() {
             assert_eq!(
                 count(
                     &surgeon,
-                    "SELECT count(*) FROM timedb.write_log WHERE tenant_id = $1",
+                    "SELECT count(*) FROM timedb_internal.write_log WHERE tenant_id = $1",
                     &[&a]
                 )
                 .await,
@@ -499,11 +511,11 @@ async fn a_chunk_comes_back_around_writes_that_were_folded_meanwhile() {
     let surgeon = db.connect(Role::Superuser).await;
     let batches = "SELECT count(*) FROM timedb.batches WHERE points > 0";
     compact(&client).await;
-    let whole = "SELECT to_jsonb(t) FROM timedb.batch_chunks AS t WHERE tenant_id = $1 ORDER BY max_change DESC LIMIT 1";
+    let whole = "SELECT to_jsonb(t) FROM timedb_internal.batch_chunks AS t WHERE tenant_id = $1 ORDER BY max_change DESC LIMIT 1";
     let whole: Value = surgeon.query_one(whole, &[&a]).await.unwrap().get(0);
     // It says that it reaches a century further than it does: writes go on from there.
-    let damage = "UPDATE timedb.batch_chunks SET max_change = max_change + interval '100 years'
-                  WHERE tenant_id = $1 AND max_change = (SELECT max(max_change) FROM timedb.batch_chunks WHERE tenant_id = $1)";
+    let damage = "UPDATE timedb_internal.batch_chunks SET max_change = max_change + interval '100 years'
+                  WHERE tenant_id = $1 AND max_change = (SELECT max(max_change) FROM timedb_internal.batch_chunks WHERE tenant_id = $1)";
     assert_eq!(surgeon.execute(damage, &[&a]).await.unwrap(), 1);
     let set_aside = "SELECT s.damage_id FROM timedb.verify_store($1) AS v, timedb.set_aside(v.tenant_id, v.damage_id) AS s";
     let gone: String = admin.query_one(set_aside, &[&a]).await.unwrap().get(0);
@@ -538,7 +550,7 @@ async fn rows_whose_list_is_lost_come_back_once_it_is_known_again() {
     let surgeon = db.connect(Role::Superuser).await;
     let versions = "SELECT count(*) FROM timedb.read_versions()";
     let before = count(&client, versions, &[]).await;
-    let lost = "DELETE FROM timedb.series_lists WHERE tenant_id = $1";
+    let lost = "DELETE FROM timedb_internal.series_lists WHERE tenant_id = $1";
     assert_eq!(surgeon.execute(lost, &[&a]).await.unwrap(), 1);
     assert_eq!(refusal(client.query(versions, &[]).await).0, "XX001");
     let found = listed(&client, VERIFY).await;
@@ -576,15 +588,15 @@ async fn only_administrators_set_aside_and_only_what_is_damaged() {
     let admin = db.connect(Role::Admin).await;
     let chunk: String = {
         let key = "SELECT 'chunk/' || ((extract(epoch FROM max_change) - extract(epoch FROM timestamptz '2000-01-01Z')) * 1000000)::int8
-                   FROM timedb.batch_chunks WHERE tenant_id = $1";
+                   FROM timedb_internal.batch_chunks WHERE tenant_id = $1";
         surgeon.query_one(key, &[&a]).await.unwrap().get(0)
     };
     for call in [
         "SELECT * FROM timedb.verify_store()".to_owned(),
         format!("SELECT * FROM timedb.set_aside('{a}', '{chunk}')"),
         format!("SELECT * FROM timedb.put_back('{a}', '{chunk}')"),
-        format!("SELECT * FROM timedb._set_aside('{a}', '{chunk}')"),
-        "SELECT * FROM timedb.damaged_rows".to_owned(),
+        format!("SELECT * FROM timedb_internal._set_aside('{a}', '{chunk}')"),
+        "SELECT * FROM timedb_internal.damaged_rows".to_owned(),
     ] {
         assert_eq!(refusal(client.query(&call, &[]).await).0, "42501", "{call}");
     }
@@ -648,7 +660,7 @@ async fn only_administrators_set_aside_and_only_what_is_damaged() {
     // Columns that the row does not have.
     run(
         &surgeon,
-        &format!("UPDATE timedb.batch_chunks SET {FLIPPED} WHERE tenant_id = '{a}'"),
+        &format!("UPDATE timedb_internal.batch_chunks SET {FLIPPED} WHERE tenant_id = '{a}'"),
     )
     .await;
     let set_aside = format!("SELECT * FROM timedb.set_aside('{a}', '{chunk}')");
@@ -678,7 +690,7 @@ async fn the_hint_of_damage_says_what_to_do() {
     run(
         &surgeon,
         &format!(
-            "UPDATE timedb.write_log SET {FLIPPED} WHERE tenant_id = '{}'",
+            "UPDATE timedb_internal.write_log SET {FLIPPED} WHERE tenant_id = '{}'",
             db.a().tenant_id
         ),
     )
@@ -688,7 +700,11 @@ async fn the_hint_of_damage_says_what_to_do() {
         .await
         .unwrap_err();
     let hint = error.as_db_error().and_then(|error| error.hint()).unwrap();
-    for part in ["timedb.verify()", "timedb.set_aside()", "timedb.write_log"] {
+    for part in [
+        "timedb.verify()",
+        "timedb.set_aside()",
+        "timedb_internal.write_log",
+    ] {
         assert!(hint.contains(part), "{hint}");
     }
 }

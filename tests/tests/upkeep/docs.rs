@@ -248,7 +248,7 @@ async fn sql_reference_names_every_function_and_argument() {
     let functions = client
         .query(
             "SELECT proname::text, coalesce(proargnames, '{}')
-             FROM pg_proc WHERE pronamespace = 'timedb'::regnamespace AND proname !~ '^_'",
+             FROM pg_proc WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND proname !~ '^_'",
             &[],
         )
         .await

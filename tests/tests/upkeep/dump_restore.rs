@@ -114,8 +114,8 @@ async fn top_up(superuser: &Client) {
         let columns = superuser
             .query(
                 "SELECT quote_ident(attname), format_type(atttypid, NULL) FROM pg_attribute
-                 WHERE attrelid = ('timedb.' || quote_ident($1))::regclass AND attnum > 0 AND NOT attisdropped",
-                &[&table],
+                 WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped",
+                &[&timedb_tests::qualified(&table)],
             )
             .await
             .unwrap();
@@ -140,9 +140,10 @@ async fn top_up(superuser: &Client) {
         run(
             superuser,
             &format!(
-                "INSERT INTO timedb.{table} ({}) SELECT {} FROM generate_series(1, 50) AS i",
+                "INSERT INTO {full_name} ({}) SELECT {} FROM generate_series(1, 50) AS i",
                 names.join(", "),
-                values.join(", ")
+                values.join(", "),
+                full_name = timedb_tests::qualified(table)
             ),
         )
         .await;

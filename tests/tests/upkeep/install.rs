@@ -3,7 +3,7 @@
 mod catalog;
 mod reads;
 
-use timedb_tests::{Db, Role, ThrowawayCluster, count, refusal, tenant_of, upload};
+use timedb_tests::{Db, Role, ThrowawayCluster, count, refusal, run, tenant_of, upload};
 use tokio_postgres::Client;
 
 const ROLES: [&str; 6] = [
@@ -63,12 +63,22 @@ async fn the_extension_can_be_dropped_and_created_again_beside_another_database(
         let left = format!("SELECT count(*) FROM {catalog} = 'timedb'::regnamespace");
         assert_eq!(count(&superuser, &left, &[]).await, 0, "{left}");
     }
+    none(
+        &superuser,
+        "SELECT nspname::text FROM pg_namespace WHERE nspname = 'timedb_internal'",
+    )
+    .await;
     superuser
         .batch_execute("CREATE EXTENSION timedb")
         .await
         .unwrap();
     assert_eq!(
-        count(&superuser, "SELECT count(*) FROM timedb.users", &[]).await,
+        count(
+            &superuser,
+            "SELECT count(*) FROM timedb_internal.users",
+            &[]
+        )
+        .await,
         0
     );
     let client = stays.connect(Role::User).await;
@@ -86,6 +96,24 @@ async fn only_a_superuser_creates_the_extension() {
         refusal(owner.batch_execute("CREATE EXTENSION timedb").await).0,
         "42501"
     );
+}
+
+#[tokio::test]
+async fn the_schema_for_what_is_private_must_be_new() {
+    let db = Db::empty().await;
+    let superuser = db.connect(Role::Superuser).await;
+    run(&superuser, "CREATE SCHEMA timedb_internal").await;
+    let refused = refusal(superuser.batch_execute("CREATE EXTENSION timedb").await);
+    assert_eq!(refused.0, "42P06");
+    assert!(
+        refused.1.contains("\"timedb_internal\" exists already"),
+        "{refused:?}"
+    );
+    run(
+        &superuser,
+        "DROP SCHEMA timedb_internal; CREATE EXTENSION timedb",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -128,7 +156,7 @@ async fn a_role_that_is_not_what_it_must_be_is_refused() {
     .await;
     none(
         &client,
-        "SELECT nspname::text FROM pg_namespace WHERE nspname = 'timedb'",
+        "SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'timedb%'",
     )
     .await;
     client

@@ -77,7 +77,10 @@ async fn new_rows(superuser: &Client) -> Vec<i64> {
         numbers.push(
             count(
                 superuser,
-                &format!("SELECT count(*) FROM timedb.{table}"),
+                &format!(
+                    "SELECT count(*) FROM {full_name}",
+                    full_name = timedb_tests::qualified(table)
+                ),
                 &[],
             )
             .await,
@@ -268,13 +271,19 @@ async fn what_came_in_one_transaction_does_not_stay_in_the_log() {
     let output = migrate(&db, &[]);
     assert_eq!(output.code, 0, "{}\n{}", output.stdout, output.stderr);
     for (query, number) in [
-        ("SELECT count(*) FROM timedb.write_log", 0),
+        ("SELECT count(*) FROM timedb_internal.write_log", 0),
         (
-            "SELECT sum(count) FROM timedb.batch_chunks WHERE tenant_id = 'aaaaaaaa-0000-0000-0000-000000000000'",
+            "SELECT sum(count) FROM timedb_internal.batch_chunks WHERE tenant_id = 'aaaaaaaa-0000-0000-0000-000000000000'",
             1107,
         ),
-        ("SELECT count(DISTINCT tenant_id) FROM timedb.segments", 2),
-        ("SELECT sum(count)::bigint FROM timedb.segments", 1115),
+        (
+            "SELECT count(DISTINCT tenant_id) FROM timedb_internal.segments",
+            2,
+        ),
+        (
+            "SELECT sum(count)::bigint FROM timedb_internal.segments",
+            1115,
+        ),
     ] {
         assert_eq!(count(&superuser, query, &[]).await, number, "{query}");
     }

@@ -243,7 +243,7 @@ async fn a_delta_without_what_the_build_adds_shows_by_owners_rights_and_dumped_t
         "- initial rights: function timedb.logout()",
         "+ function: timedb.whoami() owner timedb_keeper",
         "- function: timedb.create_series(text,text,jsonb,text)",
-        "+ column: timedb.users.email",
+        "+ column: timedb_internal.users.email",
     ] {
         assert!(
             different.iter().any(|found| found.starts_with(line)),

@@ -128,7 +128,7 @@ async fn uploads_corrections_reads_changes_dumps_and_compactions_go_on_at_once()
     compact(&first).await;
     assert_eq!(everything(&first).await, before);
     let superuser = db.connect(Role::Superuser).await;
-    let left = "SELECT count(*) FROM timedb.write_log";
+    let left = "SELECT count(*) FROM timedb_internal.write_log";
     assert_eq!(count(&superuser, left, &[]).await, 0);
 }
 
@@ -328,7 +328,7 @@ async fn few_series_among_many(known: &str) {
     run(&other, "SELECT 1").await;
     drop(other);
     let fetched = "SELECT (idx_tup_fetch + seq_tup_read)::bigint FROM pg_stat_user_tables
-                   WHERE schemaname = 'timedb' AND relname = 'series'";
+                   WHERE schemaname IN ('timedb', 'timedb_internal') AND relname = 'series'";
     for (call, most) in calls {
         run(&client, "SELECT pg_stat_force_next_flush()").await;
         tokio::time::sleep(Duration::from_millis(1_100)).await;
@@ -359,11 +359,18 @@ async fn no_statement_of_the_library_reads_a_whole_table() {
         "segments",
         "series",
     ] {
-        run(&superuser, &format!("VACUUM (ANALYZE) timedb.{table}")).await;
+        run(
+            &superuser,
+            &format!(
+                "VACUUM (ANALYZE) {full_name}",
+                full_name = timedb_tests::qualified(table)
+            ),
+        )
+        .await;
     }
     let scans = "SELECT coalesce(string_agg(relname || ' ' || seq_scan, ', ' ORDER BY relname), '')
                  FROM pg_stat_user_tables
-                 WHERE schemaname = 'timedb'
+                 WHERE schemaname IN ('timedb', 'timedb_internal')
                    AND relname IN ('write_log', 'batch_chunks', 'series_lists', 'requests', 'segments', 'series')";
     let scanned = async || -> String {
         // What a session has counted may take a second to be told.
@@ -391,7 +398,7 @@ async fn no_statement_of_the_library_reads_a_whole_table() {
         "SELECT * FROM timedb.read_flat(as_of_change => now())",
         "SELECT timedb.compact()",
         "SELECT * FROM timedb.read_versions()",
-        "SELECT * FROM timedb._list_batches()",
+        "SELECT * FROM timedb_internal._list_batches()",
         "SELECT * FROM timedb.verify()",
         "SELECT pg_stat_force_next_flush()",
     ] {

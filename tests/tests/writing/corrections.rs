@@ -85,7 +85,10 @@ async fn sizes(db: &Db) -> [i64; 3] {
     for (size, table) in sizes.iter_mut().zip(["batches", "segments", "series"]) {
         *size = count(
             &client,
-            &format!("SELECT count(*) FROM timedb.{table}"),
+            &format!(
+                "SELECT count(*) FROM {full_name}",
+                full_name = timedb_tests::qualified(table)
+            ),
             &[],
         )
         .await;

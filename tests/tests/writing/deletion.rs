@@ -100,7 +100,10 @@ async fn deleted_batches_and_series_are_gone_from_every_answer_and_nothing_else_
         compact(&client).await;
         assert_eq!(versions(&client).await, expected);
         for table in ["series", "\"values\""] {
-            let gone = format!("SELECT count(*) FROM timedb.{table} WHERE series_id = $1");
+            let gone = format!(
+                "SELECT count(*) FROM {full_name} WHERE series_id = $1",
+                full_name = timedb_tests::qualified(table)
+            );
             assert_eq!(count(&client, &gone, &[&series]).await, 0);
         }
         let fed = "SELECT count(*) FROM timedb.read_changes(max_points => 100000)";
@@ -195,7 +198,7 @@ async fn deletion_and_writers_wait_for_each_other() {
     assert_eq!(delete(&client, "series", series).await, 1);
     assert_eq!(refusal(keeps.query(by_id, &[&series]).await).0, "40001");
     run(&keeps, "ROLLBACK").await;
-    let left = "SELECT count(*) FROM timedb.segments";
+    let left = "SELECT count(*) FROM timedb_internal.segments";
     assert_eq!(count(&observer, left, &[]).await, 0);
     // In the transaction that wrote, nothing can be deleted.
     run(
@@ -369,7 +372,7 @@ async fn nothing_of_an_erased_tenant_is_in_any_table_or_dump() {
         assert!(!after.contains(trace), "{trace} is in the dump");
     }
     let tables = "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-                  WHERE c.relnamespace = 'timedb'::regnamespace AND c.relkind = 'r' AND a.attname = 'tenant_id'";
+                  WHERE c.relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND c.relkind = 'r' AND a.attname = 'tenant_id'";
     for table in superuser.query(tables, &[]).await.unwrap() {
         let table: String = table.get(0);
         let rows = format!("SELECT count(*) FROM {table} WHERE tenant_id = $1");
@@ -409,13 +412,13 @@ async fn the_space_of_what_is_deleted_is_used_again() {
             .map(|_| f64::from(random.below(1 << 30) as u32).sqrt())
             .collect()
     };
-    let size = "SELECT pg_total_relation_size('timedb.segments')";
+    let size = "SELECT pg_total_relation_size('timedb_internal.segments')";
     let mut sizes = Vec::new();
     for _ in 0..3 {
         let series = upload(&client, "s", &noise).await.unwrap();
         sizes.push(count(&superuser, size, &[]).await);
         assert_eq!(delete(&client, "series", series).await, 200_000);
-        run(&superuser, "VACUUM timedb.segments").await;
+        run(&superuser, "VACUUM timedb_internal.segments").await;
     }
     assert!(sizes[0] > 1_000_000, "{sizes:?}");
     assert!(sizes[2] < sizes[0] * 11 / 10, "{sizes:?}");

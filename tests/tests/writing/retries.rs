@@ -127,7 +127,7 @@ const SAME_AS_BODY_OF_1_2: &str = "'{2025-01-01 00:00Z,2025-01-01 01:00Z}', '{1,
 
 /// Makes tenant A's key a read-only one.
 async fn make_read_only(db: &Db) {
-    let query = "UPDATE timedb.api_keys SET access = 'read_only' WHERE user_id = $1";
+    let query = "UPDATE timedb_internal.api_keys SET access = 'read_only' WHERE user_id = $1";
     let superuser = db.connect(Role::Superuser).await;
     superuser.execute(query, &[&db.a().user_id]).await.unwrap();
 }

@@ -244,7 +244,7 @@ async fn writing_in_a_read_only_transaction_is_refused_as_such() {
     for call in [
         "SELECT * FROM timedb.upload('{2025-01-01}', '{1}', '{wind}')",
         "SELECT * FROM timedb.create_series('wind')",
-        "SELECT * FROM timedb._upload_packed('\\x01')",
+        "SELECT * FROM timedb_internal._upload_packed('\\x01')",
     ] {
         client.batch_execute("BEGIN READ ONLY").await.unwrap();
         authenticate(&client, &db.a().key).await.unwrap();
@@ -266,5 +266,5 @@ async fn writing_in_a_read_only_transaction_is_refused_as_such() {
 fn packed_one_point() -> String {
     let body = untrusted_bytes::one_point();
     let hex: String = body.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("SELECT * FROM timedb._upload_packed('\\x{hex}')")
+    format!("SELECT * FROM timedb_internal._upload_packed('\\x{hex}')")
 }

@@ -5,7 +5,7 @@ use crate::pg::spi::{Arg, statements};
 
 statements! {
     RECORD(UUID, TEXT, TEXT) -> (INT4) =
-        c"SELECT 1 FROM timedb._record_event($1, $2, NULL, NULL, $3::pg_catalog.jsonb)";
+        c"SELECT 1 FROM timedb_internal._record_event($1, $2, NULL, NULL, $3::pg_catalog.jsonb)";
 }
 
 /// Records an event of the tenant, with what there is to say about it as JSON. Call with SPI connected.

@@ -21,14 +21,14 @@ statements! {
     // By a part of the hash: who reads along, and knows all of it, could take the mask off a proof.
     FIND_KEY(BYTEA) -> (BYTEA, UUID, UUID, UUID, TEXT) =
         c"SELECT k.key_hash, k.tenant_id, k.user_id, k.key_id, k.access \
-          FROM timedb.api_keys k \
-          JOIN timedb.users u ON u.tenant_id OPERATOR(pg_catalog.=) k.tenant_id \
+          FROM timedb_internal.api_keys k \
+          JOIN timedb_internal.users u ON u.tenant_id OPERATOR(pg_catalog.=) k.tenant_id \
                              AND u.user_id OPERATOR(pg_catalog.=) k.user_id \
           WHERE k.key_tag OPERATOR(pg_catalog.=) $1 AND u.active AND k.revoked_at IS NULL \
           AND (k.not_before IS NULL OR k.not_before OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) \
           AND (k.expires_at IS NULL OR k.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp())";
     STORE_IS_OPEN() -> (BOOL) =
-        c"SELECT true FROM timedb.settings s WHERE s.name OPERATOR(pg_catalog.=) 'auth_required' \
+        c"SELECT true FROM timedb_internal.settings s WHERE s.name OPERATOR(pg_catalog.=) 'auth_required' \
           AND s.value OPERATOR(pg_catalog.=) 'false'::pg_catalog.jsonb";
 }
 

@@ -18,8 +18,8 @@ use std::sync::OnceLock;
 statements! {
     FIND(TEXT) -> (UUID, UUID, UUID, TEXT, INT8, INT8) =
         c"SELECT b.tenant_id, b.user_id, b.binding_id, b.access, b.role_oid::pg_catalog.int8, b.system_identifier \
-          FROM timedb.bound_roles b \
-          JOIN timedb.users u ON u.tenant_id OPERATOR(pg_catalog.=) b.tenant_id \
+          FROM timedb_internal.bound_roles b \
+          JOIN timedb_internal.users u ON u.tenant_id OPERATOR(pg_catalog.=) b.tenant_id \
                              AND u.user_id OPERATOR(pg_catalog.=) b.user_id \
           WHERE b.role_name OPERATOR(pg_catalog.=) $1 AND u.active";
 }
@@ -201,7 +201,7 @@ fn may_administer(role: Oid) -> bool {
 fn is_installed() -> bool {
     // SAFETY: PostgreSQL looks the names up in its catalogs.
     unsafe {
-        let schema = pg_sys::get_namespace_oid(c"timedb".as_ptr(), true);
+        let schema = pg_sys::get_namespace_oid(c"timedb_internal".as_ptr(), true);
         if schema == Oid::INVALID {
             return false;
         }

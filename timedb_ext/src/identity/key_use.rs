@@ -11,12 +11,12 @@ const PRECISION: i64 = 60_000_000;
 
 statements! {
     LAST_USE(UUID, UUID) -> (TIMESTAMP) =
-        c"SELECT COALESCE(u.last_used_at, '-infinity') FROM timedb.key_usage u \
+        c"SELECT COALESCE(u.last_used_at, '-infinity') FROM timedb_internal.key_usage u \
           WHERE u.tenant_id OPERATOR(pg_catalog.=) $1 AND u.key_id OPERATOR(pg_catalog.=) $2";
     // Of two writers at once one finds the row locked and passes by; what it had to say, the other says.
     SET_LAST_USE(UUID, UUID, TIMESTAMP, TIMESTAMP) =
-        c"UPDATE timedb.key_usage u SET last_used_at = $3 \
-          FROM (SELECT f.tenant_id, f.key_id FROM timedb.key_usage f \
+        c"UPDATE timedb_internal.key_usage u SET last_used_at = $3 \
+          FROM (SELECT f.tenant_id, f.key_id FROM timedb_internal.key_usage f \
                 WHERE f.tenant_id OPERATOR(pg_catalog.=) $1 AND f.key_id OPERATOR(pg_catalog.=) $2 \
                 AND (f.last_used_at IS NULL OR f.last_used_at OPERATOR(pg_catalog.<=) $4) \
                 FOR UPDATE SKIP LOCKED) AS free \

@@ -31,7 +31,7 @@ statements! {
                        to_char(q.change_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"') AS change_time, \
                        q.points, q.skipped, q.series_ids, q.answer \
                 FROM timedb.requests AS q WHERE q.batch_id > $1 OR $1 IS NULL ORDER BY q.batch_id LIMIT 1000) AS r";
-    DAMAGED() -> (TEXT) = c"SELECT damage_id FROM timedb.damaged_rows ORDER BY damage_id LIMIT 1000";
+    DAMAGED() -> (TEXT) = c"SELECT damage_id FROM timedb_internal.damaged_rows ORDER BY damage_id LIMIT 1000";
 }
 
 /// Records, and what they reach; `None` at the end.

@@ -12,7 +12,7 @@ statements! {
     // Which of these series have segments of a class below this one.
     OF_OTHER_CLASSES(UUIDS, INT4S) -> (INT8) =
         c"SELECT s.ord FROM unnest($1, $2) WITH ORDINALITY AS s(series_id, span_class, ord) \
-          WHERE (SELECT h.span_class FROM timedb.segments AS h \
+          WHERE (SELECT h.span_class FROM timedb_internal.segments AS h \
                  WHERE h.series_id = s.series_id ORDER BY h.span_class LIMIT 1) < s.span_class";
 }
 

@@ -15,16 +15,16 @@ statements! {
     // passed.
     LATEST() -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA, UUID, BYTEA, XID) =
         c"(SELECT NULL::timestamptz, l.change_time, l.points, l.blob, l.list_id, t.series_ids, l.xmin \
-           FROM timedb.write_log AS l LEFT JOIN timedb.series_lists AS t ON t.list_id = l.list_id \
-           WHERE l.change_time > COALESCE((SELECT f.max_change FROM timedb.batch_chunks AS f \
+           FROM timedb_internal.write_log AS l LEFT JOIN timedb_internal.series_lists AS t ON t.list_id = l.list_id \
+           WHERE l.change_time > COALESCE((SELECT f.max_change FROM timedb_internal.batch_chunks AS f \
                                            ORDER BY f.max_change DESC LIMIT 1), '-infinity') \
            ORDER BY l.change_time DESC LIMIT 100) \
           UNION ALL \
           (SELECT c.min_change, c.max_change, c.count, c.blob, NULL::uuid, NULL::bytea, c.xmin \
-           FROM timedb.batch_chunks AS c ORDER BY c.max_change DESC LIMIT 1)";
+           FROM timedb_internal.batch_chunks AS c ORDER BY c.max_change DESC LIMIT 1)";
     SUBSCRIBED() -> (INT4) =
         c"SELECT 1 FROM pg_subscription_rel AS s JOIN pg_class AS c ON c.oid = s.srrelid \
-          WHERE c.relnamespace = 'timedb'::regnamespace LIMIT 1";
+          WHERE c.relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) LIMIT 1";
 }
 
 /// The snapshot that a read is made under; [`Moment::leave`] gives the caller's back.

@@ -30,7 +30,7 @@ statements! {
           CROSS JOIN LATERAL (SELECT change_time FROM timedb.requests WHERE batch_id = i.batch_id OFFSET 0) AS r";
     // The first of these that reaches a change_time holds it, if a chunk does.
     CHUNK(TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA) =
-        c"SELECT min_change, max_change, count, blob FROM timedb.batch_chunks \
+        c"SELECT min_change, max_change, count, blob FROM timedb_internal.batch_chunks \
           WHERE max_change >= $1 ORDER BY max_change LIMIT 1";
 }
 

@@ -28,7 +28,7 @@ statements! {
             AND l.value_hash = o.value_hash";
     DESCRIBE(UUID, TEXT) =
         c"UPDATE timedb.series SET description = NULLIF($2, '') WHERE series_id = $1";
-    HAS_POINTS(UUID) -> (INT4) = c"SELECT 1 FROM timedb.segments WHERE series_id = $1 LIMIT 1";
+    HAS_POINTS(UUID) -> (INT4) = c"SELECT 1 FROM timedb_internal.segments WHERE series_id = $1 LIMIT 1";
     DELETE_SERIES(UUID) = c"DELETE FROM timedb.series WHERE series_id = $1";
     SET_UNIT(UUID, TEXT) = c"UPDATE timedb.series SET unit = $2 WHERE series_id = $1";
 }

@@ -41,11 +41,11 @@ macro_rules! statement {
 
 statements! {
     OF_TENANT() -> (INT8, INT8, INT8, INT8, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP) =
-        statement!("SELECT ", sums!(), "FROM timedb.segments AS h");
+        statement!("SELECT ", sums!(), "FROM timedb_internal.segments AS h");
     OF_SERIES(UUIDS) -> (INT8, INT8, INT8, INT8, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP) =
         statement!(
             "SELECT g.* FROM unnest($1) WITH ORDINALITY AS p(series_id, ord) \
-             CROSS JOIN LATERAL (SELECT ", sums!(), "FROM timedb.segments AS h WHERE h.series_id = p.series_id) AS g \
+             CROSS JOIN LATERAL (SELECT ", sums!(), "FROM timedb_internal.segments AS h WHERE h.series_id = p.series_id) AS g \
              ORDER BY p.ord");
     // Series with their names and labels, requests that can be sent again, and what batches say about themselves, with
     // about what a row of each takes besides, indexes included.
@@ -59,9 +59,9 @@ statements! {
                (SELECT COALESCE(sum(140 + 2 * COALESCE(pg_column_size(idempotency_key) + 20, 0) \
                        + COALESCE(pg_column_size(request_hash), 0) + pg_column_size(series_ids) \
                        + COALESCE(pg_column_size(answer), 0)), 0)::bigint AS bytes FROM timedb.requests) AS r, \
-               (SELECT COALESCE(sum(110 + pg_column_size(series_ids)), 0)::bigint AS bytes FROM timedb.series_lists) AS t, \
+               (SELECT COALESCE(sum(110 + pg_column_size(series_ids)), 0)::bigint AS bytes FROM timedb_internal.series_lists) AS t, \
                (SELECT COALESCE(sum(140 + octet_length(blob) + octet_length(blob) / 27), 0)::bigint AS bytes \
-                FROM timedb.batch_chunks) AS c";
+                FROM timedb_internal.batch_chunks) AS c";
 }
 
 /// How much is stored of something, in segments and in the log; instants as PostgreSQL has them, `None` without points.

@@ -86,7 +86,7 @@ fn hide_parameters() {
     entry(|| hide(OWN_LOG.into_iter().chain(OTHER_LOGS)));
 }
 
-/// SQL `timedb._is_anybody()`.
+/// SQL `timedb_internal._is_anybody()`.
 #[pg_extern(sql = false)]
 fn _is_anybody() -> bool {
     entry(|| Ok(nobody::warn()))

@@ -21,7 +21,7 @@ const COLUMNS: [Oid; 16] = [
 
 finfo!(pg_finfo_timedb_batches, timedb_batches);
 
-/// SQL `timedb._list_batches(start_change, end_change)`.
+/// SQL `timedb_internal._list_batches(start_change, end_change)`.
 ///
 /// # Safety
 /// Called by PostgreSQL as declared in `sql/functions/batches.sql`.

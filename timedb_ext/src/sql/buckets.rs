@@ -90,7 +90,7 @@ fn chosen(names: Option<Array<&str>>) -> Result<Vec<Aggregate>> {
     Ok(chosen)
 }
 
-/// `timedb._read_buckets_packed(...)`.
+/// `timedb_internal._read_buckets_packed(...)`.
 #[pg_extern(sql = false)]
 fn read_buckets_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u8>> {
     // SAFETY: the call is under way, and one of such a read.

@@ -122,7 +122,7 @@ fn types() -> [Oid; COLUMNS + 1] {
     types
 }
 
-/// `timedb._read_changes_packed(...)`: one row of cursor, more and packed; none without a tenant.
+/// `timedb_internal._read_changes_packed(...)`: one row of cursor, more and packed; none without a tenant.
 #[pg_extern(sql = false)]
 fn read_changes_packed(
     fcinfo: pg_sys::FunctionCallInfo,

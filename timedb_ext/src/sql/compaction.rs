@@ -19,7 +19,7 @@ fn compact(
     TableIterator::once((folded, merged, written, points, more))
 }
 
-/// `timedb._compact_tenant(tenant_id, max_points, entirely)`: the same as this tenant, for administrators; and whether
+/// `timedb_internal._compact_tenant(tenant_id, max_points, entirely)`: the same as this tenant, for administrators; and whether
 /// another transaction is at it, and what is damaged.
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity, reason = "pgrx reads the columns off it")]

@@ -48,7 +48,7 @@ pub unsafe extern "C-unwind" fn timedb_verify(fcinfo: pg_sys::FunctionCallInfo) 
     })
 }
 
-/// SQL `timedb._verify_tenant(tenant_id)`: the same as this tenant, for administrators.
+/// SQL `timedb_internal._verify_tenant(tenant_id)`: the same as this tenant, for administrators.
 ///
 /// # Safety
 /// Called by PostgreSQL as declared in `sql/functions/damage.sql`.
@@ -70,7 +70,7 @@ pub unsafe extern "C-unwind" fn timedb_verify_tenant(fcinfo: pg_sys::FunctionCal
     })
 }
 
-/// SQL `timedb._set_aside(tenant_id, damage_id)`: the row as verification tells it, with what it is called from now on.
+/// SQL `timedb_internal._set_aside(tenant_id, damage_id)`: the row as verification tells it, with what it is called from now on.
 ///
 /// # Safety
 /// Called by PostgreSQL as declared in `sql/functions/damage.sql`.
@@ -95,7 +95,7 @@ pub unsafe extern "C-unwind" fn timedb_set_aside(fcinfo: pg_sys::FunctionCallInf
     })
 }
 
-/// SQL `timedb._put_back(tenant_id, damage_id, mended)`: a row of kind and points.
+/// SQL `timedb_internal._put_back(tenant_id, damage_id, mended)`: a row of kind and points.
 #[pg_extern(sql = false)]
 fn _put_back(
     tenant_id: Option<Uuid>,

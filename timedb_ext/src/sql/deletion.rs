@@ -33,7 +33,7 @@ fn delete_series(series_id: Option<Uuid>) -> TableIterator<'static, (i64, i64, i
     TableIterator::once((removed.points as i64, removed.segments, removed.bytes))
 }
 
-/// `timedb._erase_store(tenant_id)`: all that the tenant has stored goes, for administrators: series, points and bytes.
+/// `timedb_internal._erase_store(tenant_id)`: all that the tenant has stored goes, for administrators: series, points and bytes.
 #[pg_extern(sql = false)]
 fn _erase_store(tenant_id: Uuid) -> TableIterator<'static, (i64, i64, i64)> {
     let tenant = *tenant_id.as_bytes();
@@ -41,7 +41,7 @@ fn _erase_store(tenant_id: Uuid) -> TableIterator<'static, (i64, i64, i64)> {
     TableIterator::once((series as i64, removed.points as i64, removed.bytes))
 }
 
-/// `timedb._enter_store(what, series_id)`: the tenant, as which something is said about what is kept, and nothing is deleted
+/// `timedb_internal._enter_store(what, series_id)`: the tenant, as which something is said about what is kept, and nothing is deleted
 /// meanwhile. A series that is named exists.
 #[pg_extern(sql = false)]
 fn _enter_store(what: Option<&str>, series_id: Option<Uuid>) -> Uuid {
@@ -52,7 +52,7 @@ fn _enter_store(what: Option<&str>, series_id: Option<Uuid>) -> Uuid {
     }))
 }
 
-/// `timedb._enter_store_of(tenant_id, series_id)`: the same as this tenant, for administrators.
+/// `timedb_internal._enter_store_of(tenant_id, series_id)`: the same as this tenant, for administrators.
 #[pg_extern(sql = false)]
 fn _enter_store_of(tenant_id: Option<Uuid>, series_id: Option<Uuid>) {
     entry(|| {

@@ -29,7 +29,7 @@ const AFTER_STATEMENT: u32 = pg_sys::TRIGGER_EVENT_AFTER | pg_sys::TRIGGER_EVENT
 
 finfo!(pg_finfo_timedb_take_row, timedb_take_row);
 
-/// SQL `timedb._take_row()`.
+/// SQL `timedb_internal._take_row()`.
 ///
 /// # Safety
 /// Called by PostgreSQL as declared in `sql/functions/insert.sql`.
@@ -55,7 +55,7 @@ pub unsafe extern "C-unwind" fn timedb_take_row(fcinfo: pg_sys::FunctionCallInfo
 
 finfo!(pg_finfo_timedb_store_rows, timedb_store_rows);
 
-/// SQL `timedb._store_rows()`.
+/// SQL `timedb_internal._store_rows()`.
 ///
 /// # Safety
 /// Called by PostgreSQL as declared in `sql/functions/insert.sql`.

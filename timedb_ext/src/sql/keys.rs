@@ -4,20 +4,20 @@ use crate::identity::{key_use, new_key};
 use crate::pg::error::entry;
 use pgrx::prelude::*;
 
-/// SQL `timedb._generate_key()`.
+/// SQL `timedb_internal._generate_key()`.
 #[pg_extern(sql = false)]
 fn _generate_key() -> String {
     entry(new_key::generate)
 }
 
-/// SQL `timedb._bring_key(key)`. NULL is not a key either.
+/// SQL `timedb_internal._bring_key(key)`. NULL is not a key either.
 #[pg_extern(sql = false)]
 fn _bring_key(key: Option<&str>) -> Option<String> {
     let brought = new_key::bring(key.unwrap_or_default());
     brought.err().map(|problem| problem.to_string())
 }
 
-/// SQL `timedb._take_key()`.
+/// SQL `timedb_internal._take_key()`.
 #[pg_extern(sql = false)]
 fn _take_key() -> TableIterator<'static, (Vec<u8>, String, bool)> {
     let kept = entry(new_key::take);

@@ -12,7 +12,7 @@ use pgrx::prelude::*;
 
 type Page = (Vec<String>, Option<Vec<u8>>, Option<String>);
 
-/// `timedb._export_page_of(tenant_id, kind, after)`: a row of records, packed and reached.
+/// `timedb_internal._export_page_of(tenant_id, kind, after)`: a row of records, packed and reached.
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity, reason = "pgrx reads the columns off it")]
 fn _export_page_of(
@@ -51,7 +51,7 @@ fn page(tenant: [u8; 16], kind: &str, after: Option<&str>) -> Result<Page> {
     Ok((records.records, None, records.reached))
 }
 
-/// `timedb._take_import(tenant_id)`.
+/// `timedb_internal._take_import(tenant_id)`.
 #[pg_extern(sql = false)]
 fn _take_import(tenant_id: Option<Uuid>) {
     entry(|| {
@@ -60,13 +60,13 @@ fn _take_import(tenant_id: Option<Uuid>) {
     });
 }
 
-/// `timedb._check_import(tenant_id)`.
+/// `timedb_internal._check_import(tenant_id)`.
 #[pg_extern(sql = false)]
 fn _check_import(tenant_id: Option<Uuid>) {
     entry(|| import::check(&given(tenant_id, "tenant_id")?));
 }
 
-/// `timedb._import_page_of(tenant_id, kind, records, packed)`.
+/// `timedb_internal._import_page_of(tenant_id, kind, records, packed)`.
 #[pg_extern(sql = false)]
 fn _import_page_of(
     tenant_id: Option<Uuid>,

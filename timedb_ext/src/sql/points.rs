@@ -214,7 +214,7 @@ fn put_rows(answer: &PointsAnswer, store: &mut Tuplestore<{ POINT_COLUMNS.len() 
     }
 }
 
-/// `timedb._read_points_packed(...)`: one row of packed and places; none without a tenant.
+/// `timedb_internal._read_points_packed(...)`: one row of packed and places; none without a tenant.
 #[pg_extern(sql = false)]
 fn read_points_packed(
     fcinfo: pg_sys::FunctionCallInfo,

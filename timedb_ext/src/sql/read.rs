@@ -36,7 +36,7 @@ unsafe fn open(fcinfo: pg_sys::FunctionCallInfo) -> Result<ReadCursor> {
     ReadCursor::open(request(&arguments)?, home)
 }
 
-/// `timedb._read_packed(...)`.
+/// `timedb_internal._read_packed(...)`.
 #[pg_extern(sql = false)]
 fn read_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u8>> {
     // SAFETY: the call is under way.
@@ -49,7 +49,7 @@ fn read_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u
     }))
 }
 
-/// `timedb._read_chunks(...)`: a row for each stretch of one series.
+/// `timedb_internal._read_chunks(...)`: a row for each stretch of one series.
 #[pg_extern(sql = false)]
 fn read_chunks(
     fcinfo: pg_sys::FunctionCallInfo,
@@ -76,7 +76,7 @@ fn read_chunks(
 
 finfo!(pg_finfo_timedb_list_series, timedb_list_series);
 
-/// SQL `timedb._list_series(...)`: a row for each series that a read of these arguments would be of.
+/// SQL `timedb_internal._list_series(...)`: a row for each series that a read of these arguments would be of.
 ///
 /// # Safety
 /// Called by PostgreSQL as declared in `sql/functions/read.sql`.
@@ -106,7 +106,7 @@ pub unsafe extern "C-unwind" fn timedb_list_series(fcinfo: pg_sys::FunctionCallI
 
 finfo!(pg_finfo_timedb_read_rows, timedb_read_rows);
 
-/// SQL `timedb._read_rows(...)`.
+/// SQL `timedb_internal._read_rows(...)`.
 ///
 /// # Safety
 /// Called by PostgreSQL as declared in `sql/functions/read.sql`.

@@ -31,7 +31,7 @@ fn apply_retention(
     }))
 }
 
-/// `timedb._retain_tenant(tenant_id, dry_run)`: the same as this tenant, for administrators: of all series that are not
+/// `timedb_internal._retain_tenant(tenant_id, dry_run)`: the same as this tenant, for administrators: of all series that are not
 /// held together, their number, points, segments and bytes.
 #[pg_extern(sql = false)]
 fn _retain_tenant(tenant_id: Uuid, dry_run: bool) -> TableIterator<'static, (i64, i64, i64, i64)> {

@@ -1,9 +1,9 @@
-//! A plan node that returns the rows of `timedb._read_rows()` as they are read, and reads no more than the query's
+//! A plan node that returns the rows of `timedb_internal._read_rows()` as they are read, and reads no more than the query's
 //! conditions ask for.
 //!
 //! PostgreSQL writes what a function in FROM returns into a tuplestore before it returns the first row, and beyond
 //! work_mem into a file, and no condition reaches the function. The planner hook puts a custom scan in its place: it
-//! calls `timedb._read_chunks()` (same arguments, narrowed by the conditions; same EXECUTE privilege, same row
+//! calls `timedb_internal._read_chunks()` (same arguments, narrowed by the conditions; same EXECUTE privilege, same row
 //! security) for one chunk after the other and fills the slot from its columns. Where the scan cannot be used (row
 //! locks, statements that change rows), the function itself runs.
 

@@ -40,7 +40,7 @@ fn stats() -> TableIterator<
     })))
 }
 
-/// `timedb._tenant_stats(tenant_id)`: the same as this tenant, for administrators.
+/// `timedb_internal._tenant_stats(tenant_id)`: the same as this tenant, for administrators.
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity, reason = "pgrx reads the columns off it")]
 fn _tenant_stats(

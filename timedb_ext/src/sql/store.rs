@@ -6,7 +6,7 @@ use pgrx::Uuid;
 use pgrx::prelude::*;
 use timedb_rules::text::check_name;
 
-/// SQL `timedb._commit_as_writer()`.
+/// SQL `timedb_internal._commit_as_writer()`.
 #[pg_extern(sql = false)]
 fn _commit_as_writer() {
     shielded(commit_as_writer);
@@ -25,13 +25,13 @@ fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// SQL `timedb._uuid7()`.
+/// SQL `timedb_internal._uuid7()`.
 #[pg_extern(sql = false)]
 fn _uuid7() -> Uuid {
     Uuid::from_bytes(uuid::Uuid::now_v7().into_bytes())
 }
 
-/// SQL `timedb._is_printable(name)`.
+/// SQL `timedb_internal._is_printable(name)`.
 #[pg_extern(sql = false)]
 fn _is_printable(name: &str) -> bool {
     check_name(name, "").is_ok()

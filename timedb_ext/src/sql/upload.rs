@@ -113,7 +113,7 @@ fn upload_arrays<'a>(
     upload_row(entry(run))
 }
 
-/// `timedb._upload_packed(...)`.
+/// `timedb_internal._upload_packed(...)`.
 #[pg_extern(sql = false)]
 #[allow(clippy::too_many_arguments, reason = "the SQL signature")]
 fn upload_packed(

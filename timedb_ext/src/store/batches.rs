@@ -14,14 +14,14 @@ statements! {
     // The log begins after the last chunk, so the rows ascend. Chunks have the list_id of none.
     BATCHES(TIMESTAMP, TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA, UUID, BYTEA) =
         c"(SELECT c.min_change, c.max_change, c.count, c.blob, NULL::uuid, NULL::bytea \
-           FROM timedb.batch_chunks AS c \
+           FROM timedb_internal.batch_chunks AS c \
            WHERE c.max_change >= $1 AND c.min_change <= $2 \
            ORDER BY c.max_change) \
           UNION ALL \
           (SELECT NULL::timestamptz, l.change_time, l.points, l.blob, l.list_id, t.series_ids \
-           FROM timedb.write_log AS l LEFT JOIN timedb.series_lists AS t ON t.list_id = l.list_id \
+           FROM timedb_internal.write_log AS l LEFT JOIN timedb_internal.series_lists AS t ON t.list_id = l.list_id \
            WHERE l.change_time >= $1 AND l.change_time <= $2 \
-             AND l.change_time > COALESCE((SELECT f.max_change FROM timedb.batch_chunks AS f \
+             AND l.change_time > COALESCE((SELECT f.max_change FROM timedb_internal.batch_chunks AS f \
                                            ORDER BY f.max_change DESC LIMIT 1), '-infinity') \
            ORDER BY l.change_time)";
 }

@@ -19,19 +19,19 @@ statements! {
     // As `COLUMNS` says.
     ROWS(TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA, UUID, BYTEA) =
         c"SELECT NULL::timestamptz, l.change_time, l.points, l.blob, l.list_id, t.series_ids \
-          FROM timedb.write_log AS l LEFT JOIN timedb.series_lists AS t ON t.list_id = l.list_id \
+          FROM timedb_internal.write_log AS l LEFT JOIN timedb_internal.series_lists AS t ON t.list_id = l.list_id \
           WHERE l.change_time <= $1 \
-            AND l.change_time > COALESCE((SELECT f.max_change FROM timedb.batch_chunks AS f \
+            AND l.change_time > COALESCE((SELECT f.max_change FROM timedb_internal.batch_chunks AS f \
                                           ORDER BY f.max_change DESC LIMIT 1), '-infinity') \
           ORDER BY l.change_time";
     // Rows up to the last chunk have been folded, and may stand in the index until they are vacuumed.
     LOOK(UUID) -> (INT8, INT8, TIMESTAMP, TIMESTAMP, BOOL) =
         c"WITH folded AS MATERIALIZED ( \
-              SELECT max_change FROM timedb.batch_chunks ORDER BY max_change DESC LIMIT 1 \
+              SELECT max_change FROM timedb_internal.batch_chunks ORDER BY max_change DESC LIMIT 1 \
           ) \
           SELECT count(*), COALESCE(sum(l.points), 0)::bigint, max(l.change_time), (SELECT max_change FROM folded), \
-                 EXISTS (SELECT FROM timedb.series_lists WHERE list_id = $1) \
-          FROM (SELECT change_time, points FROM timedb.write_log \
+                 EXISTS (SELECT FROM timedb_internal.series_lists WHERE list_id = $1) \
+          FROM (SELECT change_time, points FROM timedb_internal.write_log \
                 WHERE change_time > COALESCE((SELECT max_change FROM folded), '-infinity') \
                 ORDER BY change_time DESC LIMIT 100) AS l";
 }

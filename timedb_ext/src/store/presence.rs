@@ -21,7 +21,7 @@ const PATIENCE: &str = "10s";
 const EVERYTHING: [u8; 16] = [0; 16];
 
 statements! {
-    TENANT(UUID) -> (INT4) = c"SELECT 1 FROM timedb.tenants WHERE tenant_id = $1";
+    TENANT(UUID) -> (INT4) = c"SELECT 1 FROM timedb_internal.tenants WHERE tenant_id = $1";
     HELD(UUIDS) -> (UUID, TEXT) =
         c"SELECT series_id, reason FROM timedb.holds \
           WHERE series_id = ANY ($1) OR series_id = '00000000-0000-0000-0000-000000000000' \

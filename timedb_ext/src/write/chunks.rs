@@ -17,15 +17,15 @@ const BYTES: usize = 256 << 10;
 
 statements! {
     INSERT_CHUNK(UUID, TIMESTAMP, TIMESTAMP, INT4, BYTEA) =
-        c"INSERT INTO timedb.batch_chunks (tenant_id, max_change, min_change, count, blob) VALUES ($1, $2, $3, $4, $5)";
+        c"INSERT INTO timedb_internal.batch_chunks (tenant_id, max_change, min_change, count, blob) VALUES ($1, $2, $3, $4, $5)";
     LAST_COUNTS() -> (TIMESTAMP, INT4, INT4) =
-        c"SELECT max_change, count, pg_column_size(blob) FROM timedb.batch_chunks ORDER BY max_change DESC LIMIT 17";
+        c"SELECT max_change, count, pg_column_size(blob) FROM timedb_internal.batch_chunks ORDER BY max_change DESC LIMIT 17";
     FROM(TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA) =
-        c"SELECT min_change, max_change, count, blob FROM timedb.batch_chunks WHERE max_change >= $1 ORDER BY max_change";
-    DELETE_FROM(TIMESTAMP) = c"DELETE FROM timedb.batch_chunks WHERE max_change >= $1";
+        c"SELECT min_change, max_change, count, blob FROM timedb_internal.batch_chunks WHERE max_change >= $1 ORDER BY max_change";
+    DELETE_FROM(TIMESTAMP) = c"DELETE FROM timedb_internal.batch_chunks WHERE max_change >= $1";
     WITH(TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA) =
-        c"SELECT min_change, max_change, count, blob FROM timedb.batch_chunks WHERE max_change >= $1 ORDER BY max_change LIMIT 1";
-    DELETE_CHUNK(TIMESTAMP) = c"DELETE FROM timedb.batch_chunks WHERE max_change = $1";
+        c"SELECT min_change, max_change, count, blob FROM timedb_internal.batch_chunks WHERE max_change >= $1 ORDER BY max_change LIMIT 1";
+    DELETE_CHUNK(TIMESTAMP) = c"DELETE FROM timedb_internal.batch_chunks WHERE max_change = $1";
 }
 
 /// What becomes of the chunks at the end.

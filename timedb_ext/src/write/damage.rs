@@ -1,4 +1,4 @@
-//! Setting damaged rows aside, and putting them back: a row goes into timedb.damaged_rows as it is, whole in the one
+//! Setting damaged rows aside, and putting them back: a row goes into timedb_internal.damaged_rows as it is, whole in the one
 //! way and mended in the other, so that what is not damaged can be read meanwhile. Both hold the right to compact, so
 //! that nobody folds or merges what is being looked at.
 

@@ -19,22 +19,22 @@ statements! {
     REQUEST(UUID) -> (TIMESTAMP) = c"SELECT change_time FROM timedb.requests WHERE batch_id = $1";
     DELETE_REQUEST(UUID) = c"DELETE FROM timedb.requests WHERE batch_id = $1";
     DELETE_SEGMENTS_OF(UUID) -> (INT8, INT8, INT8) =
-        c"WITH gone AS (DELETE FROM timedb.segments WHERE series_id = $1 RETURNING count, octet_length(blob) AS bytes) \
+        c"WITH gone AS (DELETE FROM timedb_internal.segments WHERE series_id = $1 RETURNING count, octet_length(blob) AS bytes) \
           SELECT COALESCE(sum(count), 0)::bigint, count(*), COALESCE(sum(bytes), 0)::bigint FROM gone";
     DELETE_RETENTION(UUID) = c"DELETE FROM timedb.retention WHERE series_id = $1";
     // All that the tenant has.
     ALL_SEGMENTS(UUID) -> (INT8, INT8, INT8) =
-        c"WITH gone AS (DELETE FROM timedb.segments WHERE tenant_id = $1 RETURNING count, octet_length(blob) AS bytes) \
+        c"WITH gone AS (DELETE FROM timedb_internal.segments WHERE tenant_id = $1 RETURNING count, octet_length(blob) AS bytes) \
           SELECT COALESCE(sum(count), 0)::bigint, count(*), COALESCE(sum(bytes), 0)::bigint FROM gone";
     ALL_LOGGED(UUID) -> (INT8, INT8, INT8) =
-        c"WITH gone AS (DELETE FROM timedb.write_log WHERE tenant_id = $1 RETURNING points, octet_length(blob) AS bytes) \
+        c"WITH gone AS (DELETE FROM timedb_internal.write_log WHERE tenant_id = $1 RETURNING points, octet_length(blob) AS bytes) \
           SELECT COALESCE(sum(points), 0)::bigint, 0::bigint, COALESCE(sum(bytes), 0)::bigint FROM gone";
-    ALL_CHUNKS(UUID) = c"DELETE FROM timedb.batch_chunks WHERE tenant_id = $1";
-    ALL_LISTS(UUID) = c"DELETE FROM timedb.series_lists WHERE tenant_id = $1";
+    ALL_CHUNKS(UUID) = c"DELETE FROM timedb_internal.batch_chunks WHERE tenant_id = $1";
+    ALL_LISTS(UUID) = c"DELETE FROM timedb_internal.series_lists WHERE tenant_id = $1";
     ALL_REQUESTS(UUID) = c"DELETE FROM timedb.requests WHERE tenant_id = $1";
     ALL_LABELS(UUID) = c"DELETE FROM timedb.series_labels WHERE tenant_id = $1";
     ALL_SERIES(UUID) = c"DELETE FROM timedb.series WHERE tenant_id = $1";
-    ALL_DAMAGED(UUID) = c"DELETE FROM timedb.damaged_rows WHERE tenant_id = $1";
+    ALL_DAMAGED(UUID) = c"DELETE FROM timedb_internal.damaged_rows WHERE tenant_id = $1";
     ALL_RETENTION(UUID) = c"DELETE FROM timedb.retention WHERE tenant_id = $1";
 }
 

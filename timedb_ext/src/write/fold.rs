@@ -30,9 +30,9 @@ const FETCH: usize = 64;
 
 statements! {
     DELETE_ROWS(TIMESTAMP, TIMESTAMP) =
-        c"DELETE FROM timedb.write_log WHERE change_time >= $1 AND change_time <= $2";
+        c"DELETE FROM timedb_internal.write_log WHERE change_time >= $1 AND change_time <= $2";
     INSERT_LIST(UUID, UUID, BYTEA) =
-        c"INSERT INTO timedb.series_lists (tenant_id, list_id, series_ids) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        c"INSERT INTO timedb_internal.series_lists (tenant_id, list_id, series_ids) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
 }
 
 /// Folds the log if the write that has just been made has found it at its bound. Not where the transaction keeps one

@@ -18,17 +18,17 @@ const WHAT: &str = "timedb import";
 
 statements! {
     HAS_ANYTHING() -> (BOOL) =
-        c"SELECT EXISTS (SELECT FROM timedb.series) OR EXISTS (SELECT FROM timedb.write_log) \
-              OR EXISTS (SELECT FROM timedb.batch_chunks) OR EXISTS (SELECT FROM timedb.segments) \
+        c"SELECT EXISTS (SELECT FROM timedb.series) OR EXISTS (SELECT FROM timedb_internal.write_log) \
+              OR EXISTS (SELECT FROM timedb_internal.batch_chunks) OR EXISTS (SELECT FROM timedb_internal.segments) \
               OR EXISTS (SELECT FROM timedb.requests) OR EXISTS (SELECT FROM timedb.retention) \
-              OR EXISTS (SELECT FROM timedb.damaged_rows) OR EXISTS (SELECT FROM timedb.series_lists)";
+              OR EXISTS (SELECT FROM timedb_internal.damaged_rows) OR EXISTS (SELECT FROM timedb_internal.series_lists)";
     KNOWN(UUIDS) -> (UUID) =
         c"SELECT i.series_id FROM unnest($1) AS i(series_id) \
           WHERE NOT EXISTS (SELECT FROM timedb.series AS s WHERE s.series_id = i.series_id) LIMIT 1";
     // PostgreSQL reads each of them when it is answered, so it has to be able to.
     CHECK_JSON(TEXTS) -> (INT8) = c"SELECT count(j.text::jsonb) FROM unnest($1) AS j(text)";
-    NEWEST() -> (TIMESTAMP) = c"SELECT max_change FROM timedb.batch_chunks ORDER BY max_change DESC LIMIT 1";
-    NEWEST_POINT() -> (TIMESTAMP) = c"SELECT max(max_change) FROM timedb.segments";
+    NEWEST() -> (TIMESTAMP) = c"SELECT max_change FROM timedb_internal.batch_chunks ORDER BY max_change DESC LIMIT 1";
+    NEWEST_POINT() -> (TIMESTAMP) = c"SELECT max(max_change) FROM timedb_internal.segments";
     INSERT_REQUESTS(UUID, TEXTS) =
         c"INSERT INTO timedb.requests \
               (tenant_id, batch_id, idempotency_key, request_hash, change_time, points, skipped, series_ids, answer) \

@@ -21,7 +21,7 @@ const ROW_NOTES: usize = 64 << 10;
 
 statements! {
     INSERT_LOG(UUID, TIMESTAMP, INT4, UUID, BYTEA) =
-        c"INSERT INTO timedb.write_log (tenant_id, change_time, points, list_id, blob) \
+        c"INSERT INTO timedb_internal.write_log (tenant_id, change_time, points, list_id, blob) \
           VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
 }
 

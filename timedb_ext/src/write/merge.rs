@@ -26,18 +26,18 @@ statements! {
         c"SELECT s.series_id FROM unnest($1) AS s(series_id) \
           CROSS JOIN LATERAL ( \
               SELECT count(*) AS segments FROM ( \
-                  SELECT FROM timedb.segments AS h \
+                  SELECT FROM timedb_internal.segments AS h \
                   WHERE h.series_id = s.series_id AND h.span_class >= $2 AND h.span_class < $3 LIMIT $4 \
               ) AS h \
           ) AS n \
           WHERE n.segments >= $4";
     SEGMENTS(UUID, INT4, INT4, INT8) -> (TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, INT4, BYTEA, INT8) =
         c"SELECT min_valid, max_valid, min_known, max_known, min_change, max_change, count, blob, segment_id \
-          FROM timedb.segments \
+          FROM timedb_internal.segments \
           WHERE series_id = $1 AND span_class >= $2 AND span_class < $3 \
           ORDER BY min_valid LIMIT $4";
     DELETE_SEGMENTS(UUID, INT4, INT4, INT8S) =
-        c"DELETE FROM timedb.segments \
+        c"DELETE FROM timedb_internal.segments \
           WHERE series_id = $1 AND span_class >= $2 AND span_class < $3 AND segment_id = ANY ($4)";
 }
 

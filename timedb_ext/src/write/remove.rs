@@ -16,10 +16,10 @@ const FETCH: usize = 64;
 statements! {
     TOUCHED(UUID, TIMESTAMP, TIMESTAMP, TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP, INT4, BYTEA, INT8, INT4) =
         c"SELECT min_valid, max_valid, min_known, max_known, min_change, max_change, count, blob, segment_id, span_class::int4 \
-          FROM timedb.segments \
+          FROM timedb_internal.segments \
           WHERE series_id = $1 AND min_valid <= $2 AND max_valid >= $3 AND max_change >= $4";
     DELETE(UUID, INT2S, TIMESTAMPS, INT8S) =
-        c"DELETE FROM timedb.segments AS s \
+        c"DELETE FROM timedb_internal.segments AS s \
           USING unnest($2, $3, $4) AS g(span_class, min_valid, segment_id) \
           WHERE s.series_id = $1 AND s.span_class = g.span_class AND s.min_valid = g.min_valid \
             AND s.segment_id = g.segment_id";

@@ -16,7 +16,7 @@ const NOTE_BYTES: usize = 1 << 20;
 statements! {
     INSERT_SEGMENTS(UUID, UUIDS, TIMESTAMPS, TIMESTAMPS, TIMESTAMPS, TIMESTAMPS, TIMESTAMPS, TIMESTAMPS,
                     INT8S, INT4S, INT2S, BYTEAS) =
-        c"INSERT INTO timedb.segments \
+        c"INSERT INTO timedb_internal.segments \
               (tenant_id, series_id, min_valid, max_valid, min_known, max_known, min_change, \
                max_change, segment_id, count, span_class, blob) \
           SELECT $1, s.* \

@@ -118,12 +118,12 @@ async fn guard(admin: &Client, on: bool) -> Result<()> {
     let indexes = if on {
         "DROP INDEX IF EXISTS timedb.free_segments, timedb.free_series"
     } else {
-        "CREATE INDEX free_segments ON timedb.segments (series_id, span_class, min_valid);
+        "CREATE INDEX free_segments ON timedb_internal.segments (series_id, span_class, min_valid);
          CREATE INDEX free_series ON timedb.series (series_id)"
     };
     admin
         .batch_execute(&format!(
-            "ALTER TABLE timedb.segments {verb} ROW LEVEL SECURITY;
+            "ALTER TABLE timedb_internal.segments {verb} ROW LEVEL SECURITY;
              ALTER TABLE timedb.series {verb} ROW LEVEL SECURITY;
              ALTER TABLE timedb.series_labels {verb} ROW LEVEL SECURITY;
              {indexes}"
@@ -221,10 +221,10 @@ async fn fill_keys(stage: &Stage) -> Result<Vec<String>> {
         .admin
         .batch_execute(&format!(
             "CREATE TEMPORARY TABLE made AS
-                 SELECT i, timedb._generate_key() AS key FROM generate_series(1, {KEYS}) AS i;
-             INSERT INTO timedb.users (tenant_id, user_id, email)
+                 SELECT i, timedb_internal._generate_key() AS key FROM generate_series(1, {KEYS}) AS i;
+             INSERT INTO timedb_internal.users (tenant_id, user_id, email)
                  SELECT '{tenant}', md5('user ' || i)::uuid, i || '@example.com' FROM generate_series(0, {USERS} - 1) AS i;
-             INSERT INTO timedb.api_keys (tenant_id, key_id, user_id, name, key_hash, key_prefix)
+             INSERT INTO timedb_internal.api_keys (tenant_id, key_id, user_id, name, key_hash, key_prefix)
                  SELECT '{tenant}', gen_random_uuid(), md5('user ' || i % {USERS})::uuid, 'key ' || i,
                         sha256(convert_to(key, 'UTF8')), left(key, 12) FROM made;"
         ))
@@ -240,16 +240,16 @@ async fn copy_keys(stage: &Stage) -> Result<()> {
         .admin
         .batch_execute(
             "DROP TABLE IF EXISTS plain.users, plain.keys;
-             CREATE TABLE plain.users AS SELECT user_id, active FROM timedb.users;
-             CREATE TABLE plain.keys AS SELECT user_id, key_hash, revoked_at FROM timedb.api_keys;
+             CREATE TABLE plain.users AS SELECT user_id, active FROM timedb_internal.users;
+             CREATE TABLE plain.keys AS SELECT user_id, key_hash, revoked_at FROM timedb_internal.api_keys;
              ALTER TABLE plain.users ADD PRIMARY KEY (user_id);
              ALTER TABLE plain.keys ADD PRIMARY KEY (key_hash);
              GRANT SELECT ON plain.users, plain.keys TO PUBLIC",
         )
         .await?;
     for table in [
-        "timedb.users",
-        "timedb.api_keys",
+        "timedb_internal.users",
+        "timedb_internal.api_keys",
         "plain.users",
         "plain.keys",
     ] {

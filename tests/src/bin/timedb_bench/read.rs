@@ -194,7 +194,7 @@ async fn rows(
 async fn packed(stage: &Stage, expected: &Checksum) -> Result<()> {
     let metric = stage.name("read_packed_100k");
     let [from, to] = window();
-    let sql = "SELECT timedb._read_packed('flat', start_valid => $1, end_valid => $2)";
+    let sql = "SELECT timedb_internal._read_packed('flat', start_valid => $1, end_valid => $2)";
     let statement = stage.user.prepare(sql).await?;
     let copy = format!(
         "({}) TO STDOUT (FORMAT binary)",

@@ -16,7 +16,7 @@ pub use crate::store::Parameters;
 use crate::store::Store;
 
 /// Rows of pg_tables: the extension's tables that have to do with values, without tenants and their keys.
-const TIMEDB_TABLES: &str = "schemaname = 'timedb' AND tablename NOT IN
+const TIMEDB_TABLES: &str = "schemaname IN ('timedb', 'timedb_internal') AND tablename NOT IN
     ('api_keys', 'audit_events', 'key_usage', 'settings', 'tenants', 'users')";
 
 /// Both stores, and what is measured in them.
@@ -122,7 +122,7 @@ impl Stage {
             "SELECT sum(size) FILTER (WHERE {TIMEDB_TABLES})::int8, sum(size) FILTER (WHERE schemaname = 'plain')::int8
              FROM pg_tables CROSS JOIN LATERAL pg_total_relation_size(
                  format('%I.%I', schemaname, tablename)::regclass) AS size
-             WHERE schemaname IN ('timedb', 'plain')"
+             WHERE schemaname IN ('timedb', 'timedb_internal', 'plain')"
         );
         let row = self.admin.query_one(&sql, &[]).await?;
         Ok([0, 1].map(|side| row.get::<_, i64>(side) as f64))

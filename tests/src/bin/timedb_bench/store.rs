@@ -178,7 +178,7 @@ impl Store {
 
     async fn schema_bytes(&self, schema: &str) -> Result<f64> {
         let sql = "SELECT sum(pg_total_relation_size(oid))::int8 FROM pg_class
-                   WHERE relnamespace = to_regnamespace($1) AND relkind IN ('r', 'm')";
+                   WHERE relnamespace IN (to_regnamespace($1), to_regnamespace($1 || '_internal')) AND relkind IN ('r', 'm')";
         let row = self.admin.query_one(sql, &[&schema]).await?;
         Ok(row.get::<_, i64>(0) as f64)
     }
@@ -220,9 +220,10 @@ impl Store {
                        FROM (SELECT replace(option_name, 'autovacuum_vacuum_', '') AS name, option_value::float8 AS v
                              FROM pg_options_to_table(c.reloptions)
                              WHERE option_name LIKE 'autovacuum_vacuum_%') AS options) AS o
-                   WHERE (s.schemaname IN ('timedb', 'plain')
+                   WHERE (s.schemaname IN ('timedb', 'timedb_internal', 'plain')
                           OR s.relid IN (SELECT reltoastrelid FROM pg_class
-                                         WHERE relnamespace IN (to_regnamespace('timedb'), to_regnamespace('plain'))))
+                                         WHERE relnamespace IN (to_regnamespace('timedb'), to_regnamespace('timedb_internal'),
+                                                                to_regnamespace('plain'))))
                      AND (s.n_dead_tup > o.threshold + o.scale * greatest(c.reltuples, 0)
                           OR s.n_ins_since_vacuum > o.inserts + o.insert_scale * greatest(c.reltuples, 0))";
         for row in self.admin.query(sql, &[]).await? {
@@ -234,7 +235,7 @@ impl Store {
 
     async fn maintain(&self, command: &str) -> Result<()> {
         let sql = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
-                   WHERE schemaname IN ('timedb', 'plain')";
+                   WHERE schemaname IN ('timedb', 'timedb_internal', 'plain')";
         for row in self.admin.query(sql, &[]).await? {
             let table: &str = row.get(0);
             let sql = format!("{command} {table}");
@@ -249,7 +250,7 @@ impl Store {
     /// When the server refuses.
     pub async fn has(&self, function: &str) -> Result<bool> {
         let sql = "SELECT count(*) FROM pg_proc
-                   WHERE pronamespace = to_regnamespace('timedb') AND proname = $1";
+                   WHERE pronamespace IN (to_regnamespace('timedb'), to_regnamespace('timedb_internal')) AND proname = $1";
         Ok(self
             .admin
             .query_one(sql, &[&function])

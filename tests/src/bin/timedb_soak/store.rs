@@ -122,7 +122,7 @@ impl Store {
         let client = connect(&dsn).await;
         for query in [
             "SELECT name FROM timedb.series",
-            "SELECT tenant_id::text FROM timedb.write_log",
+            "SELECT tenant_id::text FROM timedb_internal.write_log",
             "SELECT convert_to(name, 'UTF8')::text FROM timedb.series",
         ] {
             let before = watch.alarms().len();
@@ -166,8 +166,7 @@ impl Store {
         ] {
             let query = format!(
                 "SELECT count(*) || ' ' || md5(coalesce(string_agg(t::text, ';' ORDER BY t::text), ''))
-                 FROM timedb.{table} AS t WHERE tenant_id = $1"
-            );
+                 FROM {full_name} AS t WHERE tenant_id = $1", full_name = timedb_tests::qualified(table));
             let row = admin.query_one(&query, &[&self.tenant_a]).await;
             hashes.push(row.expect("the rows are read").get::<_, String>(0));
         }
@@ -178,8 +177,8 @@ impl Store {
     pub async fn points_of_b(&self) -> i64 {
         let admin = self.cluster.connect(DATABASE).await;
         let query = "SELECT coalesce(sum(points), 0)::bigint
-                     FROM (SELECT tenant_id, points FROM timedb.write_log
-                           UNION ALL SELECT tenant_id, count FROM timedb.segments) AS stored
+                     FROM (SELECT tenant_id, points FROM timedb_internal.write_log
+                           UNION ALL SELECT tenant_id, count FROM timedb_internal.segments) AS stored
                      WHERE tenant_id <> $1";
         let row = admin.query_one(query, &[&self.tenant_a]).await;
         row.expect("the points are counted").get(0)
@@ -189,7 +188,7 @@ impl Store {
     pub async fn calls(&self) -> Vec<(String, i64)> {
         let admin = self.cluster.connect(DATABASE).await;
         let query = "SELECT funcname::text, sum(calls)::bigint FROM pg_stat_user_functions
-                     WHERE schemaname = 'timedb' GROUP BY 1 ORDER BY 2 DESC, 1";
+                     WHERE schemaname IN ('timedb', 'timedb_internal') GROUP BY 1 ORDER BY 2 DESC, 1";
         let rows = admin
             .query(query, &[])
             .await

@@ -30,22 +30,22 @@ const FUNCTIONS: &[(&str, &str, &str)] = &[
     (
         "packed(mode text, name text)",
         "bytea",
-        "SELECT string_agg(c, '') FROM (SELECT timedb._read_packed(packed.mode, NULL, packed.name) AS c) AS t",
+        "SELECT string_agg(c, '') FROM (SELECT timedb_internal._read_packed(packed.mode, NULL, packed.name) AS c) AS t",
     ),
     (
         "packed_flat(ids uuid[])",
         "bytea",
-        "SELECT string_agg(c, '') FROM (SELECT timedb._read_packed('flat', packed_flat.ids) AS c) AS t",
+        "SELECT string_agg(c, '') FROM (SELECT timedb_internal._read_packed('flat', packed_flat.ids) AS c) AS t",
     ),
     (
         "chunks(ids uuid[])",
         "text",
-        "SELECT string_agg(c.name, ',') FROM timedb._read_chunks('versions', chunks.ids) AS c",
+        "SELECT string_agg(c.name, ',') FROM timedb_internal._read_chunks('versions', chunks.ids) AS c",
     ),
     (
         "rows(mode text, a timestamptz)",
         "bigint",
-        "SELECT count(*) FROM timedb._read_rows(rows.mode, start_valid => rows.a)",
+        "SELECT count(*) FROM timedb_internal._read_rows(rows.mode, start_valid => rows.a)",
     ),
     (
         "points(t timestamptz[], known timestamptz[], name text[], labels jsonb[], i integer[], age interval)",
@@ -55,7 +55,7 @@ const FUNCTIONS: &[(&str, &str, &str)] = &[
     (
         "points_of(ids uuid[], t timestamptz[], ends timestamptz[], change timestamptz)",
         "bytea",
-        "SELECT packed FROM timedb._read_points_packed(points_of.ids, points_of.t, points_of.t, valid_time_end => points_of.ends, as_of_change => points_of.change)",
+        "SELECT packed FROM timedb_internal._read_points_packed(points_of.ids, points_of.t, points_of.t, valid_time_end => points_of.ends, as_of_change => points_of.change)",
     ),
     (
         "changes(since timestamptz, name text, most integer)",
@@ -65,7 +65,7 @@ const FUNCTIONS: &[(&str, &str, &str)] = &[
     (
         "changes_behind(since timestamptz, ids uuid[])",
         "bytea",
-        "SELECT packed FROM timedb._read_changes_packed(NULL, timedb.changes_cursor(changes_behind.since), changes_behind.ids)",
+        "SELECT packed FROM timedb_internal._read_changes_packed(NULL, timedb.changes_cursor(changes_behind.since), changes_behind.ids)",
     ),
     (
         "put(t timestamptz, v double precision, name text)",
@@ -90,7 +90,7 @@ const FUNCTIONS: &[(&str, &str, &str)] = &[
     (
         "put_packed(data bytea)",
         "bigint",
-        "SELECT points FROM timedb._upload_packed(put_packed.data)",
+        "SELECT points FROM timedb_internal._upload_packed(put_packed.data)",
     ),
     (
         "correct(id uuid, t timestamptz, v double precision, remark text, note jsonb)",
@@ -142,9 +142,15 @@ const COPIES: usize = 6;
 
 const VIEWS: [(&str, &str); 14] = [
     ("me", "SELECT * FROM timedb.whoami()"),
-    ("packed", "SELECT timedb._read_packed('versions') AS chunk"),
-    ("chunks", "SELECT * FROM timedb._read_chunks('overlapping')"),
-    ("rows", "SELECT * FROM timedb._read_rows('flat')"),
+    (
+        "packed",
+        "SELECT timedb_internal._read_packed('versions') AS chunk",
+    ),
+    (
+        "chunks",
+        "SELECT * FROM timedb_internal._read_chunks('overlapping')",
+    ),
+    ("rows", "SELECT * FROM timedb_internal._read_rows('flat')"),
     ("flat", "SELECT * FROM timedb.read_flat()"),
     ("found", "SELECT * FROM timedb.find_series()"),
     ("labels", "SELECT * FROM timedb.label_names()"),
@@ -187,7 +193,7 @@ const SAMPLES: &str = "
 const FEWER_FUNCTIONS: &str = "
     CREATE SCHEMA fewer; GRANT USAGE ON SCHEMA fewer TO tenant_b;
     CREATE VIEW fewer.pg_proc AS SELECT * FROM pg_catalog.pg_proc AS p
-        WHERE pronamespace IN ('timedb'::regnamespace, 'soak'::regnamespace)
+        WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace, 'soak'::regnamespace)
            OR oid::bigint % 10 = 0 AND has_function_privilege('tenant_b', oid, 'EXECUTE')
               AND NOT EXISTS (SELECT FROM pg_type AS t WHERE t.typtype = 'p' AND t.oid IN (SELECT unnest(p.proargtypes)));
     GRANT SELECT ON fewer.pg_proc TO tenant_b;

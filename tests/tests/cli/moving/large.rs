@@ -72,7 +72,8 @@ async fn what_has_been_set_aside_is_said_to_be_missing() {
     upload(&client, "s", &[1.0; 600]).await.unwrap();
     upload(&client, "t", &[1.0]).await.unwrap();
     let superuser = db.connect(Role::Superuser).await;
-    let flip = "UPDATE timedb.segments SET blob = set_byte(blob, 9, get_byte(blob, 9) # 16)";
+    let flip =
+        "UPDATE timedb_internal.segments SET blob = set_byte(blob, 9, get_byte(blob, 9) # 16)";
     assert_eq!(superuser.execute(flip, &[]).await.unwrap(), 1);
     let id = db.a().tenant_id.to_string();
     let damaged = command(&db, &["export", "-t", &id]);

@@ -228,14 +228,16 @@ async fn only_administrators_move_tenants_and_only_within_an_import() {
     let new = "{\"record\":\"tenant\",\"format\":1,\"tenant_id\":\"00000000-0000-4000-8000-000000000009\",\"name\":null,\"created_at\":\"2025-01-01\"}";
     run(
         &admin,
-        &format!("BEGIN; SAVEPOINT s; SELECT timedb._begin_import('{new}'); ROLLBACK TO s"),
+        &format!(
+            "BEGIN; SAVEPOINT s; SELECT timedb_internal._begin_import('{new}'); ROLLBACK TO s"
+        ),
     )
     .await;
-    let page = "SELECT timedb._import_page('00000000-0000-4000-8000-000000000009', 'series', '{}')";
+    let page = "SELECT timedb_internal._import_page('00000000-0000-4000-8000-000000000009', 'series', '{}')";
     assert_eq!(refusal(admin.batch_execute(page).await).0, "55000");
     run(&admin, "ROLLBACK").await;
     run(&admin, "BEGIN ISOLATION LEVEL REPEATABLE READ").await;
-    let places = format!("SELECT timedb._export_page('{id}', 'point', 'x')");
+    let places = format!("SELECT timedb_internal._export_page('{id}', 'point', 'x')");
     assert_eq!(refusal(admin.batch_execute(&places).await).0, "22023");
     run(&admin, "ROLLBACK").await;
     let unknown = command(

@@ -24,7 +24,7 @@ async fn what_is_written_is_compacted_by_the_server_unless_that_is_switched_off(
     let superuser = db.connect(Role::Superuser).await;
     let dsn = db.dsn(Role::User);
     let in_log = |tenant: uuid::Uuid| {
-        format!("SELECT count(*) FROM timedb.write_log WHERE tenant_id = '{tenant}'")
+        format!("SELECT count(*) FROM timedb_internal.write_log WHERE tenant_id = '{tenant}'")
     };
     let off = Server::start_with(&dsn, &["--no-compaction"], &[]);
     write(&off, &db.b().key, 40).await;

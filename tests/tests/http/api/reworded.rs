@@ -18,32 +18,32 @@ DECLARE
     f record;
 BEGIN
     FOR f IN
-        SELECT p.oid, p.proname AS name, p.proretset AS is_set,
+        SELECT p.oid, p.pronamespace::regnamespace AS schema, p.proname AS name, p.proretset AS is_set,
                pg_get_function_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result,
                oidvectortypes(p.proargtypes) AS types,
                (SELECT string_agg('$' || i, ', ' ORDER BY i) FROM generate_series(1, p.pronargs) AS i) AS parameters
         FROM pg_proc AS p
-        WHERE p.pronamespace = 'timedb'::regnamespace
+        WHERE p.pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace)
           AND p.proname = ANY ('{_upload_packed, create_series, update_values, rename_series, update_series,
                                 describe_series, find_series, _read_packed, _read_buckets_packed,
                                 _read_changes_packed, authenticate_proof}')
     LOOP
         EXECUTE format('ALTER FUNCTION %s RENAME TO %I', f.oid::regprocedure, 'true_' || f.name);
         EXECUTE format($f$
-            CREATE FUNCTION timedb.%1$I(%2$s) RETURNS %3$s LANGUAGE plpgsql AS $$
+            CREATE FUNCTION %8$s.%1$I(%2$s) RETURNS %3$s LANGUAGE plpgsql AS $$
             DECLARE detail text; hint text;
             BEGIN
-                %4$s timedb.%5$I(%6$s)%7$s;
+                %4$s %8$s.%5$I(%6$s)%7$s;
             EXCEPTION WHEN OTHERS THEN
                 GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
                 RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = {message}, DETAIL = {detail}, HINT = 'reworded';
             END $$ $f$,
             'reworded_' || f.name, f.types, f.result,
             CASE WHEN f.is_set THEN 'RETURN QUERY SELECT * FROM' ELSE 'RETURN (SELECT' END,
-            'true_' || f.name, f.parameters, CASE WHEN f.is_set THEN '' ELSE ')' END);
+            'true_' || f.name, f.parameters, CASE WHEN f.is_set THEN '' ELSE ')' END, f.schema);
         EXECUTE format($f$
-            CREATE FUNCTION timedb.%I(%s) RETURNS %s LANGUAGE sql AS $$ SELECT * FROM timedb.%I(%s) $$ $f$,
-            f.name, f.arguments, f.result, 'reworded_' || f.name, f.parameters);
+            CREATE FUNCTION %1$s.%2$I(%3$s) RETURNS %4$s LANGUAGE sql AS $$ SELECT * FROM %1$s.%5$I(%6$s) $$ $f$,
+            f.schema, f.name, f.arguments, f.result, 'reworded_' || f.name, f.parameters);
     END LOOP;
 END $do$"#;
 

@@ -106,12 +106,12 @@ async fn a_role_with_row_security_off_is_refused_with_the_remedy() {
 /// What weakens isolation in one database, and what the server says to it.
 const WEAKENED: [(&str, &str); 19] = [
     (
-        "ALTER TABLE timedb.segments DISABLE ROW LEVEL SECURITY",
-        "row security is not enabled on timedb.segments",
+        "ALTER TABLE timedb_internal.segments DISABLE ROW LEVEL SECURITY",
+        "row security is not enabled on timedb_internal.segments",
     ),
     (
-        "ALTER TABLE timedb.users NO FORCE ROW LEVEL SECURITY",
-        "row security is not forced on timedb.users",
+        "ALTER TABLE timedb_internal.users NO FORCE ROW LEVEL SECURITY",
+        "row security is not forced on timedb_internal.users",
     ),
     (
         "DROP POLICY series_tenant_isolation ON timedb.series",

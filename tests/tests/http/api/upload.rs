@@ -172,7 +172,10 @@ async fn a_failed_upload_leaves_no_series_behind() {
         assert_eq!(
             count(
                 &superuser,
-                &format!("SELECT count(*) FROM timedb.{table}"),
+                &format!(
+                    "SELECT count(*) FROM {full_name}",
+                    full_name = timedb_tests::qualified(table)
+                ),
                 &[]
             )
             .await,
@@ -232,7 +235,7 @@ async fn a_read_only_key_may_read_and_is_forbidden_to_write() {
     api.upload(json!([row("2025-01-01T00:00:00Z", "x", 1.0)]))
         .await;
     let superuser = api.db.connect(Role::Superuser).await;
-    let query = "UPDATE timedb.api_keys SET access = 'read_only' WHERE user_id = $1";
+    let query = "UPDATE timedb_internal.api_keys SET access = 'read_only' WHERE user_id = $1";
     superuser
         .execute(query, &[&api.db.a().user_id])
         .await

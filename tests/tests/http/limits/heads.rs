@@ -271,7 +271,7 @@ async fn a_store_that_is_deleted_under_a_running_server_is_a_503() {
     assert_eq!(server.get("/values", key).await.status, 200);
     let superuser = db.connect(Role::Superuser).await;
     superuser
-        .batch_execute("ALTER TABLE timedb.segments RENAME TO elsewhere")
+        .batch_execute("ALTER TABLE timedb_internal.segments RENAME TO elsewhere")
         .await
         .unwrap();
     is_error(&server.get("/values", key).await, 503);

@@ -98,7 +98,10 @@ async fn a_full_disk_stops_writes_only_and_says_so() {
     let api = Api::start(&[]).await;
     let superuser = api.cluster.connect("postgres").await;
     let path: String = superuser
-        .query_one("SELECT pg_relation_filepath('timedb.write_log')", &[])
+        .query_one(
+            "SELECT pg_relation_filepath('timedb_internal.write_log')",
+            &[],
+        )
         .await
         .unwrap()
         .get(0);

@@ -49,10 +49,10 @@ async fn no_statement_makes_it_another_tenant() {
         "SET timedb.binding = ''".to_owned(),
         "RESET timedb.tenant_id".to_owned(),
         "RESET ALL".to_owned(),
-        format!("INSERT INTO timedb.bound_roles SELECT '{b}', gen_random_uuid(), gen_random_uuid(), current_user, 1, 1"),
-        format!("UPDATE timedb.bound_roles SET tenant_id = '{b}'"),
+        format!("INSERT INTO timedb_internal.bound_roles SELECT '{b}', gen_random_uuid(), gen_random_uuid(), current_user, 1, 1"),
+        format!("UPDATE timedb_internal.bound_roles SET tenant_id = '{b}'"),
         format!("SELECT timedb.bind_role('{user}', '{}')", db.b().email),
-        format!("SELECT timedb._bind_role('{user}', '{}', 'read_write', NULL)", db.b().email),
+        format!("SELECT timedb_internal._bind_role('{user}', '{}', 'read_write', NULL)", db.b().email),
         "SELECT timedb.unbind_role(session_user::text)".to_owned(),
         format!("GRANT timedb_admin TO {user}"),
         format!(
@@ -63,7 +63,7 @@ async fn no_statement_makes_it_another_tenant() {
          AS 'BEGIN PERFORM set_config(''timedb.key_id'', '''', true); RETURN 1; END'; SELECT own.g()".to_owned(),
         "SELECT timedb.authenticate('tdb_wrong')".to_owned(),
         "SELECT timedb.authenticate(NULL)".to_owned(),
-        "CREATE TEMP TABLE bound_roles (LIKE timedb.bound_roles)".to_owned(),
+        "CREATE TEMP TABLE bound_roles (LIKE timedb_internal.bound_roles)".to_owned(),
         "CREATE TEMP TABLE users (active boolean)".to_owned(),
         "SET search_path = pg_temp, own".to_owned(),
     ];

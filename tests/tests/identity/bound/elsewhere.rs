@@ -22,7 +22,7 @@ async fn a_dump_binds_the_roles_that_exist_and_names_the_others() {
     // As in another cluster, which has the roles by name only.
     run(
         &superuser,
-        "UPDATE timedb.bound_roles SET system_identifier = 1, role_oid = 1",
+        "UPDATE timedb_internal.bound_roles SET system_identifier = 1, role_oid = 1",
     )
     .await;
     run(&superuser, &format!("DROP ROLE {gone}")).await;

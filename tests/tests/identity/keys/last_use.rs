@@ -43,10 +43,9 @@ async fn report(client: &Client) -> bool {
     client.query_one(report, &[]).await.unwrap().get(0)
 }
 
-/// Writes to `timedb.key_usage` beyond the rows' making.
+/// Writes to `timedb_internal.key_usage` beyond the rows' making.
 async fn updates(client: &Client) -> i64 {
-    let query =
-        "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relid = 'timedb.key_usage'::regclass";
+    let query = "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relid = 'timedb_internal.key_usage'::regclass";
     count(client, query, &[]).await
 }
 
@@ -56,7 +55,7 @@ async fn age(db: &Db, interval: &str) {
     client
         .execute(
             &format!(
-                "UPDATE timedb.key_usage SET last_used_at = last_used_at - interval '{interval}'"
+                "UPDATE timedb_internal.key_usage SET last_used_at = last_used_at - interval '{interval}'"
             ),
             &[],
         )
@@ -168,7 +167,7 @@ async fn nothing_waits_for_a_use_that_another_transaction_is_noting() {
     let db = Db::new().await;
     let holder = db.connect(Role::Superuser).await;
     holder
-        .batch_execute("BEGIN; UPDATE timedb.key_usage SET last_used_at = NULL")
+        .batch_execute("BEGIN; UPDATE timedb_internal.key_usage SET last_used_at = NULL")
         .await
         .unwrap();
     let client = db.connect(Role::User).await;

@@ -233,7 +233,7 @@ async fn of_a_key_only_the_hash_and_the_first_characters_are_kept() {
         .await
         .query(
             "SELECT key_hash = sha256(convert_to($1, 'UTF8')), key_prefix, to_jsonb(k)::text
-             FROM timedb.api_keys AS k WHERE user_id = $2",
+             FROM timedb_internal.api_keys AS k WHERE user_id = $2",
             &[key, &db.a().user_id],
         )
         .await

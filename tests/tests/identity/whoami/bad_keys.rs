@@ -56,7 +56,7 @@ async fn bad_keys(db: &Db) -> Vec<(&'static str, String)> {
         let email = format!("{}@tenant-a.example", reason.replace(' ', "-"));
         let row = administer(db, Role::Owner, create, &[&db.a().tenant_id, &email]).await;
         let update = format!(
-            "UPDATE timedb.api_keys k SET {change} FROM timedb.users u
+            "UPDATE timedb_internal.api_keys k SET {change} FROM timedb_internal.users u
              WHERE u.user_id = k.user_id AND u.email = $1"
         );
         administer(db, Role::Superuser, &update, &[&email]).await;

@@ -35,7 +35,7 @@ async fn no_key_of_a_request_reaches_the_databases_log_or_the_servers() {
     let key: String = row.get(0);
     // Well-formed, so that the database is asked; in no store.
     let wrong: String = superuser
-        .query_one("SELECT timedb._generate_key()", &[])
+        .query_one("SELECT timedb_internal._generate_key()", &[])
         .await
         .unwrap()
         .get(0);
@@ -89,7 +89,7 @@ async fn no_key_stands_in_pg_stat_activity() {
     let holder = db.connect(Role::Superuser).await;
     run(
         &holder,
-        "BEGIN; LOCK TABLE timedb.api_keys IN ACCESS EXCLUSIVE MODE",
+        "BEGIN; LOCK TABLE timedb_internal.api_keys IN ACCESS EXCLUSIVE MODE",
     )
     .await;
     let observer = db.connect(Role::Superuser).await;

@@ -150,7 +150,7 @@ async fn a_hash_without_its_key_proves_nothing() {
     let superuser = db.connect(Role::Superuser).await;
     let hash: Vec<u8> = superuser
         .query_one(
-            "SELECT key_hash FROM timedb.api_keys WHERE tenant_id = $1",
+            "SELECT key_hash FROM timedb_internal.api_keys WHERE tenant_id = $1",
             &[&db.a().tenant_id],
         )
         .await

@@ -139,7 +139,7 @@ async fn no_extension_that_prints_parameters_or_plans_prints_a_key() {
     secrets.push(("import_key", imported.to_owned()));
 
     // Keys that are used: over HTTP, right and wrong, reading and writing.
-    let wrong = one(&superuser, "SELECT timedb._generate_key()").await;
+    let wrong = one(&superuser, "SELECT timedb_internal._generate_key()").await;
     let server = Server::start_with(&cluster.dsn_as("postgres", "app"), &[], &[]);
     let upload = json!({"batch_start_time": "2025-01-01T00:00:00Z", "value_rows":
         [{"valid_time": "2025-01-01T00:00:00Z", "value_key": "level", "value": 1.5}]});
@@ -182,7 +182,7 @@ async fn no_extension_that_prints_parameters_or_plans_prints_a_key() {
     }
 
     // All of that does print a key that is simply given to it; else this would have proved nothing.
-    let bare = one(&superuser, "SELECT timedb._generate_key()").await;
+    let bare = one(&superuser, "SELECT timedb_internal._generate_key()").await;
     assert_eq!(cluster.log().matches(&bare).count(), 0);
     let sql = "SELECT timedb.authenticate($1)";
     assert_eq!(refusal(client.query_one(sql, &[&bare]).await).0, "28000");

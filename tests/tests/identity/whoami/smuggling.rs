@@ -27,12 +27,12 @@ pub async fn is_nobody(client: &Client, attempt: &str) {
         "SELECT count(*) FROM timedb.series",
         "SELECT count(*) FROM timedb.series_labels",
         "SELECT count(*) FROM timedb.batches",
-        "SELECT count(*) FROM timedb._list_batches()",
+        "SELECT count(*) FROM timedb_internal._list_batches()",
         "SELECT count(*) FROM timedb.requests",
         "SELECT count(*) FROM timedb.values",
         "SELECT count(*) FROM timedb.read_flat()",
         "SELECT count(*) FROM timedb.read_versions()",
-        "SELECT count(*) FROM (SELECT timedb._read_packed('flat')) AS chunks",
+        "SELECT count(*) FROM (SELECT timedb_internal._read_packed('flat')) AS chunks",
     ] {
         assert_eq!(count(client, query, &[]).await, 0, "{attempt}: {query}");
     }
@@ -201,7 +201,7 @@ async fn a_forged_setting_does_not_survive_beside_a_real_key() {
     let superuser = db.connect(Role::Superuser).await;
     superuser
         .execute(
-            "UPDATE timedb.api_keys SET access = 'read_only' WHERE user_id = $1",
+            "UPDATE timedb_internal.api_keys SET access = 'read_only' WHERE user_id = $1",
             &[&db.b().user_id],
         )
         .await

@@ -27,12 +27,12 @@ const READS: &[(&str, i64)] = &[
     // The newest write tells only of those before it.
     ("SELECT * FROM timedb.read_changes()", 0),
     ("SELECT timedb.changes_cursor()", 1),
-    ("SELECT * FROM timedb._read_changes_packed()", 1),
+    ("SELECT * FROM timedb_internal._read_changes_packed()", 1),
     ("SELECT * FROM timedb.values", 2),
     ("SELECT * FROM timedb.series", 1),
     ("SELECT * FROM timedb.batches", 1),
     ("SELECT * FROM timedb.requests", 0),
-    ("SELECT timedb._read_packed('flat')", 1),
+    ("SELECT timedb_internal._read_packed('flat')", 1),
     ("SELECT timedb.whoami()", 1),
     ("SELECT timedb.current_tenant()", 1),
     ("SELECT timedb.auth_required()", 1),
@@ -62,7 +62,7 @@ enum As {
     Administrator,
 }
 
-/// timedb._upload_packed() is what the HTTP server calls (server.rs).
+/// timedb_internal._upload_packed() is what the HTTP server calls (server.rs).
 const WRITES: &[(As, &str)] = &[
     (
         As::Tenant,
@@ -143,7 +143,7 @@ const WRITES: &[(As, &str)] = &[
     ),
     (
         As::Administrator,
-        "SELECT timedb._begin_import('{\"record\":\"tenant\",\"format\":1,\"tenant_id\":\"00000000-0000-4000-8000-000000000009\",\"created_at\":\"2025-01-01\"}')",
+        "SELECT timedb_internal._begin_import('{\"record\":\"tenant\",\"format\":1,\"tenant_id\":\"00000000-0000-4000-8000-000000000009\",\"created_at\":\"2025-01-01\"}')",
     ),
     (As::Administrator, "SELECT timedb.set_auth_required(true)"),
     (As::Administrator, "SELECT timedb.set_auth_required(false)"),
@@ -243,9 +243,9 @@ async fn no_function_breaks_on_a_standby() {
     let superuser = connect(&pair.standby("postgres")).await;
     let functions = superuser
         .query(
-            "SELECT format('SELECT timedb.%I(%s)', proname,
+            "SELECT format('SELECT %s.%I(%s)', pronamespace::regnamespace, proname,
                            (SELECT coalesce(string_agg('NULL::' || t::regtype, ', '), '') FROM unnest(proargtypes) AS t))
-             FROM pg_proc WHERE pronamespace = 'timedb'::regnamespace ORDER BY 1",
+             FROM pg_proc WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) ORDER BY 1",
             &[],
         )
         .await

@@ -17,7 +17,15 @@ pub struct Function {
     strict: bool,
 }
 
-/// The functions of the schema.
+impl Function {
+    /// Its name with its schema.
+    fn qualified_name(&self) -> &str {
+        let name = self.signature.split('(').next();
+        name.unwrap_or_default()
+    }
+}
+
+/// The functions of both schemas.
 pub async fn functions(superuser: &Client) -> Vec<Function> {
     let rows = superuser
         .query(
@@ -27,7 +35,7 @@ pub async fn functions(superuser: &Client) -> Vec<Function> {
                  SELECT n AS i, kind FROM unnest(coalesce(proallargtypes, proargtypes::oid[]))
                      WITH ORDINALITY AS a (kind, n)
                  WHERE coalesce(proargmodes[n], 'i') IN ('i', 'b', 'v')) AS a ON true
-             WHERE pronamespace = 'timedb'::regnamespace ORDER BY 2, i",
+             WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) ORDER BY 2, i",
             &[],
         )
         .await
@@ -177,7 +185,7 @@ pub async fn calls(superuser: &Client) -> Vec<Call> {
             continue;
         }
         for arguments in argument_lists(&function, more) {
-            let call = format!("timedb.{}({arguments})", function.name);
+            let call = format!("{}({arguments})", function.qualified_name());
             for (way, script) in ways(&call) {
                 let mut attack = Attack::new(format!("{call} {way}"), script);
                 attack.commits = false;

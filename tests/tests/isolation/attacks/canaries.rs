@@ -113,7 +113,7 @@ pub async fn probes(db: &Db, a: &Tenant) -> Vec<Probe> {
             "SELECT min(s.series_id::text), min(r.batch_id::text), min(k.key_id::text),
                     min(encode(k.key_hash, 'hex')), min(k.key_prefix)
              FROM timedb.series AS s JOIN timedb.requests AS r USING (tenant_id)
-             JOIN timedb.api_keys AS k USING (tenant_id)
+             JOIN timedb_internal.api_keys AS k USING (tenant_id)
              WHERE tenant_id = $1 AND s.description IS NOT NULL AND r.idempotency_key IS NULL",
             &[&a.tenant_id],
         )

@@ -147,7 +147,7 @@ async fn a_view_that_reads_as_its_owner_and_a_missing_policy_are_found() {
             "all_requests",
         ),
         (
-            "CREATE VIEW timedb.whole_log AS SELECT * FROM timedb.write_log;
+            "CREATE VIEW timedb.whole_log AS SELECT * FROM timedb_internal.write_log;
              GRANT SELECT ON timedb.whole_log TO timedb_user",
             "whole_log",
         ),
@@ -172,9 +172,9 @@ async fn a_view_that_reads_as_its_owner_and_a_missing_policy_are_found() {
 #[tokio::test]
 async fn a_row_that_changed_and_a_right_that_was_given_are_found() {
     let store = weakened(
-        "GRANT SELECT, UPDATE, DELETE ON timedb.settings TO timedb_user;
-         INSERT INTO timedb.settings VALUES ('some', '1');
-         ALTER TABLE timedb.users OWNER TO timedb_session; GRANT CREATE ON SCHEMA timedb TO timedb_session",
+        "GRANT SELECT, UPDATE, DELETE ON timedb_internal.settings TO timedb_user;
+         INSERT INTO timedb_internal.settings VALUES ('some', '1');
+         ALTER TABLE timedb_internal.users OWNER TO timedb_session; GRANT CREATE ON SCHEMA timedb TO timedb_session",
     )
     .await;
     let relations = store.relations().await;

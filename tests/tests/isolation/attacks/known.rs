@@ -16,7 +16,7 @@ async fn totals_of_the_whole_store_are_no_secret() {
     let estimate = "SELECT reltuples::bigint FROM pg_class WHERE oid = 'timedb.series'::regclass";
     let told: i64 = client.query_one(estimate, &[]).await.unwrap().get(0);
     assert_eq!(told, all);
-    let size = "SELECT pg_relation_size('timedb.segments') > 0";
+    let size = "SELECT pg_relation_size('timedb_internal.segments') > 0";
     assert!(client.query_one(size, &[]).await.unwrap().get::<_, bool>(0));
     // A sequential scan says how many rows it passed over.
     let mut recorder = Recorder::connect(&store.db.dsn(Role::User)).await;

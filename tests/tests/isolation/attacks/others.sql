@@ -244,7 +244,7 @@ SELECT table_to_xml('{R}', true, false, '')
 SELECT table_to_xml_and_xmlschema('{R}', true, false, '')
 
 -- schema as xml
-SELECT schema_to_xml('timedb', true, false, '')
+SELECT schema_to_xml('timedb', true, false, ''), schema_to_xml('timedb_internal', true, false, '')
 
 -- database as xml
 SELECT database_to_xml(true, false, '')

@@ -24,10 +24,11 @@ pub struct Store {
     finder: AhoCorasick,
 }
 
-/// A table or view of schema `timedb`.
+/// A table or view of timedb.
 #[derive(Clone, Debug)]
 pub struct Relation {
     pub name: String,
+    schema: String,
     /// Names and types of its columns.
     pub columns: Vec<(String, String)>,
     pub is_view: bool,
@@ -36,7 +37,7 @@ pub struct Relation {
 impl Relation {
     /// Its name in SQL.
     pub fn sql(&self) -> String {
-        format!("timedb.\"{}\"", self.name)
+        format!("{}.\"{}\"", self.schema, self.name)
     }
 
     /// Whether its rows say whose they are.
@@ -127,10 +128,10 @@ impl Store {
         );
         run(&superuser, &bind).await;
         // As if it had been damaged and set aside.
-        let damaged = "INSERT INTO timedb.damaged_rows (tenant_id, damage_id, kind, set_aside_at, points, problem, original)
+        let damaged = "INSERT INTO timedb_internal.damaged_rows (tenant_id, damage_id, kind, set_aside_at, points, problem, original)
                        SELECT DISTINCT ON (s.tenant_id) s.tenant_id, 'segment/' || s.series_id, 'segment', now(), s.count,
                               'cannot read a segment of series ' || s.series_id, to_jsonb(s)
-                       FROM timedb.segments AS s ORDER BY s.tenant_id, s.series_id";
+                       FROM timedb_internal.segments AS s ORDER BY s.tenant_id, s.series_id";
         run(&superuser, damaged).await;
         for relation in relations(&superuser).await {
             if relation.has_tenant() && !relation.is_view {
@@ -145,7 +146,7 @@ impl Store {
             }
         }
         // Uses are noted once a minute, and a siege may take longer: none is due before these days.
-        let used = "UPDATE timedb.key_usage SET last_used_at = CASE tenant_id WHEN $1 THEN timestamptz '2999-03-01Z'
+        let used = "UPDATE timedb_internal.key_usage SET last_used_at = CASE tenant_id WHEN $1 THEN timestamptz '2999-03-01Z'
                     ELSE timestamptz '2999-07-01Z' END";
         superuser.execute(used, &[&a.tenant_id]).await.unwrap();
         let everybody = [
@@ -259,9 +260,9 @@ pub async fn relations(superuser: &Client) -> Vec<Relation> {
         .query(
             "SELECT c.relname::text, c.relkind = 'v',
                     array_agg(a.attname::text ORDER BY a.attnum),
-                    array_agg(format_type(a.atttypid, NULL) ORDER BY a.attnum)
+                    array_agg(format_type(a.atttypid, NULL) ORDER BY a.attnum), c.relnamespace::regnamespace::text
              FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-             WHERE c.relnamespace = 'timedb'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'f')
+             WHERE c.relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND c.relkind IN ('r', 'v', 'm', 'p', 'f')
              GROUP BY c.oid ORDER BY 1",
             &[],
         )
@@ -270,6 +271,7 @@ pub async fn relations(superuser: &Client) -> Vec<Relation> {
     let relation = |row: &tokio_postgres::Row| Relation {
         name: row.get(0),
         is_view: row.get(1),
+        schema: row.get(4),
         columns: row
             .get::<_, Vec<String>>(2)
             .into_iter()

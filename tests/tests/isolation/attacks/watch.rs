@@ -35,17 +35,17 @@ pub async fn fingerprint(superuser: &Client, without: Option<Uuid>) -> Vec<Strin
 const CATALOG: &str = "SELECT 'catalog ' || md5(string_agg(what, '' ORDER BY what)) FROM (
     SELECT concat_ws('|', oid, relname, relowner, relacl, relkind, relrowsecurity, relforcerowsecurity, reloptions,
                      relhasrules, relhastriggers, relreplident, relfilenode) AS what
-    FROM pg_class WHERE relnamespace = 'timedb'::regnamespace
+    FROM pg_class WHERE relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace)
     UNION ALL SELECT concat_ws('|', attrelid, attnum, attname, attacl, attnotnull, attstattarget, attstorage)
-    FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid WHERE relnamespace = 'timedb'::regnamespace
+    FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid WHERE relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace)
     UNION ALL SELECT p::text FROM pg_policy AS p UNION ALL SELECT e::text FROM pg_extension AS e
-    UNION ALL SELECT p::text FROM pg_proc AS p WHERE pronamespace = 'timedb'::regnamespace
+    UNION ALL SELECT p::text FROM pg_proc AS p WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace)
     UNION ALL SELECT c::text FROM pg_constraint AS c WHERE 'timedb'::regnamespace IN (connamespace,
         (SELECT relnamespace FROM pg_class WHERE oid = confrelid))
-    UNION ALL SELECT t::text FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = tgrelid AND relnamespace = 'timedb'::regnamespace
+    UNION ALL SELECT t::text FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = tgrelid AND relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace)
     UNION ALL SELECT s::text FROM pg_statistic_ext AS s UNION ALL SELECT d::text FROM pg_default_acl AS d
     UNION ALL SELECT p::text FROM pg_publication AS p UNION ALL SELECT e::text FROM pg_event_trigger AS e
-    UNION ALL SELECT concat_ws('|', nspowner, nspacl) FROM pg_namespace WHERE nspname = 'timedb'
+    UNION ALL SELECT concat_ws('|', nspowner, nspacl) FROM pg_namespace WHERE nspname IN ('timedb', 'timedb_internal')
     UNION ALL SELECT r::text FROM pg_roles AS r WHERE rolname LIKE '%' || current_database() OR rolname LIKE 'timedb%'
     UNION ALL SELECT concat_ws('|', roleid, member) FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member
     WHERE rolname LIKE '%' || current_database()

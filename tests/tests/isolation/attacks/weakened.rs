@@ -27,7 +27,7 @@ async fn every_table_that_is_weakened_is_named() {
     let client = db.connect(Role::Superuser).await;
     let tables = client
         .query(
-            "SELECT relname::text FROM pg_class WHERE relnamespace = 'timedb'::regnamespace
+            "SELECT relname::text FROM pg_class WHERE relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace)
              AND relkind = 'r' AND relname <> 'settings'",
             &[],
         )
@@ -106,7 +106,7 @@ async fn every_table_that_is_weakened_is_named() {
             let problems = named(
                 &client,
                 &statement
-                    .replace("timedb.T", &format!("timedb.{table}"))
+                    .replace("timedb.T", &timedb_tests::qualified(&table))
                     .replace("T_tenant", &format!("{table}_tenant")),
             )
             .await;
@@ -126,7 +126,7 @@ async fn every_function_that_is_weakened_is_named() {
     let functions = client
         .query(
             "SELECT oid::regprocedure::text, prosecdef, proname::text FROM pg_proc
-             WHERE pronamespace = 'timedb'::regnamespace",
+             WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace)",
             &[],
         )
         .await

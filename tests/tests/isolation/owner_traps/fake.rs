@@ -10,13 +10,13 @@ async fn forgery() -> String {
     let db = Db::new().await;
     let client = db.connect(Role::Superuser).await;
     let functions = "
-        SELECT format('CREATE FUNCTION timedb.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L;', proname, arguments, result,
+        SELECT format('CREATE FUNCTION %s.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L;', pronamespace::regnamespace, proname, arguments, result,
                       format('BEGIN PERFORM traps.spring(); RETURN%s; END',
                              CASE WHEN proretset OR proargmodes IS NOT NULL OR result = 'void' THEN ''
                                   WHEN result = 'boolean' THEN ' true' ELSE ' NULL' END))
         FROM pg_proc, LATERAL (SELECT pg_get_function_arguments(oid), pg_get_function_result(oid)) AS t (arguments, result)
-        WHERE pronamespace = 'timedb'::regnamespace AND prokind = 'f'
-          AND concat(arguments, result) !~ 'timedb\\.|internal'
+        WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND prokind = 'f'
+          AND concat(arguments, result) !~ 'timedb(_internal)?\\.|internal'
           AND (SELECT count(*) = count(DISTINCT n) FROM unnest(proargnames) AS n WHERE n <> '')
         UNION ALL
         SELECT 'CREATE VIEW timedb.series AS SELECT pg_catalog.gen_random_uuid() AS series_id, ''a'' AS name, '
@@ -30,7 +30,7 @@ async fn forgery() -> String {
 impl Trapped {
     async fn forge(&self) {
         let owner = connect(&pinned(&self.db.dsn(Role::Owner))).await;
-        let schema = "CREATE SCHEMA timedb; GRANT ALL ON SCHEMA timedb TO PUBLIC;";
+        let schema = "CREATE SCHEMA timedb; CREATE SCHEMA timedb_internal; GRANT ALL ON SCHEMA timedb, timedb_internal TO PUBLIC;";
         let forged = format!("{schema} {}", forgery().await);
         owner
             .batch_execute(&forged)
@@ -180,6 +180,24 @@ async fn a_function_beside_those_of_the_extension_is_found_before_anything_is_ca
         .await
         .unwrap();
     refused(&format!("{name} may create objects in schema timedb"));
+    observer
+        .batch_execute(&format!("GRANT CREATE ON SCHEMA timedb_internal TO {name}"))
+        .await
+        .unwrap();
+    refused(&format!("{name} may create objects in schema timedb"));
+    observer
+        .batch_execute(&format!("REVOKE CREATE ON SCHEMA timedb FROM {name}"))
+        .await
+        .unwrap();
+    refused(&format!(
+        "{name} may create objects in schema timedb_internal"
+    ));
+    observer
+        .batch_execute(&format!(
+            "REVOKE CREATE ON SCHEMA timedb_internal FROM {name}; GRANT CREATE ON SCHEMA timedb TO {name}"
+        ))
+        .await
+        .unwrap();
     owner.batch_execute(beside).await.unwrap();
     observer
         .batch_execute(&format!("REVOKE CREATE ON SCHEMA timedb FROM {name}"))

@@ -69,10 +69,10 @@ async fn every_kind_of_abandoned_read_leaves_nothing() {
     for read in [
         "SELECT value FROM timedb.read_versions(name => 'long')",
         "SELECT value FROM timedb.values WHERE name = 'long'",
-        "SELECT length(timedb._read_packed('flat', name => 'long'))",
-        "SELECT length(timedb._read_buckets_packed('1 minute', 'UTC', 'none', name => 'long'))",
-        "SELECT points FROM timedb._read_chunks('flat', name => 'long')",
-        "SELECT (timedb._read_chunks('flat', name => 'long')).points",
+        "SELECT length(timedb_internal._read_packed('flat', name => 'long'))",
+        "SELECT length(timedb_internal._read_buckets_packed('1 minute', 'UTC', 'none', name => 'long'))",
+        "SELECT points FROM timedb_internal._read_chunks('flat', name => 'long')",
+        "SELECT (timedb_internal._read_chunks('flat', name => 'long')).points",
     ] {
         rows(&client, &format!("{read} LIMIT 1")).await;
         grows_little(

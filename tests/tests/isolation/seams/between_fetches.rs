@@ -269,7 +269,7 @@ async fn the_tables_of_a_read_cannot_be_changed_under_it() {
         "batch_chunks ALTER COLUMN max_change TYPE timestamptz(3)",
         "series_lists ALTER COLUMN series_ids TYPE text",
     ] {
-        let change = format!("ALTER TABLE timedb.{change}");
+        let change = format!("ALTER TABLE timedb_internal.{change}");
         let (code, _) = refusal(client.batch_execute(&change).await);
         // "cannot ALTER TABLE because it is being used by active queries in this session"
         assert_eq!(code, "55006", "{change}");

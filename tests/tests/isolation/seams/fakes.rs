@@ -64,15 +64,15 @@ async fn functions_of_our_names_in_another_database_are_what_their_owner_made_th
     ] {
         owner
             .batch_execute(&format!(
-                "CREATE SCHEMA timedb; CREATE FUNCTION timedb._read_rows{rows_function};
-                 CREATE FUNCTION timedb._read_chunks{chunks_function}"
+                "CREATE SCHEMA timedb_internal; CREATE FUNCTION timedb_internal._read_rows{rows_function};
+                 CREATE FUNCTION timedb_internal._read_chunks{chunks_function}"
             ))
             .await
             .unwrap();
         for query in [
-            format!("SELECT * FROM timedb._read_rows{call}"),
-            format!("SELECT count(*) FROM timedb._read_rows{call}"),
-            format!("SELECT r FROM generate_series(1, 3), LATERAL timedb._read_rows{call} AS r"),
+            format!("SELECT * FROM timedb_internal._read_rows{call}"),
+            format!("SELECT count(*) FROM timedb_internal._read_rows{call}"),
+            format!("SELECT r FROM generate_series(1, 3), LATERAL timedb_internal._read_rows{call} AS r"),
         ] {
             let plan = rows(&owner, &format!("EXPLAIN {query}")).await;
             let plan: Vec<String> = plan.into_iter().flatten().flatten().collect();
@@ -81,7 +81,7 @@ async fn functions_of_our_names_in_another_database_are_what_their_owner_made_th
             let text: Vec<String> = found.into_iter().flatten().flatten().collect();
             assert!(!text.join(",").contains('8'), "{query}: {text:?}");
         }
-        owner.batch_execute("DROP SCHEMA timedb CASCADE").await.unwrap();
+        owner.batch_execute("DROP SCHEMA timedb_internal CASCADE").await.unwrap();
     }
     assert_eq!(backend(&owner).await, process);
 }

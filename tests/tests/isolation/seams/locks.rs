@@ -64,7 +64,7 @@ async fn no_sql_takes_or_waits_for_a_lock_of_the_librarys_kind() {
         .await
         .unwrap();
     let waiting = stranger
-        .batch_execute("SET lock_timeout = '200ms'; LOCK TABLE timedb.segments")
+        .batch_execute("SET lock_timeout = '200ms'; LOCK TABLE timedb_internal.segments")
         .await;
     assert_eq!(refusal(waiting).0, "42501");
     writer.batch_execute("COMMIT").await.unwrap();

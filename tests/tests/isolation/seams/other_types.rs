@@ -104,16 +104,17 @@ async fn replace(client: &Client, table: &str, column: &str, (of, value): (&str,
         client,
         &format!(
             "SELECT string_agg(CASE WHEN attname = '{column}' THEN $x${value}$x$ || '::{of} AS {column}' ELSE quote_ident(attname) END, ', ' ORDER BY attnum)
-             FROM pg_attribute WHERE attrelid = 'timedb.{table}'::regclass AND attnum > 0 AND NOT attisdropped"
-        ),
+             FROM pg_attribute WHERE attrelid = '{full_name}'::regclass AND attnum > 0 AND NOT attisdropped", full_name = timedb_tests::qualified(table)),
     )
     .await;
     let columns = columns[0][0].clone().expect("the table has columns");
     client
         .batch_execute(&format!(
-            "ALTER TABLE timedb.{table} RENAME TO {table}_before;
-             CREATE TABLE timedb.{table} AS SELECT {columns} FROM timedb.{table}_before;
-             GRANT ALL ON timedb.{table} TO PUBLIC"
+            "ALTER TABLE {full_name} RENAME TO {table}_before;
+             CREATE TABLE {full_name} AS SELECT {columns} FROM {before};
+             GRANT ALL ON {full_name} TO PUBLIC",
+            full_name = timedb_tests::qualified(table),
+            before = timedb_tests::qualified(table).replace(table, &format!("{table}_before"))
         ))
         .await
         .unwrap_or_else(|error| panic!("{table}.{column} as {of}: {error:?}"));

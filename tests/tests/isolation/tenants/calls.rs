@@ -29,15 +29,15 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
     }
     for mode in ["flat", "overlapping", "versions", "last"] {
         for rest in ["", ", name => 'wind'", &format!(", {by_id}")] {
-            calls.push(("_read_packed", format!("SELECT convert_from(p, 'SQL_ASCII') FROM (SELECT timedb._read_packed('{mode}'{rest}) AS p) AS c WHERE false OR length(p) < 0")));
+            calls.push(("_read_packed", format!("SELECT convert_from(p, 'SQL_ASCII') FROM (SELECT timedb_internal._read_packed('{mode}'{rest}) AS p) AS c WHERE false OR length(p) < 0")));
             calls.push((
                 "_read_rows",
-                format!("SELECT * FROM timedb._read_rows('{mode}'{rest})"),
+                format!("SELECT * FROM timedb_internal._read_rows('{mode}'{rest})"),
             ));
             calls.push((
                 "_read_chunks",
                 format!(
-                    "SELECT series_id, name, unit, labels FROM timedb._read_chunks('{mode}'{rest})"
+                    "SELECT series_id, name, unit, labels FROM timedb_internal._read_chunks('{mode}'{rest})"
                 ),
             ));
         }
@@ -45,7 +45,7 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
     for chosen in ["", "name => 'wind'", &by_id] {
         calls.push((
             "_list_series",
-            format!("SELECT * FROM timedb._list_series({chosen})"),
+            format!("SELECT * FROM timedb_internal._list_series({chosen})"),
         ));
     }
     for rest in ["", "name => 'wind', ", &format!("{by_id}, ")] {
@@ -67,7 +67,7 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
         calls.push((
             "_read_changes_packed",
             format!(
-                "SELECT convert_from(c.packed, 'SQL_ASCII'), c.cursor FROM timedb._read_changes_packed({rest}) AS c
+                "SELECT convert_from(c.packed, 'SQL_ASCII'), c.cursor FROM timedb_internal._read_changes_packed({rest}) AS c
                  WHERE false OR length(c.packed) < 0"
             ),
         ));
@@ -79,7 +79,7 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
     ] {
         calls.push((
             "_list_batches",
-            format!("SELECT * FROM timedb._list_batches({arguments})"),
+            format!("SELECT * FROM timedb_internal._list_batches({arguments})"),
         ));
     }
     for arguments in ["", "1"] {
@@ -117,18 +117,21 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
                 "read_buckets",
                 format!("SELECT * FROM timedb.read_buckets('1 hour'{arguments})"),
             ));
-            calls.push(("_read_buckets_packed", format!("SELECT encode(p, 'hex') FROM (SELECT timedb._read_buckets_packed('1 hour'{arguments}) AS p) AS c")));
+            calls.push(("_read_buckets_packed", format!("SELECT encode(p, 'hex') FROM (SELECT timedb_internal._read_buckets_packed('1 hour'{arguments}) AS p) AS c")));
         }
     }
-    for function in ["read_points", "_read_points_packed"] {
-        let columns = match function {
-            "read_points" => "*",
-            _ => "encode(packed, 'hex') || packed::text, places",
-        };
+    for (function, columns, schema) in [
+        ("read_points", "*", "timedb"),
+        (
+            "_read_points_packed",
+            "encode(packed, 'hex') || packed::text, places",
+            "timedb_internal",
+        ),
+    ] {
         let at = format!("'{{{of_a}}}', '{{2025-01-01Z}}', ARRAY[now()]");
         calls.push((
             function,
-            format!("SELECT {columns} FROM timedb.{function}({at})"),
+            format!("SELECT {columns} FROM {schema}.{function}({at})"),
         ));
     }
     calls.push(("whoami", "SELECT * FROM timedb.whoami()".to_owned()));
@@ -148,10 +151,13 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
         "isolation_problems",
         "SELECT * FROM timedb.isolation_problems()".to_owned(),
     ));
-    calls.push(("_is_anybody", "SELECT timedb._is_anybody()".to_owned()));
+    calls.push((
+        "_is_anybody",
+        "SELECT timedb_internal._is_anybody()".to_owned(),
+    ));
     calls.push((
         "_functions_as_made",
-        "SELECT timedb._functions_as_made()".to_owned(),
+        "SELECT timedb_internal._functions_as_made()".to_owned(),
     ));
     for arguments in [
         "",
@@ -215,7 +221,7 @@ async fn no_function_returns_anything_of_another_tenant() {
     let callable = client
         .query(
             "SELECT DISTINCT proname::text FROM pg_proc
-             WHERE pronamespace = 'timedb'::regnamespace AND has_function_privilege(oid, 'EXECUTE')",
+             WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND has_function_privilege(oid, 'EXECUTE')",
             &[],
         )
         .await
@@ -297,12 +303,12 @@ async fn packed_chunks_hold_no_byte_of_another_tenants_series() {
             ", end_valid => '2030-01-01'",
         ] {
             for read in ["_read_packed('versions'", "_read_buckets_packed('1 day'"] {
-                let query = format!("SELECT timedb.{read}{call})");
+                let query = format!("SELECT timedb_internal.{read}{call})");
                 let rows = client.query(&query, &[]).await.unwrap();
                 chunks.extend(rows.iter().map(|row| row.get::<_, Vec<u8>>(0)));
             }
         }
-        let query = "SELECT packed, cursor FROM timedb._read_changes_packed()";
+        let query = "SELECT packed, cursor FROM timedb_internal._read_changes_packed()";
         for row in client.query(query, &[]).await.unwrap() {
             chunks.push(row.get(0));
         }

@@ -25,7 +25,7 @@ async fn a_cheap_function_of_the_caller_is_not_shown_rows_of_others() {
         "SELECT * FROM timedb.series AS s WHERE pg_temp.peek(s::text)",
         "SELECT * FROM timedb.series_labels AS l WHERE pg_temp.peek(l::text)",
         "SELECT * FROM timedb.batches AS b WHERE pg_temp.peek(b::text)",
-        "SELECT * FROM timedb._list_batches() AS b WHERE pg_temp.peek(b::text)",
+        "SELECT * FROM timedb_internal._list_batches() AS b WHERE pg_temp.peek(b::text)",
         "SELECT * FROM timedb.requests AS r WHERE pg_temp.peek(r::text)",
         "SELECT * FROM timedb.values AS v WHERE pg_temp.peek(v::text)",
         "SELECT * FROM timedb.values AS v WHERE pg_temp.look(v.name || v.labels::text)",
@@ -120,7 +120,9 @@ async fn statistics_show_no_values_of_others() {
     ] {
         let client = shared.db.connect(role).await;
         for view in ["pg_stats", "pg_stats_ext", "pg_stats_ext_exprs"] {
-            let query = format!("SELECT count(*) FROM {view} WHERE schemaname = 'timedb'");
+            let query = format!(
+                "SELECT count(*) FROM {view} WHERE schemaname IN ('timedb', 'timedb_internal')"
+            );
             assert_eq!(count(&client, &query, &[]).await, 0, "{role:?} {view}");
         }
         let catalog = client.query("SELECT * FROM pg_statistic", &[]).await;

@@ -23,7 +23,7 @@ async fn rows_put_under_another_tenant_are_not_read() {
             "batch_chunks",
             &[
                 "SELECT * FROM timedb.batches",
-                "SELECT * FROM timedb._list_batches()",
+                "SELECT * FROM timedb_internal._list_batches()",
             ],
         ),
     ] {
@@ -31,7 +31,10 @@ async fn rows_put_under_another_tenant_are_not_read() {
         let (a, b) = (shared.db.a(), shared.db.b());
         write_everywhere(&shared.db, a).await;
         let superuser = shared.db.connect(Role::Superuser).await;
-        let put = format!("UPDATE timedb.{table} SET tenant_id = $2 WHERE tenant_id = $1");
+        let put = format!(
+            "UPDATE {full_name} SET tenant_id = $2 WHERE tenant_id = $1",
+            full_name = timedb_tests::qualified(table)
+        );
         let put = superuser.execute(&put, &[&a.tenant_id, &b.tenant_id]).await;
         assert!(put.unwrap() > 0, "{table}");
         for read in reads {
@@ -52,7 +55,7 @@ async fn a_list_of_series_that_was_changed_is_not_read() {
     write_everywhere(&shared.db, a).await;
     let superuser = shared.db.connect(Role::Superuser).await;
     // The first two change places.
-    let change = "UPDATE timedb.series_lists
+    let change = "UPDATE timedb_internal.series_lists
                   SET series_ids = substr(series_ids, 17, 16) || substr(series_ids, 1, 16) || substr(series_ids, 33)";
     run(&superuser, change).await;
     for read in [

@@ -140,7 +140,7 @@ async fn many_segments(db: &Db, tenant: &Tenant, value: f64) -> HashSet<Uuid> {
         }
     }
     let superuser = db.connect(Role::Superuser).await;
-    let stored = "SELECT count(*) FROM timedb.segments WHERE tenant_id = $1";
+    let stored = "SELECT count(*) FROM timedb_internal.segments WHERE tenant_id = $1";
     let stored = count(&superuser, stored, &[&tenant.tenant_id]).await;
     assert_eq!(stored, 80);
     ids

@@ -21,7 +21,7 @@ async fn nobody_has_a_right_to_write_any_table() {
             .query(
                 "SELECT c.relname || ' ' || p.privilege FROM pg_class AS c,
                      unnest('{INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS p(privilege)
-                 WHERE c.relnamespace = 'timedb'::regnamespace AND c.relkind IN ('r', 'v')
+                 WHERE c.relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND c.relkind IN ('r', 'v')
                    AND NOT (c.relname IN ('values', 'forecasts') AND p.privilege = 'INSERT')
                    AND (has_table_privilege(c.oid, p.privilege)
                         OR p.privilege IN ('INSERT', 'UPDATE', 'REFERENCES')
@@ -34,7 +34,7 @@ async fn nobody_has_a_right_to_write_any_table() {
         assert_eq!(granted, Vec::<String>::new(), "{role:?}");
         let created = count(
             &client,
-            "SELECT count(*) FROM (SELECT 1 WHERE has_schema_privilege('timedb', 'CREATE')) AS x",
+            "SELECT count(*) FROM (SELECT 1 WHERE has_schema_privilege('timedb', 'CREATE') OR has_schema_privilege('timedb_internal', 'CREATE')) AS x",
             &[],
         );
         assert_eq!(created.await, 0, "{role:?}");
@@ -49,14 +49,38 @@ async fn every_attempt_to_change_a_table_is_refused() {
         let client = shared.db.connect(role).await;
         for relation in &relations {
             for statement in [
-                format!("INSERT INTO timedb.\"{relation}\" DEFAULT VALUES"),
-                format!("DELETE FROM timedb.\"{relation}\""),
-                format!("TRUNCATE timedb.\"{relation}\""),
-                format!("ALTER TABLE timedb.\"{relation}\" RENAME TO mine"),
-                format!("ALTER TABLE timedb.\"{relation}\" DISABLE ROW LEVEL SECURITY"),
-                format!("ALTER TABLE timedb.\"{relation}\" NO FORCE ROW LEVEL SECURITY"),
-                format!("CREATE POLICY mine ON timedb.\"{relation}\" USING (true)"),
-                format!("DROP TABLE timedb.\"{relation}\""),
+                format!(
+                    "INSERT INTO {full_name} DEFAULT VALUES",
+                    full_name = timedb_tests::qualified(&relation)
+                ),
+                format!(
+                    "DELETE FROM {full_name}",
+                    full_name = timedb_tests::qualified(&relation)
+                ),
+                format!(
+                    "TRUNCATE {full_name}",
+                    full_name = timedb_tests::qualified(&relation)
+                ),
+                format!(
+                    "ALTER TABLE {full_name} RENAME TO mine",
+                    full_name = timedb_tests::qualified(&relation)
+                ),
+                format!(
+                    "ALTER TABLE {full_name} DISABLE ROW LEVEL SECURITY",
+                    full_name = timedb_tests::qualified(&relation)
+                ),
+                format!(
+                    "ALTER TABLE {full_name} NO FORCE ROW LEVEL SECURITY",
+                    full_name = timedb_tests::qualified(&relation)
+                ),
+                format!(
+                    "CREATE POLICY mine ON {full_name} USING (true)",
+                    full_name = timedb_tests::qualified(&relation)
+                ),
+                format!(
+                    "DROP TABLE {full_name}",
+                    full_name = timedb_tests::qualified(&relation)
+                ),
             ] {
                 run(&client, "BEGIN").await;
                 if matches!(role, Role::User | Role::Session) {
@@ -96,14 +120,20 @@ async fn administrators_see_no_data_of_tenants() {
         for relation in relations(&shared.db).await {
             let refused = refusal(
                 client
-                    .query(&format!("SELECT * FROM timedb.\"{relation}\""), &[])
+                    .query(
+                        &format!(
+                            "SELECT * FROM {full_name}",
+                            full_name = timedb_tests::qualified(&relation)
+                        ),
+                        &[],
+                    )
                     .await,
             );
             assert_eq!(refused.0, "42501", "{role:?} {relation}");
         }
         for call in [
             "SELECT * FROM timedb.read_flat()",
-            "SELECT timedb._read_packed('flat')",
+            "SELECT timedb_internal._read_packed('flat')",
             "SELECT * FROM timedb.upload('{2025-01-01}', '{1}', '{x}')",
             "SELECT timedb.authenticate('x')",
         ] {
@@ -130,7 +160,10 @@ async fn row_security_cannot_be_switched_off_for_a_query() {
         "forecasts",
         "versions",
     ] {
-        let query = format!("SELECT * FROM timedb.\"{relation}\"");
+        let query = format!(
+            "SELECT * FROM {full_name}",
+            full_name = timedb_tests::qualified(&relation)
+        );
         assert_eq!(
             refusal(client.query(&query, &[]).await).0,
             "42501",
@@ -198,7 +231,10 @@ async fn row_security_binds_the_owners_of_tables_and_functions_too() {
         write_everywhere(&shared.db, tenant).await;
     }
     for table in DATA {
-        let query = format!("SELECT count(*) FROM timedb.{table}");
+        let query = format!(
+            "SELECT count(*) FROM {full_name}",
+            full_name = timedb_tests::qualified(table)
+        );
         assert!(count(&client, &query, &[]).await > 0, "{table}");
         run(&client, "BEGIN; SET LOCAL ROLE timedb_definer").await;
         assert_eq!(count(&client, &query, &[]).await, 0, "{table}");
@@ -220,10 +256,15 @@ async fn row_security_binds_the_owners_of_tables_and_functions_too() {
     for table in DATA {
         // Like a row of its own. Nobody says what is generated.
         let columns = "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
-                       WHERE attrelid = ('timedb.' || $1)::regclass AND attnum > 1 AND NOT attisdropped AND attgenerated = ''";
-        let columns: String = client.query_one(columns, &[&table]).await.unwrap().get(0);
+                       WHERE attrelid = $1::text::regclass AND attnum > 1 AND NOT attisdropped AND attgenerated = ''";
+        let columns: String = client
+            .query_one(columns, &[&timedb_tests::qualified(table)])
+            .await
+            .unwrap()
+            .get(0);
         let forged = format!(
-            "INSERT INTO timedb.{table} (tenant_id, {columns}) SELECT '{a}', {columns} FROM timedb.{table} LIMIT 1"
+            "INSERT INTO {full_name} (tenant_id, {columns}) SELECT '{a}', {columns} FROM {full_name} LIMIT 1",
+            full_name = timedb_tests::qualified(table)
         );
         let (code, message) = refusal(client.batch_execute(&forged).await);
         assert_eq!(code, "42501", "{forged}: {message}");
@@ -234,16 +275,28 @@ async fn row_security_binds_the_owners_of_tables_and_functions_too() {
         run(&client, "ROLLBACK TO s").await;
     }
     for table in DELETED {
-        let of_a = format!("DELETE FROM timedb.{table} WHERE tenant_id = $1");
+        let of_a = format!(
+            "DELETE FROM {full_name} WHERE tenant_id = $1",
+            full_name = timedb_tests::qualified(table)
+        );
         assert_eq!(client.execute(&of_a, &[&a]).await.unwrap(), 0, "{table}");
         let all = client
-            .execute(&format!("DELETE FROM timedb.{table}"), &[])
+            .execute(
+                &format!(
+                    "DELETE FROM {full_name}",
+                    full_name = timedb_tests::qualified(table)
+                ),
+                &[],
+            )
             .await;
         assert!(all.unwrap() > 0, "{table}");
     }
     run(&client, "RESET ROLE").await;
     for table in DELETED {
-        let left = format!("SELECT count(*) FROM timedb.{table} WHERE tenant_id = $1");
+        let left = format!(
+            "SELECT count(*) FROM {full_name} WHERE tenant_id = $1",
+            full_name = timedb_tests::qualified(table)
+        );
         assert!(count(&client, &left, &[&a]).await > 0, "{table}");
     }
     run(&client, "ROLLBACK").await;

@@ -94,7 +94,7 @@ async fn a_role_that_loses_its_name_opens_nothing_and_is_told() {
         // The new role is nobody, and whoever becomes it sees nothing.
         run(&app, &format!("BEGIN; SET LOCAL ROLE {role}")).await;
         for query in [
-            "SELECT * FROM timedb.users",
+            "SELECT * FROM timedb_internal.users",
             "SELECT * FROM timedb.series",
             "SELECT timedb.create_tenant('x')",
             "SELECT timedb.authenticate('x')",

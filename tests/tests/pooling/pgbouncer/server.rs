@@ -226,7 +226,10 @@ async fn a_request_that_is_given_up_leaves_nothing_to_the_next_one() {
     ] {
         for hangs_up in [true, false] {
             let story = format!("{line} at {table}, hangs up: {hangs_up}");
-            let lock = format!("BEGIN; LOCK TABLE timedb.{table} IN ACCESS EXCLUSIVE MODE");
+            let lock = format!(
+                "BEGIN; LOCK TABLE {full_name} IN ACCESS EXCLUSIVE MODE",
+                full_name = timedb_tests::qualified(table)
+            );
             holder.batch_execute(&lock).await.unwrap();
             let headers = [
                 format!("X-API-Key: {}", pooled.db.a().key),

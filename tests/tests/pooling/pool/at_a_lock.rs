@@ -19,7 +19,10 @@ const WAITS: [(Broken, &str); 8] = [
 
 /// Holds a table until ROLLBACK.
 pub async fn lock(observer: &Client, table: &str) {
-    let lock = format!("BEGIN; LOCK TABLE timedb.{table} IN ACCESS EXCLUSIVE MODE");
+    let lock = format!(
+        "BEGIN; LOCK TABLE {full_name} IN ACCESS EXCLUSIVE MODE",
+        full_name = timedb_tests::qualified(table)
+    );
     observer.batch_execute(&lock).await.unwrap();
 }
 

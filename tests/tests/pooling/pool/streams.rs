@@ -86,8 +86,8 @@ async fn a_read_that_fails_in_the_middle_breaks_the_answer() {
     narrow
         .observer
         .batch_execute(
-            "UPDATE timedb.segments SET blob = set_byte(blob, 20, get_byte(blob, 20) # 255)
-             WHERE min_valid = (SELECT max(min_valid) FROM timedb.segments WHERE count > 1)",
+            "UPDATE timedb_internal.segments SET blob = set_byte(blob, 20, get_byte(blob, 20) # 255)
+             WHERE min_valid = (SELECT max(min_valid) FROM timedb_internal.segments WHERE count > 1)",
         )
         .await
         .unwrap();

@@ -189,8 +189,7 @@ async fn each_tenant_has_its_own_buckets_and_nobody_has_none() {
     assert_eq!(texts(&db.login(db.b()).await, avg).await, ["2"]);
     let nobody = db.connect(Role::User).await;
     assert_eq!(texts(&nobody, avg).await.len(), 0);
-    let packed =
-        "SELECT count(*) FROM (SELECT timedb._read_buckets_packed('1 hour', fill => 'null')) AS p";
+    let packed = "SELECT count(*) FROM (SELECT timedb_internal._read_buckets_packed('1 hour', fill => 'null')) AS p";
     assert_eq!(count(&nobody, packed, &[]).await, 0);
 }
 
@@ -204,7 +203,8 @@ async fn a_read_of_buckets_does_not_go_on_as_another_tenant() {
     )
     .await;
     // Filled buckets of series without points: chunks that no segment has to be read for.
-    let read = "SELECT octet_length(timedb._read_buckets_packed('1 minute', fill => 'null',
+    let read =
+        "SELECT octet_length(timedb_internal._read_buckets_packed('1 minute', fill => 'null',
                     start_valid => '2025-01-01Z', end_valid => '2025-02-01Z'))";
     run(
         &client,

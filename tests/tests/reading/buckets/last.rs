@@ -123,7 +123,7 @@ async fn last_points_come_by_series_also_where_the_search_has_to_go_far_back() {
         ("20 hours", ["81", "9", "81", "9", "81", "9"]),
         ("10000 hours", ["40001", "9", "40001", "9", "40001", "9"]),
     ] {
-        let last = format!("timedb._read_rows('last', max_lead => '{lead}')");
+        let last = format!("timedb_internal._read_rows('last', max_lead => '{lead}')");
         let query = format!("SELECT value FROM {last} AS r ORDER BY name");
         assert_eq!(texts(&client, &query).await, values, "{lead}");
         let wrong = format!(
@@ -132,7 +132,8 @@ async fn last_points_come_by_series_also_where_the_search_has_to_go_far_back() {
         );
         assert_eq!(count(&client, &wrong, &[]).await, 0, "{lead}");
     }
-    let none = "SELECT count(*) FROM timedb._read_rows('last', max_lead => '-1 hour') AS r";
+    let none =
+        "SELECT count(*) FROM timedb_internal._read_rows('last', max_lead => '-1 hour') AS r";
     assert_eq!(count(&client, none, &[]).await, 0);
 }
 
@@ -149,13 +150,18 @@ async fn a_long_series_is_not_read_to_find_its_last_point() {
         generate(&client, "long", &series, "1").await;
     }
     let superuser = db.connect(Role::Superuser).await;
-    let segments = count(&superuser, "SELECT count(*) FROM timedb.segments", &[]).await;
+    let segments = count(
+        &superuser,
+        "SELECT count(*) FROM timedb_internal.segments",
+        &[],
+    )
+    .await;
     assert!(segments > 100, "{segments}");
     // Damage to any segment that the read decodes would be an error: all but the latest are damaged.
     run(
         &superuser,
-        "UPDATE timedb.segments SET blob = '\\x00'
-         WHERE max_valid < (SELECT max(max_valid) FROM timedb.segments)",
+        "UPDATE timedb_internal.segments SET blob = '\\x00'
+         WHERE max_valid < (SELECT max(max_valid) FROM timedb_internal.segments)",
     )
     .await;
     let (code, _) = refusal(client.query("SELECT * FROM timedb.read_flat()", &[]).await);

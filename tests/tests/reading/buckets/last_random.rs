@@ -97,7 +97,7 @@ async fn check(client: &Client, internal: bool, filters: &[String], seed: u64) -
     let flat = filters.join(", ");
     let last = match internal {
         false => format!("timedb.read_last({flat})"),
-        true => format!("timedb._read_rows({})", with("'last'", filters)),
+        true => format!("timedb_internal._read_rows({})", with("'last'", filters)),
     };
     let columns = "series_id, name, valid_time, valid_time_end, value";
     let different = format!(

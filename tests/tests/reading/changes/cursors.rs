@@ -219,6 +219,6 @@ async fn without_a_tenant_there_is_no_change_and_no_cursor() {
         .await
         .unwrap();
     assert_eq!(row.get::<_, Option<String>>(0), None);
-    let packed = "SELECT * FROM timedb._read_changes_packed()";
+    let packed = "SELECT * FROM timedb_internal._read_changes_packed()";
     assert!(nobody.query(packed, &[]).await.unwrap().is_empty());
 }

@@ -217,7 +217,7 @@ async fn a_request_that_goes_through_very_many_writes_stops_on_the_way_and_goes_
     let superuser = db.connect(Role::Superuser).await;
     let first: i64 = superuser
         .query_one(
-            "SELECT (extract(epoch FROM max_change) * 1000000)::bigint FROM timedb.batch_chunks",
+            "SELECT (extract(epoch FROM max_change) * 1000000)::bigint FROM timedb_internal.batch_chunks",
             &[],
         )
         .await
@@ -246,7 +246,7 @@ async fn a_request_that_goes_through_very_many_writes_stops_on_the_way_and_goes_
         let (bounds, blob) = encode_batches(&tenant, some).unwrap();
         superuser
             .execute(
-                "INSERT INTO timedb.batch_chunks (tenant_id, min_change, max_change, count, blob)
+                "INSERT INTO timedb_internal.batch_chunks (tenant_id, min_change, max_change, count, blob)
                  VALUES ($1, $2, $3, $4, $5)",
                 &[
                     &db.a().tenant_id,

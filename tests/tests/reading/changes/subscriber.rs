@@ -10,13 +10,13 @@ use tokio_postgres::Client;
 const REFUSED: &[&str] = &[
     "SELECT * FROM timedb.read_changes()",
     "SELECT timedb.changes_cursor()",
-    "SELECT * FROM timedb._read_changes_packed()",
+    "SELECT * FROM timedb_internal._read_changes_packed()",
     "SELECT * FROM timedb.read_flat(as_of_change => '2025-01-01Z')",
     "SELECT * FROM timedb.read_versions(as_of_change => now())",
     "SELECT * FROM timedb.read_last(as_of_change => now())",
     "SELECT * FROM timedb.read_buckets('1 hour', as_of_change => now())",
-    "SELECT timedb._read_packed('flat', as_of_change => now())",
-    "SELECT timedb._read_packed('relative', as_of_change => now(), days_ahead => 1, time_of_day => '06:00')",
+    "SELECT timedb_internal._read_packed('flat', as_of_change => now())",
+    "SELECT timedb_internal._read_packed('relative', as_of_change => now(), days_ahead => 1, time_of_day => '06:00')",
 ];
 
 /// Both databases of one cluster, and a tenant's key, which works in both.
@@ -42,7 +42,7 @@ async fn pair() -> (ThrowawayCluster, String) {
     let create = "SELECT api_key FROM timedb.create_user(timedb.create_tenant(), 'a@a.example')";
     let key = publisher.query_one(create, &[]).await.unwrap().get(0);
     for statement in [
-        "CREATE PUBLICATION p FOR TABLES IN SCHEMA timedb",
+        "CREATE PUBLICATION p FOR TABLES IN SCHEMA timedb, timedb_internal",
         "SELECT pg_create_logical_replication_slot('s', 'pgoutput')",
     ] {
         publisher.batch_execute(statement).await.unwrap();
@@ -74,7 +74,12 @@ async fn a_logical_subscriber_reads_and_tells_no_changes() {
     let open = "SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'";
     until(&subscriber, open, 0).await;
     upload(&writer, "x", &[3.0]).await.unwrap();
-    until(&subscriber, "SELECT count(*) FROM timedb.write_log", 2).await;
+    until(
+        &subscriber,
+        "SELECT count(*) FROM timedb_internal.write_log",
+        2,
+    )
+    .await;
 
     let reader = cluster.connect_as("subscriber", "analyst").await;
     login(&reader, &key).await.unwrap();
@@ -101,7 +106,7 @@ async fn a_logical_subscriber_reads_and_tells_no_changes() {
     let publisher = cluster.connect("publisher").await;
     let bind = "CREATE ROLE tool LOGIN; SELECT timedb.bind_role('tool', 'a@a.example')";
     publisher.batch_execute(bind).await.unwrap();
-    let bound = "SELECT count(*) FROM timedb.bound_roles";
+    let bound = "SELECT count(*) FROM timedb_internal.bound_roles";
     until(&subscriber, bound, 1).await;
     let tool = cluster.connect_as("subscriber", "tool").await;
     let values = "SELECT count(*) FROM timedb.values";

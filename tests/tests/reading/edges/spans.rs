@@ -142,7 +142,7 @@ async fn a_segment_of_any_width_is_found_from_its_first_instant_to_its_last() {
     let other = db.connect(Role::Superuser).await;
     let classes: Vec<i16> = other
         .query_one(
-            "SELECT array_agg(DISTINCT span_class ORDER BY span_class) FROM timedb.segments",
+            "SELECT array_agg(DISTINCT span_class ORDER BY span_class) FROM timedb_internal.segments",
             &[],
         )
         .await
@@ -232,7 +232,7 @@ async fn a_read_at_the_end_of_a_long_series_passes_by_its_beginning() {
         run(&client, "BEGIN").await;
         assert!(count(&client, &read, &[]).await > 0);
         let fetched = "SELECT idx_tup_fetch FROM pg_stat_xact_all_tables
-                       WHERE (schemaname, relname) = ('timedb', 'segments')";
+                       WHERE (schemaname, relname) = ('timedb_internal', 'segments')";
         let fetched = count(&client, fetched, &[]).await;
         run(&client, "ROLLBACK").await;
         assert!((1..10).contains(&fetched), "{call}: {fetched} segments");

@@ -51,14 +51,14 @@ async fn two_million_points_stream_in_order_within_bounded_memory() {
     // Whatever a first read loads and caches is not the result's memory.
     run(
         &reader,
-        "SELECT timedb._read_packed('flat', end_valid => '2000-01-01 00:10Z')",
+        "SELECT timedb_internal._read_packed('flat', end_valid => '2000-01-01 00:10Z')",
     )
     .await;
     let before = backend_memory(process_id(&reader).await);
     let backend = process_id(&reader).await;
     run(
         &reader,
-        "BEGIN; DECLARE chunks CURSOR FOR SELECT timedb._read_packed('flat')",
+        "BEGIN; DECLARE chunks CURSOR FOR SELECT timedb_internal._read_packed('flat')",
     )
     .await;
     let (mut points, mut chunks, mut most) = (0, 0, 0);

@@ -173,7 +173,7 @@ async fn a_cut_off_is_for_relative_reads() {
             ("time_of_day", "'10:00'"),
             ("tz", "'UTC'"),
         ] {
-            let query = format!("SELECT timedb._read_packed('{mode}', {name} => {value})");
+            let query = format!("SELECT timedb_internal._read_packed('{mode}', {name} => {value})");
             let (code, told) = refused(&client, &query).await;
             assert_eq!(code, "22023", "{query}");
             assert!(

@@ -182,7 +182,10 @@ impl Writer {
                 list += &format!(", {name} => ${}", values.len());
             }
         }
-        let query = format!("SELECT timedb._read_packed('{}'{list})", mode.name());
+        let query = format!(
+            "SELECT timedb_internal._read_packed('{}'{list})",
+            mode.name()
+        );
         let rows = self
             .client
             .query(&query, &values)

@@ -249,7 +249,8 @@ async fn a_series_is_described_by_what_is_stored_of_it() {
     }
     let superuser = db.connect(Role::Superuser).await;
     // Each segment has a row and an entry of the index.
-    let bytes = "SELECT sum(length(blob) + 200)::bigint FROM timedb.segments WHERE series_id = $1";
+    let bytes =
+        "SELECT sum(length(blob) + 200)::bigint FROM timedb_internal.segments WHERE series_id = $1";
     let least = count(&superuser, bytes, &[&id]).await;
     let bytes = told["bytes"].as_i64().unwrap();
     assert!((least..least + least / 10).contains(&bytes), "{told}");

@@ -123,7 +123,7 @@ async fn a_read_only_key_looks_at_series_and_changes_none() {
     let db = Db::new().await;
     let id = mark(&db).await;
     let superuser = db.connect(Role::Superuser).await;
-    let access = "UPDATE timedb.api_keys SET access = 'read_only' WHERE user_id = $1";
+    let access = "UPDATE timedb_internal.api_keys SET access = 'read_only' WHERE user_id = $1";
     superuser.execute(access, &[&db.a().user_id]).await.unwrap();
     let server = Server::start(&db);
     for path in [

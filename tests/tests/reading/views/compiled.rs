@@ -23,7 +23,7 @@ async fn no_read_is_compiled() {
     // Statistics of large tables make plans look dear.
     run(
         &db.connect(Role::Superuser).await,
-        "UPDATE pg_class SET reltuples = 1e9, relpages = 1e7 WHERE relnamespace = 'timedb'::regnamespace AND relkind = 'r'",
+        "UPDATE pg_class SET reltuples = 1e9, relpages = 1e7 WHERE relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND relkind = 'r'",
     )
     .await;
     for cost in ["DEFAULT", "0"] {
@@ -39,7 +39,7 @@ async fn no_read_is_compiled() {
             "SELECT * FROM timedb.read_flat(labels => '{}', end_valid => '2025-01-02Z')",
             "SELECT * FROM timedb.read_versions(name => 'series 7')",
             "SELECT * FROM timedb.read_relative(days_ahead => 1, time_of_day => '06:00')",
-            "SELECT * FROM timedb._read_rows('flat', as_of_change => '2025-01-01')",
+            "SELECT * FROM timedb_internal._read_rows('flat', as_of_change => '2025-01-01')",
         ] {
             rows(&client, query).await;
         }

@@ -154,15 +154,15 @@ async fn a_read_that_chooses_among_points_takes_no_bound_that_would_change_the_c
     let client = db.login(db.a()).await;
     fill(&client, &mut Random::new(new_seed())).await;
     for read in [
-        "read_last()",
-        "read_flat(as_of => '2025-03-20')",
-        "read_relative(window_length => '1 day', issue_offset => '-12 hours', start_valid => '2025-03-20')",
-        "read_relative(window_length => '1 day', issue_offset => '-12 hours', start_window => '2025-03-20')",
-        "read_relative(days_ahead => 1, time_of_day => '06:00')",
-        "_read_rows('last', start_valid => '2025-03-22')",
-        "_read_rows('flat', end_valid => '2025-03-28')",
+        "timedb.read_last()",
+        "timedb.read_flat(as_of => '2025-03-20')",
+        "timedb.read_relative(window_length => '1 day', issue_offset => '-12 hours', start_valid => '2025-03-20')",
+        "timedb.read_relative(window_length => '1 day', issue_offset => '-12 hours', start_window => '2025-03-20')",
+        "timedb.read_relative(days_ahead => 1, time_of_day => '06:00')",
+        "timedb_internal._read_rows('last', start_valid => '2025-03-22')",
+        "timedb_internal._read_rows('flat', end_valid => '2025-03-28')",
     ] {
-        run(&client, &format!("SET timedb.streaming_reads = off; CREATE TEMP TABLE everything AS SELECT * FROM timedb.{read}; RESET timedb.streaming_reads")).await;
+        run(&client, &format!("SET timedb.streaming_reads = off; CREATE TEMP TABLE everything AS SELECT * FROM {read}; RESET timedb.streaming_reads")).await;
         for condition in [
             "valid_time < '2025-03-26'",
             "valid_time >= '2025-03-25 05:00Z' AND valid_time < '2025-03-27'",
@@ -174,11 +174,7 @@ async fn a_read_that_chooses_among_points_takes_no_bound_that_would_change_the_c
                 &format!("SELECT * FROM everything WHERE {condition}"),
             )
             .await;
-            let found = sorted(
-                &client,
-                &format!("SELECT * FROM timedb.{read} WHERE {condition}"),
-            )
-            .await;
+            let found = sorted(&client, &format!("SELECT * FROM {read} WHERE {condition}")).await;
             assert!(found == expected, "{read} WHERE {condition}");
         }
         run(&client, "DROP TABLE everything").await;

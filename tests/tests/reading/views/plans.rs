@@ -12,15 +12,15 @@ async fn where_the_scan_cannot_be_used_constants_and_parameters_still_bound_the_
     for (query, call) in [
         (
             "UPDATE notes SET value = v.value FROM timedb.values AS v WHERE v.valid_time = notes.valid_time AND v.name = $1",
-            "timedb._read_rows('flat'::text, NULL::uuid[], $1, NULL::jsonb, NULL::timestamp with time zone",
+            "timedb_internal._read_rows('flat'::text, NULL::uuid[], $1, NULL::jsonb, NULL::timestamp with time zone",
         ),
         (
             "SELECT notes.value FROM notes JOIN timedb.versions AS v USING (valid_time) WHERE v.valid_time > $2 AND v.valid_time <= '2025-01-02' FOR UPDATE OF notes",
             "GREATEST(NULL::timestamp with time zone, $2), LEAST(NULL::timestamp with time zone, '2025-01-02 00:00:00.000001+00'::timestamp with time zone)",
         ),
         (
-            "SELECT r FROM timedb._read_rows('flat') AS r WHERE valid_time < '2025-01-02' AND series_id = $3",
-            "timedb._read_rows('flat'::text, ARRAY[$3]",
+            "SELECT r FROM timedb_internal._read_rows('flat') AS r WHERE valid_time < '2025-01-02' AND series_id = $3",
+            "timedb_internal._read_rows('flat'::text, ARRAY[$3]",
         ),
     ] {
         run(

@@ -29,8 +29,8 @@ const CHANGES: &[(&str, &str)] = &[
         "index: CREATE INDEX more ON timedb.requests",
     ),
     (
-        "ALTER TABLE timedb.segments SET (autovacuum_vacuum_scale_factor = 0.01)",
-        "relation: timedb.segments",
+        "ALTER TABLE timedb_internal.segments SET (autovacuum_vacuum_scale_factor = 0.01)",
+        "relation: timedb_internal.segments",
     ),
     (
         "COMMENT ON TABLE timedb.series IS 'ours'",

@@ -77,7 +77,7 @@ async fn a_custom_dump_of_the_backup_role_gives_back_rows_and_catalog_and_a_stor
     compact(&app).await;
     run(&app, "COMMIT").await;
     let superuser = cluster.connect("restored").await;
-    let logged = "SELECT count(*) FROM timedb.write_log WHERE tenant_id = $1";
+    let logged = "SELECT count(*) FROM timedb_internal.write_log WHERE tenant_id = $1";
     let id = &db.a().tenant_id;
     assert_eq!(count(&superuser, logged, &[id]).await, 0);
     assert_eq!(versions_read(&app, key).await, read);

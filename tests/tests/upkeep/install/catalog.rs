@@ -28,7 +28,7 @@ async fn nothing_stands_outside_the_schema_timedb() {
         "SELECT o.identity FROM pg_depend AS d JOIN pg_extension AS e ON d.refobjid = e.oid,
                 LATERAL pg_identify_object(d.classid, d.objid, 0) AS o
          WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'timedb'
-           AND o.schema IS DISTINCT FROM 'timedb' AND NOT (o.type = 'schema' AND o.name = 'timedb')",
+           AND (o.schema IN ('timedb', 'timedb_internal') OR o.type = 'schema' AND o.name = 'timedb_internal') IS NOT TRUE",
     )
     .await;
 }
@@ -39,7 +39,7 @@ async fn every_table_with_tenants_forces_row_security_with_both_kinds_of_policie
     let client = db.connect(Role::Superuser).await;
     let with_tenant = "SELECT c.oid, c.relname::text, c.relrowsecurity AND c.relforcerowsecurity AS forced FROM pg_class AS c
          JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
-         WHERE c.relnamespace = 'timedb'::regnamespace AND c.relkind IN ('r', 'p')";
+         WHERE c.relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND c.relkind IN ('r', 'p')";
     let tables = names(
         &client,
         &format!("SELECT relname FROM ({with_tenant}) AS t ORDER BY 1"),
@@ -101,9 +101,9 @@ async fn keys_of_tenant_tables_begin_with_the_tenant() {
         &client,
         "SELECT i.indexrelid::regclass::text FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
          JOIN pg_attribute AS t ON t.attrelid = c.oid AND t.attname = 'tenant_id'
-         WHERE c.relnamespace = 'timedb'::regnamespace AND i.indisunique AND i.indkey[0] <> t.attnum
-           AND pg_get_indexdef(i.indexrelid) NOT LIKE '%timedb.api_keys%(key_tag)'
-           AND pg_get_indexdef(i.indexrelid) NOT LIKE '%timedb.bound_roles%(role_name)'",
+         WHERE c.relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND i.indisunique AND i.indkey[0] <> t.attnum
+           AND pg_get_indexdef(i.indexrelid) NOT LIKE '%timedb_internal.api_keys%(key_tag)'
+           AND pg_get_indexdef(i.indexrelid) NOT LIKE '%timedb_internal.bound_roles%(role_name)'",
     )
     .await;
 }
@@ -112,7 +112,7 @@ async fn keys_of_tenant_tables_begin_with_the_tenant() {
 async fn there_are_no_foreign_keys_triggers_or_sequences_and_every_table_is_dumped() {
     let db = Db::new().await;
     let client = db.connect(Role::Superuser).await;
-    let here = "relnamespace = 'timedb'::regnamespace";
+    let here = "relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace)";
     none(&client, &format!("SELECT conname::text FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid WHERE {here} AND contype = 'f'")).await;
     // Those of the views that rows can be inserted into change no row.
     none(&client, &format!("SELECT tgname::text FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid WHERE {here} AND relname NOT IN ('values', 'forecasts')")).await;
@@ -138,7 +138,7 @@ async fn no_function_is_overloaded_but_reads_that_begin_with_a_name() {
     let client = db.connect(Role::Superuser).await;
     none(
         &client,
-        "SELECT proname::text FROM pg_proc WHERE pronamespace = 'timedb'::regnamespace
+        "SELECT proname::text FROM pg_proc WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace)
          GROUP BY proname HAVING count(*) > 1 + count(*) FILTER (WHERE proargnames[1] = 'series')",
     )
     .await;
@@ -148,7 +148,7 @@ async fn no_function_is_overloaded_but_reads_that_begin_with_a_name() {
 async fn functions_are_closed_to_the_public_and_privileged_ones_are_bounded() {
     let db = Db::new().await;
     let client = db.connect(Role::Superuser).await;
-    let here = "pronamespace = 'timedb'::regnamespace";
+    let here = "pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace)";
     assert!(
         count(
             &client,
@@ -185,7 +185,8 @@ async fn functions_are_closed_to_the_public_and_privileged_ones_are_bounded() {
     .await;
     none(
         &client,
-        "SELECT 'public creates' WHERE has_schema_privilege('public', 'timedb', 'CREATE')",
+        "SELECT 'public creates' WHERE has_schema_privilege('public', 'timedb', 'CREATE')
+                                  OR has_schema_privilege('public', 'timedb_internal', 'CREATE')",
     )
     .await;
 }
@@ -198,16 +199,16 @@ async fn a_role_without_membership_can_do_nothing() {
     for statement in [
         "SELECT count(*) FROM timedb.read_flat()",
         "SELECT count(*) FROM timedb.series",
-        "SELECT count(*) FROM timedb.segments",
-        "SELECT count(*) FROM timedb.write_log",
-        "SELECT count(*) FROM timedb.batch_chunks",
-        "SELECT count(*) FROM timedb.series_lists",
+        "SELECT count(*) FROM timedb_internal.segments",
+        "SELECT count(*) FROM timedb_internal.write_log",
+        "SELECT count(*) FROM timedb_internal.batch_chunks",
+        "SELECT count(*) FROM timedb_internal.series_lists",
         "SELECT count(*) FROM timedb.requests",
         "SELECT count(*) FROM timedb.batches",
-        "SELECT count(*) FROM timedb._list_batches()",
+        "SELECT count(*) FROM timedb_internal._list_batches()",
         "SELECT * FROM timedb.compact()",
         "SELECT * FROM timedb.verify()",
-        "SELECT count(*) FROM timedb.damaged_rows",
+        "SELECT count(*) FROM timedb_internal.damaged_rows",
         "SELECT count(*) FROM timedb.values",
         "SELECT timedb.login('x')",
         "SELECT timedb.list_users()",
@@ -230,7 +231,7 @@ async fn no_role_of_a_tenant_changes_a_table() {
         &client,
         "SELECT r.rolname || ' ' || p.privilege || ' ' || c.relname
          FROM pg_class AS c, pg_roles AS r, unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p (privilege)
-         WHERE c.relnamespace = 'timedb'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+         WHERE c.relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND c.relkind IN ('r', 'p', 'v')
            AND r.rolname IN ('timedb_user', 'timedb_session', 'timedb_admin')
            AND NOT (p.privilege = 'INSERT' AND c.relname IN ('values', 'forecasts') AND r.rolname <> 'timedb_admin')
            AND has_table_privilege(r.oid, c.oid, p.privilege)",
@@ -246,12 +247,12 @@ async fn whatever_tenants_can_read_has_comments() {
         &client,
         "SELECT format('%s.%s', c.relname, a.attname)
          FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
-         WHERE c.relnamespace = 'timedb'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+         WHERE c.relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND c.relkind IN ('r', 'p', 'v')
            AND a.attnum > 0 AND NOT a.attisdropped AND has_table_privilege('timedb_user', c.oid, 'SELECT')
            AND coalesce(col_description(c.oid, a.attnum), '') = ''
          UNION ALL
          SELECT c.relname::text FROM pg_class AS c
-         WHERE c.relnamespace = 'timedb'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+         WHERE c.relnamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND c.relkind IN ('r', 'p', 'v')
            AND coalesce(obj_description(c.oid, 'pg_class'), '') = ''",
     )
     .await;
@@ -265,4 +266,54 @@ async fn whatever_tenants_can_read_has_comments() {
     let described = described.await.unwrap();
     assert_eq!(described.get::<_, i64>(1), 10);
     assert!(described.get::<_, i64>(0) > 80);
+}
+
+/// psql's `\d timedb.*` and `\df timedb.*`, and what an ORM reflects: what a tenant may use, and the functions of
+/// administrators, which say that they are.
+#[tokio::test]
+async fn the_schema_that_tenants_browse_has_nothing_private() {
+    let db = Db::new().await;
+    let client = db.connect(Role::Superuser).await;
+    none(
+        &client,
+        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'timedb'::regnamespace
+         AND relkind NOT IN ('i') AND NOT has_table_privilege('timedb_user', oid, 'SELECT')",
+    )
+    .await;
+    none(
+        &client,
+        "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'timedb'::regnamespace
+         AND NOT has_function_privilege('timedb_session', oid, 'EXECUTE')
+         AND NOT (has_function_privilege('timedb_admin', oid, 'EXECUTE')
+                  AND obj_description(oid, 'pg_proc') LIKE '%or administrators%')",
+    )
+    .await;
+    // And what is out of sight is nothing that a tenant would look for.
+    none(
+        &client,
+        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'timedb_internal'::regnamespace
+         AND has_table_privilege('timedb_user', oid, 'SELECT')
+         UNION ALL SELECT oid::regprocedure::text FROM pg_proc
+         WHERE pronamespace = 'timedb_internal'::regnamespace AND proname !~ '^_'",
+    )
+    .await;
+    let tenant = db.login(db.a()).await;
+    let views = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'timedb' ORDER BY 1";
+    assert_eq!(
+        names(&tenant, views).await,
+        [
+            "audit_events",
+            "batches",
+            "forecasts",
+            "holds",
+            "requests",
+            "retention",
+            "series",
+            "series_labels",
+            "values",
+            "versions"
+        ]
+    );
+    let internal = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'timedb_internal'";
+    none(&tenant, internal).await;
 }

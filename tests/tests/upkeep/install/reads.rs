@@ -14,7 +14,7 @@ async fn functions_that_read_take_the_arguments_of_the_list() {
             .query_one(
                 "SELECT proargnames[1:pronargs], (proargtypes::regtype[])::text[], (pronargs - pronargdefaults)::int,
                         oid = to_regprocedure($2), $3::text[]::regtype[]::text[]
-                 FROM pg_proc WHERE pronamespace = 'timedb'::regnamespace AND proname = $1 AND proargnames[1] <> 'series'",
+                 FROM pg_proc WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND proname = $1 AND proargnames[1] <> 'series'",
                 &[
                     &function.name,
                     &function.signature(),
@@ -43,7 +43,7 @@ async fn functions_that_read_take_the_arguments_of_the_list() {
         let by_name = client
             .query_opt(
                 "SELECT proargnames[1:pronargs], pronargs - pronargdefaults = 1, proargtypes[0] = 'text'::regtype
-                 FROM pg_proc WHERE pronamespace = 'timedb'::regnamespace AND proname = $1 AND proargnames[1] = 'series'",
+                 FROM pg_proc WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND proname = $1 AND proargnames[1] = 'series'",
                 &[&function.name],
             )
             .await
@@ -67,7 +67,7 @@ async fn functions_that_read_take_the_arguments_of_the_list() {
     none(
         &client,
         &format!(
-            "SELECT proname::text FROM pg_proc WHERE pronamespace = 'timedb'::regnamespace
+            "SELECT proname::text FROM pg_proc WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace)
              AND proname ~ '^_?read_' AND proname <> ALL ('{{{listed}}}')"
         ),
     )

@@ -32,7 +32,7 @@ async fn cluster() -> ThrowawayCluster {
              CREATE ROLE service_role NOLOGIN;
              GRANT timedb_user TO anon;
              GRANT timedb_user, timedb_session TO authenticated;
-             ALTER DATABASE judged SET pgrst.db_schemas = 'public, timedb'",
+             ALTER DATABASE judged SET pgrst.db_schemas = 'public, timedb, timedb_internal'",
         )
         .await
         .unwrap();
@@ -84,8 +84,8 @@ fn lint(cluster: &ThrowawayCluster) -> Vec<Finding> {
 /// keeps the planner from inlining the reads. Functions in C that are no definers look up no name; a
 /// body that begins with BEGIN ATOMIC has had its names looked up when it was made.
 async fn functions_without_names_to_look_up(client: &Client) -> Vec<String> {
-    let query = "SELECT 'timedb.' || proname FROM pg_proc
-                 WHERE pronamespace = 'timedb'::regnamespace AND NOT prosecdef
+    let query = "SELECT pronamespace::regnamespace || '.' || proname FROM pg_proc
+                 WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND NOT prosecdef
                    AND (prolang = (SELECT oid FROM pg_language WHERE lanname = 'c') OR prosqlbody IS NOT NULL)";
     let rows = client.query(query, &[]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
@@ -133,13 +133,13 @@ async fn splinter_finds_nothing_and_would_find_what_is_wrong() {
             ],
         ),
         (
-            "GRANT SELECT ON timedb.settings TO timedb_user",
-            "REVOKE SELECT ON timedb.settings FROM timedb_user",
+            "GRANT SELECT ON timedb_internal.settings TO timedb_user",
+            "REVOKE SELECT ON timedb_internal.settings FROM timedb_user",
             &["security/rlsDisabledInPublic"],
         ),
         (
-            "ALTER TABLE timedb.settings ENABLE ROW LEVEL SECURITY",
-            "ALTER TABLE timedb.settings DISABLE ROW LEVEL SECURITY",
+            "ALTER TABLE timedb_internal.settings ENABLE ROW LEVEL SECURITY",
+            "ALTER TABLE timedb_internal.settings DISABLE ROW LEVEL SECURITY",
             &["security/rlsEnabledNoPolicy"],
         ),
         (
@@ -161,8 +161,8 @@ async fn splinter_finds_nothing_and_would_find_what_is_wrong() {
             ],
         ),
         (
-            "ALTER TABLE timedb.settings ADD COLUMN api_key text; GRANT SELECT ON timedb.settings TO anon",
-            "ALTER TABLE timedb.settings DROP COLUMN api_key; REVOKE SELECT ON timedb.settings FROM anon",
+            "ALTER TABLE timedb_internal.settings ADD COLUMN api_key text; GRANT SELECT ON timedb_internal.settings TO anon",
+            "ALTER TABLE timedb_internal.settings DROP COLUMN api_key; REVOKE SELECT ON timedb_internal.settings FROM anon",
             &["security/sensitiveColumnsExposed"],
         ),
         (

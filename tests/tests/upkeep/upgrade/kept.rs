@@ -34,7 +34,7 @@ async fn symbols(client: &Client) -> Vec<(String, String)> {
     let rows = client
         .query(
             "SELECT prosrc, format('(%s) %s %s, strict %s', oidvectortypes(proargtypes), proretset, prorettype::regtype, proisstrict)
-             FROM pg_proc WHERE pronamespace = 'timedb'::regnamespace AND probin IS NOT NULL ORDER BY 1",
+             FROM pg_proc WHERE pronamespace IN ('timedb'::regnamespace, 'timedb_internal'::regnamespace) AND probin IS NOT NULL ORDER BY 1",
             &[],
         )
         .await

@@ -36,7 +36,7 @@ async fn what_the_older_sql_lacks_is_an_error_that_names_it_and_no_crash() {
         + "DROP FUNCTION timedb.logout(); DROP FUNCTION timedb.hide_parameters();
            DROP FUNCTION timedb.label_names(); DROP FUNCTION timedb.label_values(text, text, integer, text);
            ALTER EXTENSION timedb DROP TABLE timedb.series_labels; DROP TABLE timedb.series_labels;
-           ALTER TABLE timedb.write_log DROP COLUMN list_id;
+           ALTER TABLE timedb_internal.write_log DROP COLUMN list_id;
            CREATE FUNCTION timedb.given_up() RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'logout_wrapper';
            GRANT EXECUTE ON FUNCTION timedb.given_up() TO timedb_user;";
     installation.put("timedb--0.0.1.sql", &script);

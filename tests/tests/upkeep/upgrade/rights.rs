@@ -12,8 +12,8 @@ use super::{fill, fresh, install};
 const RIGHTS: &str = "
     GRANT SELECT ON timedb.series, timedb.batches TO report WITH GRANT OPTION;
     SET ROLE report; GRANT SELECT ON timedb.series TO passed; RESET ROLE;
-    GRANT SELECT (user_id, email) ON timedb.users TO report;
-    GRANT SELECT ON timedb.settings TO PUBLIC;
+    GRANT SELECT (user_id, email) ON timedb_internal.users TO report;
+    GRANT SELECT ON timedb_internal.settings TO PUBLIC;
     GRANT EXECUTE ON FUNCTION timedb.version(), timedb.auth_required() TO report;
     REVOKE SELECT ON timedb.batches FROM timedb_user;
     REVOKE EXECUTE ON FUNCTION timedb.set_auth_required(boolean), timedb.create_tenant(text, uuid, boolean) FROM pg_database_owner;

@@ -40,9 +40,9 @@ pub const CHANGES: &[Change] = &[
     },
     Change {
         name: "a column that is missing",
-        undo: "ALTER TABLE timedb.tenants DROP COLUMN created_at;",
-        redo: "ALTER TABLE timedb.tenants ADD COLUMN created_at timestamptz NOT NULL DEFAULT pg_catalog.now();",
-        shows: "column: timedb.tenants.created_at",
+        undo: "ALTER TABLE timedb_internal.tenants DROP COLUMN created_at;",
+        redo: "ALTER TABLE timedb_internal.tenants ADD COLUMN created_at timestamptz NOT NULL DEFAULT pg_catalog.now();",
+        shows: "column: timedb_internal.tenants.created_at",
     },
     Change {
         name: "a policy that is missing",
@@ -90,22 +90,22 @@ pub const CHANGES: &[Change] = &[
     },
     Change {
         name: "a constraint that is missing",
-        undo: "ALTER TABLE timedb.api_keys DROP CONSTRAINT api_keys_access_check;",
-        redo: "ALTER TABLE timedb.api_keys ADD CONSTRAINT api_keys_access_check CHECK (access IN ('read_write', 'read_only'));",
+        undo: "ALTER TABLE timedb_internal.api_keys DROP CONSTRAINT api_keys_access_check;",
+        redo: "ALTER TABLE timedb_internal.api_keys ADD CONSTRAINT api_keys_access_check CHECK (access IN ('read_write', 'read_only'));",
         shows: "constraint: api_keys_access_check",
     },
     Change {
         name: "other options of storage",
-        undo: "ALTER TABLE timedb.segments ALTER COLUMN blob SET STORAGE EXTENDED;
-               ALTER TABLE timedb.segments SET (fillfactor = 90);",
-        redo: "{ALTER TABLE timedb.segments ALTER COLUMN blob SET STORAGE} ALTER TABLE timedb.segments RESET (fillfactor);",
-        shows: "relation: timedb.segments",
+        undo: "ALTER TABLE timedb_internal.segments ALTER COLUMN blob SET STORAGE EXTENDED;
+               ALTER TABLE timedb_internal.segments SET (fillfactor = 90);",
+        redo: "{ALTER TABLE timedb_internal.segments ALTER COLUMN blob SET STORAGE} ALTER TABLE timedb_internal.segments RESET (fillfactor);",
+        shows: "relation: timedb_internal.segments",
     },
     Change {
         name: "another default",
-        undo: "ALTER TABLE timedb.api_keys ALTER COLUMN legacy SET DEFAULT true;",
-        redo: "ALTER TABLE timedb.api_keys ALTER COLUMN legacy SET DEFAULT false;",
-        shows: "column: timedb.api_keys.legacy",
+        undo: "ALTER TABLE timedb_internal.api_keys ALTER COLUMN legacy SET DEFAULT true;",
+        redo: "ALTER TABLE timedb_internal.api_keys ALTER COLUMN legacy SET DEFAULT false;",
+        shows: "column: timedb_internal.api_keys.legacy",
     },
     Change {
         name: "a role without its mark",
@@ -127,8 +127,8 @@ const LEVELLED: &str = "
     GRANT EXECUTE ON FUNCTION timedb.whoami() TO PUBLIC;
     REVOKE EXECUTE ON FUNCTION timedb.create_series(text, text, jsonb, text) FROM timedb_user;
     GRANT INSERT ON timedb.series TO timedb_user;
-    REVOKE UPDATE (active) ON timedb.users FROM timedb_keeper;
-    GRANT UPDATE (email) ON timedb.users TO timedb_keeper;
+    REVOKE UPDATE (active) ON timedb_internal.users FROM timedb_keeper;
+    GRANT UPDATE (email) ON timedb_internal.users TO timedb_keeper;
     ALTER TABLE timedb.requests OWNER TO timedb_keeper;
     REVOKE ALL ON timedb.requests FROM PUBLIC;
     ALTER VIEW timedb.batches OWNER TO timedb_keeper;

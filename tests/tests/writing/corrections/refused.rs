@@ -272,7 +272,7 @@ async fn a_damaged_segment_is_an_error_only_where_an_update_needs_it() {
     let superuser = db.connect(Role::Superuser).await;
     superuser
         .batch_execute(
-            "UPDATE timedb.segments SET blob = set_byte(blob, length(blob) / 2, get_byte(blob, length(blob) / 2) # 255)
+            "UPDATE timedb_internal.segments SET blob = set_byte(blob, length(blob) / 2, get_byte(blob, length(blob) / 2) # 255)
              WHERE min_valid = '2025-01-02 00:00Z'",
         )
         .await

@@ -154,7 +154,7 @@ async fn who_may_not_write_inserts_no_rows_either() {
     let superuser = db.connect(Role::Superuser).await;
     run(
         &superuser,
-        "UPDATE timedb.api_keys SET access = 'read_only'",
+        "UPDATE timedb_internal.api_keys SET access = 'read_only'",
     )
     .await;
     let client = db.login(db.a()).await;
@@ -168,7 +168,7 @@ async fn who_may_not_write_inserts_no_rows_either() {
     // Another tenant's series is one that does not exist.
     run(
         &superuser,
-        "UPDATE timedb.api_keys SET access = 'read_write'",
+        "UPDATE timedb_internal.api_keys SET access = 'read_write'",
     )
     .await;
     let (a, b) = (db.login(db.a()).await, db.login(db.b()).await);
@@ -245,9 +245,9 @@ async fn nobody_makes_a_trigger_of_the_functions_or_another_of_the_views() {
     .await;
     for weakened in [
         "CREATE TRIGGER a INSTEAD OF INSERT ON timedb.values FOR EACH ROW EXECUTE FUNCTION public.spy()",
-        "CREATE TRIGGER a INSTEAD OF UPDATE ON timedb.values FOR EACH ROW EXECUTE FUNCTION timedb._take_row()",
+        "CREATE TRIGGER a INSTEAD OF UPDATE ON timedb.values FOR EACH ROW EXECUTE FUNCTION timedb_internal._take_row()",
         "CREATE TRIGGER a INSTEAD OF INSERT ON timedb.versions FOR EACH ROW EXECUTE FUNCTION public.spy()",
-        "CREATE TRIGGER a AFTER INSERT ON timedb.series FOR EACH STATEMENT EXECUTE FUNCTION timedb._store_rows()",
+        "CREATE TRIGGER a AFTER INSERT ON timedb.series FOR EACH STATEMENT EXECUTE FUNCTION timedb_internal._store_rows()",
         "CREATE RULE a AS ON INSERT TO timedb.values DO ALSO NOTHING",
     ] {
         run(&superuser, "BEGIN").await;

@@ -9,7 +9,7 @@ async fn as_read_only(db: &Db, tenant: &Tenant) -> Client {
     let superuser = db.connect(Role::Superuser).await;
     superuser
         .execute(
-            "UPDATE timedb.api_keys SET access = 'read_only' WHERE user_id = $1",
+            "UPDATE timedb_internal.api_keys SET access = 'read_only' WHERE user_id = $1",
             &[&tenant.user_id],
         )
         .await

@@ -20,7 +20,10 @@ pub async fn rows_of_all_kinds(db: &Db) -> Vec<i64> {
         rows.push(
             count(
                 &client,
-                &format!("SELECT count(*) FROM timedb.{table}"),
+                &format!(
+                    "SELECT count(*) FROM {full_name}",
+                    full_name = timedb_tests::qualified(table)
+                ),
                 &[],
             )
             .await,

@@ -82,7 +82,7 @@ async fn send(client: &Client, call: &str, bytes: &[u8]) -> bool {
     }
 }
 
-const UPLOAD: &str = "SELECT * FROM timedb._upload_packed($1)";
+const UPLOAD: &str = "SELECT * FROM timedb_internal._upload_packed($1)";
 
 #[tokio::test]
 async fn packed_uploads_are_stored_as_described() {
@@ -111,7 +111,7 @@ async fn packed_uploads_are_stored_as_described() {
     assert_eq!(
         count(
             &client,
-            "SELECT points FROM timedb._upload_packed($1)",
+            "SELECT points FROM timedb_internal._upload_packed($1)",
             &[&one_point()]
         )
         .await,

@@ -8,18 +8,18 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are the columns of each key")]
 pub enum DamagedRow {
-    /// Of timedb.segments.
+    /// Of timedb_internal.segments.
     Segment {
         series: [u8; 16],
         span_class: i32,
         min_valid: i64,
         segment_id: i64,
     },
-    /// Of timedb.write_log.
+    /// Of timedb_internal.write_log.
     Log { change_time: i64 },
-    /// Of timedb.batch_chunks.
+    /// Of timedb_internal.batch_chunks.
     Chunk { max_change: i64 },
-    /// Of timedb.series_lists.
+    /// Of timedb_internal.series_lists.
     List { id: [u8; 16] },
     /// Of timedb.requests.
     Request { batch: [u8; 16] },

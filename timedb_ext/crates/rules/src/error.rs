@@ -143,7 +143,7 @@ impl Error {
     /// XX000: an internal statement gave rows of other types than it declares. Somebody has changed the tables.
     pub fn other_columns() -> Self {
         Self::internal("an internal statement returned rows of types other than it declares")
-            .hint("Tables in schema timedb are not as the extension created them.")
+            .hint("Tables of timedb are not as the extension created them.")
     }
 
     /// XX000: a function of the library is not declared as this version of it expects.
@@ -154,9 +154,15 @@ impl Error {
 
     /// XX001: a row of this table is damaged.
     pub fn damaged(message: impl Into<String>, table: &str) -> Self {
+        // The one table with blobs that tenants may read.
+        let schema = if table == "requests" {
+            "timedb"
+        } else {
+            "timedb_internal"
+        };
         Self::new(SqlState::DATA_CORRUPTED, message).hint(format!(
             "timedb.verify() lists what is damaged. An administrator can set it aside with timedb.set_aside(), so that \
-             the rest can be read, or restore this row of timedb.{table} from a backup."
+             the rest can be read, or restore this row of {schema}.{table} from a backup."
         ))
     }
 

@@ -154,7 +154,17 @@ impl Function {
     /// The name with the types of the arguments, as PostgreSQL finds it by.
     pub fn signature(self) -> String {
         let types: Vec<_> = self.arguments.iter().map(|a| a.kind().sql_type()).collect();
-        format!("timedb.{}({})", self.name, types.join(","))
+        format!("{}({})", self.qualified_name(), types.join(","))
+    }
+
+    /// The name with its schema: what is private is in one of its own.
+    pub fn qualified_name(self) -> String {
+        let schema = if self.name.starts_with('_') {
+            "timedb_internal"
+        } else {
+            "timedb"
+        };
+        format!("{schema}.{}", self.name)
     }
 }
 

@@ -88,8 +88,8 @@ macro_rules! select {
             "SELECT 0::bigint, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, \
                     l.change_time, NULL::timestamptz, l.points, l.blob, 0::bigint, NULL::timestamptz, l.list_id, \
                     t.series_ids \
-             FROM timedb.write_log AS l LEFT JOIN timedb.series_lists AS t ON t.list_id = l.list_id \
-             WHERE l.change_time > COALESCE((SELECT f.max_change FROM timedb.batch_chunks AS f \
+             FROM timedb_internal.write_log AS l LEFT JOIN timedb_internal.series_lists AS t ON t.list_id = l.list_id \
+             WHERE l.change_time > COALESCE((SELECT f.max_change FROM timedb_internal.batch_chunks AS f \
                                              ORDER BY f.max_change DESC LIMIT 1), '-infinity') \
                AND l.change_time >= $4 AND l.change_time < $5 AND l.points > 0 \
              UNION ALL \
@@ -121,11 +121,11 @@ macro_rules! overlapping {
                  SELECT g.*, c.start_valid \
                  FROM ( \
                      WITH RECURSIVE class(span_class) AS ( \
-                         (SELECT h.span_class FROM timedb.segments AS h \
+                         (SELECT h.span_class FROM timedb_internal.segments AS h \
                           WHERE h.series_id = s.series_id \
                           ORDER BY h.span_class LIMIT 1) \
                          UNION ALL \
-                         SELECT (SELECT h.span_class FROM timedb.segments AS h \
+                         SELECT (SELECT h.span_class FROM timedb_internal.segments AS h \
                                  WHERE h.series_id = s.series_id AND h.span_class > c.span_class \
                                  ORDER BY h.span_class LIMIT 1) \
                          FROM class AS c WHERE c.span_class IS NOT NULL \
@@ -140,7 +140,7 @@ macro_rules! overlapping {
             " WHERE c.span_class IS NOT NULL OFFSET 0 \
                  ) AS c \
                  CROSS JOIN LATERAL ( \
-                     SELECT h.* FROM timedb.segments AS h \
+                     SELECT h.* FROM timedb_internal.segments AS h \
                      WHERE h.series_id = s.series_id AND h.span_class = c.span_class \
                        AND h.min_valid >= c.lowest AND h.min_valid < s.end_valid \
                        AND h.max_valid >= c.start_valid AND ",
@@ -158,7 +158,7 @@ static WHOLE: Statement = Statement::new(
         select!("timestamptz '-infinity'"),
         "FROM unnest($1) WITH ORDINALITY AS s(series_id, ord) \
          CROSS JOIN LATERAL ( \
-             SELECT h.* FROM timedb.segments AS h \
+             SELECT h.* FROM timedb_internal.segments AS h \
              WHERE h.series_id = s.series_id AND ",
         may_count!(),
         "    ORDER BY h.min_valid OFFSET 0 \
@@ -186,7 +186,7 @@ static LATEST: Statement = Statement::new(
                  FROM ( \
                      SELECT CASE WHEN h.max_valid < s.end_valid THEN h.max_valid \
                                  ELSE h.min_valid END AS instant \
-                     FROM timedb.segments AS h \
+                     FROM timedb_internal.segments AS h \
                      WHERE h.series_id = s.series_id AND h.span_class = c.span_class \
                        AND h.min_valid < s.end_valid AND ",
             may_count!(),
@@ -205,7 +205,7 @@ static LAST: Statement = Statement::new(
         select!("g.max_valid"),
         "FROM unnest($1) WITH ORDINALITY AS s(series_id, ord) \
          CROSS JOIN LATERAL ( \
-             SELECT h.* FROM timedb.segments AS h \
+             SELECT h.* FROM timedb_internal.segments AS h \
              WHERE h.series_id = s.series_id \
              ORDER BY h.span_class DESC, h.min_valid DESC LIMIT 2 \
          ) AS g)\0"

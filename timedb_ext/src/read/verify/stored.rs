@@ -26,18 +26,18 @@ statements! {
         c"SELECT s.series_id, s.min_valid, s.max_valid, s.min_known, s.max_known, s.min_change, s.max_change, s.count, \
                  s.blob, s.segment_id, s.span_class::integer, \
                  EXISTS (SELECT FROM timedb.series AS o WHERE o.series_id = s.series_id) \
-          FROM timedb.segments AS s \
+          FROM timedb_internal.segments AS s \
           WHERE s.series_id >= $1 AND s.series_id <= $2 \
           ORDER BY s.series_id, s.span_class, s.min_valid, s.segment_id";
     LOG(TIMESTAMP, TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA, UUID, BYTEA) =
         c"SELECT NULL::timestamptz, l.change_time, l.points, l.blob, l.list_id, t.series_ids \
-          FROM timedb.write_log AS l LEFT JOIN timedb.series_lists AS t ON t.list_id = l.list_id \
+          FROM timedb_internal.write_log AS l LEFT JOIN timedb_internal.series_lists AS t ON t.list_id = l.list_id \
           WHERE l.change_time >= $1 AND l.change_time <= $2 \
           ORDER BY l.change_time";
     CHUNKS() -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA) =
-        c"SELECT min_change, max_change, count, blob FROM timedb.batch_chunks ORDER BY max_change";
+        c"SELECT min_change, max_change, count, blob FROM timedb_internal.batch_chunks ORDER BY max_change";
     LISTS(UUID, UUID) -> (UUID, BYTEA) =
-        c"SELECT list_id, series_ids FROM timedb.series_lists WHERE list_id >= $1 AND list_id <= $2 ORDER BY list_id";
+        c"SELECT list_id, series_ids FROM timedb_internal.series_lists WHERE list_id >= $1 AND list_id <= $2 ORDER BY list_id";
     REQUESTS(UUID, UUID) -> (UUID, TIMESTAMP, BOOL) =
         c"SELECT batch_id, change_time, \
                  points >= 0 AND skipped >= 0 AND octet_length(request_hash) = 32 \

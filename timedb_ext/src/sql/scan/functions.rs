@@ -28,21 +28,21 @@ pub struct Symbol {
     columns: &'static [Oid],
 }
 
-/// What `timedb._read_rows()` is declared as.
+/// What `timedb_internal._read_rows()` is declared as.
 pub const READ_ROWS: Symbol = Symbol {
     name: "timedb_read_rows",
     arguments: &READ,
     columns: &ROW_COLUMNS,
 };
 
-/// What `timedb._read_chunks()` is declared as.
+/// What `timedb_internal._read_chunks()` is declared as.
 pub const READ_CHUNKS: Symbol = Symbol {
     name: "read_chunks_wrapper",
     arguments: &READ,
     columns: &CHUNK_COLUMNS,
 };
 
-/// What `timedb._list_series()` is declared as.
+/// What `timedb_internal._list_series()` is declared as.
 pub const LIST_SERIES: Symbol = Symbol {
     name: "timedb_list_series",
     arguments: &SERIES,
@@ -89,7 +89,7 @@ impl Symbol {
     }
 }
 
-/// The function of this name next to `timedb._read_rows`; `None` if something else has taken its place.
+/// The function of this name next to `timedb_internal._read_rows`; `None` if something else has taken its place.
 ///
 /// # Safety
 /// Called in a transaction.
@@ -110,7 +110,7 @@ pub unsafe fn beside(rows_function: Oid, name: &CStr, symbol: &Symbol) -> Option
     (function != Oid::INVALID && symbol.is_of(function)).then_some(function)
 }
 
-/// The call in a range table entry that is one of `timedb._read_rows()` and nothing more.
+/// The call in a range table entry that is one of `timedb_internal._read_rows()` and nothing more.
 ///
 /// # Safety
 /// The entry is a live node of a query.

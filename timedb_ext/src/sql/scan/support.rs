@@ -1,4 +1,4 @@
-//! What the planner is told of `timedb._read_rows()` before the scan takes its place. Asking for it also loads the
+//! What the planner is told of `timedb_internal._read_rows()` before the scan takes its place. Asking for it also loads the
 //! library, so that the first statement of a session has the scan already.
 
 use super::call::{Mode, ReadCall};
@@ -15,7 +15,7 @@ const LAST: [f64; 3] = [1_000.0, 10.0, 1.0];
 
 finfo!(pg_finfo_timedb_plan_read, timedb_plan_read);
 
-/// SQL `timedb._plan_read(internal)`: a planner support function.
+/// SQL `timedb_internal._plan_read(internal)`: a planner support function.
 ///
 /// # Safety
 /// Called by PostgreSQL's planner as declared in `sql/functions/read.sql`.

@@ -19,23 +19,23 @@ use timedb_segment::{Batch, Points};
 statements! {
     CHANGE_TIME(TEXT, TEXT) -> (TIMESTAMP) =
         c"SELECT r.change_time \
-          FROM timedb.damaged_rows AS d, \
-               jsonb_populate_record(NULL::timedb.write_log, d.original || jsonb_strip_nulls($2::jsonb)) AS r \
+          FROM timedb_internal.damaged_rows AS d, \
+               jsonb_populate_record(NULL::timedb_internal.write_log, d.original || jsonb_strip_nulls($2::jsonb)) AS r \
           WHERE d.damage_id = $1";
     LOG_ROWS(TIMESTAMP, TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA, UUID, BYTEA) =
         c"SELECT NULL::timestamptz, l.change_time, l.points, l.blob, l.list_id, t.series_ids \
-          FROM timedb.write_log AS l LEFT JOIN timedb.series_lists AS t ON t.list_id = l.list_id \
+          FROM timedb_internal.write_log AS l LEFT JOIN timedb_internal.series_lists AS t ON t.list_id = l.list_id \
           WHERE l.change_time >= $1 AND l.change_time <= $2 ORDER BY l.change_time";
-    DELETE_LOG(TIMESTAMP) = c"DELETE FROM timedb.write_log WHERE change_time = $1";
+    DELETE_LOG(TIMESTAMP) = c"DELETE FROM timedb_internal.write_log WHERE change_time = $1";
     REACHED(TIMESTAMP) -> (TIMESTAMP) =
-        c"SELECT max_change FROM timedb.batch_chunks WHERE max_change <> $1 ORDER BY max_change DESC LIMIT 1";
+        c"SELECT max_change FROM timedb_internal.batch_chunks WHERE max_change <> $1 ORDER BY max_change DESC LIMIT 1";
     CHUNK(TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA) =
-        c"SELECT min_change, max_change, count, blob FROM timedb.batch_chunks WHERE max_change = $1";
+        c"SELECT min_change, max_change, count, blob FROM timedb_internal.batch_chunks WHERE max_change = $1";
     CHUNKS(TIMESTAMP, TIMESTAMP) -> (TIMESTAMP, TIMESTAMP, INT4, BYTEA) =
-        c"SELECT min_change, max_change, count, blob FROM timedb.batch_chunks \
+        c"SELECT min_change, max_change, count, blob FROM timedb_internal.batch_chunks \
           WHERE max_change >= $1 AND min_change <= $2 ORDER BY max_change";
     DELETE_CHUNKS(TIMESTAMP, TIMESTAMP) =
-        c"DELETE FROM timedb.batch_chunks WHERE max_change >= $1 AND min_change <= $2";
+        c"DELETE FROM timedb_internal.batch_chunks WHERE max_change >= $1 AND min_change <= $2";
 }
 
 fn instant(t: i64) -> Arg {

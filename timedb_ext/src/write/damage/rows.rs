@@ -1,4 +1,4 @@
-//! The rows of timedb.damaged_rows, and how rows of other tables get there and back.
+//! The rows of timedb_internal.damaged_rows, and how rows of other tables get there and back.
 
 use crate::pg::error::{Error, Result, SqlState, uuid_text};
 use crate::pg::spi::{Arg, statements};
@@ -17,12 +17,12 @@ const fn text(sql: &'static str) -> &'static CStr {
 macro_rules! keep {
     ($table:literal, $key:literal) => {
         text(concat!(
-            "WITH gone AS (DELETE FROM timedb.",
+            "WITH gone AS (DELETE FROM ",
             $table,
             " AS t WHERE ",
             $key,
             " RETURNING to_jsonb(t) AS original) \
-             INSERT INTO timedb.damaged_rows (tenant_id, damage_id, kind, set_aside_at, points, problem, original) \
+             INSERT INTO timedb_internal.damaged_rows (tenant_id, damage_id, kind, set_aside_at, points, problem, original) \
              SELECT $1, $2, $3, clock_timestamp(), $4, $5, g.original FROM gone AS g\0"
         ))
     };
@@ -32,10 +32,10 @@ macro_rules! keep {
 macro_rules! insert {
     ($table:literal, $key:literal) => {
         text(concat!(
-            "INSERT INTO timedb.",
+            "INSERT INTO ",
             $table,
-            " SELECT r.* FROM timedb.damaged_rows AS d, \
-                   jsonb_populate_record(NULL::timedb.",
+            " SELECT r.* FROM timedb_internal.damaged_rows AS d, \
+                   jsonb_populate_record(NULL::",
             $table,
             ", d.original || jsonb_strip_nulls($2::jsonb) || jsonb_build_object('tenant_id', d.tenant_id)) AS r \
              WHERE d.damage_id = $1 \
@@ -48,22 +48,22 @@ macro_rules! insert {
 
 statements! {
     KEEP_SEGMENT(UUID, TEXT, TEXT, INT8, TEXT, UUID, INT4, TIMESTAMP, INT8) =
-        keep!("segments", "t.series_id = $6 AND t.span_class = $7 AND t.min_valid = $8 AND t.segment_id = $9");
-    KEEP_LOG(UUID, TEXT, TEXT, INT8, TEXT, TIMESTAMP) = keep!("write_log", "t.change_time = $6");
-    KEEP_CHUNK(UUID, TEXT, TEXT, INT8, TEXT, TIMESTAMP) = keep!("batch_chunks", "t.max_change = $6");
-    KEEP_LIST(UUID, TEXT, TEXT, INT8, TEXT, UUID) = keep!("series_lists", "t.list_id = $6");
-    KEEP_REQUEST(UUID, TEXT, TEXT, INT8, TEXT, UUID) = keep!("requests", "t.batch_id = $6");
+        keep!("timedb_internal.segments", "t.series_id = $6 AND t.span_class = $7 AND t.min_valid = $8 AND t.segment_id = $9");
+    KEEP_LOG(UUID, TEXT, TEXT, INT8, TEXT, TIMESTAMP) = keep!("timedb_internal.write_log", "t.change_time = $6");
+    KEEP_CHUNK(UUID, TEXT, TEXT, INT8, TEXT, TIMESTAMP) = keep!("timedb_internal.batch_chunks", "t.max_change = $6");
+    KEEP_LIST(UUID, TEXT, TEXT, INT8, TEXT, UUID) = keep!("timedb_internal.series_lists", "t.list_id = $6");
+    KEEP_REQUEST(UUID, TEXT, TEXT, INT8, TEXT, UUID) = keep!("timedb.requests", "t.batch_id = $6");
     INSERT_SEGMENT(TEXT, TEXT) -> (UUID, INT4, TIMESTAMP, INT8) =
-        insert!("segments", "series_id, span_class::integer, min_valid, segment_id");
-    INSERT_LOG(TEXT, TEXT) -> (TIMESTAMP) = insert!("write_log", "change_time");
-    INSERT_CHUNK(TEXT, TEXT) -> (TIMESTAMP) = insert!("batch_chunks", "max_change");
-    INSERT_LIST(TEXT, TEXT) -> (UUID) = insert!("series_lists", "list_id");
-    INSERT_REQUEST(TEXT, TEXT) -> (UUID) = insert!("requests", "batch_id");
-    IS_TAKEN(TEXT) -> (INT4) = c"SELECT 1 FROM timedb.damaged_rows WHERE damage_id = $1";
+        insert!("timedb_internal.segments", "series_id, span_class::integer, min_valid, segment_id");
+    INSERT_LOG(TEXT, TEXT) -> (TIMESTAMP) = insert!("timedb_internal.write_log", "change_time");
+    INSERT_CHUNK(TEXT, TEXT) -> (TIMESTAMP) = insert!("timedb_internal.batch_chunks", "max_change");
+    INSERT_LIST(TEXT, TEXT) -> (UUID) = insert!("timedb_internal.series_lists", "list_id");
+    INSERT_REQUEST(TEXT, TEXT) -> (UUID) = insert!("timedb.requests", "batch_id");
+    IS_TAKEN(TEXT) -> (INT4) = c"SELECT 1 FROM timedb_internal.damaged_rows WHERE damage_id = $1";
     FIND(TEXT, TEXT) -> (TEXT, INT8, TEXT) =
         c"SELECT d.kind, d.points, (SELECT k FROM jsonb_object_keys($2::jsonb) AS k WHERE NOT d.original ? k LIMIT 1) \
-          FROM timedb.damaged_rows AS d WHERE d.damage_id = $1";
-    FORGET(TEXT) = c"DELETE FROM timedb.damaged_rows WHERE damage_id = $1";
+          FROM timedb_internal.damaged_rows AS d WHERE d.damage_id = $1";
+    FORGET(TEXT) = c"DELETE FROM timedb_internal.damaged_rows WHERE damage_id = $1";
 }
 
 /// A row that has been set aside.

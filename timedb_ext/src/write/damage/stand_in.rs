@@ -13,9 +13,9 @@ statements! {
     // segments say is right.
     NEWEST(TIMESTAMP) -> (TIMESTAMP) =
         c"SELECT CASE WHEN $1 <= clock_timestamp() THEN $1 \
-                 ELSE greatest(clock_timestamp(), (SELECT max(s.max_change) FROM timedb.segments AS s WHERE s.max_change <= $1)) END";
+                 ELSE greatest(clock_timestamp(), (SELECT max(s.max_change) FROM timedb_internal.segments AS s WHERE s.max_change <= $1)) END";
     INSERT(UUID, TIMESTAMP, BYTEA) =
-        c"INSERT INTO timedb.write_log (tenant_id, change_time, points, list_id, blob) \
+        c"INSERT INTO timedb_internal.write_log (tenant_id, change_time, points, list_id, blob) \
           VALUES ($1, $2, 0, NULL, $3) ON CONFLICT DO NOTHING";
 }
 

@@ -18,7 +18,7 @@ use crate::cli::failure::Failure;
 use crate::cli::grammar::{Export, FileFormat};
 use crate::cli::terminal;
 
-const PAGE: &str = "SELECT records, packed, reached FROM timedb._export_page(tenant_id => $1, kind => $2, after => $3)";
+const PAGE: &str = "SELECT records, packed, reached FROM timedb_internal._export_page(tenant_id => $1, kind => $2, after => $3)";
 
 /// How often it says how far it has come.
 const SAY_EVERY: Duration = Duration::from_secs(5);

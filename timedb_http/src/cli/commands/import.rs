@@ -17,10 +17,12 @@ use crate::cli::failure::Failure;
 use crate::cli::grammar::Import;
 use crate::cli::terminal;
 
-const BEGIN: &str = "SELECT timedb._begin_import(header => $1)";
-const RECORDS: &str = "SELECT timedb._import_page(tenant_id => $1, kind => $2, records => $3)";
-const POINTS: &str = "SELECT timedb._import_page(tenant_id => $1, kind => 'point', packed => $2)";
-const END: &str = "SELECT timedb._end_import(tenant_id => $1, points => $2, sha256 => $3)";
+const BEGIN: &str = "SELECT timedb_internal._begin_import(header => $1)";
+const RECORDS: &str =
+    "SELECT timedb_internal._import_page(tenant_id => $1, kind => $2, records => $3)";
+const POINTS: &str =
+    "SELECT timedb_internal._import_page(tenant_id => $1, kind => 'point', packed => $2)";
+const END: &str = "SELECT timedb_internal._end_import(tenant_id => $1, points => $2, sha256 => $3)";
 
 /// Records of a page, and their bytes, about.
 const PAGE_RECORDS: usize = 1_000;

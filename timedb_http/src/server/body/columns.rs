@@ -1,4 +1,4 @@
-//! The rows of an upload as columns, and their packed form, which `timedb._upload_packed` takes.
+//! The rows of an upload as columns, and their packed form, which `timedb_internal._upload_packed` takes.
 
 use std::{borrow::Cow, hash::BuildHasher};
 

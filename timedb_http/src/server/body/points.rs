@@ -26,7 +26,7 @@ const FIELDS: [&str; 11] = [
     "time_unit",
 ];
 
-/// What is asked for, as `timedb._read_points_packed` takes it.
+/// What is asked for, as `timedb_internal._read_points_packed` takes it.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct PointsAsked {
     pub series_id: Option<Vec<Uuid>>,

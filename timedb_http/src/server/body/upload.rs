@@ -35,7 +35,7 @@ const FIELDS: [&str; 13] = [
     "tenant_id",
 ];
 
-/// An upload, ready for `timedb._upload_packed`.
+/// An upload, ready for `timedb_internal._upload_packed`.
 #[derive(Debug)]
 pub(crate) struct Upload {
     pub workflow_id: String,

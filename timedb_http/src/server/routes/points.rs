@@ -15,7 +15,7 @@ use crate::server::{
     state::Caller,
 };
 
-const READ: &str = "SELECT packed, places FROM timedb._read_points_packed(\
+const READ: &str = "SELECT packed, places FROM timedb_internal._read_points_packed(\
                     $1, $2, $3, $4, $5::pg_catalog.text[]::pg_catalog.jsonb[], $6, $7, $8, $9, $10)";
 
 pub(crate) fn plan(head: &Head, body: &Received) -> Plan<PointsAsked> {

@@ -19,7 +19,7 @@ use crate::server::{
     state::Caller,
 };
 
-const UPLOAD: &str = "SELECT batch_id, series_ids, points, skipped, replayed FROM timedb._upload_packed(\
+const UPLOAD: &str = "SELECT batch_id, series_ids, points, skipped, replayed FROM timedb_internal._upload_packed(\
                       $1, $2, $3, $4, $5, $6::pg_catalog.text::pg_catalog.jsonb, $7, $8, $9)";
 /// Says that the same request was carried out before, and that this is what it was answered.
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");

@@ -25,7 +25,7 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    /// The name that `timedb._read_packed` knows, as far as it is one of its modes.
+    /// The name that `timedb_internal._read_packed` knows, as far as it is one of its modes.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Flat => "flat",

@@ -8,7 +8,8 @@ use super::pair::Pair;
 /// Flips a bit of each blob of a table, on the primary.
 async fn damage(primary: &Client, table: &str) {
     let flip = format!(
-        "UPDATE timedb.{table} SET blob = set_bit(blob, 8 * (octet_length(blob) / 2), 1 - get_bit(blob, 8 * (octet_length(blob) / 2)))"
+        "UPDATE {full_name} SET blob = set_bit(blob, 8 * (octet_length(blob) / 2), 1 - get_bit(blob, 8 * (octet_length(blob) / 2)))",
+        full_name = timedb_tests::qualified(table)
     );
     run(primary, &flip).await;
 }

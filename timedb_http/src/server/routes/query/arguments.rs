@@ -137,7 +137,7 @@ pub(crate) fn call(function: Function) -> String {
         _ => format!("${number}"),
     };
     let arguments: Vec<_> = function.arguments.iter().zip(1..).map(place).collect();
-    format!("timedb.{}({})", function.name, arguments.join(", "))
+    format!("{}({})", function.qualified_name(), arguments.join(", "))
 }
 
 fn sent_as(kind: Kind) -> Type {
@@ -189,7 +189,7 @@ mod tests {
     fn a_call_has_all_arguments_in_their_order_and_sends_labels_as_text() {
         assert_eq!(
             call(reads::READ_CHANGES_PACKED),
-            "timedb._read_changes_packed($1, $2, $3, $4, $5::pg_catalog.text::pg_catalog.jsonb, $6, $7)"
+            "timedb_internal._read_changes_packed($1, $2, $3, $4, $5::pg_catalog.text::pg_catalog.jsonb, $6, $7)"
         );
         let arguments = Arguments::default();
         let types = arguments.of(reads::READ_CHANGES_PACKED);
