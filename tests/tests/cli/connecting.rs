@@ -185,7 +185,11 @@ const CERTIFICATES: &str = "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -
      openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr && \
      printf subjectAltName=DNS:localhost > server.ext && \
      openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile server.ext -out server.crt && \
-     chmod 600 server.key";
+     chmod 600 server.key && \
+     openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=other -keyout other.key -out other.crt && \
+     openssl req -newkey rsa:2048 -nodes -subj /CN=app -keyout app.key -out app.csr && \
+     openssl x509 -req -in app.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -out app.crt && \
+     { echo hostssl all app all cert; cat pg_hba.conf; } > new.conf && mv new.conf pg_hba.conf";
 
 #[tokio::test]
 async fn a_certificate_is_verified_as_the_connection_string_says() {
@@ -200,11 +204,15 @@ async fn a_certificate_is_verified_as_the_connection_string_says() {
     let make = format!("COPY (SELECT 1) TO PROGRAM '({CERTIFICATES}) 2>&1 >/dev/null'");
     superuser.batch_execute(&make).await.unwrap();
     superuser
-        .batch_execute("CREATE EXTENSION timedb")
+        .batch_execute("CREATE EXTENSION timedb; CREATE ROLE app LOGIN IN ROLE timedb_admin")
         .await
         .unwrap();
     superuser
         .batch_execute("ALTER SYSTEM SET ssl = on")
+        .await
+        .unwrap();
+    superuser
+        .batch_execute("ALTER SYSTEM SET ssl_ca_file = 'ca.crt'")
         .await
         .unwrap();
     superuser
@@ -213,14 +221,15 @@ async fn a_certificate_is_verified_as_the_connection_string_says() {
         .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
-    for name in ["ca.crt", "server.csr"] {
+    for name in ["ca.crt", "server.csr", "other.crt", "app.crt", "app.key"] {
         let sql = format!("SELECT pg_read_file('{name}')");
         let text: String = superuser.query_one(&sql, &[]).await.unwrap().get(0);
         let file = folder.path().join(name);
         fs::write(&file, text).unwrap();
         files.push(file.display().to_string());
     }
-    let (right, wrong) = (files[0].as_str(), files[1].as_str());
+    let (right, wrong, other) = (files[0].as_str(), files[1].as_str(), files[2].as_str());
+    let (certificate, key) = (files[3].as_str(), files[4].as_str());
     let base = |host: &str| format!("host={host} port={port} user=postgres dbname=postgres");
     for _ in 0..50 {
         let on = list(&["-d", &format!("{} sslmode=require", base("localhost"))]).run();
@@ -263,10 +272,62 @@ async fn a_certificate_is_verified_as_the_connection_string_says() {
             false,
         ),
         ("localhost", "sslmode=verify-full".to_owned(), false),
+        // Without verify-full the name is not looked at, and the chain is wherever there is something to trust.
+        (
+            "127.0.0.1",
+            format!("sslmode=verify-ca sslrootcert={right}"),
+            true,
+        ),
+        (
+            "127.0.0.1",
+            format!("sslmode=require sslrootcert={right}"),
+            true,
+        ),
+        (
+            "localhost",
+            format!("sslmode=verify-ca sslrootcert={other}"),
+            false,
+        ),
+        (
+            "localhost",
+            format!("sslmode=require sslrootcert={other}"),
+            false,
+        ),
     ] {
         let output = list(&["-d", &format!("{} {options}", base(host))]).run();
         assert_eq!(output.code == 0, works, "{host} {options}: {output:?}");
     }
+    // A client's certificate: PostgreSQL asks for one from this role.
+    let of_app = format!(
+        "{} sslmode=verify-full sslrootcert={right}",
+        base("localhost").replace("user=postgres", "user=app")
+    );
+    let with = |key: &str| {
+        list(&[
+            "-d",
+            &format!("{of_app} sslcert={certificate} sslkey={key}"),
+        ])
+        .run()
+    };
+    assert_eq!(list(&["-d", &of_app]).run().code, 1);
+    fs::set_permissions(key, fs::Permissions::from_mode(0o644)).unwrap();
+    let open = with(key);
+    assert!(
+        open.code == 1 && open.stderr.contains("chmod 600"),
+        "{open:?}"
+    );
+    fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
+    let shown = with(key);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    let unfit = with(other);
+    assert!(
+        unfit.code == 1 && unfit.stderr.contains("sslkey"),
+        "{unfit:?}"
+    );
+    let by_variables = list(&["-d", &of_app])
+        .env("PGSSLCERT", certificate)
+        .env("PGSSLKEY", key);
+    assert_eq!(by_variables.run().code, 0);
     let url = format!("postgres://postgres@localhost:{port}/postgres");
     let encoded = right.replace('/', "%2F");
     let output = list(&[

@@ -5,11 +5,12 @@ mod dsn;
 mod libpq;
 
 use std::env;
-use std::fs::File;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use timedb_http::db;
+use timedb_http::db::{self, DatabaseTls};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
@@ -166,8 +167,8 @@ fn fill(config: &mut Config, around: &Surroundings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// libpq's TLS options. Where certificates to trust are named, chain and host name are verified; without them
-/// `require` encrypts and asks nobody who answers, as with libpq.
+/// libpq's TLS options. Where certificates to trust are named, the chain is verified, and the host's name with
+/// `verify-full`; without them `require` encrypts and asks nobody who answers, as with libpq.
 fn secure(
     config: &mut Config,
     parts: &Parts,
@@ -179,6 +180,7 @@ fn secure(
     let verifies = mode.starts_with("verify-");
     config.ssl_mode(match mode {
         "disable" => SslMode::Disable,
+        // The driver has no mode that tries without first; with encryption first, all that `allow` reaches is reached.
         "allow" | "prefer" => SslMode::Prefer,
         "require" | "verify-ca" | "verify-full" => SslMode::Require,
         _ => {
@@ -190,33 +192,61 @@ fn secure(
     if config.get_ssl_mode() == SslMode::Disable {
         return Ok(());
     }
-    let usual = || Some(PathBuf::from(get("HOME")?).join(".postgresql/root.crt"));
-    let file = match option("sslrootcert") {
+    let usual = |name: &str| Some(PathBuf::from(get("HOME")?).join(".postgresql").join(name));
+    let usual = |name: &str| usual(name).filter(|file| file.exists());
+    let roots = match option("sslrootcert") {
         Some("system") => {
             return Err(invalid(
                 "sslrootcert=system is not supported; name a file, such as /etc/ssl/certs/ca-certificates.crt",
             ));
         }
         Some(file) => Some(PathBuf::from(file)),
-        None => usual().filter(|file| verifies && file.exists()),
+        None => usual("root.crt").filter(|_| config.get_ssl_mode() == SslMode::Require),
     };
-    match file {
-        Some(file) => {
-            File::open(&file).map_err(|error| {
-                Failure::new(format!(
-                    "The file of trusted certificates (sslrootcert) cannot be read: {}: {error}",
-                    file.display()
-                ))
-            })?;
-            db::trust(file);
-            Ok(())
-        }
-        None if verifies => Err(Failure::new(format!(
+    if verifies && roots.is_none() {
+        return Err(Failure::new(format!(
             "To verify the database's certificate (sslmode={mode}), name the file of trusted certificates: \
              sslrootcert=FILE in the DSN, or PGSSLROOTCERT in the environment"
-        ))),
-        None => Ok(()),
+        )));
     }
+    let file = |name, usual_name| {
+        option(name)
+            .map(PathBuf::from)
+            .or_else(|| usual(usual_name))
+    };
+    let own = match file("sslcert", "postgresql.crt") {
+        None => None,
+        Some(certificate) => {
+            let key = file("sslkey", "postgresql.key").ok_or_else(|| {
+                invalid("with sslcert the file of its key is needed too: sslkey=FILE")
+            })?;
+            is_private(&key)?;
+            Some((certificate, key))
+        }
+    };
+    let tls = DatabaseTls {
+        roots,
+        checks_host: mode == "verify-full",
+        own,
+    };
+    db::secure(&tls).map_err(|fault| Failure::new(fault.to_string()))
+}
+
+/// As libpq has it: what others can read is no secret.
+fn is_private(key: &Path) -> Result<(), Failure> {
+    let Ok(about) = fs::metadata(key) else {
+        // Who reads it says what is wrong.
+        return Ok(());
+    };
+    // Of root's files a group may read them, as with libpq.
+    let open = if about.uid() == 0 { 0o027 } else { 0o077 };
+    if about.mode() & open != 0 {
+        return Err(Failure::new(format!(
+            "The key of the client's certificate (sslkey) is not used: others may read it. Run: chmod 600 {}",
+            key.display()
+        )));
+    }
+    Ok(())
 }
 
 fn password_from_file(

@@ -19,5 +19,5 @@ pub use cancel::cancel;
 pub use connect::{PIN, connect};
 pub(crate) use database::Database;
 pub use params::PgInstant;
-pub use tls::trust;
+pub use tls::{DatabaseTls, DatabaseTlsFault, secure};
 pub(crate) use transaction::{Access, StreamFault, Writing};

@@ -27,7 +27,14 @@ const USE: &str = "Use postgres://user:password@host:port/database \
                    or host=... port=... dbname=... user=... password=...";
 
 /// Options of libpq that are looked at here; the driver does not know them, or not all of what they can be.
-const OURS: [&str; 4] = ["service", "passfile", "sslmode", "sslrootcert"];
+const OURS: [&str; 6] = [
+    "service",
+    "passfile",
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+];
 
 /// Options of libpq that say nothing to this program, and change nothing when they are left out.
 const IDLE: [&str; 6] = [
@@ -40,7 +47,7 @@ const IDLE: [&str; 6] = [
 ];
 
 /// Options of libpq that would change something, and are not supported.
-const MISSING: [&str; 11] = [
+const MISSING: [&str; 9] = [
     "gsslib",
     "passfile_command",
     "replication",
@@ -48,9 +55,7 @@ const MISSING: [&str; 11] = [
     "require_auth",
     "ssl_max_protocol_version",
     "ssl_min_protocol_version",
-    "sslcert",
     "sslcrl",
-    "sslkey",
     "sslpassword",
 ];
 

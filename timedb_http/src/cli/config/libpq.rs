@@ -14,7 +14,7 @@ use crate::cli::terminal;
 const SYSTEM_FOLDER: &str = "/etc/postgresql-common";
 
 /// libpq's parameters, and the variables that hold them.
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 15] = [
     ("host", "PGHOST"),
     ("hostaddr", "PGHOSTADDR"),
     ("port", "PGPORT"),
@@ -28,6 +28,8 @@ const VARIABLES: [(&str, &str); 13] = [
     ("connect_timeout", "PGCONNECT_TIMEOUT"),
     ("sslmode", "PGSSLMODE"),
     ("sslrootcert", "PGSSLROOTCERT"),
+    ("sslcert", "PGSSLCERT"),
+    ("sslkey", "PGSSLKEY"),
 ];
 
 /// Those that name a database: one of them is enough to work without a connection string.
