@@ -2,6 +2,8 @@
 //! the binary: it calls this library, and the server knows nothing about it.
 
 #![forbid(unsafe_code)]
+// Futures of a request are nested deeply: layers around the guard around a transaction.
+#![recursion_limit = "256"]
 
 mod server;
 
@@ -10,5 +12,11 @@ pub use server::{
     db,
     db::check::{DatabaseStatus, ServeError, check_database},
     instant,
-    listen::serve,
+    listen::{
+        Transport,
+        certificates::{CertificateFault, CertificateFiles, Certificates},
+        serve,
+        socket::Listener,
+    },
+    peer::{NoProxy, TrustedProxy},
 };

@@ -4,7 +4,7 @@
 //! - `listen`, `router`, `layers`, `routes`: from a socket to a route
 //! - `guard`, `body`, `answer`, `rows`: what every route goes through
 //! - `state`, `db`, `share`, `sqlstate`: what requests share
-//! - `refusal`, `head`, `error`, `config` and the small ones: values and texts
+//! - `refusal`, `head`, `metrics`, `record`, `peer`, `error`, `config` and the small ones: values and texts
 
 mod answer;
 mod body;
@@ -21,6 +21,9 @@ mod layers;
 pub mod listen;
 #[cfg(test)]
 mod measure;
+mod metrics;
+pub mod peer;
+mod record;
 mod refusal;
 mod router;
 mod routes;

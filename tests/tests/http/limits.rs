@@ -25,7 +25,7 @@ fn start_with(db: &Db, variables: &[(&str, &str)]) -> Server {
     Server::start_with(&db.dsn(Role::User), &[], variables)
 }
 
-fn upload_body(name: &str, value: f64) -> Value {
+pub(crate) fn upload_body(name: &str, value: f64) -> Value {
     json!({"batch_start_time": "2025-01-01T00:00:00Z",
            "value_rows": [{"valid_time": "2025-01-01T00:00:00Z", "value_key": name, "value": value}]})
 }

@@ -4,3 +4,4 @@ mod api;
 mod browsers;
 mod caches;
 mod limits;
+mod operation;

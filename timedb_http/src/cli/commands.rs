@@ -8,6 +8,8 @@ mod export;
 mod import;
 mod keys;
 mod moving;
+mod place;
+mod reload;
 mod roles;
 mod shown;
 mod stats;

@@ -24,6 +24,13 @@ use libpq::Surroundings;
 /// The environment variables that may hold the DSN, the first one that is set wins.
 const DSN_VARIABLES: [&str; 2] = ["TIMEDB_DSN", "DATABASE_URL"];
 
+/// Whether one of them is set, and not empty.
+pub fn is_in_environment(get: impl Fn(&str) -> Option<String>) -> bool {
+    DSN_VARIABLES
+        .iter()
+        .any(|name| get(name).is_some_and(|dsn| !dsn.trim().is_empty()))
+}
+
 /// Where a PostgreSQL of the same machine listens when a DSN names no host (as libpq has it here).
 const SOCKET_DIRECTORY: &str = "/var/run/postgresql";
 
@@ -56,6 +63,12 @@ impl Environment {
         }
         candidates.extend(DSN_VARIABLES.iter().filter_map(set));
         Self { candidates }
+    }
+
+    /// The connection string that counts, without its password.
+    pub fn shown_dsn(&self, flag: Option<&Dsn>) -> Option<String> {
+        let mut named = flag.into_iter().chain(&self.candidates);
+        named.find(|dsn| !dsn.is_blank()).map(Dsn::redacted)
     }
 
     /// The database to work on: `--dsn` if it is given, else the first candidate.

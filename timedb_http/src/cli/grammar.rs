@@ -4,11 +4,13 @@
 mod administration;
 mod api;
 mod roles;
+mod settings;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::config::{may_be_a_rest, redact};
 use crate::cli::terminal;
@@ -20,6 +22,7 @@ pub use administration::{
 };
 pub use api::ApiArgs;
 pub use roles::{BindRole, ListRoles, OneRole, Roles};
+pub use settings::{Setting, SettingSource};
 
 const ABOUT: &str = "A multi-tenant store for time series that get revised, in PostgreSQL";
 
@@ -81,10 +84,53 @@ pub struct Message {
 /// Parses the arguments. Clap repeats an argument that is in a wrong place, and that may be a DSN or a
 /// key: the secret is taken out of the message.
 pub fn parse(arguments: &[OsString]) -> Result<Cli, Message> {
-    let parsed = Cli::command()
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
-    parsed.and_then(Cli::settled).map_err(|error| {
+    let read = |arguments: &[OsString]| Cli::command().try_get_matches_from(arguments);
+    let matches = read(arguments).map_err(|error| message(&error, arguments))?;
+    let Some((file, given)) = settings_file(&matches) else {
+        return settled(&matches, &[]).map_err(|error| message(&error, arguments));
+    };
+    let of_file = settings::read(&file, &api_command(), given).map_err(|wrong| Message {
+        text: format!("ERROR: {wrong}"),
+        is_mistake: true,
+    })?;
+    let all = [arguments, &of_file].concat();
+    let parsed = read(&all).and_then(|matches| settled(&matches, &of_file));
+    parsed.map_err(|error| {
+        let mut message = message(&error, &all);
+        if message.is_mistake {
+            message.text = format!("With the settings of {}: {}", file.display(), message.text);
+        }
+        message
+    })
+}
+
+/// The grammar of `timedb api` alone.
+fn api_command() -> clap::Command {
+    let mut all = Cli::command();
+    all.build();
+    all.find_subcommand("api").cloned().unwrap_or_default()
+}
+
+/// The file of settings that is named, and what is given besides.
+fn settings_file(matches: &ArgMatches) -> Option<(PathBuf, &ArgMatches)> {
+    let (name, api) = matches.subcommand()?;
+    if name != "api" {
+        return None;
+    }
+    let file: &PathBuf = api.get_one("config")?;
+    Some((file.clone(), api))
+}
+
+fn settled(matches: &ArgMatches, of_file: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut cli = Cli::from_arg_matches(matches).and_then(Cli::settled)?;
+    if let (Command::Api(arguments), Some((_, api))) = (&mut cli.command, matches.subcommand()) {
+        arguments.settings = settings::all(&api_command(), api, of_file);
+    }
+    Ok(cli)
+}
+
+fn message(error: &clap::Error, arguments: &[OsString]) -> Message {
+    {
         let styled = error.render();
         let text = if terminal::is_fancy(error.use_stderr()) {
             styled.ansi().to_string()
@@ -95,7 +141,7 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, Message> {
             text: without_secrets(text, arguments),
             is_mistake: error.use_stderr(),
         }
-    })
+    }
 }
 
 impl Cli {

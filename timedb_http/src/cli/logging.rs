@@ -3,6 +3,7 @@
 
 use std::io;
 
+use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
@@ -10,39 +11,75 @@ use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
+use tracing_subscriber::reload;
 
 use crate::cli::failure::Failure;
 use crate::cli::terminal;
 
-/// Starts logging for the rest of the program.
-pub fn start(filter: &str) -> Result<(), Failure> {
-    let logger = logger(filter, io::stderr, terminal::is_fancy(true))?;
-    // Not `init()`: that would also bring in what crates write through `log`, parameters included.
-    tracing::subscriber::set_global_default(logger)
-        .map_err(|error| Failure::new(format!("Logging cannot start: {error}")))
+/// How lines of the log look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
-fn logger<W>(
-    filter: &str,
-    writer: W,
-    colour: bool,
-) -> Result<impl Subscriber + Send + Sync, Failure>
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
-    let filter = EnvFilter::builder()
+/// Changes what is logged, while the program runs.
+pub struct LogFilter(reload::Handle<EnvFilter, Registry>);
+
+impl LogFilter {
+    /// From here on this filter counts.
+    ///
+    /// # Errors
+    /// A usage error for what is no filter; the one before goes on.
+    pub fn change(&self, filter: &str) -> Result<(), Failure> {
+        let changed = self.0.reload(parse(filter)?);
+        changed.map_err(|error| Failure::new(format!("The log's filter cannot change: {error}")))
+    }
+}
+
+/// Starts logging for the rest of the program.
+pub fn start(filter: &str, format: LogFormat) -> Result<LogFilter, Failure> {
+    let (logger, filter) = logger(filter, format, io::stderr, terminal::is_fancy(true))?;
+    // Not `init()`: that would also bring in what crates write through `log`, parameters included.
+    tracing::subscriber::set_global_default(logger)
+        .map_err(|error| Failure::new(format!("Logging cannot start: {error}")))?;
+    Ok(filter)
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, Failure> {
+    EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .parse(filter)
         .map_err(|error| {
             Failure::usage(format!(
                 "TIMEDB_LOG is not a log filter such as `info` or `timedb_http=debug`: {error}"
             ))
-        })?;
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(writer)
-        .with_ansi(colour)
-        .with_filter(filter.and(filter_fn(is_safe)));
-    Ok(Registry::default().with(lines))
+        })
+}
+
+fn logger<W>(
+    filter: &str,
+    format: LogFormat,
+    writer: W,
+    colour: bool,
+) -> Result<(impl Subscriber + Send + Sync, LogFilter), Failure>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let (filter, handle) = reload::Layer::new(parse(filter)?);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(colour).boxed(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed(),
+    };
+    let lines = lines.with_filter(filter.and(filter_fn(is_safe)));
+    Ok((Registry::default().with(lines), LogFilter(handle)))
 }
 
 /// Only this product's own lines are known to hold no key at every level.
@@ -73,7 +110,8 @@ mod tests {
     fn logged(filter: &str) -> String {
         let sink = Sink::default();
         let writer = sink.clone();
-        let logger = logger(filter, move || writer.clone(), false).unwrap();
+        let (logger, _filter) =
+            logger(filter, LogFormat::Text, move || writer.clone(), false).unwrap();
         tracing::subscriber::with_default(logger, || {
             tracing::debug!(target: "timedb_http::db", "own line");
             tracing::debug!(target: "tokio_postgres::query", "parameters: [\"tdb_key\"]");
@@ -101,7 +139,7 @@ mod tests {
 
     #[test]
     fn bad_filter_is_a_usage_error() {
-        let outcome = logger("timedb_http=loud", io::sink, false);
+        let outcome = logger("timedb_http=loud", LogFormat::Text, io::sink, false);
         assert_eq!(outcome.err().unwrap().code(), 2);
     }
 }

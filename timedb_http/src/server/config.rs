@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use axum::http::{HeaderValue, Uri};
 
+use crate::server::peer::TrustedProxy;
+
 /// Everything the server can be told; [`ServerConfig::new`] gives the defaults.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -38,6 +40,8 @@ pub struct ServerConfig {
     pub stream_timeout: Duration,
     /// Whose pages may use the API from a browser.
     pub cors_origins: Vec<CorsOrigin>,
+    /// Proxies that are believed when they say whom they speak for.
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// How long requests in progress may continue after the signal to stop.
     pub shutdown_grace: Duration,
 }
@@ -62,7 +66,27 @@ impl ServerConfig {
             stream_min_rate: 64 << 10,
             stream_timeout: Duration::from_secs(3600),
             cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             shutdown_grace: Duration::from_secs(30),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// The same with those limits of another one that can change while the server runs.
+    pub(crate) fn with_limits_of(&self, new: &Self) -> Self {
+        Self {
+            idle_timeout: new.idle_timeout,
+            header_read_timeout: new.header_read_timeout,
+            max_body_bytes: new.max_body_bytes,
+            body_memory: new.body_memory,
+            write_timeout: new.write_timeout,
+            stream_min_rate: new.stream_min_rate,
+            stream_timeout: new.stream_timeout,
+            cors_origins: new.cors_origins.clone(),
+            trusted_proxies: new.trusted_proxies.clone(),
+            shutdown_grace: new.shutdown_grace,
+            ..self.clone()
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::server::{
     body::{Received, leave_unread, receive},
     error::{ApiError, FieldError},
     head::Head,
+    record::Record,
     state::{AppState, Caller},
 };
 
@@ -51,8 +52,9 @@ impl Api {
         answer: fn(Caller, P) -> F,
     ) -> Self {
         let handler = move |State(state): State<AppState>, request: Request| async move {
+            let record = recorded(&request);
             let (head, key) = Head::new(request.into_parts().0);
-            let caller = Caller::new(state.clone(), key?);
+            let caller = Caller::new(state.clone(), key?, record);
             let plan = plan(&head).map_err(ApiError::from);
             state.within(conclude(caller, plan, answer)).await
         };
@@ -68,6 +70,7 @@ impl Api {
         answer: fn(Caller, P) -> F,
     ) -> Self {
         let handler = move |State(state): State<AppState>, request: Request| async move {
+            let record = recorded(&request);
             let (parts, body) = request.into_parts();
             let (head, key) = Head::new(parts);
             let key = match key {
@@ -77,7 +80,7 @@ impl Api {
                     return Err(refused);
                 }
             };
-            let mut caller = Caller::new(state.clone(), key);
+            let mut caller = Caller::new(state.clone(), key, record);
             let memory = &state.body_memory;
             let received = receive(&mut caller, memory, &head.headers, body).await?;
             let work = async {
@@ -95,6 +98,11 @@ impl Api {
     pub(crate) fn into_router(self) -> Router<AppState> {
         self.0
     }
+}
+
+/// Where to take note of what is found out about a request.
+fn recorded(request: &Request) -> Record {
+    request.extensions().get().cloned().unwrap_or_default()
 }
 
 /// Answers a request that is all right; what is wrong with another one, only those with a valid key learn.

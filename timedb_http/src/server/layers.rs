@@ -1,51 +1,54 @@
 //! What happens around every request and answer, whichever route it is.
 
 pub(super) mod cors;
-
-use std::time::Instant;
+pub(super) mod observe;
+pub(crate) mod request_id;
 
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{Request, State},
     http::{HeaderValue, header},
     middleware::Next,
     response::Response,
 };
 
+use crate::server::{peer::Peer, state::AppState};
+
 /// What an answer depends on besides the URL: a cache that ignores `Cache-Control` still keeps keys apart by it.
 const KEYS: HeaderValue = HeaderValue::from_static("X-API-Key, Authorization");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+const NOTHING_RUNS: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+const ONE_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Adds what every answer says about itself, whoever produced it: who may keep it, and that its type is what it says.
 /// One that nobody has marked as public is nobody's to keep. The outermost layer, so that errors, refused heads and
 /// panics say it too.
-pub(super) async fn mark(request: Request, next: Next) -> Response {
+pub(super) async fn mark(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let peer = request.extensions().get::<Peer>();
+    let client = peer.map(|peer| peer.client(request.headers(), &state.config.trusted_proxies));
+    if let Some(client) = client {
+        request.extensions_mut().insert(client);
+    }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if client.is_some_and(|client| client.is_encrypted) {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, ONE_YEAR);
+    }
+    headers.insert(header::REFERRER_POLICY, NO_REFERRER);
+    // An answer is data: whoever opens it as a page, or in a frame of one, gets nothing that runs.
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, NOTHING_RUNS);
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, NO_STORE);
         headers.append(header::VARY, KEYS);
     }
-    response
-}
-
-/// Writes the log line of a request: its route, not its path, query or key, which are the client's. Faults are logged
-/// where they arise.
-pub(super) async fn log_request(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let method = request.method().clone();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "(no route)".to_owned(), |path| path.as_str().to_owned());
-    let response = next.run(request).await;
-    tracing::info!(
-        %method,
-        route,
-        status = response.status().as_u16(),
-        ms = started.elapsed().as_secs_f64() * 1e3,
-        "request"
-    );
     response
 }

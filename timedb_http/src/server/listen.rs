@@ -1,10 +1,15 @@
-//! The listener's loop: accepts, serves HTTP/1.1 with limits on slow heads, and stops gracefully.
+//! The listener's loop: accepts, encrypts if there is a certificate, serves HTTP/1.1 with limits on slow heads, or
+//! HTTP/2 with limits on streams, and stops gracefully.
 
+pub mod certificates;
 mod gate;
 mod patience;
+mod scrape;
+pub mod socket;
 mod stream;
+mod streams;
 
-use std::{convert::Infallible, future::Future, pin::pin, time::Duration};
+use std::{convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -16,46 +21,69 @@ use hyper::{
     server::conn::http1,
     service::{Service as _, service_fn},
 };
-use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown, service::TowerToHyperService};
+use hyper_util::{
+    rt::TokioIo,
+    server::graceful::{GracefulShutdown, Watcher},
+    service::TowerToHyperService,
+};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
+    sync::{mpsc, watch},
     task::JoinSet,
 };
+use tokio_rustls::TlsAcceptor;
 
+use certificates::Certificates;
+use gate::Gate;
 use patience::{Limits, Patience, Work};
+use socket::{ACCEPT_PAUSE, Listener, Socket};
 use stream::ClientStream;
 
-use crate::server::{config::ServerConfig, db::check::DatabaseStatus, router, state::AppState};
+use crate::server::{
+    config::ServerConfig, db::check::DatabaseStatus, metrics::Metrics, peer::Peer, router,
+    state::AppState,
+};
 
-/// How long to wait after an error of `accept`, such as too many open files.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long requests that were broken off at the end have to cancel their statements.
 const CANCEL_PAUSE: Duration = Duration::from_millis(300);
 
+/// Where the server can be reached, and how.
+pub struct Transport {
+    /// The API.
+    pub listener: Listener,
+    /// With it the API is encrypted.
+    pub certificates: Option<Arc<Certificates>>,
+    /// Where metrics are told, if anywhere.
+    pub metrics: Option<TcpListener>,
+}
+
 /// Serves a database that [`check_database`](crate::check_database) has found to keep tenants apart, until
-/// `shutdown` resolves; running requests get `shutdown_grace` to end.
+/// `shutdown` resolves; running requests get `shutdown_grace` to end. `reloads` brings configurations whose limits
+/// count from then on.
 pub async fn serve(
-    listener: TcpListener,
+    transport: Transport,
     config: ServerConfig,
     status: &DatabaseStatus,
+    mut reloads: mpsc::Receiver<Arc<ServerConfig>>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     tracing::info!(
-        address = listener.local_addr().ok().map(tracing::field::display),
+        listener = ?transport.listener,
+        tls = transport.certificates.is_some(),
         extension = status.extension_version,
         postgres = status.server_version,
         auth_required = status.auth_required,
         "serving"
     );
-    let state = AppState::new(config);
-    let service = TowerToHyperService::new(router::build(state.clone()));
-    let limits = Limits {
-        idle: state.config.idle_timeout,
-        head: state.config.header_read_timeout,
-    };
-    let mut http = http1::Builder::new();
-    // The connection's own clock has a limit for silence and one for heads.
-    http.header_read_timeout(None);
+    let Transport {
+        listener,
+        certificates,
+        metrics,
+    } = transport;
+    let counted = Metrics::new(&status.extension_version, &status.server_version);
+    let mut state = AppState::new(config, counted);
+    let scraped = metrics.map(|listener| tokio::spawn(scrape::serve(listener, state.clone())));
+    let (service, current) = watch::channel(service(&state));
 
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -64,17 +92,19 @@ pub async fn serve(
         tokio::select! {
             () = &mut shutdown => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let work = Work::default();
-                    let patience = Patience::new(limits, work.clone());
-                    let stream = prepared(stream, state.config.write_timeout, patience);
-                    let connection = http.serve_connection(stream, served(service.clone(), work));
-                    let watched = graceful.watch(connection);
-                    connections.spawn(async move {
-                        if let Err(error) = watched.await {
-                            tracing::debug!(%error, "a client's connection ended early");
-                        }
-                    });
+                Ok((socket, peer)) => {
+                    let connection = ClientConnection {
+                        peer,
+                        tls: certificates.as_ref().map(|found| found.current().into()),
+                        limits: Limits {
+                            idle: state.config.idle_timeout,
+                            head: state.config.header_read_timeout,
+                        },
+                        write_timeout: state.config.write_timeout,
+                        service: current.clone(),
+                        watcher: graceful.watcher(),
+                    };
+                    connections.spawn(connection.serve(socket));
                 }
                 Err(error) => {
                     // A client that left in the queue is its own affair; a full table passes with time.
@@ -82,6 +112,10 @@ pub async fn serve(
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
+            Some(config) = reloads.recv() => {
+                state = state.reloaded(&config);
+                service.send_replace(self::service(&state));
+            }
             Some(_) = connections.join_next() => {}
         }
     }
@@ -95,24 +129,82 @@ pub async fn serve(
         connections.shutdown().await;
         tokio::time::sleep(CANCEL_PAUSE).await;
     }
+    if let Some(scraped) = scraped {
+        scraped.abort();
+    }
     state.close();
 }
 
-/// Without TCP_NODELAY a small answer waits for the client's acknowledgement, some 40 ms.
-fn prepared(
-    stream: TcpStream,
+/// The API as it is configured.
+fn service(state: &AppState) -> TowerToHyperService<Router> {
+    TowerToHyperService::new(router::build(state.clone()))
+}
+
+/// A client's connection, and what counts for it.
+struct ClientConnection {
+    peer: Peer,
+    tls: Option<TlsAcceptor>,
+    limits: Limits,
     write_timeout: Duration,
-    patience: Patience,
-) -> TokioIo<ClientStream> {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY can't be set");
+    service: watch::Receiver<TowerToHyperService<Router>>,
+    watcher: Watcher,
+}
+
+impl ClientConnection {
+    /// Serves it to its end, in the protocol that the two have agreed on.
+    async fn serve(mut self, socket: Box<dyn Socket>) {
+        let Some((socket, is_http2)) = self.encrypted(socket).await else {
+            return;
+        };
+        let work = Work::default();
+        let patience = Patience::new(self.limits, work.clone());
+        let gate = (!is_http2).then(Gate::new);
+        let stream = ClientStream::new(socket, gate, self.write_timeout, patience);
+        let stream = TokioIo::new(stream);
+        let service = served(self.service, self.peer, work);
+        let ended = if is_http2 {
+            let http = streams::builder(self.write_timeout);
+            let connection = http.serve_connection(stream, service);
+            self.watcher.watch(connection).await
+        } else {
+            let mut http = http1::Builder::new();
+            // The connection's own clock has a limit for silence and one for heads.
+            http.header_read_timeout(None);
+            let connection = http.serve_connection(stream, service);
+            self.watcher.watch(connection).await
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a client's connection ended early");
+        }
     }
-    TokioIo::new(ClientStream::new(stream, write_timeout, patience))
+
+    /// The connection after its handshake, for which a client has as long as for a head; and whether it is HTTP/2.
+    async fn encrypted(&mut self, socket: Box<dyn Socket>) -> Option<(Box<dyn Socket>, bool)> {
+        let Some(tls) = &self.tls else {
+            return Some((socket, false));
+        };
+        match tokio::time::timeout(self.limits.head, tls.accept(socket)).await {
+            Ok(Ok(stream)) => {
+                self.peer.is_encrypted = true;
+                let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                Some((Box::new(stream), is_http2))
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a client's handshake has failed");
+                None
+            }
+            Err(_) => {
+                tracing::debug!("a client's handshake took too long");
+                None
+            }
+        }
+    }
 }
 
 /// The API for one connection, whose clock stops while a request of it is answered.
 fn served(
-    service: TowerToHyperService<Router>,
+    service: watch::Receiver<TowerToHyperService<Router>>,
+    peer: Peer,
     work: Work,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
@@ -120,12 +212,14 @@ fn served(
     Error = Infallible,
     Future: Send,
 > {
-    service_fn(move |request| {
+    service_fn(move |mut request: Request<Incoming>| {
         let job = work.begin();
-        let answer = service.call(request);
+        request.extensions_mut().insert(peer);
+        // As it is configured now, also on a connection that is older.
+        let answer = service.borrow().call(request);
         async move {
             let answer = answer.await?;
-            Ok(answer.map(|body| job.until_the_end_of(body)))
+            Ok(answer.map(|body| streams::Paced::new(job.until_the_end_of(body))))
         }
     })
 }

@@ -18,6 +18,7 @@ use crate::server::{
     layers::{
         self,
         cors::{self, Sharing},
+        observe,
     },
     refusal::Refusal,
     routes::{
@@ -40,8 +41,11 @@ pub(crate) fn build(state: AppState) -> Router {
         .layer(middleware::from_fn(refuse))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(sharing, cors::share))
-        .layer(middleware::from_fn(layers::log_request))
-        .layer(middleware::from_fn(layers::mark))
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            observe::observe,
+        ))
+        .layer(middleware::from_fn_with_state(state.clone(), layers::mark))
         .with_state(state)
 }
 

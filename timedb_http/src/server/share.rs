@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use crate::server::key::ApiKey;
+use crate::server::{key::ApiKey, record::Identity};
 
 /// From this many entries on, keys and shares that are not in use are forgotten.
 const FORGET_FROM: usize = 4096;
@@ -29,7 +29,7 @@ pub(crate) enum Party {
 
 /// Whose keys are, as far as they have been good here.
 #[derive(Clone, Default)]
-pub(crate) struct Parties(Arc<Mutex<HashMap<[u8; 32], Uuid>>>);
+pub(crate) struct Parties(Arc<Mutex<HashMap<[u8; 32], Identity>>>);
 
 impl Parties {
     /// Who a key counts as.
@@ -38,13 +38,18 @@ impl Parties {
             return Party::Keyless;
         };
         match lock(&self.0).get(&key.fingerprint()) {
-            Some(tenant) => Party::Tenant(*tenant),
+            Some(known) => Party::Tenant(known.tenant),
             None => Party::Strangers,
         }
     }
 
+    /// What a key is called in the log.
+    pub(crate) fn identity(&self, key: Option<&ApiKey>) -> Option<Identity> {
+        lock(&self.0).get(&key?.fingerprint()).copied()
+    }
+
     /// Takes note of what the database has said of a key.
-    pub(crate) fn learn(&self, key: Option<&ApiKey>, tenant: Uuid) -> Party {
+    pub(crate) fn learn(&self, key: Option<&ApiKey>, identity: Identity) -> Party {
         let Some(key) = key else {
             return Party::Keyless;
         };
@@ -53,8 +58,8 @@ impl Parties {
         if known.len() >= FORGET_FROM && !known.contains_key(&key.fingerprint()) {
             known.clear();
         }
-        known.insert(key.fingerprint(), tenant);
-        Party::Tenant(tenant)
+        known.insert(key.fingerprint(), identity);
+        Party::Tenant(identity.tenant)
     }
 }
 
@@ -175,10 +180,11 @@ mod tests {
     fn a_key_is_a_stranger_until_the_database_has_said_whose_it_is() {
         let parties = Parties::default();
         let tenant = Uuid::from_u128(1);
+        let identity = Identity { tenant, key: None };
         assert_eq!(parties.of(None), Party::Keyless);
         assert_eq!(parties.of(Some(&key("x"))), Party::Strangers);
-        parties.learn(Some(&key("x")), tenant);
-        parties.learn(Some(&key("y")), tenant);
+        parties.learn(Some(&key("x")), identity);
+        parties.learn(Some(&key("y")), identity);
         assert_eq!(parties.of(Some(&key("x"))), Party::Tenant(tenant));
         assert_eq!(parties.of(Some(&key("y"))), Party::Tenant(tenant));
         assert_eq!(parties.of(Some(&key("z"))), Party::Strangers);
@@ -188,7 +194,9 @@ mod tests {
     fn keys_of_the_past_take_no_memory() {
         let parties = Parties::default();
         for n in 0..3 * FORGET_FROM {
-            parties.learn(Some(&key(&format!("{n}"))), Uuid::from_u128(n as u128));
+            let tenant = Uuid::from_u128(n as u128);
+            let identity = Identity { tenant, key: None };
+            parties.learn(Some(&key(&format!("{n}"))), identity);
         }
         assert!(lock(&parties.0).len() <= FORGET_FROM);
         let shares = Shares::new(2);

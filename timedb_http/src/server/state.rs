@@ -1,7 +1,7 @@
 //! What requests share, and who sends one. The database can be reached only through its caller: whatever is sent there
 //! goes with the caller's key, in a transaction that ends if the key is not valid.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Instant};
 
 use tokio_postgres::{
     Client, Error, Row,
@@ -13,6 +13,8 @@ use crate::server::{
     db::{Access, Database, StreamFault, Writing},
     error::ApiError,
     key::ApiKey,
+    metrics::Metrics,
+    record::Record,
     share::{BodyMemory, Party},
 };
 
@@ -25,18 +27,43 @@ pub(crate) struct AppState {
     db: Arc<Database>,
     pub body_memory: Arc<BodyMemory>,
     pub config: Arc<ServerConfig>,
+    pub metrics: Arc<Metrics>,
 }
 
 impl AppState {
-    pub(crate) fn new(config: ServerConfig) -> Self {
+    pub(crate) fn new(config: ServerConfig, metrics: Metrics) -> Self {
+        let metrics = Arc::new(metrics);
         Self {
-            db: Arc::new(Database::new(&config)),
+            db: Arc::new(Database::new(&config, Arc::clone(&metrics))),
             body_memory: Arc::new(BodyMemory::new(
                 config.body_memory,
                 config.max_body_bytes,
                 config.acquire_timeout,
             )),
             config: Arc::new(config),
+            metrics,
+        }
+    }
+
+    /// The same with the limits of another configuration. What was made for the first one stays: the database and its
+    /// connections, and how long requests and statements may take.
+    pub(crate) fn reloaded(&self, new: &ServerConfig) -> Self {
+        let old = &self.config;
+        let is_same =
+            (old.body_memory, old.max_body_bytes) == (new.body_memory, new.max_body_bytes);
+        Self {
+            body_memory: if is_same {
+                Arc::clone(&self.body_memory)
+            } else {
+                // Bodies that are being received go on to count in the one before.
+                Arc::new(BodyMemory::new(
+                    new.body_memory,
+                    new.max_body_bytes,
+                    old.acquire_timeout,
+                ))
+            },
+            config: Arc::new(old.with_limits_of(new)),
+            ..self.clone()
         }
     }
 
@@ -57,6 +84,11 @@ impl AppState {
         self.within(self.db.probe()).await
     }
 
+    /// Sets those metrics that tell how things are, and not how often something was done.
+    pub(crate) fn measure(&self) {
+        self.db.measure();
+    }
+
     /// Ends what is idle towards the database.
     pub(crate) fn close(&self) {
         self.db.close();
@@ -69,14 +101,16 @@ pub(crate) struct Caller {
     key: Option<ApiKey>,
     /// The database has found the key good, in a transaction before.
     is_known: bool,
+    record: Record,
 }
 
 impl Caller {
-    pub(crate) fn new(state: AppState, key: Option<ApiKey>) -> Self {
+    pub(crate) fn new(state: AppState, key: Option<ApiKey>, record: Record) -> Self {
         Self {
             state,
             key,
             is_known: false,
+            record,
         }
     }
 
@@ -87,8 +121,7 @@ impl Caller {
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, ApiError> {
         let read = async |client: &Client| client.query_typed(statement, parameters).await;
-        let db = &self.state.db;
-        db.run(Access::Read, self.key.as_ref(), read).await
+        self.noted(Access::Read, read).await
     }
 
     /// The row of a statement that only reads.
@@ -98,8 +131,7 @@ impl Caller {
         parameters: &[Parameter<'_>],
     ) -> Result<Row, ApiError> {
         let read = async |client: &Client| client.query_typed_one(statement, parameters).await;
-        let db = &self.state.db;
-        db.run(Access::Read, self.key.as_ref(), read).await
+        self.noted(Access::Read, read).await
     }
 
     /// The row of a statement that may write.
@@ -117,8 +149,7 @@ impl Caller {
         &self,
         statements: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, ApiError> {
-        let db = &self.state.db;
-        db.run(Access::Write, self.key.as_ref(), statements).await
+        self.noted(Access::Write, statements).await
     }
 
     /// The same as [`Caller::read`] where the answer is consumed piece by piece.
@@ -127,14 +158,42 @@ impl Caller {
         statement: impl AsyncFnOnce(&Client) -> Result<S, Error>,
         consume: impl AsyncFnOnce(S) -> Result<T, StreamFault>,
     ) -> Result<T, StreamFault> {
-        let db = &self.state.db;
-        db.stream(self.key.as_ref(), statement, consume).await
+        let (db, began) = (&self.state.db, Instant::now());
+        let result = db.stream(self.key.as_ref(), statement, consume).await;
+        self.note(began, result.is_ok());
+        result
+    }
+
+    /// Runs statements, and takes note of how long it took and of whose they were.
+    async fn noted<T>(
+        &self,
+        access: Access,
+        statements: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+    ) -> Result<T, ApiError> {
+        let (db, began) = (&self.state.db, Instant::now());
+        let result = db.run(access, self.key.as_ref(), statements).await;
+        self.note(began, result.is_ok());
+        result
+    }
+
+    fn note(&self, began: Instant, is_accepted: bool) {
+        self.record.add_database_time(began.elapsed());
+        let identity = self.state.db.identity(self.key.as_ref());
+        // A statement that failed came after the key was found good, if it was.
+        if is_accepted || identity.is_some() {
+            self.record.accept(identity);
+        }
+    }
+
+    /// What is noted about the request.
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
     }
 
     /// Asks whether the key is good, unless that is known.
     pub(crate) async fn authenticate(&mut self) -> Result<(), ApiError> {
         if !self.is_known {
-            self.state.db.authenticate(self.key.as_ref()).await?;
+            self.noted(Access::Read, async |_| Ok(())).await?;
             self.is_known = true;
         }
         Ok(())

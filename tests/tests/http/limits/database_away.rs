@@ -1,5 +1,6 @@
 //! The database goes away and comes back: 503 meanwhile, and the server needs no restart.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use timedb_tests::proxy::Proxy;
@@ -111,6 +112,63 @@ async fn a_restarted_database_costs_a_request_at_most() {
         cluster.restart();
         until_served(&server, &key).await;
         assert_eq!(server.get("/values", Some(&key)).await.json()["count"], 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_restarts_under_load_costs_503s_and_nothing_else() {
+    let cluster = ThrowawayCluster::start(&[]);
+    let superuser = cluster.connect("postgres").await;
+    superuser
+        .batch_execute("CREATE EXTENSION timedb; CREATE ROLE app LOGIN IN ROLE timedb_user")
+        .await
+        .unwrap();
+    let create = "SELECT api_key FROM timedb.create_user(timedb.create_tenant(), 'a@b.example')";
+    let key: String = superuser.query_one(create, &[]).await.unwrap().get(0);
+    drop(superuser);
+    let server = Server::start_with(&cluster.dsn_as("postgres", "app"), &[], &[]);
+    let is_over = AtomicBool::new(false);
+    let load = |worker: usize| {
+        let (server, key, is_over) = (&server, &key, &is_over);
+        async move {
+            let (mut stored, mut away) = (0, 0);
+            while !is_over.load(Relaxed) {
+                let name = format!("w{worker}");
+                let reply = if worker.is_multiple_of(2) {
+                    server
+                        .post("/upload", Some(key), &upload_body(&name, 1.0))
+                        .await
+                } else {
+                    server.get("/values", Some(key)).await
+                };
+                match reply.status.as_u16() {
+                    200 => stored += 1,
+                    503 => away += 1,
+                    _ => panic!("{reply:?}; log: {}", server.log()),
+                }
+                if reply.status == 503 {
+                    is_away(&reply);
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+            (stored, away)
+        }
+    };
+    let restarts = async {
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::task::block_in_place(|| cluster.restart());
+        }
+        until_served(&server, &key).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        is_over.store(true, Relaxed);
+    };
+    let (counts, ()) = tokio::join!(futures_util::future::join_all((0..8).map(load)), restarts);
+    for (served, _) in &counts {
+        assert!(*served > 10, "{counts:?}");
+    }
+    for _ in 0..20 {
+        assert_eq!(server.get("/values", Some(&key)).await.status, 200);
     }
 }
 

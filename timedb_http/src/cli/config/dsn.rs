@@ -95,6 +95,11 @@ impl Dsn {
         self.0.trim().is_empty()
     }
 
+    /// For a person to recognize it by: without what is secret.
+    pub fn redacted(&self) -> String {
+        redact(&self.0, &self.0)
+    }
+
     /// Takes it apart. No message repeats anything of it but the names of options.
     pub fn parts(&self) -> Result<Parts, Failure> {
         let text = self.0.trim();

@@ -1,14 +1,17 @@
 //! The flags of `timedb api`, and the `ServerConfig` that results from them.
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use timedb_http::{CorsOrigin, ServerConfig};
+use timedb_http::{CertificateFiles, CorsOrigin, ServerConfig, TrustedProxy};
 use tokio_postgres::Config;
 
+use super::settings::Setting;
 use crate::cli::config::Dsn;
 use crate::cli::failure::Failure;
+use crate::cli::logging::LogFormat;
 
 /// Flags of `timedb api`; those without a default here take the server's.
 #[derive(Debug, Args)]
@@ -16,12 +19,42 @@ pub struct ApiArgs {
     /// The database [default: TIMEDB_DSN, DATABASE_URL or .env]
     #[arg(short, long, value_name = "DSN")]
     pub dsn: Option<Dsn>,
+    /// A file of settings in TOML, with the names of these flags [default: none]
+    #[arg(long, env = "TIMEDB_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the settings as they count, without secrets, and where each comes from; serve nothing
+    #[arg(long)]
+    pub print_config: bool,
+    /// The settings, as they count.
+    #[arg(skip)]
+    pub settings: Vec<Setting>,
     /// The address to listen on
     #[arg(long, env = "TIMEDB_HOST", default_value = "127.0.0.1")]
     pub host: String,
     /// The port to listen on; 0 picks a free one, which the line `Listening on` names
     #[arg(long, env = "TIMEDB_PORT", default_value_t = 8000)]
     pub port: u16,
+    /// A socket in the file system to listen on, instead of an address
+    #[arg(long, env = "TIMEDB_UNIX_SOCKET", value_name = "PATH")]
+    pub unix_socket: Option<PathBuf>,
+    /// A file with the server's certificate, and those between it and the root, in PEM: with it the server speaks TLS
+    #[arg(long, env = "TIMEDB_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// A file with the private key of --tls-cert, in PEM
+    #[arg(long, env = "TIMEDB_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Serve a store without authentication on an address that others can reach
+    #[arg(long, env = "TIMEDB_ALLOW_OPEN", value_parser = clap::builder::FalseyValueParser::new())]
+    pub allow_open: bool,
+    /// A proxy whose X-Forwarded-For and X-Forwarded-Proto are believed: an address, a network such as 10.0.0.0/8, or
+    /// `unix` for those at --unix-socket; may be given several times [default: none]
+    #[arg(
+        long = "trusted-proxy",
+        env = "TIMEDB_TRUSTED_PROXY",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    trusted_proxies: Vec<TrustedProxy>,
     /// The maximum number of connections to the database
     #[arg(long, env = "TIMEDB_POOL_SIZE", value_name = "N", default_value_t = default_pool_size(),
         value_parser = positive::<NonZeroUsize>)]
@@ -87,6 +120,17 @@ pub struct ApiArgs {
         value_delimiter = ','
     )]
     cors_origins: Vec<CorsOrigin>,
+    /// Where metrics are served for Prometheus, at /metrics, such as `127.0.0.1:9187` [default: nowhere]
+    #[arg(long, env = "TIMEDB_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
+    pub metrics_listen: Option<String>,
+    /// How lines of the log look
+    #[arg(
+        long,
+        env = "TIMEDB_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub log_format: LogFormat,
     /// What is logged on stderr, such as `warn` or `timedb_http=debug`
     #[arg(
         long,
@@ -117,6 +161,22 @@ fn positive<T: TryFrom<NonZeroU32>>(text: &str) -> Result<T, String> {
 }
 
 impl ApiArgs {
+    /// The files of the certificate, if the server is to speak TLS.
+    ///
+    /// # Errors
+    /// A usage error when one of the two is missing.
+    pub fn certificate_files(&self) -> Result<Option<CertificateFiles>, Failure> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificates), Some(key)) => Ok(Some(CertificateFiles {
+                certificates: certificates.clone(),
+                key: key.clone(),
+            })),
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(Failure::usage("--tls-cert needs --tls-key")),
+            (None, Some(_)) => Err(Failure::usage("--tls-key needs --tls-cert")),
+        }
+    }
+
     /// What the server is told.
     ///
     /// # Errors
@@ -152,6 +212,7 @@ impl ApiArgs {
         config.stream_min_rate = self.stream_min_rate;
         config.stream_timeout = duration(self.stream_timeout);
         config.cors_origins.clone_from(&self.cors_origins);
+        config.trusted_proxies.clone_from(&self.trusted_proxies);
         Ok(config)
     }
 }

@@ -19,6 +19,8 @@ use crate::server::{
     config::ServerConfig,
     error::ApiError,
     key::ApiKey,
+    metrics::{ConnectionState, Metrics, PoolState},
+    record::Identity,
     share::{Parties, Party, Shares},
     sqlstate,
 };
@@ -36,17 +38,18 @@ pub(crate) struct Database {
     pub(super) key_use: KeyUse,
     pub(super) writes: Writes,
     pub(super) upkeep: Upkeep,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// A request's place among those of its tenant: it exists before a connection is requested, and as long as the request
 /// has one. It goes to the next one when it is dropped.
 pub(super) struct Seat {
-    party: Party,
+    pub(super) party: Party,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Database {
-    pub(crate) fn new(config: &ServerConfig) -> Self {
+    pub(crate) fn new(config: &ServerConfig, metrics: Arc<Metrics>) -> Self {
         let mut database = config.database.clone();
         if database.get_application_name().is_none() {
             database.application_name("timedb");
@@ -88,12 +91,35 @@ impl Database {
             key_use: KeyUse::default(),
             writes: Writes::default(),
             upkeep: Upkeep::new(config.compaction),
+            metrics,
         }
     }
 
     /// Who a key counts as where tenants have shares.
     pub(crate) fn party(&self, key: Option<&ApiKey>) -> Party {
         self.parties.of(key)
+    }
+
+    /// What a key is called in the log, once it has been good.
+    pub(crate) fn identity(&self, key: Option<&ApiKey>) -> Option<Identity> {
+        self.parties.identity(key)
+    }
+
+    /// Sets those metrics that tell how things are.
+    pub(crate) fn measure(&self) {
+        let (status, metrics) = (self.pool.status(), &self.metrics);
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let connections = |state| {
+            metrics
+                .pool_connections
+                .get_or_create_owned(&PoolState { state })
+        };
+        connections(ConnectionState::Idle).set(count(status.available));
+        connections(ConnectionState::InUse)
+            .set(count(status.size.saturating_sub(status.available)));
+        metrics.pool_size.set(count(status.max_size));
+        metrics.pool_waiting.set(count(status.waiting));
+        metrics.compaction_backlog.set(self.upkeep.backlog());
     }
 
     /// A connection of its own for one request.
@@ -140,11 +166,17 @@ impl Database {
     /// Takes note of whose key it is, as `authenticate` has answered, and goes over to the places of its tenant if one
     /// is free there. The request is as good as over: where none is, it keeps the one that it has.
     pub(super) fn change_seat(&self, seat: &mut Seat, key: Option<&ApiKey>, authenticated: &[Row]) {
-        let tenant = authenticated.first().map(|row| row.try_get(0));
+        let row = authenticated.first();
+        let tenant = row.map(|row| row.try_get(0));
         let (Party::Strangers, Some(Ok(tenant))) = (seat.party, tenant) else {
             return;
         };
-        let party = self.parties.learn(key, tenant);
+        let key_id = row.and_then(|row| row.try_get(1).ok().flatten());
+        let identity = Identity {
+            tenant,
+            key: key_id,
+        };
+        let party = self.parties.learn(key, identity);
         if let Ok(permit) = self.seats.of(party).try_acquire_owned() {
             *seat = Seat {
                 party,

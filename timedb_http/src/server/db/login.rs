@@ -15,6 +15,9 @@ const MARK: &str = "timedb_http.connection";
 const CHALLENGE: &str =
     "SELECT timedb.challenge(), pg_catalog.current_setting('timedb_http.connection', true)";
 const WITH_PROOF: &str = "SELECT timedb.authenticate_proof($1)";
+/// The same for a key that is not known here yet: its id is for the log.
+const WITH_FIRST_PROOF: &str = "SELECT a.tenant_id, (SELECT w.key_id FROM timedb.whoami() AS w) \
+     FROM (SELECT timedb.authenticate_proof($1) AS tenant_id OFFSET 0) AS a";
 /// As with a proof, the parameters that come next are nothing for a log.
 const WITHOUT_KEY: &str = "SELECT timedb.authenticate(NULL), timedb.hide_parameters()";
 
@@ -84,13 +87,17 @@ pub(super) async fn ask(client: &Client) -> Result<Vec<Row>, Error> {
 pub(super) async fn authenticate(
     client: &Client,
     credential: &Credential,
+    is_known: bool,
 ) -> Result<Vec<Row>, Error> {
     match credential {
         Credential::Keyless => client.query_typed(WITHOUT_KEY, &[]).await,
         Credential::Proof(proof) => {
-            client
-                .query_typed(WITH_PROOF, &[(proof, Type::BYTEA)])
-                .await
+            let statement = if is_known {
+                WITH_PROOF
+            } else {
+                WITH_FIRST_PROOF
+            };
+            client.query_typed(statement, &[(proof, Type::BYTEA)]).await
         }
     }
 }

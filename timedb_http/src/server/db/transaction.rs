@@ -8,15 +8,22 @@ use std::{
 };
 
 use futures_util::future::{join, join3, try_join};
+use prometheus_client::metrics::histogram::Histogram;
 use tokio_postgres::{Client, Error, Row};
 
 use super::{
     check,
-    database::Database,
+    database::{Database, Seat},
     lease::Lease,
     login::{self, Credential},
 };
-use crate::server::{error::ApiError, key::ApiKey, share::Party, sqlstate};
+use crate::server::{
+    error::ApiError,
+    key::ApiKey,
+    metrics::{Compacted, Compaction, Transaction, TransactionAccess},
+    share::Party,
+    sqlstate,
+};
 
 /// Noting a key's use must not keep a connection from the requests for longer.
 const REPORT_LIMIT: Duration = Duration::from_secs(5);
@@ -77,21 +84,26 @@ impl Database {
         statement: impl AsyncFnOnce(&Client) -> Result<S, Error>,
         consume: impl AsyncFnOnce(S) -> Result<Result<T, Error>, E>,
     ) -> Result<T, E> {
-        let mut seat = self.seat(key).await?;
-        let mut lease = self.lease().await?;
+        let asked = Instant::now();
+        let leased = self.leased(key).await;
+        self.metrics
+            .pool_wait_seconds
+            .observe(asked.elapsed().as_secs_f64());
+        let (mut seat, mut lease) = leased?;
+        let _timed = self.timed(access);
         let begin = match access {
             Access::Read => &self.begin_read,
             Access::Write => &self.begin_write,
         };
         let (credential, is_begun) = self.open(&mut lease, key, begin).await?;
-        let client = lease.client();
+        let (client, is_known) = (lease.client(), seat.party != Party::Strangers);
         // Answers arrive in order, and an unread one holds up all those after it: COMMIT can only finish when the
         // statement's has been consumed. So the two halves run side by side, and nothing waits for COMMIT alone. Both
         // `join`s poll in this order, so the messages go out in this order.
         let consumed = async {
             let (begun, authenticated, result) = join3(
                 begin_unless(is_begun, client, begin),
-                login::authenticate(client, &credential),
+                login::authenticate(client, &credential, is_known),
                 statement(client),
             )
             .await;
@@ -109,6 +121,27 @@ impl Database {
             self.change_seat(&mut seat, key, rows);
         }
         conclude(&mut lease, key, begun, authenticated, result, committed).map_err(E::from)
+    }
+
+    /// A place among those of the key's tenant, and a connection.
+    async fn leased(&self, key: Option<&ApiKey>) -> Result<(Seat, Lease), ApiError> {
+        let seat = self.seat(key).await?;
+        Ok((seat, self.lease().await?))
+    }
+
+    /// Measures a transaction until the value is dropped, however it ends.
+    fn timed(&self, access: Access) -> impl Drop {
+        let access = match access {
+            Access::Read => TransactionAccess::Read,
+            Access::Write => TransactionAccess::Write,
+        };
+        Timed {
+            began: Instant::now(),
+            seconds: self
+                .metrics
+                .database_seconds
+                .get_or_create_owned(&Transaction { access }),
+        }
     }
 
     /// How a transaction on this connection says who it is, and whether it had to begin for that already.
@@ -214,11 +247,33 @@ impl Database {
         tokio::spawn(async move {
             let compact = async |client: &Client| client.query_typed(COMPACT, &[]).await;
             let compact = database.transact(Access::Write, key.as_ref(), compact);
-            if tokio::time::timeout(COMPACT_LIMIT, compact).await.is_err() {
-                tracing::warn!("a compaction has not ended in time");
-            }
+            let outcome = match tokio::time::timeout(COMPACT_LIMIT, compact).await {
+                Ok(Ok(_)) => Compaction::Done,
+                Ok(Err(_)) => Compaction::Failed,
+                Err(_) => {
+                    tracing::warn!("a compaction has not ended in time");
+                    Compaction::TimedOut
+                }
+            };
+            database
+                .metrics
+                .compactions
+                .get_or_create(&Compacted { outcome })
+                .inc();
             drop(turn);
         });
+    }
+}
+
+/// A transaction that is being measured.
+struct Timed {
+    began: Instant,
+    seconds: Histogram,
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        self.seconds.observe(self.began.elapsed().as_secs_f64());
     }
 }
 

@@ -32,6 +32,11 @@ impl Upkeep {
         }
     }
 
+    /// How many writes have been counted and not been followed by a compaction.
+    pub(super) fn backlog(&self) -> i64 {
+        lock(&self.written).values().copied().map(i64::from).sum()
+    }
+
     /// Counts a write, and says whether to compact now. While another compaction is under way, it stays due.
     pub(super) fn is_due(&self, key: [u8; 32]) -> Option<OwnedSemaphorePermit> {
         if !self.is_on {

@@ -15,6 +15,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::server::{
     config::CorsOrigin,
     head::{API_KEY, IDEMPOTENCY_KEY},
+    layers::request_id::REQUEST_ID,
     routes::upload::REPLAYED,
 };
 
@@ -60,6 +61,7 @@ impl Sharing {
             ])
             .expose_headers([
                 REPLAYED,
+                REQUEST_ID,
                 header::RETRY_AFTER,
                 header::WWW_AUTHENTICATE,
                 header::ALLOW,

@@ -9,15 +9,13 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_io_timeout::TimeoutStream;
 
 use super::{
     gate::{Gate, Step},
     patience::{Patience, Silence},
+    socket::Socket,
 };
 use crate::server::refusal::Refusal;
 
@@ -26,8 +24,9 @@ const PIECE: usize = 16 << 10;
 
 /// The connection.
 pub(super) struct ClientStream {
-    socket: Pin<Box<TimeoutStream<TcpStream>>>,
-    gate: Gate,
+    socket: Pin<Box<TimeoutStream<Box<dyn Socket>>>>,
+    /// None where heads do not come as text: the library reads those of HTTP/2 in one way only.
+    gate: Option<Gate>,
     patience: Patience,
     /// What has come and not passed yet.
     waiting: BytesMut,
@@ -39,12 +38,17 @@ pub(super) struct ClientStream {
 
 impl ClientStream {
     /// A client that takes nothing of an answer for `write_timeout` is gone, as far as one can tell.
-    pub(super) fn new(stream: TcpStream, write_timeout: Duration, patience: Patience) -> Self {
+    pub(super) fn new(
+        stream: Box<dyn Socket>,
+        gate: Option<Gate>,
+        write_timeout: Duration,
+        patience: Patience,
+    ) -> Self {
         let mut socket = TimeoutStream::new(stream);
         socket.set_write_timeout(Some(write_timeout));
         Self {
             socket: Box::pin(socket),
-            gate: Gate::new(),
+            gate,
             patience,
             waiting: BytesMut::new(),
             passing: 0,
@@ -67,7 +71,10 @@ impl ClientStream {
                 self.passing -= count;
                 return Ok(true);
             }
-            match self.gate.step(&self.waiting) {
+            let Some(gate) = &mut self.gate else {
+                return Ok(false);
+            };
+            match gate.step(&self.waiting) {
                 Step::Wait => return Ok(false),
                 Step::Pass(count) => self.passing = count,
                 Step::Skip(count) => self.waiting.advance(count),
@@ -102,7 +109,19 @@ impl AsyncRead for ClientStream {
                 // The answer ends the connection. An end before it would be taken for a client that has gone.
                 return Poll::Pending;
             }
-            let free = usize::try_from(this.gate.free()).unwrap_or(usize::MAX);
+            let Some(gate) = &mut this.gate else {
+                if this
+                    .socket
+                    .as_mut()
+                    .poll_read(context, buffer)?
+                    .is_pending()
+                {
+                    // As if the client had ended it.
+                    ready!(this.patience.poll_over(context));
+                }
+                return Poll::Ready(Ok(()));
+            };
+            let free = usize::try_from(gate.free()).unwrap_or(usize::MAX);
             if free > 0 {
                 // The rest of a body needs no look: straight to where it is wanted.
                 let most = free.min(buffer.remaining());
@@ -110,12 +129,12 @@ impl AsyncRead for ClientStream {
                 ready!(this.socket.as_mut().poll_read(context, &mut part))?;
                 let count = part.filled().len();
                 buffer.advance(count);
-                this.gate.passed(count as u64);
+                gate.passed(count as u64);
                 return Poll::Ready(Ok(()));
             }
             let mut piece = [std::mem::MaybeUninit::uninit(); PIECE];
             let mut part = ReadBuf::uninit(&mut piece);
-            let in_head = this.gate.is_in_head();
+            let in_head = gate.is_in_head();
             this.patience.head(in_head && !this.waiting.is_empty());
             match this.socket.as_mut().poll_read(context, &mut part)? {
                 Poll::Ready(()) => {}

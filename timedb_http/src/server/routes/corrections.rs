@@ -40,6 +40,7 @@ pub(crate) async fn update(
         ApiError::internal(&format!("update_values returned something else: {error}"))
     };
     let corrected: Corrected<'_> = serde_json::from_str(row.get(0)).map_err(malformed)?;
+    caller.record().add_rows_in(corrected.updated.len() as u64);
     let answer = serde_json::to_vec(&corrected).map_err(malformed)?;
     Ok(answer::json(answer))
 }

@@ -37,6 +37,9 @@ pub(crate) async fn read(caller: Caller, asked: PointsAsked) -> Result<Response,
         (&asked.unit as _, Type::TEXT),
     ];
     let row = caller.read_one(READ, &parameters).await?;
+    caller
+        .record()
+        .add_rows_out(row.get::<_, Vec<i32>>(1).len() as u64);
     let (format, size) = (&FORMATS[0], row.get::<_, &[u8]>(0).len());
     let write = move || write_placed(row.get(0), &row.get::<_, Vec<i32>>(1), format);
     answer::rows(format, size, write).await

@@ -64,6 +64,14 @@ pub(crate) async fn upload(
     ];
     let row = caller.write_one(UPLOAD, &parameters).await;
     let row = row.map_err(|error| error.place_field(|field| upload.place_of(field)))?;
+    if !row.get::<_, bool>(4) {
+        let points: Option<i64> = row.get(2);
+        caller.record().add_rows_in(
+            points
+                .and_then(|points| u64::try_from(points).ok())
+                .unwrap_or(0),
+        );
+    }
     render(&row, upload.value_keys, upload.skip_unchanged)
 }
 

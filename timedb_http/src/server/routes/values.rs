@@ -21,6 +21,7 @@ use crate::server::{
     db::StreamFault,
     error::ApiError,
     instant::Precision,
+    record::Record,
     rows::{Chunk, FORMATS, Format, ROW_ORDER_LIMIT, RowFormat, write_ordered},
     state::Caller,
 };
@@ -79,6 +80,7 @@ async fn produce(
         // Whether a row that is still to come has a fraction of a second nobody knows yet.
         rows: (format.rows)(asked.mode, Precision::Microseconds),
         piece: Vec::new(),
+        record: caller.record().clone(),
     };
     let send = async |client: &Client| {
         let (statement, parameters) = asked.statement();
@@ -113,7 +115,9 @@ async fn consume(rows: RowStream, output: &mut StreamedAnswer) -> Result<First, 
     let mut collected = Vec::new();
     let mut points = 0;
     while let Some(row) = rows.try_next().await? {
-        points += parse(&row)?.columns.points;
+        let of_row = parse(&row)?.columns.points;
+        output.record.add_rows_out(of_row as u64);
+        points += of_row;
         collected.push(row);
         if points > ROW_ORDER_LIMIT {
             output.open()?;
@@ -121,7 +125,9 @@ async fn consume(rows: RowStream, output: &mut StreamedAnswer) -> Result<First, 
                 output.chunk(&parse(&row)?).await?;
             }
             while let Some(row) = rows.try_next().await? {
-                output.chunk(&parse(&row)?).await?;
+                let chunk = parse(&row)?;
+                output.record.add_rows_out(chunk.columns.points as u64);
+                output.chunk(&chunk).await?;
             }
             return Ok(None);
         }
@@ -141,6 +147,7 @@ struct StreamedAnswer {
     rows: Box<dyn RowFormat>,
     /// What has not been sent yet.
     piece: Vec<u8>,
+    record: Record,
 }
 
 impl StreamedAnswer {

@@ -1,0 +1,77 @@
+//! What is found out about one request while it is answered, for its line in the log and for the metrics. It decides
+//! nothing.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use uuid::Uuid;
+
+/// Whose a key is, as the database has said. Nothing of it is secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub tenant: Uuid,
+    /// The id of the key, which lists of keys show.
+    pub key: Option<Uuid>,
+}
+
+/// The notes of one request; a clone is of the same one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Record(Arc<RecordParts>);
+
+#[derive(Debug, Default)]
+struct RecordParts {
+    identity: OnceLock<Identity>,
+    is_accepted: AtomicBool,
+    rows_in: AtomicU64,
+    rows_out: AtomicU64,
+    database_us: AtomicU64,
+}
+
+impl Record {
+    /// The database has taken the request for somebody's; of whom without a key nothing is known.
+    pub(crate) fn accept(&self, identity: Option<Identity>) {
+        self.0.is_accepted.store(true, Relaxed);
+        if let Some(identity) = identity {
+            // The first time counts: a request has one key.
+            let _known = self.0.identity.set(identity);
+        }
+    }
+
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.0.is_accepted.load(Relaxed)
+    }
+
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        self.0.identity.get().copied()
+    }
+
+    /// So many more values were written.
+    pub(crate) fn add_rows_in(&self, rows: u64) {
+        self.0.rows_in.fetch_add(rows, Relaxed);
+    }
+
+    /// So many more values were read.
+    pub(crate) fn add_rows_out(&self, rows: u64) {
+        self.0.rows_out.fetch_add(rows, Relaxed);
+    }
+
+    /// The database was busy with it for so long, or the request waited for a connection.
+    pub(crate) fn add_database_time(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.0.database_us.fetch_add(micros, Relaxed);
+    }
+
+    /// Values written and read.
+    pub(crate) fn rows(&self) -> (u64, u64) {
+        (self.0.rows_in.load(Relaxed), self.0.rows_out.load(Relaxed))
+    }
+
+    pub(crate) fn database_time(&self) -> Duration {
+        Duration::from_micros(self.0.database_us.load(Relaxed))
+    }
+}
