@@ -276,7 +276,7 @@ async fn a_store_that_is_deleted_under_a_running_server_is_a_503() {
         .unwrap();
     is_error(&server.get("/values", key).await, 503);
     superuser
-        .batch_execute("ALTER TABLE timedb.elsewhere RENAME TO segments")
+        .batch_execute("ALTER TABLE timedb_internal.elsewhere RENAME TO segments")
         .await
         .unwrap();
     assert_eq!(server.get("/values", key).await.status, 200);
