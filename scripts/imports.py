@@ -43,7 +43,7 @@ ROOMS = {
         "server::guard",
         "server::body",
         "server::answer",
-        "server::rows",
+        "formats",
         "server::state",
         "server::db",
         "server::share",

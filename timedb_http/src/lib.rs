@@ -5,6 +5,7 @@
 // Futures of a request are nested deeply: layers around the guard around a transaction.
 #![recursion_limit = "256"]
 
+mod formats;
 mod server;
 
 pub use server::{

@@ -2,7 +2,7 @@
 //! in the extension, reached by one pipelined transaction a request. Each room uses only those below it:
 //!
 //! - `listen`, `router`, `layers`, `routes`: from a socket to a route
-//! - `guard`, `body`, `answer`, `rows`: what every route goes through
+//! - `guard`, `body`, `answer`: what every route goes through
 //! - `state`, `db`, `share`, `sqlstate`: what requests share
 //! - `refusal`, `head`, `metrics`, `record`, `peer`, `error`, `config` and the small ones: values and texts
 
@@ -15,7 +15,7 @@ mod error;
 mod guard;
 mod head;
 pub mod instant;
-mod json;
+pub(crate) mod json;
 mod key;
 mod layers;
 pub mod listen;
@@ -27,7 +27,6 @@ mod record;
 mod refusal;
 mod router;
 mod routes;
-mod rows;
 mod share;
 mod sqlstate;
 mod state;

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::server::{error::ApiError, rows::Format};
+use crate::{formats::rows::Format, server::error::ApiError};
 
 /// A body this large is parsed or rendered apart from the workers that serve everybody else.
 const BESIDE_FROM_BYTES: usize = 256 << 10;
@@ -17,6 +17,14 @@ const BESIDE_FROM_BYTES: usize = 256 << 10;
 pub(crate) fn of_type(content_type: &'static str, body: impl Into<Body>) -> Response {
     let content_type = HeaderValue::from_static(content_type);
     ([(header::CONTENT_TYPE, content_type)], body.into()).into_response()
+}
+
+/// 200 with rows of a format, which the client may have chosen by a header.
+pub(crate) fn of_format(format: &Format, body: impl Into<Body>) -> Response {
+    let mut response = of_type(format.content_type, body);
+    let accept = HeaderValue::from_static("Accept");
+    response.headers_mut().append(header::VARY, accept);
+    response
 }
 
 /// 200 with a body that is JSON already.
@@ -32,7 +40,7 @@ pub(crate) async fn rows<E: Display + Send + 'static>(
 ) -> Result<Response, ApiError> {
     let rendered = work_on(8 * packed, render).await?;
     let body = rendered.map_err(|damaged| ApiError::internal(&damaged.to_string()))?;
-    Ok(of_type(format.content_type, body))
+    Ok(of_format(format, body))
 }
 
 /// Does the work for this many bytes of a body: here, or apart from the workers if there are many.

@@ -17,10 +17,11 @@ use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
+use crate::formats::rows::{Chunk, FormatName, Mode, format};
+
 use super::{
     body::read_upload,
     instant::{self, Formatter, Precision},
-    rows::{Chunk, FORMATS, Mode},
 };
 
 const SERIES: usize = 10;
@@ -147,7 +148,7 @@ fn write_with_serde(times: &[i64], values: &[f64], out: &mut Vec<u8>) {
 
 fn write(packed: &[u8], out: &mut Vec<u8>) {
     let chunk = Chunk::parse(packed).unwrap();
-    let mut rows = (FORMATS[0].rows)(Mode::Flat, chunk.precision());
+    let mut rows = (format(FormatName::Json).rows)(&Mode::Flat.into(), chunk.precision());
     let mut index = 0;
     for run in &chunk.columns.runs {
         let shared = rows.shared(&run.series);

@@ -8,9 +8,8 @@ use super::{
     scalar::{Problem, Scalar},
     unknown,
 };
-use crate::server::{
-    db::PgInstant, duration::Interval, error::FieldError, instant::TimeUnit, rows::ROW_ORDER_LIMIT,
-};
+use crate::formats::rows::ROW_ORDER_LIMIT;
+use crate::server::{db::PgInstant, duration::Interval, error::FieldError, instant::TimeUnit};
 
 const FIELDS: [&str; 11] = [
     "series_id",

@@ -2,42 +2,65 @@
 
 use std::sync::LazyLock;
 
-use axum::response::Response;
+use axum::{
+    http::{HeaderName, HeaderValue},
+    response::Response,
+};
 use timedb_wire::reads;
 
 use super::query::{
     arguments::{Arguments, call},
-    each_of_read, time_unit,
+    each_of_read,
+    format::{format_of, is_parameter},
+    time_unit,
 };
-use crate::server::{
-    answer,
-    error::ApiError,
-    guard::Query,
-    head::Head,
-    rows::{FORMATS, write_changes},
-    state::Caller,
-};
+use crate::formats::rows::{FormatName, format, write_changes};
+use crate::server::{answer, error::ApiError, guard::Query, head::Head, state::Caller};
+
+/// Where a reader of rows without a frame goes on, and whether there is more.
+const CURSOR: HeaderName = HeaderName::from_static("timedb-cursor");
+const MORE: HeaderName = HeaderName::from_static("timedb-more");
 
 static READ: LazyLock<String> = LazyLock::new(|| {
     let changes = call(reads::READ_CHANGES_PACKED);
     format!("SELECT cursor, more, packed FROM {changes}")
 });
 
-pub(crate) fn plan(head: &Head) -> Query<Arguments> {
+pub(crate) fn plan(head: &Head) -> Query<(Arguments, FormatName)> {
+    let format = format_of(head)?;
     let mut asked = Arguments::default();
     let unit = time_unit(head.query());
-    each_of_read(head.query(), |name, value| {
-        asked.take(&reads::CHANGES, name, value, unit)
+    each_of_read(head.query(), |name, value| match name {
+        name if is_parameter(name) => Ok(()),
+        _ => asked.take(&reads::CHANGES, name, value, unit),
     })?;
-    Ok(asked)
+    Ok((asked, format))
 }
 
-pub(crate) async fn read(caller: Caller, asked: Arguments) -> Result<Response, ApiError> {
+pub(crate) async fn read(
+    caller: Caller,
+    (asked, name): (Arguments, FormatName),
+) -> Result<Response, ApiError> {
     let parameters = asked.of(reads::READ_CHANGES_PACKED);
     let row = caller.read_one(&READ, &parameters).await?;
-    let (format, size) = (&FORMATS[0], row.get::<_, &[u8]>(2).len());
+    let (format, size) = (format(name), row.get::<_, &[u8]>(2).len());
+    // A table has no room for what is not a row.
+    let onward = [
+        (CURSOR, HeaderValue::from_str(row.get(0))),
+        (
+            MORE,
+            HeaderValue::from_str(&row.get::<_, bool>(1).to_string()),
+        ),
+    ];
     let write = move || write_changes(row.get(2), (row.get(0), row.get(1)), format);
-    answer::rows(format, size, write).await
+    let mut response = answer::rows(format, size, write).await?;
+    if name != FormatName::Json {
+        for (header, value) in onward {
+            let value = value.map_err(|_| ApiError::internal("a cursor is no header"))?;
+            response.headers_mut().insert(header, value);
+        }
+    }
+    Ok(response)
 }
 
 #[cfg(test)]
@@ -49,7 +72,7 @@ mod tests {
     use crate::server::{db::PgInstant, routes::query::arguments::Given};
 
     fn parse(query: &str) -> Query<Arguments> {
-        plan(&Head::asking(query))
+        plan(&Head::asking(query)).map(|(asked, _)| asked)
     }
 
     #[test]

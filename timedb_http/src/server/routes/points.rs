@@ -4,26 +4,29 @@
 use axum::response::Response;
 use tokio_postgres::types::Type;
 
-use super::query::parse_for_body;
+use super::query::format::parse_for_rows;
+use crate::formats::rows::{FormatName, format, write_placed};
 use crate::server::{
     answer,
     body::{PointsAsked, Received, read_points},
     error::ApiError,
     guard::Plan,
     head::Head,
-    rows::{FORMATS, write_placed},
     state::Caller,
 };
 
 const READ: &str = "SELECT packed, places FROM timedb_internal._read_points_packed(\
                     $1, $2, $3, $4, $5::pg_catalog.text[]::pg_catalog.jsonb[], $6, $7, $8, $9, $10)";
 
-pub(crate) fn plan(head: &Head, body: &Received) -> Plan<PointsAsked> {
-    let unit = parse_for_body(head)?;
-    Ok(read_points(body.json()?, unit)?)
+pub(crate) fn plan(head: &Head, body: &Received) -> Plan<(PointsAsked, FormatName)> {
+    let (unit, format) = parse_for_rows(head)?;
+    Ok((read_points(body.json()?, unit)?, format))
 }
 
-pub(crate) async fn read(caller: Caller, asked: PointsAsked) -> Result<Response, ApiError> {
+pub(crate) async fn read(
+    caller: Caller,
+    (asked, name): (PointsAsked, FormatName),
+) -> Result<Response, ApiError> {
     let parameters = [
         (&asked.series_id as _, Type::UUID_ARRAY),
         (&asked.valid_time as _, Type::TIMESTAMPTZ_ARRAY),
@@ -40,7 +43,7 @@ pub(crate) async fn read(caller: Caller, asked: PointsAsked) -> Result<Response,
     caller
         .record()
         .add_rows_out(row.get::<_, Vec<i32>>(1).len() as u64);
-    let (format, size) = (&FORMATS[0], row.get::<_, &[u8]>(0).len());
+    let (format, size) = (format(name), row.get::<_, &[u8]>(0).len());
     let write = move || write_placed(row.get(0), &row.get::<_, Vec<i32>>(1), format);
     answer::rows(format, size, write).await
 }

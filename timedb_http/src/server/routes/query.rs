@@ -4,6 +4,7 @@
 pub(super) mod arguments;
 mod buckets;
 pub(super) mod escapes;
+pub(super) mod format;
 mod read;
 pub(super) mod values;
 

@@ -15,6 +15,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{Client, Row, RowStream};
 
 use super::query::ReadQuery;
+use crate::formats::rows::{
+    Chunk, Format, Layout, ROW_ORDER_LIMIT, RowFormat, Unwritten, format, write_ordered,
+};
 use crate::server::{
     answer,
     config::ServerConfig,
@@ -22,14 +25,11 @@ use crate::server::{
     error::ApiError,
     instant::Precision,
     record::Record,
-    rows::{Chunk, FORMATS, Format, ROW_ORDER_LIMIT, RowFormat, write_ordered},
     state::Caller,
 };
 
 /// Pieces that wait between the database and a slow client; with them a stream's memory is bounded.
 const PIECES_AHEAD: usize = 4;
-/// Rows in a piece: little enough to render between two turns of a worker.
-const ROWS_PER_PIECE: usize = 2048;
 
 /// How an answer begins: with all of its packed chunks, or else with the first piece of a stream.
 type First = Option<Vec<Row>>;
@@ -38,19 +38,25 @@ type First = Option<Vec<Row>>;
 type StreamPiece = Option<Bytes>;
 
 pub(crate) async fn read(caller: Caller, asked: ReadQuery) -> Result<Response, ApiError> {
-    let (mode, format) = (asked.mode, &FORMATS[0]);
+    let (layout, format) = (asked.layout(), format(asked.format));
     let (head, first) = oneshot::channel();
     let (pieces, body) = mpsc::channel(PIECES_AHEAD);
     // A task of its own, because a stream outlives this handler; it ends when `body` is dropped.
-    tokio::spawn(produce(caller, asked, format, head, pieces));
+    tokio::spawn(produce(
+        caller,
+        asked,
+        (layout.clone(), format),
+        head,
+        pieces,
+    ));
     let first = first
         .await
         .map_err(|_| ApiError::internal("a read ended without an answer"))?;
     let Some(rows) = first? else {
-        return Ok(answer::of_type(format.content_type, streamed(body)));
+        return Ok(answer::of_format(format, streamed(body)));
     };
     let size = rows.iter().map(|row| row.get::<_, &[u8]>(0).len()).sum();
-    let write = move || write_ordered(rows.iter().map(|row| row.get(0)), mode, format);
+    let write = move || write_ordered(rows.iter().map(|row| row.get(0)), &layout, format);
     answer::rows(format, size, write).await
 }
 
@@ -68,7 +74,7 @@ fn streamed(pieces: mpsc::Receiver<StreamPiece>) -> Body {
 async fn produce(
     caller: Caller,
     asked: ReadQuery,
-    format: &'static Format,
+    (layout, format): (Layout, &'static Format),
     head: oneshot::Sender<Result<First, ApiError>>,
     pieces: mpsc::Sender<StreamPiece>,
 ) {
@@ -78,7 +84,8 @@ async fn produce(
         pieces,
         pace: Pace::of(caller.config()),
         // Whether a row that is still to come has a fraction of a second nobody knows yet.
-        rows: (format.rows)(asked.mode, Precision::Microseconds),
+        format,
+        rows: (format.rows)(&layout, Precision::Microseconds),
         piece: Vec::new(),
         record: caller.record().clone(),
     };
@@ -93,8 +100,8 @@ async fn produce(
         match (result, output.head.take()) {
             (Ok(Some(rows)), Some(head)) => drop(head.send(Ok(Some(rows)))),
             (Ok(_), _) => {
-                output.rows.close(None, &mut output.piece);
-                if output.send().await.is_ok() {
+                let written = output.rows.close(None, &mut output.piece).map_err(failed);
+                if written.is_ok() && output.send().await.is_ok() {
                     let _gone = output.pieces.send(None).await;
                 }
             }
@@ -120,6 +127,9 @@ async fn consume(rows: RowStream, output: &mut StreamedAnswer) -> Result<First, 
         points += of_row;
         collected.push(row);
         if points > ROW_ORDER_LIMIT {
+            if output.format.needs_all {
+                return Err(ApiError::bad_request(too_many()).into());
+            }
             output.open()?;
             for row in collected {
                 output.chunk(&parse(&row)?).await?;
@@ -139,11 +149,23 @@ fn parse(row: &Row) -> Result<Chunk<'_>, StreamFault> {
     Chunk::parse(row.get(0)).map_err(|damaged| ApiError::internal(&damaged.to_string()).into())
 }
 
+fn failed(unwritten: Unwritten) -> StreamFault {
+    ApiError::internal(&unwritten.to_string()).into()
+}
+
+fn too_many() -> String {
+    format!(
+        "The answer has more than {ROW_ORDER_LIMIT} rows, and orient=columns takes no more: ask for less, or for \
+         another format."
+    )
+}
+
 /// The way to the client.
 struct StreamedAnswer {
     head: Option<oneshot::Sender<Result<First, ApiError>>>,
     pieces: mpsc::Sender<StreamPiece>,
     pace: Pace,
+    format: &'static Format,
     rows: Box<dyn RowFormat>,
     /// What has not been sent yet.
     piece: Vec<u8>,
@@ -153,33 +175,35 @@ struct StreamedAnswer {
 impl StreamedAnswer {
     fn open(&mut self) -> Result<(), StreamFault> {
         self.pace.started = Instant::now();
-        self.rows.open(None, &mut self.piece);
+        self.rows.open(None, &mut self.piece).map_err(failed)?;
         let head = self.head.take().ok_or(StreamFault::Abandoned)?;
         head.send(Ok(None)).map_err(|_| StreamFault::Abandoned)
     }
 
     async fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), StreamFault> {
+        let rows_per_piece = self.format.rows_per_piece;
         let mut index = 0;
         for run in &chunk.columns.runs {
             let shared = self.rows.shared(&run.series);
             for _ in 0..run.points {
-                if index % ROWS_PER_PIECE == 0 {
-                    self.piece.reserve(ROWS_PER_PIECE * shared.row_length());
+                if index % rows_per_piece == 0 {
+                    self.piece.reserve(rows_per_piece * shared.row_length());
                 }
                 self.rows.row(chunk, index, &shared, &mut self.piece);
                 index += 1;
-                if index % ROWS_PER_PIECE == 0 {
+                if index % rows_per_piece == 0 {
                     self.send().await?;
                 }
             }
-        }
-        if self.piece.is_empty() {
-            return Ok(());
         }
         self.send().await
     }
 
     async fn send(&mut self) -> Result<(), StreamFault> {
+        self.rows.flush(&mut self.piece).map_err(failed)?;
+        if self.piece.is_empty() {
+            return Ok(());
+        }
         let left = self.pace.left();
         let piece = std::mem::take(&mut self.piece);
         self.pace.sent += piece.len();

@@ -40,7 +40,6 @@ impl Arguments {
         self.0[argument as usize].is_some()
     }
 
-    #[cfg(test)]
     pub(crate) fn get(&self, argument: Argument) -> Option<&Given> {
         self.0[argument as usize].as_ref()
     }

@@ -7,7 +7,10 @@ use super::{
     arguments::{Arguments, Given},
     wrong,
 };
-use crate::server::{body::Problem, guard::Query, rows::Mode};
+use crate::{
+    formats::rows::Mode,
+    server::{body::Problem, guard::Query},
+};
 
 /// Whether a read of this mode is one of buckets, whose arguments are complete then; or which parameter does not go
 /// with the others.

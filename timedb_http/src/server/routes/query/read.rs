@@ -1,14 +1,22 @@
 //! The parameters of `GET /values` and `GET /values/last`, and the resulting statement.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
-use timedb_wire::reads::{self, Argument};
+use timedb_wire::{
+    Aggregate,
+    reads::{self, Argument},
+};
 
 use super::{
     arguments::{Arguments, Given, call},
-    buckets, each_of_read, time_unit, values,
+    buckets, each_of_read,
+    format::{format_of, is_parameter},
+    time_unit, values,
 };
-use crate::server::{guard::Query, head::Head, rows::Mode, state::Parameter};
+use crate::{
+    formats::rows::{FormatName, Layout, Mode},
+    server::{guard::Query, head::Head, state::Parameter},
+};
 
 /// What `GET /values` takes beside the filters, in one list with them.
 const OF_BUCKETS: [Argument; 4] = [
@@ -26,6 +34,7 @@ static READ_BUCKETS: LazyLock<String> =
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct ReadQuery {
     pub mode: Mode,
+    pub format: FormatName,
     pub(super) arguments: Arguments,
     /// Aggregates in buckets of time instead of values.
     pub(super) of_buckets: bool,
@@ -40,6 +49,24 @@ impl ReadQuery {
         }
     }
 
+    /// Which columns the answer has.
+    pub(crate) fn layout(&self) -> Layout {
+        let aggregates = match self.arguments.get(Argument::Aggregates) {
+            Some(Given::Texts(names)) if self.of_buckets => names.as_slice(),
+            _ => &[],
+        };
+        let named = |name: &Cow<'_, str>| {
+            let mut all = Aggregate::ALL.into_iter();
+            all.find(|aggregate| aggregate.name() == name)
+        };
+        Layout {
+            mode: self.mode,
+            aggregates: self
+                .of_buckets
+                .then(|| aggregates.iter().filter_map(named).collect()),
+        }
+    }
+
     fn set_mode(&mut self, mode: Mode) {
         self.mode = mode;
         self.arguments
@@ -48,6 +75,7 @@ impl ReadQuery {
 }
 
 pub(crate) fn plan(head: &Head) -> Query<ReadQuery> {
+    let format = format_of(head)?;
     let (mut read, mut mode) = (ReadQuery::default(), Mode::default());
     let (mut all_versions, mut by_known_time) = (false, false);
     let known = [reads::FILTERS, &OF_BUCKETS].concat();
@@ -58,6 +86,7 @@ pub(crate) fn plan(head: &Head) -> Query<ReadQuery> {
             values::truth(value).map(|truth| all_versions |= truth)
         }
         "include_knowledge_time" => values::truth(value).map(|truth| by_known_time |= truth),
+        name if is_parameter(name) => Ok(()),
         _ => read.arguments.take(&known, name, value, unit),
     })?;
     if all_versions {
@@ -65,16 +94,21 @@ pub(crate) fn plan(head: &Head) -> Query<ReadQuery> {
     } else if by_known_time && mode == Mode::Flat {
         mode = Mode::Overlapping;
     }
+    read.format = format;
     read.set_mode(mode);
     read.of_buckets = buckets::complete(mode, &mut read.arguments)?;
     Ok(read)
 }
 
 pub(crate) fn plan_last(head: &Head) -> Query<ReadQuery> {
-    let mut read = ReadQuery::default();
+    let mut read = ReadQuery {
+        format: format_of(head)?,
+        ..ReadQuery::default()
+    };
     let unit = time_unit(head.query());
-    each_of_read(head.query(), |name, value| {
-        read.arguments.take(&reads::LAST, name, value, unit)
+    each_of_read(head.query(), |name, value| match name {
+        name if is_parameter(name) => Ok(()),
+        _ => read.arguments.take(&reads::LAST, name, value, unit),
     })?;
     read.set_mode(Mode::Last);
     Ok(read)

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use timedb_wire::Aggregate;
 use uuid::Uuid;
 
+use crate::formats::rows::Mode;
 use crate::server::{
     body::Problem,
     db::PgInstant,
     duration::{self, Interval, TimeOfDay},
     instant::{self, TimeUnit},
-    rows::Mode,
 };
 
 /// Most things that a list answers at a time.
@@ -153,7 +153,11 @@ pub(super) fn fill(value: &str) -> Result<&'static str, Problem> {
     choice(value, &["none", "null", "last", "linear"], |name| name)
 }
 
-fn choice<T: Copy>(value: &str, known: &[T], name: fn(T) -> &'static str) -> Result<T, Problem> {
+pub(super) fn choice<T: Copy>(
+    value: &str,
+    known: &[T],
+    name: fn(T) -> &'static str,
+) -> Result<T, Problem> {
     let mut choices = known.iter().copied();
     choices
         .find(|choice| name(*choice) == value)

@@ -10,6 +10,7 @@ use super::{
     super::query::{each, values},
     CREATED_AT, write_series,
 };
+use crate::formats::rows::JsonList;
 use crate::server::{
     answer,
     db::PgInstant,
@@ -18,7 +19,6 @@ use crate::server::{
     head::Head,
     instant::{Formatter, Precision},
     json,
-    rows::JsonList,
     state::{Caller, Parameter},
 };
 

@@ -6,7 +6,8 @@ use timedb_wire::Malformed;
 
 use super::{
     chunk::{Chunk, DamagedChunk},
-    format::{Format, Mode, Onward},
+    format::{Format, Onward, Unwritten},
+    layout::{Layout, Mode},
 };
 use crate::server::instant::Precision;
 
@@ -22,15 +23,16 @@ struct SortedRow {
 /// Writes the rows of all chunks of an answer.
 pub(crate) fn write_ordered<'a>(
     packed: impl Iterator<Item = &'a [u8]>,
-    mode: Mode,
+    layout: &Layout,
     format: &Format,
-) -> Result<Vec<u8>, DamagedChunk> {
+) -> Result<Vec<u8>, Unwritten> {
     let chunks = packed.map(Chunk::parse).collect::<Result<Vec<_>, _>>()?;
     let precision = chunks.iter().fold(Precision::default(), |all, chunk| {
         all.and(|| chunk.precision())
     });
     let total = chunks.iter().map(|chunk| chunk.columns.points).sum();
-    let mut rows = (format.rows)(mode, precision);
+    let mode = layout.mode;
+    let mut rows = (format.rows)(layout, precision);
     let mut shared = Vec::new();
     let mut order = Vec::with_capacity(total);
     let mut length = 32;
@@ -63,13 +65,13 @@ pub(crate) fn write_ordered<'a>(
     order.sort_by_key(|row| (row.known_time, row.valid_time));
 
     let mut out = Vec::with_capacity(length);
-    rows.open(Some(total), &mut out);
+    rows.open(Some(total), &mut out)?;
     for row in &order {
         let chunk = &chunks[row.chunk as usize];
         let of_series = &shared[row.series as usize];
         rows.row(chunk, row.index as usize, of_series, &mut out);
     }
-    rows.close(None, &mut out);
+    rows.close(None, &mut out)?;
     Ok(out)
 }
 
@@ -78,11 +80,11 @@ pub(crate) fn write_changes(
     packed: &[u8],
     (cursor, more): (&str, bool),
     format: &Format,
-) -> Result<Vec<u8>, DamagedChunk> {
+) -> Result<Vec<u8>, Unwritten> {
     let chunk = Chunk::parse(packed)?;
     let mut out = Vec::with_capacity(256 + 400 * chunk.columns.points);
-    let mut rows = (format.rows)(Mode::Versions, chunk.precision());
-    rows.open(Some(chunk.columns.points), &mut out);
+    let mut rows = (format.rows)(&Mode::Versions.into(), chunk.precision());
+    rows.open(Some(chunk.columns.points), &mut out)?;
     let mut index = 0;
     for run in &chunk.columns.runs {
         let shared = rows.shared(&run.series);
@@ -91,7 +93,7 @@ pub(crate) fn write_changes(
             index += 1;
         }
     }
-    rows.close(Some(Onward { cursor, more }), &mut out);
+    rows.close(Some(Onward { cursor, more }), &mut out)?;
     Ok(out)
 }
 
@@ -100,12 +102,12 @@ pub(crate) fn write_placed(
     packed: &[u8],
     places: &[i32],
     format: &Format,
-) -> Result<Vec<u8>, DamagedChunk> {
+) -> Result<Vec<u8>, Unwritten> {
     /// Where no row has been placed yet.
     const NONE: (u32, u32) = (u32::MAX, u32::MAX);
     let chunk = Chunk::parse(packed)?;
     let points = chunk.columns.points;
-    let mut rows = (format.rows)(Mode::Points, chunk.precision());
+    let mut rows = (format.rows)(&Mode::Points.into(), chunk.precision());
     let (mut shared, mut order) = (Vec::new(), vec![NONE; points]);
     let (mut index, mut length) = (0, 32);
     for run in &chunk.columns.runs {
@@ -118,17 +120,17 @@ pub(crate) fn write_placed(
             let row = place
                 .and_then(|place| order.get_mut(place))
                 .filter(|row| **row == NONE);
-            *row.ok_or(Malformed::Place)? = (index as u32, shared.len() as u32);
+            *row.ok_or(DamagedChunk::from(Malformed::Place))? = (index as u32, shared.len() as u32);
             index += 1;
         }
         shared.push(of_series);
     }
     let mut out = Vec::with_capacity(length);
-    rows.open(Some(points), &mut out);
+    rows.open(Some(points), &mut out)?;
     // As many places as rows, each once: none is left out.
     for &(index, series) in &order {
         rows.row(&chunk, index as usize, &shared[series as usize], &mut out);
     }
-    rows.close(None, &mut out);
+    rows.close(None, &mut out)?;
     Ok(out)
 }

@@ -1,8 +1,12 @@
 //! A chunk as rows need it: its columns where the database put them, plus whatever many rows have in common, rendered
 //! once.
 
+use std::borrow::Cow;
+
 use thiserror::Error;
-use timedb_wire::{AggregateColumn, Column, Malformed, NO_END, NO_KNOWN_TIME, Note, Values};
+use timedb_wire::{
+    AggregateColumn, AggregateValue, Column, Malformed, NO_END, NO_KNOWN_TIME, Note, Values,
+};
 
 use crate::server::{instant::Precision, json};
 
@@ -53,6 +57,12 @@ impl<'a> Chunk<'a> {
             .and(|| Precision::of(ends.filter(|end| *end != NO_END)))
     }
 
+    /// An aggregate of a bucket, by its place; none where the rows are no buckets.
+    pub(crate) fn aggregate(&self, place: usize, index: usize) -> Option<AggregateValue> {
+        let (_, column) = self.aggregates.as_ref()?.get(place)?;
+        Some(column.at(index))
+    }
+
     /// The members annotation, tags and metadata of a version, each with a comma before it.
     pub(crate) fn note(&self, place: Option<usize>) -> &[u8] {
         place.map_or(NO_NOTE, |place| &self.notes[place])
@@ -72,4 +82,17 @@ fn render(note: &Note<'_>) -> Vec<u8> {
     json::write_name("metadata", &mut json);
     json::write_compact(note.metadata.unwrap_or("null"), &mut json);
     json
+}
+
+/// A JSON document without the white space between its tokens.
+pub(super) fn compact(document: &str) -> Cow<'_, str> {
+    let mut out = Vec::with_capacity(document.len());
+    json::write_compact(document, &mut out);
+    // Only ASCII has been left out.
+    String::from_utf8(out).map_or(Cow::Borrowed(document), Cow::Owned)
+}
+
+/// Tags as a JSON list.
+pub(super) fn tags_json(tags: &[&str]) -> String {
+    serde_json::json!(tags).to_string()
 }

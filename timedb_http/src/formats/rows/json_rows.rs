@@ -6,27 +6,34 @@ use uuid::Uuid;
 
 use super::{
     chunk::Chunk,
-    format::{Format, Mode, Onward, RowFormat, Shared},
+    format::{Format, Onward, RowFormat, Shared, Unwritten},
+    layout::Mode,
     list::JsonList,
 };
-use crate::server::{instant::Formatter, json};
+use crate::server::{
+    instant::{Formatter, Precision},
+    json,
+};
 
-pub(super) const JSON: Format = Format {
+pub(super) static JSON: Format = Format {
     content_type: "application/json",
-    rows: |mode, precision| {
+    rows_per_piece: 2048,
+    needs_all: false,
+    rows: |layout, precision| {
         Box::new(JsonRows {
             list: JsonList::default(),
-            mode,
-            formatter: Formatter::new(precision),
-            last: i64::MIN,
-            last_text: Vec::with_capacity(32),
-            numbers: zmij::Buffer::new(),
+            objects: JsonObjects::new(layout.mode, precision),
         })
     },
 };
 
 struct JsonRows {
     list: JsonList,
+    objects: JsonObjects,
+}
+
+/// Rows as JSON objects.
+pub(super) struct JsonObjects {
     mode: Mode,
     formatter: Formatter,
     last: i64,
@@ -34,7 +41,17 @@ struct JsonRows {
     numbers: zmij::Buffer,
 }
 
-impl JsonRows {
+impl JsonObjects {
+    pub(super) fn new(mode: Mode, precision: Precision) -> Self {
+        Self {
+            mode,
+            formatter: Formatter::new(precision),
+            last: i64::MIN,
+            last_text: Vec::with_capacity(32),
+            numbers: zmij::Buffer::new(),
+        }
+    }
+
     fn number(&mut self, number: Option<f64>, out: &mut Vec<u8>) {
         match number {
             Some(number) if number.is_finite() => {
@@ -53,17 +70,17 @@ impl JsonRows {
         }
         out.extend_from_slice(&self.last_text);
     }
-}
 
-impl RowFormat for JsonRows {
-    fn open(&mut self, count: Option<usize>, out: &mut Vec<u8>) {
-        self.list.open(count, out);
-    }
-
-    fn row(&mut self, chunk: &Chunk<'_>, index: usize, series: &Shared, out: &mut Vec<u8>) {
+    /// Appends the object of a row.
+    pub(super) fn write(
+        &mut self,
+        chunk: &Chunk<'_>,
+        index: usize,
+        series: &Shared,
+        out: &mut Vec<u8>,
+    ) {
         let columns = &chunk.columns;
         let valid_time = columns.valid_time.at(index);
-        self.list.next_row(out);
         out.push(b'{');
         let known_time = columns.known_time.map(|known_time| known_time.at(index));
         match known_time {
@@ -120,7 +137,7 @@ impl RowFormat for JsonRows {
         out.push(b'}');
     }
 
-    fn shared(&self, series: &Series<'_>) -> Shared {
+    pub(super) fn shared(&self, series: &Series<'_>) -> Shared {
         let mut before = b"\",\"series_id\":".to_vec();
         write_id(series.id, &mut before);
         let mut after = Vec::with_capacity(64);
@@ -128,16 +145,37 @@ impl RowFormat for JsonRows {
         json::write_member("unit", series.unit, &mut after);
         json::write_name("labels", &mut after);
         json::write_compact(series.labels, &mut after);
-        Shared { before, after }
+        Shared {
+            before,
+            after,
+            number: 0,
+        }
+    }
+}
+
+impl RowFormat for JsonRows {
+    fn open(&mut self, count: Option<usize>, out: &mut Vec<u8>) -> Result<(), Unwritten> {
+        self.list.open(count, out);
+        Ok(())
     }
 
-    fn close(&mut self, onward: Option<Onward<'_>>, out: &mut Vec<u8>) {
+    fn row(&mut self, chunk: &Chunk<'_>, index: usize, series: &Shared, out: &mut Vec<u8>) {
+        self.list.next_row(out);
+        self.objects.write(chunk, index, series, out);
+    }
+
+    fn shared(&mut self, series: &Series<'_>) -> Shared {
+        self.objects.shared(series)
+    }
+
+    fn close(&mut self, onward: Option<Onward<'_>>, out: &mut Vec<u8>) -> Result<(), Unwritten> {
         self.list.end_of_data(out);
         if let Some(Onward { cursor, more }) = onward {
             json::write_member("cursor", cursor, out);
             json::write_member("more", more, out);
         }
         out.push(b'}');
+        Ok(())
     }
 }
 

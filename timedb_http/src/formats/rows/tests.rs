@@ -1,10 +1,12 @@
 //! Rows as clients see them: key order, number and time formats, order; and chunks that are damaged.
 
+mod agree;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Chunk, FORMATS, Mode, write_ordered, write_placed};
+use super::{Chunk, FormatName, Mode, format, write_ordered, write_placed};
 
 /// One point of a test, in every column.
 #[derive(Clone, Debug)]
@@ -97,7 +99,8 @@ pub(super) fn pack(series: &[(u128, &str, &str, Vec<Point>)], flags: u8) -> Vec<
 
 fn json(packed: &[Vec<u8>], mode: Mode) -> String {
     let packed = packed.iter().map(Vec::as_slice);
-    String::from_utf8(write_ordered(packed, mode, &FORMATS[0]).unwrap()).unwrap()
+    String::from_utf8(write_ordered(packed, &mode.into(), format(FormatName::Json)).unwrap())
+        .unwrap()
 }
 
 const NEW_YEAR: i64 = 1_735_689_600_000_000;
@@ -239,7 +242,7 @@ fn points_asked_for_stand_at_their_places_and_those_not_found_say_so() {
     missing.value = None;
     let of_a = vec![at(1.0, 0), missing];
     let chunk = pack(&[(1, "a", "{}", of_a), (2, "b", "{}", vec![at(3.0, 0)])], 6);
-    let placed = |places: &[i32]| write_placed(&chunk, places, &FORMATS[0]);
+    let placed = |places: &[i32]| write_placed(&chunk, places, format(FormatName::Json));
     let answer: Value = serde_json::from_slice(&placed(&[2, 0, 1]).unwrap()).unwrap();
     let told = |row: usize| {
         let row = &answer["data"][row];
