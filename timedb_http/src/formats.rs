@@ -1,5 +1,8 @@
 //! The formats that rows travel in: what makes rows of the database's packed columns (`rows`), and what reads the rows
-//! of an upload from a table (`table`). Knows neither HTTP nor where rows come from, so that the server and the command
-//! line can share it.
+//! of an upload from a table (`table`), into columns on their way to the database (`columns`). Knows neither HTTP nor
+//! where rows come from, so that the server and the command line can share it.
 
+pub(crate) mod columns;
 pub(crate) mod rows;
+pub(crate) mod scalar;
+pub(crate) mod table;

@@ -10,7 +10,7 @@ mod answer;
 mod body;
 pub mod config;
 pub mod db;
-mod duration;
+pub(crate) mod duration;
 mod error;
 mod guard;
 mod head;

@@ -13,6 +13,7 @@ mod reads;
 mod reworded;
 mod roles;
 mod routes;
+mod tables;
 mod times;
 mod unknown_fields;
 mod upload;

@@ -94,7 +94,7 @@ async fn every_answer_says_who_may_keep_it() {
         "public, max-age=300",
         "{about:?}"
     );
-    assert_eq!(all(&about.headers, "vary"), "");
+    assert_eq!(all(&about.headers, "vary"), "accept-encoding");
     assert_eq!(all(&about.headers, "x-content-type-options"), "nosniff");
 }
 

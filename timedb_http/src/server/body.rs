@@ -2,25 +2,25 @@
 //! takes what is valid; whatever it refuses is read again by a slow one, which accepts the same and says what is wrong
 //! and where.
 
-mod columns;
 mod corrections;
 mod fast;
 mod fields;
 mod pieces;
 mod points;
 mod receive;
-mod scalar;
 mod series;
 mod slow;
+mod table;
 mod unknown;
 mod upload;
 
+pub(crate) use crate::formats::{columns::SeriesFields, scalar::Problem};
 pub(crate) use corrections::read_corrections;
 pub(crate) use points::{PointsAsked, read_points};
 pub(crate) use receive::{Received, leave_unread, receive};
-pub(crate) use scalar::Problem;
-pub(crate) use series::{SeriesFields, read_new_series, read_series_change};
-pub(crate) use upload::{Upload, read_upload};
+pub(crate) use series::{read_new_series, read_series_change};
+pub(crate) use table::{BodyFormat, read_rows};
+pub(crate) use upload::{AboutUpload, Upload, read_upload};
 
 #[cfg(test)]
 mod tests;

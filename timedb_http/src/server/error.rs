@@ -83,6 +83,14 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
     }
 
+    /// 413 for a body that has fewer bytes than its rows take.
+    pub(crate) fn unpacked_too_large(limit: usize) -> Self {
+        let detail = format!(
+            "The rows of the request body take more memory than the limit of {limit} bytes: send them in several requests."
+        );
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    }
+
     pub(crate) fn not_json(content_type: &str) -> Self {
         let detail = format!(
             "The request body must be JSON (Content-Type: application/json), not {content_type}."
@@ -90,23 +98,33 @@ impl ApiError {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
     }
 
-    /// 415 for a body that is compressed with something other than gzip.
+    /// 415 for the body of an upload.
+    pub(crate) fn unknown_format(content_type: &str) -> Self {
+        let detail = format!(
+            "The request body must be JSON (Content-Type: application/json), NDJSON (application/x-ndjson), CSV \
+             (text/csv), an Arrow IPC stream (application/vnd.apache.arrow.stream) or a Parquet file \
+             (application/vnd.apache.parquet), not {content_type}."
+        );
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+    }
+
+    /// 415 for a body that is compressed with something other than gzip or zstd.
     pub(crate) fn unknown_coding(coding: &str) -> Self {
         let detail = format!(
-            "The request body has Content-Encoding: {coding}. Compress it with gzip, once, or not at all."
+            "The request body has Content-Encoding: {coding}. Compress it with gzip or zstd, once, or not at all."
         );
         Self {
-            coding: Some("gzip"),
+            coding: Some("gzip, zstd"),
             ..Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
         }
     }
 
-    /// 400 for a body that says it is gzip.
-    pub(crate) fn not_gzip() -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "The request body is not valid, complete gzip, although its Content-Encoding says gzip.",
-        )
+    /// 400 for a body that says it is packed like this.
+    pub(crate) fn not_packed(coding: &str) -> Self {
+        let detail = format!(
+            "The request body is not valid, complete {coding}, although its Content-Encoding says {coding}."
+        );
+        Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
     pub(crate) fn not_utf8() -> Self {
@@ -253,6 +271,12 @@ impl FieldError {
             input,
             ctx: None,
         }
+    }
+
+    /// The same of a body that is this row of a longer one.
+    pub(crate) fn in_row(mut self, row: usize) -> Self {
+        self.loc.insert(self.loc.len().min(1), row.into());
+        self
     }
 
     pub(crate) fn with_ctx(mut self, ctx: Value) -> Self {

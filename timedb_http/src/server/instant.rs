@@ -83,7 +83,8 @@ fn names_infinity(text: &str) -> bool {
         .any(|name| word.eq_ignore_ascii_case(name))
 }
 
-fn in_range(micros: i64) -> Result<i64, Malformed> {
+/// An instant, if it is one of the years 1 to 9999.
+pub(crate) fn in_range(micros: i64) -> Result<i64, Malformed> {
     let is_in_range = (EARLIEST..=LATEST).contains(&micros);
     is_in_range.then_some(micros).ok_or(RANGE)
 }

@@ -10,6 +10,13 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use tower_http::{
+    CompressionLevel,
+    compression::{
+        CompressionLayer, Predicate,
+        predicate::{NotForContentType, SizeAbove},
+    },
+};
 
 use crate::server::{peer::Peer, state::AppState};
 
@@ -21,6 +28,23 @@ const NOTHING_RUNS: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 const ONE_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// A shorter answer is sent as it is.
+const PACKED_FROM_BYTES: u64 = 1024;
+/// More effort would keep a worker longer than it takes to send what it saves.
+const EFFORT: CompressionLevel = CompressionLevel::Precise(1);
+
+/// Packs answers with gzip or zstd for clients that take it (`Accept-Encoding`); a Parquet file is packed already.
+pub(super) fn packing() -> CompressionLayer<impl Predicate> {
+    let predicate = SizeAbove::new(PACKED_FROM_BYTES)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::const_new(
+            "application/vnd.apache.parquet",
+        ));
+    CompressionLayer::new()
+        .quality(EFFORT)
+        .compress_when(predicate)
+}
 
 /// Adds what every answer says about itself, whoever produced it: who may keep it, and that its type is what it says.
 /// One that nobody has marked as public is nobody's to keep. The outermost layer, so that errors, refused heads and

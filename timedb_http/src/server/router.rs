@@ -40,6 +40,7 @@ pub(crate) fn build(state: AppState) -> Router {
         .method_not_allowed_fallback(async || ApiError::plain(StatusCode::METHOD_NOT_ALLOWED))
         .layer(middleware::from_fn(refuse))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(layers::packing())
         .layer(middleware::from_fn_with_state(sharing, cors::share))
         .layer(middleware::from_fn_with_state(
             state.clone(),

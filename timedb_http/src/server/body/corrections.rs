@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::{
     fields::{Errors, echo, echo_body, read_object},
-    scalar::{Problem, Scalar},
     unknown,
 };
+use crate::formats::scalar::{Problem, Scalar};
 use crate::server::{
     error::ApiError,
     instant::{Formatter, Precision, TimeUnit},

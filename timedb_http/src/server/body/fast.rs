@@ -10,11 +10,9 @@ use serde::{
 use serde_json::value::RawValue;
 use strum::VariantNames;
 
-use super::{
-    columns::{Columns, Row},
-    fields::Members,
-    scalar::{Problem, Scalar, Text},
-};
+use super::fields::Members;
+use crate::formats::columns::{Columns, Row};
+use crate::formats::scalar::{Problem, Scalar, Text};
 use crate::server::instant::TimeUnit;
 
 /// A row of JSON is rarely shorter than this; a guess for the columns' first allocation.
@@ -163,6 +161,8 @@ impl<'de> Visitor<'de> for RowVisitor {
             valid_time_end,
             value,
             known_time: known_time.or(knowledge_time),
+            labels: None,
+            unit: None,
         })
     }
 }

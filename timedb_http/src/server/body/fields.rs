@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::{Value, json, value::RawValue};
 
-use super::scalar::{Problem, Scalar, Text};
+use crate::formats::scalar::{Problem, Scalar, Text};
 use crate::server::{error::FieldError, instant::TimeUnit};
 
 /// An error list names this many places; a million bad rows need no million entries.
@@ -148,6 +148,11 @@ impl Errors {
             Some(read) if self.0.is_empty() => Ok(read),
             _ => Err(self.0),
         }
+    }
+
+    /// Adds what somebody else has found.
+    pub(super) fn add(&mut self, errors: impl IntoIterator<Item = FieldError>) {
+        errors.into_iter().for_each(|error| self.push(error));
     }
 
     fn push(&mut self, error: FieldError) {

@@ -1,4 +1,4 @@
-//! The pieces of a body: as they arrive over the wire, at a limited pace, or unpacked from gzip; never more than a
+//! The pieces of a body: as they arrive over the wire, at a limited pace, or unpacked from gzip or zstd; never more than a
 //! small one at a time, so that whoever collects them can stop.
 
 use std::{
@@ -13,6 +13,7 @@ use axum::{
 use bytes::{Buf, Bytes};
 use flate2::bufread::MultiGzDecoder;
 use http_body_util::BodyExt;
+use zstd::stream::read::Decoder as ZstdDecoder;
 
 use crate::server::error::ApiError;
 
@@ -23,19 +24,22 @@ const BODY_GRACE: Duration = Duration::from_secs(30);
 const BODY_RATE: usize = 16 << 10;
 /// Unpacked at a time: a thousandth of it may be all that came.
 const UNPACKED: usize = 64 << 10;
+/// How far back zstd may refer: 8 MiB, as far as every server has to go (RFC 9659). That much is held.
+const WINDOW_LOG: u32 = 23;
 
 /// How a body is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coding {
     Plain,
     Gzip,
+    Zstd,
 }
 
 impl Coding {
     /// What the headers say.
     ///
     /// # Errors
-    /// 415 for anything but one gzip.
+    /// 415 for anything but one gzip or one zstd.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
         let values = headers.get_all(header::CONTENT_ENCODING).iter();
         let values: Vec<_> = values
@@ -48,6 +52,7 @@ impl Coding {
         match names.collect::<Vec<_>>()[..] {
             [] => Ok(Self::Plain),
             ["gzip" | "x-gzip"] => Ok(Self::Gzip),
+            ["zstd"] => Ok(Self::Zstd),
             ref others => Err(ApiError::unknown_coding(&others.join(", "))),
         }
     }
@@ -64,7 +69,7 @@ pub(super) enum Fault {
 /// A body that is being read.
 pub(super) struct BodyPieces {
     wire: Wire,
-    gzip: Option<Gzip>,
+    unpacker: Option<Unpacker>,
     piece: Bytes,
 }
 
@@ -76,16 +81,20 @@ impl BodyPieces {
                 received: 0,
                 started: Instant::now(),
             },
-            gzip: (coding == Coding::Gzip).then(Gzip::new),
+            unpacker: Unpacker::of(coding),
             piece: Bytes::new(),
         }
     }
 
     /// The next piece; `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<&[u8]>, Fault> {
-        let Self { wire, gzip, piece } = self;
-        match gzip {
-            Some(gzip) => gzip.next(wire).await,
+        let Self {
+            wire,
+            unpacker,
+            piece,
+        } = self;
+        match unpacker {
+            Some(unpacker) => unpacker.next(wire).await,
             None => match wire.next().await.map_err(Fault::Transport)? {
                 Some(next) => {
                     *piece = next;
@@ -140,18 +149,62 @@ impl Wire {
     }
 }
 
-/// Gzip on its way out.
-struct Gzip {
-    decoder: MultiGzDecoder<Compressed>,
+/// What is packed on its way out.
+struct Unpacker {
+    decoder: Decoder,
     unpacked: Box<[u8]>,
 }
 
-impl Gzip {
-    fn new() -> Self {
-        Self {
-            decoder: MultiGzDecoder::new(Compressed::default()),
-            unpacked: vec![0; UNPACKED].into(),
+enum Decoder {
+    Gzip(MultiGzDecoder<Compressed>),
+    Zstd(ZstdDecoder<'static, Compressed>),
+    /// It could not be set up.
+    Broken(Compressed),
+}
+
+impl Decoder {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Gzip(decoder) => decoder.read(into),
+            Self::Zstd(decoder) => decoder.read(into),
+            Self::Broken(_) => Err(io::ErrorKind::Other.into()),
         }
+    }
+
+    fn packed(&mut self) -> &mut Compressed {
+        match self {
+            Self::Gzip(decoder) => decoder.get_mut(),
+            Self::Zstd(decoder) => decoder.get_mut(),
+            Self::Broken(packed) => packed,
+        }
+    }
+
+    fn coding(&self) -> &'static str {
+        match self {
+            Self::Gzip(_) => "gzip",
+            Self::Zstd(_) | Self::Broken(_) => "zstd",
+        }
+    }
+}
+
+fn zstd_decoder() -> io::Result<ZstdDecoder<'static, Compressed>> {
+    let mut decoder = ZstdDecoder::with_buffer(Compressed::default())?;
+    decoder.window_log_max(WINDOW_LOG)?;
+    Ok(decoder)
+}
+
+impl Unpacker {
+    fn of(coding: Coding) -> Option<Self> {
+        let decoder = match coding {
+            Coding::Plain => return None,
+            Coding::Gzip => Decoder::Gzip(MultiGzDecoder::new(Compressed::default())),
+            Coding::Zstd => zstd_decoder()
+                .map_or_else(|_| Decoder::Broken(Compressed::default()), Decoder::Zstd),
+        };
+        Some(Self {
+            decoder,
+            unpacked: vec![0; UNPACKED].into(),
+        })
     }
 
     async fn next(&mut self, wire: &mut Wire) -> Result<Option<&[u8]>, Fault> {
@@ -164,13 +217,16 @@ impl Gzip {
                     return Ok(Some(&self.unpacked[..length]));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let packed = self.decoder.get_mut();
+                    let packed = self.decoder.packed();
                     match wire.next().await.map_err(Fault::Transport)? {
                         Some(piece) => packed.piece = piece,
                         None => packed.is_whole = true,
                     }
                 }
-                Err(_) => return Err(Fault::Content(ApiError::not_gzip())),
+                Err(_) => {
+                    let coding = self.decoder.coding();
+                    return Err(Fault::Content(ApiError::not_packed(coding)));
+                }
             }
         }
     }

@@ -5,10 +5,10 @@ use uuid::Uuid;
 
 use super::{
     fields::{Errors, Members, echo_body, read_object},
-    scalar::{Problem, Scalar},
     unknown,
 };
 use crate::formats::rows::ROW_ORDER_LIMIT;
+use crate::formats::scalar::{Problem, Scalar};
 use crate::server::{db::PgInstant, duration::Interval, error::FieldError, instant::TimeUnit};
 
 const FIELDS: [&str; 11] = [

@@ -10,8 +10,13 @@ use axum::{
 use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
 
-use super::pieces::{BodyPieces, Coding, Fault};
+use super::{
+    pieces::{BodyPieces, Coding, Fault},
+    table::BodyFormat,
+};
+use crate::formats::table::unpacked_size;
 use crate::server::{
+    answer::work_on,
     error::ApiError,
     share::{BodyMemory, Held},
     state::Caller,
@@ -47,6 +52,27 @@ impl Received {
         }
     }
 
+    /// The rows of a table, as the body's content type says how they come; `format` in a query says it, too.
+    ///
+    /// # Errors
+    /// 415 where neither says a format that is known.
+    pub(crate) fn rows(&self, named: Option<BodyFormat>) -> Result<(BodyFormat, &Bytes), ApiError> {
+        let Some(content_type) = self.content_type.as_deref() else {
+            return Ok((named.unwrap_or(BodyFormat::Json), &self.bytes));
+        };
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        let of_type = match essence {
+            // What curl and others say of whatever they send.
+            "application/x-www-form-urlencoded" | "application/octet-stream" => None,
+            essence if essence.ends_with("+json") => Some(BodyFormat::Json),
+            essence => BodyFormat::of_media_type(essence),
+        };
+        match named.or(of_type) {
+            Some(format) => Ok((format, &self.bytes)),
+            None => Err(ApiError::unknown_format(content_type)),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -75,10 +101,14 @@ pub(crate) async fn receive(
     let mut pieces = BodyPieces::new(body, coding);
     let mut held = Held::default();
     let collected = collect(caller, memory, declared, coding, &mut pieces, &mut held).await;
+    let collected = match collected {
+        Ok(bytes) => charge_unpacked(caller, memory, bytes.into(), &mut held).await,
+        Err(fault) => Err(fault),
+    };
     let content_type = headers.get(header::CONTENT_TYPE);
     match collected {
         Ok(bytes) => Ok(Received {
-            bytes: without_mark(caller, bytes.into()).await?,
+            bytes: without_mark(caller, bytes).await?,
             content_type: content_type
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).to_lowercase()),
             _memory: held,
@@ -125,16 +155,53 @@ async fn collect(
         if size > limit {
             continue;
         }
-        let (party, before) = (caller.party(), Instant::now());
-        if memory.grow(held, party, received).await.is_err() {
-            tracing::warn!(?party, "no memory is free for a request's body");
-            let busy = "The server is busy with other uploads; please try again.";
-            return Err(Fault::Content(ApiError::unavailable(busy)));
-        }
+        let before = Instant::now();
+        grow(caller, memory, held, received).await?;
         bytes.extend_from_slice(data);
         // Nor is the wait for others.
         pieces.allow(before.elapsed());
     }
+}
+
+/// Takes memory for what a body becomes that is packed within itself: a Parquet file is, and begins as nothing else does.
+async fn charge_unpacked(
+    caller: &mut Caller,
+    memory: &BodyMemory,
+    bytes: Bytes,
+    held: &mut Held,
+) -> Result<Bytes, Fault> {
+    if !bytes.starts_with(b"PAR1") {
+        return Ok(bytes);
+    }
+    caller.authenticate().await.map_err(Fault::Content)?;
+    let (file, packed) = (bytes.clone(), bytes.len());
+    let unpacked = work_on(packed, move || unpacked_size(&file))
+        .await
+        .map_err(Fault::Content)?;
+    // What is wrong with one that can't be read is told by whoever reads it.
+    let unpacked = unpacked.unwrap_or(0);
+    let limit = caller.config().max_body_bytes;
+    if packed.saturating_add(unpacked) > limit {
+        return Err(Fault::Content(ApiError::unpacked_too_large(limit)));
+    }
+    grow(caller, memory, held, packed.saturating_add(unpacked)).await?;
+    Ok(bytes)
+}
+
+/// Takes memory for a body of so many bytes.
+async fn grow(
+    caller: &Caller,
+    memory: &BodyMemory,
+    held: &mut Held,
+    bytes: usize,
+) -> Result<(), Fault> {
+    let party = caller.party();
+    if memory.grow(held, party, bytes).await.is_err() {
+        tracing::warn!(?party, "no memory is free for a request's body");
+        let busy = "The server is busy with other uploads; please try again.";
+        return Err(Fault::Content(ApiError::unavailable(busy)));
+    }
+    Ok(())
 }
 
 /// Leaves out the mark that some editors and spreadsheets put before a text in UTF-8.

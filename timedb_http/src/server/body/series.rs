@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use super::{
     fields::{Errors, Members, echo_body, read_object},
-    scalar::{Problem, Scalar},
     unknown,
 };
-use crate::server::error::FieldError;
+use crate::formats::scalar::{Problem, Scalar};
+use crate::{formats::columns::SeriesFields, server::error::FieldError};
 
 /// What may be said of a series.
 pub(super) const FIELDS: [&str; 4] = ["name", "labels", "unit", "description"];
@@ -25,18 +25,6 @@ const ANSWERED: [&str; 10] = [
     "last_known_time",
     "last_change_time",
 ];
-
-/// What is said of a series; `None` where nothing is.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct SeriesFields {
-    /// In an upload the handle itself unless given.
-    pub name: Option<String>,
-    /// JSON text of an object.
-    pub labels: Option<String>,
-    pub unit: Option<String>,
-    /// In a change an empty one takes away what is.
-    pub description: Option<String>,
-}
 
 /// Reads a series to create, which has a name, or says what is wrong with it.
 pub(crate) fn read_new_series(body: &[u8]) -> Result<SeriesFields, Vec<FieldError>> {

@@ -6,11 +6,10 @@ use serde_json::{Value, json};
 use super::{
     fast,
     fields::{Errors, read_object},
-    read_new_series, read_series_change,
-    series::SeriesFields,
-    slow,
+    read_new_series, read_series_change, slow,
     upload::Upload,
 };
+use crate::formats::columns::SeriesFields;
 use crate::server::{error::FieldError, instant::TimeUnit};
 
 /// Numbers of these bodies are seconds.
@@ -36,7 +35,7 @@ fn slowly(body: &str) -> Option<Vec<u8>> {
 fn without_rows(body: &str) -> Option<Vec<u8>> {
     let members = read_object(body.as_bytes()).ok()?;
     let none = members.get("value_rows").is_none();
-    none.then(|| super::columns::Columns::default().pack(|_| None))
+    none.then(|| crate::formats::columns::Columns::default().pack(|_| None))
 }
 
 fn quickly(body: &str) -> Option<Vec<u8>> {

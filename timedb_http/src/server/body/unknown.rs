@@ -1,9 +1,7 @@
 //! Unknown fields: refused by name, with the known field that was probably meant. What is ignored is lost silently.
 
-use super::{
-    fields::{Errors, Members},
-    scalar::Problem,
-};
+use super::fields::{Errors, Members};
+use crate::formats::scalar::Problem;
 
 /// Longer names are cut off in messages.
 const LONGEST_TOLD: usize = 200;

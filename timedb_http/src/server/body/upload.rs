@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    columns::Columns,
     fast,
     fields::{Errors, Members, echo_body, location, read_object},
-    scalar::Scalar,
-    series::{SeriesFields, read_declared},
+    series::read_declared,
     slow, unknown,
 };
+use crate::formats::columns::{Columns, SeriesFields};
+use crate::formats::scalar::Scalar;
 use crate::server::{
     error::{FieldError, RefusedField},
     instant::TimeUnit,
@@ -53,11 +53,56 @@ pub(crate) struct Upload {
     pub value_keys: Vec<String>,
     /// The first row of each.
     first_rows: Vec<u32>,
+    /// The labels of each, where rows say them.
+    pub labels: Vec<Option<String>>,
     /// What the upload says about them besides their rows.
     declared: HashMap<String, SeriesFields>,
+    /// The list that the rows are in, where the body is more than that.
+    list: Option<&'static str>,
+}
+
+/// What an upload says besides its rows.
+#[derive(Debug, Default)]
+pub(crate) struct AboutUpload {
+    pub workflow_id: Option<String>,
+    pub batch_start_time: i64,
+    pub batch_finish_time: Option<i64>,
+    pub known_time: Option<i64>,
+    pub batch_id: Option<Uuid>,
+    pub skip_unchanged: bool,
+    pub batch_params: Option<String>,
 }
 
 impl Upload {
+    /// An upload of these rows.
+    pub(super) fn of_rows(
+        about: AboutUpload,
+        columns: &Columns<'_>,
+        declared: HashMap<String, SeriesFields>,
+    ) -> Self {
+        Self {
+            workflow_id: about
+                .workflow_id
+                .unwrap_or_else(|| "api-workflow".to_owned()),
+            batch_start_time: about.batch_start_time,
+            batch_finish_time: about.batch_finish_time,
+            known_time: about.known_time,
+            batch_id: about.batch_id,
+            skip_unchanged: about.skip_unchanged,
+            tenant_id: None,
+            batch_params: about.batch_params,
+            packed: columns.pack(|handle| declared.get(handle)),
+            value_keys: columns.value_keys().map(str::to_owned).collect(),
+            first_rows: columns.first_rows().collect(),
+            labels: columns
+                .labels()
+                .map(|labels| labels.map(str::to_owned))
+                .collect(),
+            declared,
+            list: None,
+        }
+    }
+
     /// Where the body says a field of a series, and what it says there.
     pub(crate) fn place_of(&self, field: &RefusedField) -> (Vec<Value>, Value) {
         let Some((key, row)) = self
@@ -78,10 +123,13 @@ impl Upload {
                 location(&[json!("series"), json!(key), json!(field.name)]),
                 said,
             ),
-            None => (
-                location(&[json!("value_rows"), json!(row), json!("value_key")]),
-                json!(key),
-            ),
+            None => {
+                let place = match self.list {
+                    Some(list) => vec![json!(list), json!(row), json!("value_key")],
+                    None => vec![json!(row), json!(field.name)],
+                };
+                (location(&place), json!(key))
+            }
         }
     }
 }
@@ -110,19 +158,19 @@ pub(crate) fn read_upload(
     let declared = read_declared(&members, &mut errors);
     unknown::refuse(&members, &FIELDS, &mut errors);
 
-    Ok(Upload {
+    let about = AboutUpload {
         batch_start_time: errors.finish(batch_start_time)?,
-        workflow_id: workflow_id.unwrap_or_else(|| "api-workflow".to_owned()),
+        workflow_id,
         batch_finish_time,
         known_time,
         batch_id,
         skip_unchanged: skip_unchanged.unwrap_or_default(),
-        tenant_id,
         batch_params,
-        packed: columns.pack(|handle| declared.get(handle)),
-        value_keys: columns.value_keys().map(str::to_owned).collect(),
-        first_rows: columns.first_rows().collect(),
-        declared,
+    };
+    Ok(Upload {
+        tenant_id,
+        list: Some("value_rows"),
+        ..Upload::of_rows(about, &columns, declared)
     })
 }
 

@@ -16,7 +16,10 @@ use crate::server::{
     config::CorsOrigin,
     head::{API_KEY, IDEMPOTENCY_KEY},
     layers::request_id::REQUEST_ID,
-    routes::upload::REPLAYED,
+    routes::{
+        changes::{CURSOR, MORE},
+        upload::REPLAYED,
+    },
 };
 
 /// For so long a browser need not ask again.
@@ -62,6 +65,8 @@ impl Sharing {
             .expose_headers([
                 REPLAYED,
                 REQUEST_ID,
+                CURSOR,
+                MORE,
                 header::RETRY_AFTER,
                 header::WWW_AUTHENTICATE,
                 header::ALLOW,

@@ -18,8 +18,8 @@ use crate::formats::rows::{FormatName, format, write_changes};
 use crate::server::{answer, error::ApiError, guard::Query, head::Head, state::Caller};
 
 /// Where a reader of rows without a frame goes on, and whether there is more.
-const CURSOR: HeaderName = HeaderName::from_static("timedb-cursor");
-const MORE: HeaderName = HeaderName::from_static("timedb-more");
+pub(crate) const CURSOR: HeaderName = HeaderName::from_static("timedb-cursor");
+pub(crate) const MORE: HeaderName = HeaderName::from_static("timedb-more");
 
 static READ: LazyLock<String> = LazyLock::new(|| {
     let changes = call(reads::READ_CHANGES_PACKED);

@@ -1,6 +1,7 @@
 //! Query strings: every parameter known by name and every value checked, because an ignored typo would return
 //! everything. The result is what was asked for, in the form that the database's functions take.
 
+pub(super) mod about;
 pub(super) mod arguments;
 mod buckets;
 pub(super) mod escapes;

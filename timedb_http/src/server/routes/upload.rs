@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
-use super::query::parse_for_body;
+use super::query::about;
 use crate::server::{
     answer,
-    body::{Received, Upload, read_upload},
+    body::{BodyFormat, Received, Upload, read_rows, read_upload},
     db::PgInstant,
     error::ApiError,
     guard::Plan,
@@ -28,8 +28,19 @@ pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-rep
 type NamedUpload = (Upload, Option<String>);
 
 pub(crate) fn plan(head: &Head, body: &Received) -> Plan<NamedUpload> {
-    let unit = parse_for_body(head)?;
-    let upload = read_upload(body.json()?, unit)?;
+    let asked = about::parse(head)?;
+    let (format, bytes) = body.rows(asked.format)?;
+    let upload = match format {
+        BodyFormat::Json => {
+            asked.refuse_beside_json()?;
+            read_upload(bytes, asked.unit)?
+        }
+        format => {
+            let is_named = head.idempotency_key()?.is_some();
+            let (unit, about) = asked.about(is_named)?;
+            read_rows(format, bytes, unit, about)?
+        }
+    };
     // With a key its tenant counts, whatever the body says.
     if !head.has_key
         && let Some(tenant_id) = &upload.tenant_id
@@ -72,16 +83,32 @@ pub(crate) async fn upload(
                 .unwrap_or(0),
         );
     }
-    render(&row, upload.value_keys, upload.skip_unchanged)
+    render(&row, upload)
 }
 
-fn render(row: &Row, value_keys: Vec<String>, skip_unchanged: bool) -> Result<Response, ApiError> {
+fn render(row: &Row, upload: Upload) -> Result<Response, ApiError> {
     let ids: Vec<Uuid> = row.get::<_, Option<_>>(1).unwrap_or_default();
+    let Upload {
+        value_keys,
+        labels,
+        skip_unchanged,
+        ..
+    } = upload;
     if ids.len() != value_keys.len() {
         return Err(ApiError::internal(
             "an upload returned another number of series",
         ));
     }
+    // One name may be that of many series then.
+    let series = labels.iter().any(Option::is_some).then(|| {
+        let each = value_keys.iter().zip(&labels).zip(&ids);
+        let told = each.map(|((name, labels), id)| {
+            let labels = labels.as_deref().unwrap_or("{}");
+            let labels: Value = serde_json::from_str(labels).unwrap_or_default();
+            json!({ "name": name, "labels": labels, "series_id": id })
+        });
+        told.collect::<Vec<_>>()
+    });
     let series_ids: Map<String, Value> = value_keys
         .into_iter()
         .zip(ids.iter().map(|id| json!(id)))
@@ -91,6 +118,9 @@ fn render(row: &Row, value_keys: Vec<String>, skip_unchanged: bool) -> Result<Re
         "message": "Batch created successfully",
         "series_ids": series_ids,
     });
+    if let Some(series) = series {
+        answer["series"] = json!(series);
+    }
     if skip_unchanged {
         answer["points"] = json!(row.get::<_, i64>(2));
         answer["skipped_unchanged"] = json!(row.get::<_, i64>(3));

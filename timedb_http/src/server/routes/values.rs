@@ -19,13 +19,8 @@ use crate::formats::rows::{
     Chunk, Format, Layout, ROW_ORDER_LIMIT, RowFormat, Unwritten, format, write_ordered,
 };
 use crate::server::{
-    answer,
-    config::ServerConfig,
-    db::StreamFault,
-    error::ApiError,
-    instant::Precision,
-    record::Record,
-    state::Caller,
+    answer, config::ServerConfig, db::StreamFault, error::ApiError, instant::Precision,
+    record::Record, state::Caller,
 };
 
 /// Pieces that wait between the database and a slow client; with them a stream's memory is bounded.

@@ -16,12 +16,16 @@ fn packed(plain: &[u8]) -> Vec<u8> {
 
 /// All that comes out, or the sentence of the error, when it comes in pieces of this size.
 async fn unpacked(bytes: &[u8], size: usize) -> Result<Vec<u8>, String> {
+    unpacked_from(Coding::Gzip, bytes, size).await
+}
+
+async fn unpacked_from(coding: Coding, bytes: &[u8], size: usize) -> Result<Vec<u8>, String> {
     let pieces: Vec<_> = bytes
         .chunks(size)
         .map(|piece| Ok::<_, io::Error>(Bytes::copy_from_slice(piece)))
         .collect();
     let body = Body::from_stream(stream::iter(pieces));
-    let mut pieces = BodyPieces::new(body, Coding::Gzip);
+    let mut pieces = BodyPieces::new(body, coding);
     let mut all = Vec::new();
     loop {
         match pieces.next().await {
@@ -76,7 +80,7 @@ async fn what_is_no_gzip_or_not_all_of_it_is_told_so() {
 }
 
 #[test]
-fn gzip_is_the_only_coding() {
+fn gzip_and_zstd_are_the_only_codings() {
     let coding = |values: &[&'static str]| {
         let mut headers = HeaderMap::new();
         for value in values {
@@ -90,13 +94,45 @@ fn gzip_is_the_only_coding() {
     for gzip in [&["gzip"][..], &["GZip"], &["x-gzip"], &["identity", "gzip"]] {
         assert_eq!(coding(gzip), Ok(Coding::Gzip));
     }
+    assert_eq!(coding(&["identity", "ZSTD"]), Ok(Coding::Zstd));
     for other in [
         &["br"][..],
         &["deflate"],
         &["gzip, gzip"],
         &["gzip", "br"],
-        &["zstd"],
+        &["zstd", "gzip"],
     ] {
         assert_eq!(coding(other), Err(415), "{other:?}");
     }
+}
+
+#[tokio::test]
+async fn zstd_comes_out_as_it_went_in_and_is_refused_where_it_is_none() {
+    let plain: Vec<u8> = (0..300_000_u32)
+        .flat_map(|n| (n % 977).to_le_bytes())
+        .collect();
+    let bytes = zstd::encode_all(&plain[..], 3).unwrap();
+    for size in [1, 7, 4096, bytes.len()] {
+        let read = unpacked_from(Coding::Zstd, &bytes, size).await;
+        assert_eq!(read.as_deref(), Ok(&plain[..]), "{size}");
+        let cut = unpacked_from(Coding::Zstd, &bytes[..bytes.len() - 1], size).await;
+        assert!(
+            cut.is_err_and(|told| told.contains("complete zstd")),
+            "{size}"
+        );
+    }
+    let twice = [bytes.clone(), bytes].concat();
+    let read = unpacked_from(Coding::Zstd, &twice, 5).await;
+    assert_eq!(read, Ok([&plain[..], &plain].concat()));
+    let none = unpacked_from(Coding::Zstd, b"{\"batch_start_time\": 0}", 7).await;
+    assert!(none.is_err());
+    // One that refers further back than it may.
+    let mut far = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+    far.window_log(27).unwrap();
+    far.write_all(&plain).unwrap();
+    assert!(
+        unpacked_from(Coding::Zstd, &far.finish().unwrap(), 4096)
+            .await
+            .is_err()
+    );
 }

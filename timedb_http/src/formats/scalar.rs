@@ -1,5 +1,5 @@
-//! One JSON value of a body, and the conversions that clients rely on, such as numbers as text. Both readers use
-//! these, so they can't disagree.
+//! One value of a body, and the conversions that clients rely on, such as numbers as text. All readers use these, so they
+//! can't disagree.
 
 use std::borrow::Cow;
 
@@ -100,14 +100,14 @@ impl Problem {
         )
     }
 
-    pub(super) fn no_object() -> Self {
+    pub(crate) fn no_object() -> Self {
         Self::new(
             "model_attributes_type",
             "Input should be a valid dictionary or object to extract fields from",
         )
     }
 
-    pub(super) fn no_list() -> Self {
+    pub(crate) fn no_list() -> Self {
         Self::new("list_type", "Input should be a valid list")
     }
 }
@@ -275,3 +275,23 @@ impl<'a> Scalar<'a> {
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
+/// Checks that a text says labels: a JSON object that the database can store.
+pub(crate) fn read_labels(text: &str) -> Result<(), Problem> {
+    let raw: Option<&RawValue> = serde_json::from_str(text).ok();
+    let no_object = || {
+        Problem::new(
+            "dict_type",
+            "Input should be a JSON object, such as {\"site\": \"north\"}",
+        )
+    };
+    if text.contains('\0') {
+        return Err(no_object());
+    }
+    match raw.map(Scalar::of) {
+        Some(Scalar::Composite(object)) if object.starts_with('{') => {
+            Scalar::Composite(object).kept_object().map(drop)
+        }
+        _ => Err(no_object()),
+    }
+}

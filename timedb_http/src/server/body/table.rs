@@ -1,0 +1,110 @@
+//! The body of `POST /upload` as a table: rows in CSV, an Arrow IPC stream, a Parquet file or lines of JSON. What else an
+//! upload says is in the query then.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use serde_json::{Value, json, value::RawValue};
+
+use super::{
+    fields::{Errors, read_object},
+    slow,
+    upload::{AboutUpload, Upload},
+};
+use crate::formats::{
+    columns::Columns,
+    rows::FormatName,
+    scalar::Problem,
+    table::{TableFormat, TableTrouble, read_table},
+};
+use crate::server::{error::FieldError, instant::TimeUnit};
+
+/// How the rows come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyFormat {
+    Json,
+    Ndjson,
+    Table(TableFormat),
+}
+
+impl BodyFormat {
+    /// What this media type, in lower case and without parameters, is of.
+    pub(crate) fn of_media_type(media_type: &str) -> Option<Self> {
+        let name = FormatName::of_media_type(media_type)?;
+        Some(match name {
+            FormatName::Json | FormatName::JsonColumns => Self::Json,
+            FormatName::Ndjson => Self::Ndjson,
+            FormatName::Csv => Self::Table(TableFormat::Csv),
+            FormatName::Arrow => Self::Table(TableFormat::Arrow),
+            FormatName::Parquet => Self::Table(TableFormat::Parquet),
+        })
+    }
+}
+
+/// Reads the rows of an upload, or says what is wrong with them. `unit` is what numbers count.
+pub(crate) fn read_rows(
+    format: BodyFormat,
+    body: &Bytes,
+    unit: Option<TimeUnit>,
+    about: AboutUpload,
+) -> Result<Upload, Vec<FieldError>> {
+    let columns = match format {
+        BodyFormat::Table(format) => {
+            let read = read_table(format, body, unit);
+            read.map_err(|troubles| troubles.into_iter().map(placed).collect::<Vec<_>>())?
+        }
+        _ => read_lines(body, unit)?,
+    };
+    Ok(Upload::of_rows(about, &columns, HashMap::new()))
+}
+
+fn placed(trouble: TableTrouble) -> FieldError {
+    let TableTrouble {
+        row,
+        column,
+        problem,
+        input,
+    } = trouble;
+    let place = [
+        Some(json!("body")),
+        row.map(Value::from),
+        column.map(Value::from),
+    ];
+    let place: Vec<Value> = place.into_iter().flatten().collect();
+    FieldError {
+        ctx: problem.ctx,
+        ..FieldError::new(problem.kind, place, problem.msg, input)
+    }
+}
+
+/// Reads lines of JSON, each a row.
+fn read_lines(body: &[u8], unit: Option<TimeUnit>) -> Result<Columns<'_>, Vec<FieldError>> {
+    let (mut columns, mut errors) = (Columns::default(), Errors::default());
+    let mut row = 0;
+    for line in body.split(|byte| *byte == b'\n') {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        if errors.is_full() {
+            break;
+        }
+        match serde_json::from_slice::<&RawValue>(line) {
+            Ok(raw) => {
+                if let Some(read) = slow::read_line(raw, row, unit, &mut errors) {
+                    columns.push(read);
+                }
+            }
+            Err(_) => match read_object(line) {
+                Err(wrong) => errors.add(wrong.into_iter().map(|error| error.in_row(row))),
+                Ok(_) => errors.add([FieldError::new(
+                    "json_invalid",
+                    [json!("body"), json!(row)],
+                    Problem::no_object().msg,
+                    Value::Null,
+                )]),
+            },
+        }
+        row += 1;
+    }
+    errors.finish(Some(columns))
+}
