@@ -32,6 +32,7 @@ ROOMS = {
         "cli::grammar",
         "cli::logging",
         "cli::session",
+        "cli::key",
         "cli::config",
         "cli::terminal",
         "cli::failure",

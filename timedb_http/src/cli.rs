@@ -4,6 +4,7 @@ mod commands;
 mod config;
 mod failure;
 mod grammar;
+mod key;
 mod logging;
 mod session;
 mod terminal;

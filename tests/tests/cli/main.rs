@@ -4,6 +4,8 @@
 mod connecting;
 mod moving;
 mod other_programs;
+mod series;
+mod tenants;
 mod upkeep;
 mod users;
 

@@ -11,10 +11,13 @@ mod moving;
 mod place;
 mod reload;
 mod roles;
+mod series;
 mod shown;
 mod stats;
 mod stop;
 mod tables;
+mod tenant;
+mod tenants;
 mod users;
 
 use tokio::runtime::Builder;
@@ -36,9 +39,11 @@ pub fn run(command: Command, environment: &Environment) -> Result<(), Failure> {
                 tables::create(arguments, environment).await
             }
             Command::Delete(Delete::Tables(common)) => tables::delete(common, environment).await,
+            Command::Tenants(command) => tenants::run(command, environment).await,
             Command::Users(command) => users::run(command, environment).await,
             Command::Keys(command) => keys::run(command, environment).await,
             Command::Roles(command) => roles::run(command, environment).await,
+            Command::Series(command) => series::run(command, environment).await,
             Command::Events(arguments) => events::run(arguments, environment).await,
             Command::Stats(arguments) => stats::run(arguments, environment).await,
             Command::Compact(arguments) => compact::run(arguments, environment).await,

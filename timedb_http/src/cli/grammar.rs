@@ -4,7 +4,9 @@
 mod administration;
 mod api;
 mod roles;
+mod series;
 mod settings;
+mod tenants;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -22,7 +24,9 @@ pub use administration::{
 };
 pub use api::ApiArgs;
 pub use roles::{BindRole, ListRoles, OneRole, Roles};
+pub use series::{AsTenant, DescribeSeries, ListSeries, SeriesCommand};
 pub use settings::{Setting, SettingSource};
+pub use tenants::{CreateTenant, DeleteTenant, Tenants};
 
 const ABOUT: &str = "A multi-tenant store for time series that get revised, in PostgreSQL";
 
@@ -45,6 +49,9 @@ pub enum Command {
     /// Delete the store from a database
     #[command(subcommand)]
     Delete(Delete),
+    /// Manage tenants
+    #[command(subcommand)]
+    Tenants(Tenants),
     /// Manage users and their API keys
     #[command(subcommand)]
     Users(Users),
@@ -54,6 +61,9 @@ pub enum Command {
     /// Manage login roles that are a user of a tenant without a key
     #[command(subcommand)]
     Roles(Roles),
+    /// Show a tenant's series
+    #[command(subcommand)]
+    Series(SeriesCommand),
     /// Show what was done to tenants, users and keys, newest first
     #[command(after_help = EXIT_CODES)]
     Events(Events),
@@ -154,6 +164,9 @@ impl Cli {
         let common = match command {
             Command::Create(Create::Tables(arguments)) => &mut arguments.common,
             Command::Delete(Delete::Tables(common)) => common,
+            Command::Tenants(Tenants::List(common)) => common,
+            Command::Tenants(Tenants::Create(arguments)) => &mut arguments.common,
+            Command::Tenants(Tenants::Delete(arguments)) => &mut arguments.common,
             Command::Users(Users::Create(arguments)) => &mut arguments.common,
             Command::Users(Users::List(arguments)) => &mut arguments.common,
             Command::Users(
@@ -168,6 +181,8 @@ impl Cli {
             Command::Roles(Roles::Bind(arguments)) => &mut arguments.role.common,
             Command::Roles(Roles::Unbind(arguments)) => &mut arguments.common,
             Command::Roles(Roles::List(arguments)) => &mut arguments.common,
+            Command::Series(SeriesCommand::List(arguments)) => &mut arguments.tenant.common,
+            Command::Series(SeriesCommand::Describe(arguments)) => &mut arguments.tenant.common,
             Command::Events(arguments) => &mut arguments.common,
             Command::Stats(arguments) => &mut arguments.common,
             Command::Compact(arguments) => &mut arguments.common,

@@ -221,7 +221,11 @@ async fn only_administrators_move_tenants_and_only_within_an_import() {
         (format!("_take_import('{id}')"), "42501"),
         (format!("_export_page_of('{id}', 'series', NULL)"), "42501"),
     ] {
-        let refused = refusal(admin.batch_execute(&format!("SELECT timedb.{call}")).await);
+        let refused = refusal(
+            admin
+                .batch_execute(&format!("SELECT timedb_internal.{call}"))
+                .await,
+        );
         assert_eq!(refused.0, code, "{call}: {refused:?}");
     }
     // Whoever has begun one and gone back to before it has not begun one.

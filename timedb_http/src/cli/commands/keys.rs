@@ -3,7 +3,7 @@
 
 mod arguments;
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 
 use serde_json::json;
 use tokio_postgres::types::Type;
@@ -17,10 +17,7 @@ use super::shown::{NewKey, iso, moment, show_done, show_list, tenant_id};
 use crate::cli::config::Environment;
 use crate::cli::failure::Failure;
 use crate::cli::grammar::{CheckKey, CreateKey, Keys, ListKeys, OneKey, RotateKey};
-use crate::cli::terminal;
-
-/// More than any key, and no reason to read on.
-const MOST_READ: u64 = 4096;
+use crate::cli::{key, terminal};
 
 /// Runs one of the commands.
 pub async fn run(command: &Keys, environment: &Environment) -> Result<(), Failure> {
@@ -191,9 +188,5 @@ fn read_key() -> Result<String, Failure> {
     if io::stdin().is_terminal() {
         return rpassword::prompt_password("API key (not shown): ").map_err(unread);
     }
-    let mut bytes = Vec::new();
-    let mut input = io::stdin().lock().take(MOST_READ);
-    input.read_to_end(&mut bytes).map_err(unread)?;
-    // What is not text is not a key either, and the message says so.
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    key::read(&mut io::stdin().lock()).map_err(unread)
 }
