@@ -2,6 +2,7 @@
 //! a password is never printed and a key only once.
 
 mod connecting;
+mod doctor;
 mod moving;
 mod other_programs;
 mod series;

@@ -353,6 +353,7 @@ fn command_reference_names_every_command_and_flag() {
         "events",
         "stats",
         "compact",
+        "doctor",
         "export",
         "import",
         "api",

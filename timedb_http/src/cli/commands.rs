@@ -3,6 +3,7 @@
 mod api;
 mod calls;
 mod compact;
+mod doctor;
 mod events;
 mod export;
 mod import;
@@ -45,6 +46,7 @@ pub fn run(command: Command, environment: &Environment) -> Result<(), Failure> {
             Command::Roles(command) => roles::run(command, environment).await,
             Command::Series(command) => series::run(command, environment).await,
             Command::Events(arguments) => events::run(arguments, environment).await,
+            Command::Doctor(common) => doctor::run(common, environment).await,
             Command::Stats(arguments) => stats::run(arguments, environment).await,
             Command::Compact(arguments) => compact::run(arguments, environment).await,
             Command::Export(arguments) => export::run(arguments, environment).await,

@@ -70,6 +70,9 @@ pub enum Command {
     /// Show how much each tenant has stored
     #[command(after_help = EXIT_CODES)]
     Stats(Stats),
+    /// Look for what is wrong with a store and the server that it is in; change nothing
+    #[command(after_help = EXIT_CODES)]
+    Doctor(Common),
     /// Make the stores of all tenants smaller and faster to read; no answer changes
     #[command(after_help = EXIT_CODES)]
     Compact(Compact),
@@ -184,6 +187,7 @@ impl Cli {
             Command::Series(SeriesCommand::List(arguments)) => &mut arguments.tenant.common,
             Command::Series(SeriesCommand::Describe(arguments)) => &mut arguments.tenant.common,
             Command::Events(arguments) => &mut arguments.common,
+            Command::Doctor(common) => common,
             Command::Stats(arguments) => &mut arguments.common,
             Command::Compact(arguments) => &mut arguments.common,
             Command::Export(arguments) => &mut arguments.common,

@@ -108,6 +108,11 @@ impl Output {
         self.styled("⚠", line, WARNING);
     }
 
+    /// `✗ <line>`
+    pub fn failed(&mut self, line: &str) {
+        self.styled("✗", line, BAD);
+    }
+
     fn styled(&mut self, sign: &str, line: &str, style: Style) {
         let line = format!("{sign} {}", printable(line));
         self.text.push_str(&paint(&line, style, self.fancy));

@@ -69,6 +69,22 @@ pub fn run_all(dsn: &str) {
     run(dsn, "events");
     let events = json(dsn, &format!("events --tenant-id {tenant} --limit 50"));
     assert_eq!(events[0]["event"], "key_revoked", "{events}");
+    let doctor = cli(&["doctor", "--json", "--dsn", dsn]).run();
+    assert!(doctor.stdout.contains("\"id\":\"clock\""), "{doctor:?}");
+    let listed = cli(&["series", "list", "--dsn", dsn])
+        .env("TIMEDB_API_KEY", key["api_key"].as_str().unwrap())
+        .run();
+    assert_eq!(
+        (listed.code, &*listed.stdout),
+        (0, "No series found.\n"),
+        "{listed:?}"
+    );
+    let made = json(dsn, "tenants create --name trapped");
+    run(dsn, "tenants list");
+    run(
+        dsn,
+        &format!("tenants delete {} -y", made["tenant_id"].as_str().unwrap()),
+    );
     run(dsn, "delete tables -y");
     run(dsn, "delete tables -y");
     let gone = cli(&["users", "list", "--dsn", dsn]).run();
