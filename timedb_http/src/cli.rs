@@ -11,8 +11,6 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use failure::Failure;
-
 /// Runs what the arguments of this process say.
 pub fn run() -> ExitCode {
     // Before the arguments are read: flags of `timedb api` may have their values in `.env`.
@@ -24,7 +22,7 @@ pub fn run() -> ExitCode {
             terminal::complain(message.text.trim_end());
             return ExitCode::from(2);
         }
-        Err(message) => terminal::print(&message.text).map_err(Failure::from),
+        Err(message) => terminal::unless_gone(terminal::print(&message.text)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

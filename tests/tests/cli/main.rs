@@ -6,6 +6,8 @@ mod doctor;
 mod moving;
 mod other_programs;
 mod series;
+mod shapes;
+mod surroundings;
 mod tenants;
 mod upkeep;
 mod users;

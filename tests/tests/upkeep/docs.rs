@@ -354,6 +354,8 @@ fn command_reference_names_every_command_and_flag() {
         "stats",
         "compact",
         "doctor",
+        "completions",
+        "man",
         "export",
         "import",
         "api",

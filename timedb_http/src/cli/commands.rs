@@ -19,6 +19,7 @@ mod stop;
 mod tables;
 mod tenant;
 mod tenants;
+mod tools;
 mod users;
 
 use tokio::runtime::Builder;
@@ -51,6 +52,8 @@ pub fn run(command: Command, environment: &Environment) -> Result<(), Failure> {
             Command::Compact(arguments) => compact::run(arguments, environment).await,
             Command::Export(arguments) => export::run(arguments, environment).await,
             Command::Import(arguments) => import::run(arguments, environment).await,
+            Command::Completions(arguments) => tools::completions(arguments),
+            Command::Man(arguments) => tools::manual(arguments),
             Command::Api(arguments) => api::serve(arguments, environment).await,
         }
     })

@@ -31,6 +31,20 @@ impl Failure {
         }
     }
 
+    /// Whoever read the output has gone, as `head` does when it has seen enough: there is nobody to tell. The exit code
+    /// is that of a program which SIGPIPE ends.
+    fn reader_gone() -> Self {
+        Self {
+            sentence: String::new(),
+            code: 141,
+        }
+    }
+
+    /// Whether there is nothing to say about it.
+    pub fn is_silent(&self) -> bool {
+        self.sentence.is_empty()
+    }
+
     /// The exit code of the program.
     pub fn code(&self) -> u8 {
         self.code
@@ -45,7 +59,10 @@ impl From<Error> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::new(format!("The output cannot be written: {error}"))
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::reader_gone(),
+            _ => Self::new(format!("The output cannot be written: {error}")),
+        }
     }
 }
 

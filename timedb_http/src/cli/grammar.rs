@@ -7,6 +7,7 @@ mod roles;
 mod series;
 mod settings;
 mod tenants;
+mod tools;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub use roles::{BindRole, ListRoles, OneRole, Roles};
 pub use series::{AsTenant, DescribeSeries, ListSeries, SeriesCommand};
 pub use settings::{Setting, SettingSource};
 pub use tenants::{CreateTenant, DeleteTenant, Tenants};
+pub use tools::{Completions, Manual};
 
 const ABOUT: &str = "A multi-tenant store for time series that get revised, in PostgreSQL";
 
@@ -82,6 +84,12 @@ pub enum Command {
     /// Store a tenant that `timedb export` has written, all of it or nothing
     #[command(after_help = EXIT_CODES)]
     Import(Import),
+    /// Print a script that completes commands and options in a shell
+    #[command(after_help = EXIT_CODES)]
+    Completions(Completions),
+    /// Write the pages of the manual to a folder
+    #[command(after_help = EXIT_CODES)]
+    Man(Manual),
     /// Serve the HTTP API
     #[command(after_help = EXIT_CODES)]
     Api(ApiArgs),
@@ -92,6 +100,11 @@ pub enum Command {
 pub struct Message {
     pub text: String,
     pub is_mistake: bool,
+}
+
+/// The grammar itself, for whatever is made of it.
+pub fn grammar() -> clap::Command {
+    Cli::command()
 }
 
 /// Parses the arguments. Clap repeats an argument that is in a wrong place, and that may be a DSN or a
@@ -194,6 +207,20 @@ impl Cli {
             Command::Import(arguments) => &mut arguments.common,
             Command::Keys(Keys::Check(arguments)) => {
                 arguments.json |= before.json;
+                return Ok(self);
+            }
+            Command::Man(arguments) => {
+                arguments.json |= before.json;
+                return Ok(self);
+            }
+            Command::Completions(_) => {
+                if before.json {
+                    let error = Self::command().error(
+                        ErrorKind::ArgumentConflict,
+                        "the argument '--json' is not for 'timedb completions', which prints a script",
+                    );
+                    return Err(error);
+                }
                 return Ok(self);
             }
             Command::Api(arguments) => {

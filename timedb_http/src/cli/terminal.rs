@@ -29,6 +29,15 @@ pub fn is_fancy(on_stderr: bool) -> bool {
     is_terminal && unset("NO_COLOR") && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
+/// Whether a terminal shows more than ASCII, by the locale as POSIX has it. Only terminals are asked about: in a pipe the
+/// output is the same in every locale, because programs rely on it.
+fn speaks_utf8(get: impl Fn(&str) -> Option<String>) -> bool {
+    let set = |name: &&str| get(name).filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set);
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
 /// Writes to stdout. Unlike `print!` it reports a reader that has gone instead of panicking.
 pub fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -43,15 +52,19 @@ pub fn complain(line: &str) {
 
 /// Writes `ERROR: <failure>` to stderr.
 pub fn report(failure: &Failure) {
+    if failure.is_silent() {
+        return;
+    }
     let label = paint("ERROR:", BAD, is_fancy(true));
     let text = failure.to_string();
-    let lines: Vec<String> = text.lines().map(printable).collect();
+    let script = Script::of(io::stderr().is_terminal());
+    let lines: Vec<String> = text.lines().map(|line| script.printable(line)).collect();
     complain(&format!("{label} {}", lines.join("\n")));
 }
 
 /// Asks on stderr and reads the answer; anything but yes is no, which it says on stdout. If nobody can answer, it is
 /// an error instead of waiting forever.
-pub fn confirm(question: &str, yes: bool) -> Result<bool, Failure> {
+pub fn confirm(question: &str, yes: bool, as_json: bool) -> Result<bool, Failure> {
     if yes {
         return Ok(true);
     }
@@ -70,7 +83,10 @@ pub fn confirm(question: &str, yes: bool) -> Result<bool, Failure> {
     let answer = answer.trim().to_ascii_lowercase();
     let is_yes = ["y", "yes"].contains(&answer.as_str());
     if !is_yes {
-        print("Aborted.\n")?;
+        unless_gone(match as_json {
+            true => print_json(&serde_json::json!({"status": "aborted"})),
+            false => print("Aborted.\n"),
+        })?;
     }
     Ok(is_yes)
 }
@@ -79,42 +95,59 @@ pub fn confirm(question: &str, yes: bool) -> Result<bool, Failure> {
 pub struct Output {
     text: String,
     fancy: bool,
+    script: Script,
+}
+
+/// The characters that are shown as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Script {
+    Unicode,
+    /// For a terminal whose locale has no more: signs and boxes are of ASCII, and other characters are shown by their
+    /// numbers.
+    Ascii,
 }
 
 impl Output {
     /// An empty output, fancy if stdout is a terminal.
     pub fn new() -> Self {
-        Self::with_style(is_fancy(false))
+        let script = Script::of(io::stdout().is_terminal());
+        Self::with_style(is_fancy(false), script)
     }
 
-    fn with_style(fancy: bool) -> Self {
+    fn with_style(fancy: bool, script: Script) -> Self {
         let text = String::new();
-        Self { text, fancy }
+        Self {
+            text,
+            fancy,
+            script,
+        }
     }
 
     /// A plain line; also the only form for a secret, which has to be copyable.
     pub fn line(&mut self, line: &str) {
-        self.text.push_str(&printable(line));
+        self.text.push_str(&self.script.printable(line));
         self.text.push('\n');
     }
 
     /// `✓ <line>`
     pub fn done(&mut self, line: &str) {
-        self.styled("✓", line, GOOD);
+        self.styled(["✓", "OK"], line, GOOD);
     }
 
     /// `⚠ <line>`
     pub fn warning(&mut self, line: &str) {
-        self.styled("⚠", line, WARNING);
+        self.styled(["⚠", "!"], line, WARNING);
     }
 
     /// `✗ <line>`
     pub fn failed(&mut self, line: &str) {
-        self.styled("✗", line, BAD);
+        self.styled(["✗", "X"], line, BAD);
     }
 
-    fn styled(&mut self, sign: &str, line: &str, style: Style) {
-        let line = format!("{sign} {}", printable(line));
+    /// `signs` are the one in Unicode and the one in ASCII.
+    fn styled(&mut self, [sign, ascii]: [&str; 2], line: &str, style: Style) {
+        let sign = self.script.either(sign, ascii);
+        let line = format!("{sign} {}", self.script.printable(line));
         self.text.push_str(&paint(&line, style, self.fancy));
         self.text.push('\n');
     }
@@ -130,11 +163,14 @@ impl Output {
         }
         let width = fields.iter().map(|(name, _)| name.len() + 1).max();
         let mut table = Table::new();
-        table.load_style(presets::UTF8_BORDERS_ONLY.with_rounded_corners());
-        table.add_row([headline]);
+        table.load_style(match self.script {
+            Script::Unicode => presets::UTF8_BORDERS_ONLY.with_rounded_corners(),
+            Script::Ascii => presets::ASCII_BORDERS_ONLY_CONDENSED,
+        });
+        table.add_row([self.script.printable(headline)]);
         for (name, value) in fields {
             let label = format!("{name}:");
-            let value = printable(value);
+            let value = self.script.printable(value);
             table.add_row([format!("{label:<0$} {value}", width.unwrap_or(0))]);
         }
         self.text.push_str(&format!("{table}\n"));
@@ -150,20 +186,20 @@ impl Output {
     ) {
         self.line(title);
         if self.fancy {
-            let mut table = grid(columns, rows(false));
+            let mut table = grid(self.script, columns, rows(false));
             let needed = table.lines().next().map_or(0, |line| line.chars().count());
             // A terminal that does not know its width says 0, or nothing.
             let width = table.width().filter(|width| *width > 0);
             let width = width.unwrap_or(USUAL_WIDTH);
             if needed > width.into() {
-                table = grid(columns, rows(true));
+                table = grid(self.script, columns, rows(true));
                 table.set_width(width);
                 table.set_content_arrangement(ContentArrangement::Dynamic);
             }
             self.text.push_str(&format!("{table}\n"));
             return;
         }
-        let mut table = grid(columns, rows(false));
+        let mut table = grid(self.script, columns, rows(false));
         table.load_style(presets::NOTHING);
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
@@ -208,12 +244,15 @@ fn json_line(json: &str) -> String {
     escaped(json, |c| format!("\\u{:04x}", u32::from(c))) + "\n"
 }
 
-fn grid(columns: &[&str], rows: Vec<Vec<String>>) -> Table {
+fn grid(script: Script, columns: &[&str], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners());
+    table.load_style(match script {
+        Script::Unicode => presets::UTF8_FULL_CONDENSED.with_rounded_corners(),
+        Script::Ascii => presets::ASCII_FULL_CONDENSED,
+    });
     table.set_header(columns);
     for row in rows {
-        table.add_row(row.iter().map(|cell| printable(cell)));
+        table.add_row(row.iter().map(|cell| script.printable(cell)));
     }
     table
 }
@@ -233,9 +272,37 @@ fn is_obeyed(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Escapes what would be obeyed, so that stored text can neither drive a terminal nor fake a line.
-fn printable(text: &str) -> String {
-    escaped(text, |c| c.escape_default().to_string())
+impl Script {
+    /// What the place that is written to shows: a pipe everything, a terminal what its locale says.
+    fn of(is_terminal: bool) -> Self {
+        match !is_terminal || speaks_utf8(|name| env::var(name).ok()) {
+            true => Self::Unicode,
+            false => Self::Ascii,
+        }
+    }
+
+    fn either<'a>(self, unicode: &'a str, ascii: &'a str) -> &'a str {
+        match self {
+            Self::Unicode => unicode,
+            Self::Ascii => ascii,
+        }
+    }
+
+    /// Escapes what would be obeyed, so that stored text can neither drive a terminal nor fake a line, and what cannot
+    /// be shown.
+    fn printable(self, text: &str) -> String {
+        let text = escaped(text, |c| c.escape_default().to_string());
+        if self == Self::Unicode || text.is_ascii() {
+            return text;
+        }
+        let shown = |c: char| match c {
+            // Ours: the end of what has been shortened.
+            '…' => "...".to_owned(),
+            c if c.is_ascii() => c.to_string(),
+            c => c.escape_default().to_string(),
+        };
+        text.chars().map(shown).collect()
+    }
 }
 
 fn escaped(text: &str, escape: impl Fn(char) -> String) -> String {

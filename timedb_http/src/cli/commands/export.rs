@@ -60,14 +60,19 @@ pub async fn run(arguments: &Export, environment: &Environment) -> Result<(), Fa
         "Exported tenant {tenant}: {} points and {} other records, SHA-256 {}",
         trailer.points, trailer.records, trailer.sha256
     );
+    let json = json!({"tenant_id": tenant, "records": trailer.records, "points": trailer.points,
+                      "sha256": trailer.sha256});
     let (Some(part), Some(output)) = (part, &arguments.output) else {
         // The export itself is on stdout.
-        terminal::complain(&sentence);
+        let told = if arguments.common.json {
+            json.to_string()
+        } else {
+            sentence
+        };
+        terminal::complain(&told);
         return Ok(());
     };
     fs::rename(&part, output).map_err(|error| unwritable(output, &error))?;
-    let json = json!({"tenant_id": tenant, "records": trailer.records, "points": trailer.points,
-                      "sha256": trailer.sha256});
     show_done(arguments.common.json, &json, &sentence)
 }
 

@@ -123,7 +123,7 @@ async fn list(arguments: &ListKeys, environment: &Environment) -> Result<(), Fai
 async fn revoke(arguments: &OneKey, environment: &Environment) -> Result<(), Failure> {
     let key_id = id(&arguments.key_id)?;
     let question = format!("This revokes the API key with id {key_id}.");
-    if !terminal::confirm(&question, arguments.common.yes)? {
+    if !terminal::confirm(&question, arguments.common.yes, arguments.common.json)? {
         return Ok(());
     }
     let sql = "SELECT timedb.revoke_key($1)";

@@ -56,7 +56,7 @@ async fn bind(arguments: &BindRole, environment: &Environment) -> Result<(), Fai
 async fn unbind(arguments: &OneRole, environment: &Environment) -> Result<(), Failure> {
     let OneRole { common, role } = arguments;
     let question = format!("This ends the binding of role {role}.");
-    if !terminal::confirm(&question, common.yes)? {
+    if !terminal::confirm(&question, common.yes, common.json)? {
         return Ok(());
     }
     let sql = "SELECT timedb.unbind_role($1)";

@@ -52,12 +52,13 @@ impl NewKey<'_> {
 
 /// Says that something is done: in a sentence, or as JSON.
 pub fn show_done(as_json: bool, json: &Value, sentence: &str) -> Result<(), Failure> {
-    if as_json {
-        return Ok(print_json(json)?);
-    }
-    let mut out = Output::new();
-    out.done(sentence);
-    Ok(out.send()?)
+    unless_gone(if as_json {
+        print_json(json)
+    } else {
+        let mut out = Output::new();
+        out.done(sentence);
+        out.send()
+    })
 }
 
 /// Shows a list of `what`: a table of what `cells` says of each row (shortened if asked to), or the rows as JSON.

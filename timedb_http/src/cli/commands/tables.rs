@@ -12,7 +12,7 @@ use crate::cli::config::{self, Environment};
 use crate::cli::failure::{Failure, brief};
 use crate::cli::grammar::{Common, CreateTables};
 use crate::cli::session::{Session, SessionTrouble, is_installed};
-use crate::cli::terminal::{self, Output, print_json};
+use crate::cli::terminal::{self, Output, print_json, unless_gone};
 
 /// A running server holds locks on the tables; waiting for it forever would look like a hang.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '10s'";
@@ -37,7 +37,7 @@ pub async fn create(arguments: &CreateTables, environment: &Environment) -> Resu
     }
     if arguments.common.json {
         let json = json!({"created": created, "auth_required": auth_required, "version": version});
-        return Ok(print_json(&json)?);
+        return unless_gone(print_json(&json));
     }
     let mut out = Output::new();
     out.line("Creating database schema...");
@@ -48,7 +48,7 @@ pub async fn create(arguments: &CreateTables, environment: &Environment) -> Resu
     }
     out.line("");
     out.line("Schema created successfully!");
-    Ok(out.send()?)
+    unless_gone(out.send())
 }
 
 fn print_plan(arguments: &CreateTables) -> Result<(), Failure> {
@@ -59,7 +59,7 @@ fn print_plan(arguments: &CreateTables) -> Result<(), Failure> {
         [CREATE, REQUIRE_NO_KEYS]
     };
     if arguments.common.json {
-        return Ok(print_json(&json!({"sql": statements}))?);
+        return unless_gone(print_json(&json!({"sql": statements})));
     }
     let mut out = Output::new();
     if !arguments.with_users {
@@ -70,7 +70,7 @@ fn print_plan(arguments: &CreateTables) -> Result<(), Failure> {
         out.line(&format!("{statement};"));
     }
     out.line("COMMIT;");
-    Ok(out.send()?)
+    unless_gone(out.send())
 }
 
 /// Whether the store is new, and what it says of itself.
@@ -162,7 +162,7 @@ pub async fn delete(common: &Common, environment: &Environment) -> Result<(), Fa
          and every view or function that is built on it.",
         config::describe(&config)
     );
-    if !terminal::confirm(&question, common.yes)? {
+    if !terminal::confirm(&question, common.yes, common.json)? {
         return Ok(());
     }
     let mut session = Session::open(&config).await?;

@@ -64,7 +64,7 @@ async fn delete(arguments: &DeleteTenant, environment: &Environment) -> Result<(
     let question = format!(
         "This deletes tenant {shown} with its users, its keys and all of its data. It cannot be undone."
     );
-    if !terminal::confirm(&question, arguments.common.yes)? {
+    if !terminal::confirm(&question, arguments.common.yes, arguments.common.json)? {
         return Ok(());
     }
     let sql = "SELECT users, series, points, bytes FROM timedb.delete_tenant($1)";

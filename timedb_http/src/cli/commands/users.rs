@@ -114,7 +114,7 @@ async fn activate(arguments: &OneUser, environment: &Environment) -> Result<(), 
 async fn deactivate(arguments: &OneUser, environment: &Environment) -> Result<(), Failure> {
     let email = arguments.email.trim();
     let question = format!("This ends the access of user '{email}'.");
-    if !terminal::confirm(&question, arguments.common.yes)? {
+    if !terminal::confirm(&question, arguments.common.yes, arguments.common.json)? {
         return Ok(());
     }
     let user = change(arguments, environment, "deactivate_user").await?;
@@ -124,7 +124,7 @@ async fn deactivate(arguments: &OneUser, environment: &Environment) -> Result<()
 async fn regenerate_key(arguments: &OneUser, environment: &Environment) -> Result<(), Failure> {
     let email = arguments.email.trim();
     let question = format!("This revokes all current keys of user '{email}'.");
-    if !terminal::confirm(&question, arguments.common.yes)? {
+    if !terminal::confirm(&question, arguments.common.yes, arguments.common.json)? {
         return Ok(());
     }
     let row = change(arguments, environment, "regenerate_key").await?;

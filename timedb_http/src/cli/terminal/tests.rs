@@ -3,9 +3,46 @@
 use super::*;
 
 fn output(fancy: bool, fill: impl FnOnce(&mut Output)) -> String {
-    let mut out = Output::with_style(fancy);
+    let mut out = Output::with_style(fancy, Script::Unicode);
     fill(&mut out);
     out.text
+}
+
+#[test]
+fn a_terminal_without_unicode_gets_ascii_only() {
+    let mut out = Output::with_style(true, Script::Ascii);
+    out.done("User 'é' activated");
+    out.warning("w");
+    out.failed("f");
+    out.card("Créé", &[("ID", "…0001")]);
+    out.table("Keys (1)", &["Key"], |_| vec![vec!["tdb_abc…".into()]]);
+    assert!(out.text.is_ascii(), "{}", out.text);
+    assert!(
+        out.text.contains(r"OK User '\u{e9}' activated"),
+        "{}",
+        out.text
+    );
+    assert!(out.text.contains("| tdb_abc... |"), "{}", out.text);
+    assert!(out.text.contains("| ID: ...0001"), "{}", out.text);
+}
+
+#[test]
+fn the_locale_is_found_as_posix_says() {
+    let speaks = |set: &[(&str, &str)]| {
+        speaks_utf8(|name| {
+            let found = set.iter().find(|(set, _)| *set == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    };
+    assert!(speaks(&[("LANG", "de_DE.UTF-8")]));
+    assert!(speaks(&[
+        ("LC_ALL", ""),
+        ("LC_CTYPE", "C.utf8"),
+        ("LANG", "C")
+    ]));
+    assert!(!speaks(&[("LC_ALL", "C"), ("LANG", "en_US.UTF-8")]));
+    assert!(!speaks(&[("LC_CTYPE", "POSIX"), ("LANG", "en_US.UTF-8")]));
+    assert!(!speaks(&[]));
 }
 
 fn users(short: bool) -> Vec<Vec<String>> {
