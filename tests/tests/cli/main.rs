@@ -5,6 +5,7 @@ mod connecting;
 mod doctor;
 mod moving;
 mod other_programs;
+mod points;
 mod series;
 mod shapes;
 mod surroundings;

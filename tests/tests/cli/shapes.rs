@@ -33,6 +33,8 @@ async fn every_command_prints_the_members_that_are_documented() {
     let folder = tempfile::tempdir().unwrap();
     let [file, pages] =
         ["tenant.ndjson", "man1"].map(|name| folder.path().join(name).display().to_string());
+    let points = folder.path().join("points.csv").display().to_string();
+    std::fs::write(&points, "name,valid_time,value\ns,2025-01-01,1\n").unwrap();
     let mut documented = documented();
     let mut ran = BTreeSet::new();
     let mut seen: BTreeMap<String, Value> = BTreeMap::new();
@@ -60,6 +62,8 @@ async fn every_command_prints_the_members_that_are_documented() {
         format!("roles unbind|{bound}"),
         "series list|".to_owned(),
         "series describe|s".to_owned(),
+        format!("write|{points}"),
+        "read|".to_owned(),
         "events|".to_owned(),
         "stats|".to_owned(),
         "doctor|".to_owned(),
@@ -95,7 +99,7 @@ async fn every_command_prints_the_members_that_are_documented() {
         let mut run = cli(&arguments)
             .env("TIMEDB_DSN", db.dsn(Role::Admin))
             .env("TIMEDB_API_KEY", &db.a().key);
-        if command.starts_with("series ") {
+        if command.starts_with("series ") || ["write", "read"].contains(&command) {
             run = run.env("TIMEDB_DSN", db.dsn(Role::User));
         }
         if let Some(input) = input {

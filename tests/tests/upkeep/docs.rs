@@ -350,6 +350,8 @@ fn command_reference_names_every_command_and_flag() {
         "roles list",
         "series list",
         "series describe",
+        "write",
+        "read",
         "events",
         "stats",
         "compact",

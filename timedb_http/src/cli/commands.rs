@@ -1,6 +1,7 @@
 //! What each command does; one module per group of commands.
 
 mod api;
+mod arrow_stream;
 mod calls;
 mod compact;
 mod doctor;
@@ -10,6 +11,7 @@ mod import;
 mod keys;
 mod moving;
 mod place;
+mod read;
 mod reload;
 mod roles;
 mod series;
@@ -21,6 +23,7 @@ mod tenant;
 mod tenants;
 mod tools;
 mod users;
+mod write;
 
 use tokio::runtime::Builder;
 
@@ -46,6 +49,8 @@ pub fn run(command: Command, environment: &Environment) -> Result<(), Failure> {
             Command::Keys(command) => keys::run(command, environment).await,
             Command::Roles(command) => roles::run(command, environment).await,
             Command::Series(command) => series::run(command, environment).await,
+            Command::Write(arguments) => write::run(arguments, environment).await,
+            Command::Read(arguments) => read::run(arguments, environment).await,
             Command::Events(arguments) => events::run(arguments, environment).await,
             Command::Doctor(common) => doctor::run(common, environment).await,
             Command::Stats(arguments) => stats::run(arguments, environment).await,

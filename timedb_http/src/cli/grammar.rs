@@ -3,6 +3,7 @@
 
 mod administration;
 mod api;
+mod points;
 mod roles;
 mod series;
 mod settings;
@@ -24,6 +25,7 @@ pub use administration::{
     FileFormat, Import, Keys, ListKeys, ListUsers, OneKey, OneUser, RotateKey, Stats, Users,
 };
 pub use api::ApiArgs;
+pub use points::{PointFormat, ReadMode, ReadPoints, WritePoints};
 pub use roles::{BindRole, ListRoles, OneRole, Roles};
 pub use series::{AsTenant, DescribeSeries, ListSeries, SeriesCommand};
 pub use settings::{Setting, SettingSource};
@@ -66,6 +68,12 @@ pub enum Command {
     /// Show a tenant's series
     #[command(subcommand)]
     Series(SeriesCommand),
+    /// Store points from a file or stdin; run again after an interruption, it stores nothing twice
+    #[command(after_help = EXIT_CODES)]
+    Write(WritePoints),
+    /// Print points, write them to a file, or draw them
+    #[command(after_help = EXIT_CODES)]
+    Read(ReadPoints),
     /// Show what was done to tenants, users and keys, newest first
     #[command(after_help = EXIT_CODES)]
     Events(Events),
@@ -199,6 +207,8 @@ impl Cli {
             Command::Roles(Roles::List(arguments)) => &mut arguments.common,
             Command::Series(SeriesCommand::List(arguments)) => &mut arguments.tenant.common,
             Command::Series(SeriesCommand::Describe(arguments)) => &mut arguments.tenant.common,
+            Command::Write(arguments) => &mut arguments.tenant.common,
+            Command::Read(arguments) => &mut arguments.tenant.common,
             Command::Events(arguments) => &mut arguments.common,
             Command::Doctor(common) => common,
             Command::Stats(arguments) => &mut arguments.common,

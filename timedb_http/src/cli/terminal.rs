@@ -209,6 +209,45 @@ impl Output {
         }
     }
 
+    /// A line of a drawing: characters with their colours.
+    pub fn drawing<'a>(&mut self, cells: impl Iterator<Item = (&'a str, Option<AnsiColor>)>) {
+        let mut line = String::new();
+        for (symbol, colour) in cells {
+            let symbol = match (self.script, symbol) {
+                (Script::Ascii, "─") => "-",
+                (Script::Ascii, "│") => "|",
+                (Script::Ascii, symbol) if !symbol.is_ascii() => match symbol {
+                    "•" => "*",
+                    _ => "+",
+                },
+                (_, symbol) => symbol,
+            };
+            match colour.filter(|_| self.fancy && symbol != " ") {
+                Some(colour) => line.push_str(&paint(symbol, colour.on_default(), true)),
+                None => line.push_str(symbol),
+            }
+        }
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    /// Whether there are boxes and colours.
+    pub fn is_fancy(&self) -> bool {
+        self.fancy
+    }
+
+    /// Whether there is only ASCII.
+    pub fn is_ascii(&self) -> bool {
+        self.script == Script::Ascii
+    }
+
+    /// How many characters fit on a line.
+    pub fn width(&self) -> u16 {
+        // A terminal that does not know its width says 0, or nothing.
+        let width = Table::new().width().filter(|width| *width > 0);
+        width.filter(|_| self.fancy).unwrap_or(USUAL_WIDTH)
+    }
+
     /// Sends it all to stdout at once.
     pub fn send(self) -> io::Result<()> {
         print(&self.text)

@@ -79,6 +79,19 @@ pub fn run_all(dsn: &str) {
         (0, "No series found.\n"),
         "{listed:?}"
     );
+    let read = cli(&["read", "--mode", "versions", "--dsn", dsn])
+        .env("TIMEDB_API_KEY", key["api_key"].as_str().unwrap())
+        .run();
+    assert_eq!((read.code, read.stdout.lines().count()), (0, 1), "{read:?}");
+    let points = std::env::temp_dir().join(format!("traps-{tenant}.csv"));
+    std::fs::write(&points, "name,valid_time,value\nx,2025-01-01,1\n").unwrap();
+    for _ in 0..2 {
+        let written = cli(&["write", &points.display().to_string(), "--dsn", dsn])
+            .env("TIMEDB_API_KEY", key["api_key"].as_str().unwrap())
+            .run();
+        assert_eq!(written.code, 0, "{written:?}");
+    }
+    std::fs::remove_file(&points).unwrap();
     let made = json(dsn, "tenants create --name trapped");
     run(dsn, "tenants list");
     run(

@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-pub use arguments::interval;
-use arguments::{id, read_time};
+use arguments::id;
+pub use arguments::{interval, read_time};
 
 use super::calls::{ask, ask_one};
 use super::shown::{NewKey, iso, moment, show_done, show_list, tenant_id};

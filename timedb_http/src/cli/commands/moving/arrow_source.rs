@@ -1,7 +1,6 @@
 //! Reading an export of an Arrow IPC stream; its points are written as lines again, to be hashed.
 
 use std::io::BufRead;
-use std::panic::{self, AssertUnwindSafe};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType};
@@ -15,10 +14,8 @@ use super::arrow_sink::schema;
 use super::columns::PointColumns;
 use super::point::{LineWriter, Point};
 use super::tally::{Tally, cut_off, damaged, unreadable};
+use crate::cli::commands::arrow_stream::{MESSAGE_BYTES, decode};
 use crate::cli::failure::Failure;
-
-/// A message of the stream has no more bytes than this, whatever it says.
-const MESSAGE_BYTES: usize = 512 << 20;
 
 /// A stream that is being read.
 pub struct ArrowSource {
@@ -112,19 +109,6 @@ impl ArrowSource {
                 None => {}
             }
         }
-    }
-}
-
-/// Reads on in the stream. Of what is damaged the library relies on much before it checks it: where it panics, the stream
-/// is damaged, too.
-fn decode(decoder: &mut StreamDecoder, buffer: &mut Buffer) -> Result<Option<RecordBatch>, String> {
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
-    let read = panic::catch_unwind(AssertUnwindSafe(|| decoder.decode(buffer)));
-    panic::set_hook(hook);
-    match read {
-        Ok(read) => read.map_err(|error| error.to_string()),
-        Err(_) => Err("a message of the stream is not what it should be".to_owned()),
     }
 }
 
