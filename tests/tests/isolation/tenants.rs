@@ -117,7 +117,7 @@ async fn no_relation_shows_a_row_of_another_tenant() {
                     &client,
                     &format!(
                         "SELECT * FROM {full_name}",
-                        full_name = timedb_tests::qualified(&relation)
+                        full_name = timedb_tests::qualified(relation)
                     ),
                 )
                 .await;

@@ -51,35 +51,35 @@ async fn every_attempt_to_change_a_table_is_refused() {
             for statement in [
                 format!(
                     "INSERT INTO {full_name} DEFAULT VALUES",
-                    full_name = timedb_tests::qualified(&relation)
+                    full_name = timedb_tests::qualified(relation)
                 ),
                 format!(
                     "DELETE FROM {full_name}",
-                    full_name = timedb_tests::qualified(&relation)
+                    full_name = timedb_tests::qualified(relation)
                 ),
                 format!(
                     "TRUNCATE {full_name}",
-                    full_name = timedb_tests::qualified(&relation)
+                    full_name = timedb_tests::qualified(relation)
                 ),
                 format!(
                     "ALTER TABLE {full_name} RENAME TO mine",
-                    full_name = timedb_tests::qualified(&relation)
+                    full_name = timedb_tests::qualified(relation)
                 ),
                 format!(
                     "ALTER TABLE {full_name} DISABLE ROW LEVEL SECURITY",
-                    full_name = timedb_tests::qualified(&relation)
+                    full_name = timedb_tests::qualified(relation)
                 ),
                 format!(
                     "ALTER TABLE {full_name} NO FORCE ROW LEVEL SECURITY",
-                    full_name = timedb_tests::qualified(&relation)
+                    full_name = timedb_tests::qualified(relation)
                 ),
                 format!(
                     "CREATE POLICY mine ON {full_name} USING (true)",
-                    full_name = timedb_tests::qualified(&relation)
+                    full_name = timedb_tests::qualified(relation)
                 ),
                 format!(
                     "DROP TABLE {full_name}",
-                    full_name = timedb_tests::qualified(&relation)
+                    full_name = timedb_tests::qualified(relation)
                 ),
             ] {
                 run(&client, "BEGIN").await;
@@ -162,7 +162,7 @@ async fn row_security_cannot_be_switched_off_for_a_query() {
     ] {
         let query = format!(
             "SELECT * FROM {full_name}",
-            full_name = timedb_tests::qualified(&relation)
+            full_name = timedb_tests::qualified(relation)
         );
         assert_eq!(
             refusal(client.query(&query, &[]).await).0,

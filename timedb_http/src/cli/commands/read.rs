@@ -80,10 +80,10 @@ async fn write(
     out: Box<dyn Write>,
 ) -> Result<u64, Failure> {
     let mut sink: Box<dyn RowSink> = match format(arguments) {
-        PointFormat::Csv => Box::new(csv_rows::CsvRows::new(out, query.mode)?),
+        PointFormat::Csv => Box::new(csv_rows::CsvOutput::new(out, query.mode)?),
         PointFormat::Ndjson => Box::new(json_rows::JsonLines::new(out, false)?),
         PointFormat::Json => Box::new(json_rows::JsonLines::new(out, true)?),
-        PointFormat::Arrow => Box::new(arrow_rows::ArrowRows::new(out, query.mode)?),
+        PointFormat::Arrow => Box::new(arrow_rows::ArrowOutput::new(out, query.mode)?),
     };
     let points = pass_on(session, query, |chunk| sink.take(chunk)).await?;
     sink.end()?;

@@ -18,12 +18,12 @@ use super::row::{RowSink, columns, id, note, rows};
 use crate::cli::failure::Failure;
 use crate::cli::grammar::ReadMode;
 
-pub struct ArrowRows {
+pub struct ArrowOutput {
     out: StreamWriter<Box<dyn Write>>,
     schema: SchemaRef,
 }
 
-impl ArrowRows {
+impl ArrowOutput {
     pub fn new(out: Box<dyn Write>, mode: ReadMode) -> Result<Self, Failure> {
         let fields: Vec<Field> = columns(mode).into_iter().map(field).collect();
         let schema = Arc::new(Schema::new(fields));
@@ -52,7 +52,7 @@ fn field(name: &str) -> Field {
     Field::new(name, kind, is_nullable)
 }
 
-impl RowSink for ArrowRows {
+impl RowSink for ArrowOutput {
     fn take(&mut self, chunk: &Chunk<'_>) -> Result<(), Failure> {
         if chunk.points == 0 {
             return Ok(());

@@ -8,13 +8,13 @@ use super::row::{RowSink, Times, columns, id, note, rows};
 use crate::cli::failure::Failure;
 use crate::cli::grammar::ReadMode;
 
-pub struct CsvRows {
+pub struct CsvOutput {
     out: csv::Writer<Box<dyn Write>>,
     times: Times,
     numbers: zmij::Buffer,
 }
 
-impl CsvRows {
+impl CsvOutput {
     pub fn new(out: Box<dyn Write>, mode: ReadMode) -> Result<Self, Failure> {
         let mut out = csv::Writer::from_writer(out);
         out.write_record(columns(mode)).map_err(failed)?;
@@ -35,7 +35,7 @@ impl CsvRows {
     }
 }
 
-impl RowSink for CsvRows {
+impl RowSink for CsvOutput {
     fn take(&mut self, chunk: &Chunk<'_>) -> Result<(), Failure> {
         for (at, series) in rows(chunk) {
             self.put(&id(series.id))?;

@@ -13,7 +13,7 @@ use arrow_schema::{DataType, TimeUnit};
 use uuid::Uuid;
 
 use super::cutter::Cutter;
-use super::record::{PointField, RecordParts};
+use super::record::{InputParts, PointField};
 use crate::cli::commands::arrow_stream::next_rows;
 
 pub fn read(mut input: Box<dyn BufRead + Send>, cutter: &mut Cutter<'_>) -> Result<(), String> {
@@ -89,8 +89,8 @@ fn is_text(given: &DataType) -> bool {
     }
 }
 
-fn parts(columns: &[(PointField, ArrayRef)], at: usize) -> Result<RecordParts, String> {
-    let mut parts = RecordParts::default();
+fn parts(columns: &[(PointField, ArrayRef)], at: usize) -> Result<InputParts, String> {
+    let mut parts = InputParts::default();
     for (field, column) in columns.iter().filter(|(_, column)| column.is_valid(at)) {
         let time = || column.as_primitive::<TimestampMicrosecondType>().value(at);
         if *column.data_type() == DataType::Utf8 {

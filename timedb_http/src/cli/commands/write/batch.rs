@@ -6,7 +6,7 @@ use timedb_http::db::PgInstant;
 use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
-use super::record::{Labels, Record, SeriesName};
+use super::record::{InputRow, Labels, SeriesName};
 use crate::cli::commands::calls::one;
 use crate::cli::commands::tenant::TenantSession;
 use crate::cli::session::SessionTrouble;
@@ -56,12 +56,12 @@ impl PointBatch {
 
     /// Whether a point of a series that is known by its id, or by its name, may stand beside the ones that are there:
     /// an upload has one kind of series.
-    pub fn takes(&self, record: &Record) -> bool {
+    pub fn takes(&self, record: &InputRow) -> bool {
         let first = self.series.first();
         first.is_none_or(|first| first.id.is_some() == record.series.id.is_some())
     }
 
-    pub fn push(&mut self, row: u64, record: Record) {
+    pub fn push(&mut self, row: u64, record: InputRow) {
         if self.len() == 0 {
             self.first_row = row;
         }
@@ -179,7 +179,7 @@ mod tests {
         let mut batch = PointBatch::default();
         batch.push(
             1,
-            Record {
+            InputRow {
                 series: SeriesName {
                     id: None,
                     name: name.to_owned(),

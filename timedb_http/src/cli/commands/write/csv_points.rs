@@ -5,7 +5,7 @@ use std::io::BufRead;
 use csv::{ReaderBuilder, StringRecord};
 
 use super::cutter::Cutter;
-use super::record::{PointField, RecordParts};
+use super::record::{InputParts, PointField};
 
 /// Columns of a file; there are no more names to give.
 const MOST_COLUMNS: usize = 64;
@@ -43,8 +43,8 @@ pub fn read(input: Box<dyn BufRead + Send>, cutter: &mut Cutter<'_>) -> Result<(
     }
 }
 
-fn parts(fields: &[PointField], row: &StringRecord) -> Result<RecordParts, String> {
-    let mut parts = RecordParts::default();
+fn parts(fields: &[PointField], row: &StringRecord) -> Result<InputParts, String> {
+    let mut parts = InputParts::default();
     for (field, text) in fields.iter().zip(row) {
         parts.set_text(*field, text)?;
     }

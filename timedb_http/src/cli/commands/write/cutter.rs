@@ -3,7 +3,7 @@
 use tokio::sync::mpsc::Sender;
 
 use super::batch::PointBatch;
-use super::record::{Defaults, Record, RecordParts};
+use super::record::{Defaults, InputParts, InputRow};
 
 /// Cuts rows into batches.
 pub struct Cutter<'a> {
@@ -30,10 +30,10 @@ impl<'a> Cutter<'a> {
     ///
     /// # Errors
     /// A sentence that says which row it is and what is wrong with it.
-    pub fn row(&mut self, parts: Result<RecordParts, String>) -> Result<(), String> {
+    pub fn row(&mut self, parts: Result<InputParts, String>) -> Result<(), String> {
         self.rows += 1;
         let record = parts.and_then(|parts| parts.finish(self.defaults));
-        let record: Record = record.map_err(|problem| self.wrong(self.rows, &problem))?;
+        let record: InputRow = record.map_err(|problem| self.wrong(self.rows, &problem))?;
         if !self.batch.takes(&record) {
             self.pass()?;
         }

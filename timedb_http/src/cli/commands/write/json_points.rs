@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::Value;
 
 use super::cutter::Cutter;
-use super::record::{PointField, RecordParts};
+use super::record::{InputParts, PointField};
 
 /// A line has no more bytes than this.
 const LINE_BYTES: u64 = 4 << 20;
@@ -87,7 +87,7 @@ impl<'de> Visitor<'de> for RowArray<'_, '_> {
 }
 
 /// An object with the columns of a point.
-struct JsonRow(RecordParts);
+struct JsonRow(InputParts);
 
 impl<'de> Deserialize<'de> for JsonRow {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -100,7 +100,7 @@ impl<'de> Deserialize<'de> for JsonRow {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonRow, A::Error> {
-                let mut parts = RecordParts::default();
+                let mut parts = InputParts::default();
                 let mut seen = Vec::new();
                 while let Some(name) = map.next_key::<String>()? {
                     let field = PointField::named(&name).map_err(A::Error::custom)?;
@@ -119,7 +119,7 @@ impl<'de> Deserialize<'de> for JsonRow {
     }
 }
 
-fn set(parts: &mut RecordParts, field: PointField, name: &str, value: Value) -> Result<(), String> {
+fn set(parts: &mut InputParts, field: PointField, name: &str, value: Value) -> Result<(), String> {
     match (field, value) {
         (PointField::Ignored, _) | (_, Value::Null) => Ok(()),
         (PointField::Value, Value::Number(number)) => {

@@ -28,7 +28,7 @@ pub struct SeriesName {
 
 /// A point with its series.
 #[derive(Debug, PartialEq)]
-pub struct Record {
+pub struct InputRow {
     pub series: SeriesName,
     pub valid_time: i64,
     pub valid_time_end: Option<i64>,
@@ -89,7 +89,7 @@ impl PointField {
 
 /// A row under construction; a field that is missing or null is `None`.
 #[derive(Default)]
-pub struct RecordParts {
+pub struct InputParts {
     pub valid_time: Option<i64>,
     pub valid_time_end: Option<i64>,
     pub value: Option<f64>,
@@ -100,7 +100,7 @@ pub struct RecordParts {
     pub labels: Option<Labels>,
 }
 
-impl RecordParts {
+impl InputParts {
     /// Takes a field as text; an empty one is missing, but for a name.
     ///
     /// # Errors
@@ -135,7 +135,7 @@ impl RecordParts {
     ///
     /// # Errors
     /// What it lacks.
-    pub fn finish(self, defaults: &Defaults) -> Result<Record, String> {
+    pub fn finish(self, defaults: &Defaults) -> Result<InputRow, String> {
         let valid_time = self.valid_time.ok_or("valid_time is missing")?;
         let has_own = self.name.is_some() || self.series_id.is_some();
         // A file that was read from another store has ids that mean nothing here: the name counts.
@@ -153,7 +153,7 @@ impl RecordParts {
             None if has_own => Labels::new(),
             None => defaults.labels.clone(),
         };
-        Ok(Record {
+        Ok(InputRow {
             series: SeriesName {
                 id,
                 name,
@@ -185,8 +185,8 @@ fn number(text: &str) -> Result<f64, String> {
 mod tests {
     use super::*;
 
-    fn record(fields: &[(&str, &str)], defaults: &Defaults) -> Result<Record, String> {
-        let mut parts = RecordParts::default();
+    fn record(fields: &[(&str, &str)], defaults: &Defaults) -> Result<InputRow, String> {
+        let mut parts = InputParts::default();
         for (name, text) in fields {
             parts.set_text(PointField::named(name)?, text)?;
         }
