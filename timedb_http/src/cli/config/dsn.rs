@@ -336,11 +336,11 @@ mod tests {
             assert!(message.starts_with("The DSN is not valid: "), "{message}");
             assert!(!message.contains("hunter2"), "{message}");
         }
-        let unknown = Dsn("host=h sslcert=x".to_owned()).parts().err().unwrap();
+        let unknown = Dsn("host=h sslcrl=x".to_owned()).parts().err().unwrap();
         assert!(
             unknown
                 .to_string()
-                .contains("the option sslcert is not supported")
+                .contains("the option sslcrl is not supported")
         );
     }
 
