@@ -47,6 +47,7 @@ ROOMS = {
         "formats",
         "server::state",
         "server::db",
+        "server::limits",
         "server::share",
         "server::sqlstate",
         "server::metrics",

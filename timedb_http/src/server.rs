@@ -3,7 +3,7 @@
 //!
 //! - `listen`, `router`, `layers`, `routes`: from a socket to a route
 //! - `guard`, `body`, `answer`: what every route goes through
-//! - `state`, `db`, `share`, `sqlstate`: what requests share
+//! - `state`, `db`, `limits`, `share`, `sqlstate`: what requests share
 //! - `refusal`, `head`, `metrics`, `record`, `peer`, `error`, `config` and the small ones: values and texts
 
 mod answer;
@@ -18,6 +18,7 @@ pub mod instant;
 pub(crate) mod json;
 mod key;
 mod layers;
+mod limits;
 pub mod listen;
 #[cfg(test)]
 mod measure;

@@ -9,6 +9,7 @@ mod idle;
 mod nginx;
 mod operators;
 mod packed;
+mod rates;
 mod shares;
 mod stopping;
 mod urls;

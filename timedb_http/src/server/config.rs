@@ -16,6 +16,12 @@ pub struct ServerConfig {
     pub pool_size: usize,
     /// How many of them one tenant may hold at a time; half of them if it is not said.
     pub tenant_connections: Option<usize>,
+    /// How many requests a second one key may send; 0 means no limit.
+    pub rate_limit: u32,
+    /// How many of them at once; 0 means as many as in ten seconds.
+    pub rate_burst: u32,
+    /// How many requests of one address may fail to authenticate in a minute; 0 means no limit.
+    pub auth_failures: u32,
     /// Whether stores are compacted after some writes.
     pub compaction: bool,
     /// How long a request waits for a connection before it is answered 503.
@@ -53,6 +59,10 @@ impl ServerConfig {
             database,
             pool_size: 16,
             tenant_connections: None,
+            // What is usual differs by thousands; that nobody takes all is up to the tenants' shares.
+            rate_limit: 0,
+            rate_burst: 0,
+            auth_failures: 100,
             compaction: true,
             acquire_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(60),
@@ -76,6 +86,9 @@ impl ServerConfig {
     /// The same with those limits of another one that can change while the server runs.
     pub(crate) fn with_limits_of(&self, new: &Self) -> Self {
         Self {
+            rate_limit: new.rate_limit,
+            rate_burst: new.rate_burst,
+            auth_failures: new.auth_failures,
             idle_timeout: new.idle_timeout,
             header_read_timeout: new.header_read_timeout,
             max_body_bytes: new.max_body_bytes,

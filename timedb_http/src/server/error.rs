@@ -166,6 +166,33 @@ impl ApiError {
         self
     }
 
+    /// 429 for a key that has sent more than its rate.
+    pub(crate) fn too_many_requests(seconds: u16) -> Self {
+        Self {
+            retry: Some(seconds),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many requests with this API key; please try again later.",
+            )
+        }
+    }
+
+    /// 429 for an address from which too many requests had no valid key.
+    pub(crate) fn too_many_failures(seconds: u16) -> Self {
+        Self {
+            retry: Some(seconds),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many requests without a valid API key from this address; please try again later.",
+            )
+        }
+    }
+
+    /// Whether the request had no valid key.
+    pub(crate) fn is_about_the_key(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+
     /// 503, and the client may come again in a second.
     pub(crate) fn unavailable(detail: &str) -> Self {
         Self {

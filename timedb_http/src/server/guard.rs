@@ -2,7 +2,7 @@
 //! two parts. Its plan sees a request and no database, and says what the request asks for or what is wrong with it;
 //! its answer gets the plan and a caller. The guard reveals what is wrong only to those whose key is valid.
 
-use std::future::Future;
+use std::{future::Future, net::IpAddr};
 
 use axum::{
     Router,
@@ -17,6 +17,7 @@ use crate::server::{
     body::{Received, leave_unread, receive},
     error::{ApiError, FieldError},
     head::Head,
+    key::ApiKey,
     record::Record,
     state::{AppState, Caller},
 };
@@ -54,9 +55,15 @@ impl Api {
         let handler = move |State(state): State<AppState>, request: Request| async move {
             let record = recorded(&request);
             let (head, key) = Head::new(request.into_parts().0);
-            let caller = Caller::new(state.clone(), key?, record);
-            let plan = plan(&head).map_err(ApiError::from);
-            state.within(conclude(caller, plan, answer)).await
+            let attempt = Attempt::of(&head, &key);
+            let answered = async {
+                state.admit(&key, head.address)?;
+                let caller = Caller::new(state.clone(), key?, record);
+                let plan = plan(&head).map_err(ApiError::from);
+                state.within(conclude(caller, plan, answer)).await
+            };
+            let answered = answered.await;
+            attempt.noted(&state, answered)
         };
         Self(self.0.route(path, get(handler)))
     }
@@ -73,24 +80,29 @@ impl Api {
             let record = recorded(&request);
             let (parts, body) = request.into_parts();
             let (head, key) = Head::new(parts);
-            let key = match key {
+            let attempt = Attempt::of(&head, &key);
+            let key = match state.admit(&key, head.address).and(key) {
                 Ok(key) => key,
                 Err(refused) => {
                     leave_unread(&head.headers, body);
-                    return Err(refused);
+                    return attempt.noted(&state, Err(refused));
                 }
             };
-            let mut caller = Caller::new(state.clone(), key, record);
-            let memory = &state.body_memory;
-            let received = receive(&mut caller, memory, &head.headers, body).await?;
-            let work = async {
-                let size = received.len();
-                let read = move || (plan(&head, &received), received);
-                // What the body takes of the memory goes back when the request is over.
-                let (plan, _received) = work_on(size, read).await?;
-                conclude(caller, plan, answer).await
+            let answered = async {
+                let mut caller = Caller::new(state.clone(), key, record);
+                let memory = &state.body_memory;
+                let received = receive(&mut caller, memory, &head.headers, body).await?;
+                let work = async {
+                    let size = received.len();
+                    let read = move || (plan(&head, &received), received);
+                    // What the body takes of the memory goes back when the request is over.
+                    let (plan, _received) = work_on(size, read).await?;
+                    conclude(caller, plan, answer).await
+                };
+                state.within(work).await
             };
-            state.within(work).await
+            let answered = answered.await;
+            attempt.noted(&state, answered)
         };
         Self(self.0.route(path, on(method, handler)))
     }
@@ -103,6 +115,33 @@ impl Api {
 /// Where to take note of what is found out about a request.
 fn recorded(request: &Request) -> Record {
     request.extensions().get().cloned().unwrap_or_default()
+}
+
+/// What a failed authentication is counted by.
+struct Attempt {
+    address: Option<IpAddr>,
+    has_key: bool,
+    /// The key, if what came can be one.
+    fingerprint: Option<[u8; 32]>,
+}
+
+impl Attempt {
+    fn of(head: &Head, key: &Result<Option<ApiKey>, ApiError>) -> Self {
+        let key = key.as_ref().ok().and_then(Option::as_ref);
+        Self {
+            address: head.address,
+            has_key: head.has_key,
+            fingerprint: key.map(ApiKey::fingerprint),
+        }
+    }
+
+    /// Passes an answer on; one that says that there was no valid key counts.
+    fn noted(self, state: &AppState, answered: Answer) -> Answer {
+        if answered.as_ref().is_err_and(ApiError::is_about_the_key) {
+            state.note_refused(self.fingerprint.as_ref(), self.address, self.has_key);
+        }
+        answered
+    }
 }
 
 /// Answers a request that is all right; what is wrong with another one, only those with a valid key learn.

@@ -1,11 +1,14 @@
 //! What a request says besides its body: its URL, its key, its name. Whether the key is valid is up to the database.
 
+use std::net::IpAddr;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
 use serde_json::json;
 
 use crate::server::{
     error::{ApiError, FieldError},
     key::ApiKey,
+    peer::Client,
 };
 
 /// Where it is, unless it comes as `Authorization: Bearer`.
@@ -18,6 +21,8 @@ const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 pub(crate) struct Head {
     pub headers: HeaderMap,
     pub has_key: bool,
+    /// Where it comes from; none at a socket of this machine.
+    pub address: Option<IpAddr>,
     uri: Uri,
 }
 
@@ -25,9 +30,12 @@ impl Head {
     /// The head, and the key that it brings.
     pub(crate) fn new(parts: Parts) -> (Self, Result<Option<ApiKey>, ApiError>) {
         let key = api_key(&parts.headers);
+        let client = parts.extensions.get::<Client>();
+        let address = client.and_then(|client| client.address);
         let head = Self {
             headers: parts.headers,
             has_key: !matches!(key, Ok(None)),
+            address,
             uri: parts.uri,
         };
         (head, key)
@@ -199,6 +207,7 @@ mod tests {
                 headers: given,
                 uri: Uri::default(),
                 has_key: false,
+                address: None,
             };
             head.idempotency_key().map_err(|error| error.status())
         };

@@ -48,6 +48,11 @@ impl Parties {
         lock(&self.0).get(&key?.fingerprint()).copied()
     }
 
+    /// A key that is not good any more counts as one that never was.
+    pub(crate) fn forget(&self, fingerprint: &[u8; 32]) {
+        lock(&self.0).remove(fingerprint);
+    }
+
     /// Takes note of what the database has said of a key.
     pub(crate) fn learn(&self, key: Option<&ApiKey>, identity: Identity) -> Party {
         let Some(key) = key else {

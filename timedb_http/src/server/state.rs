@@ -1,7 +1,7 @@
 //! What requests share, and who sends one. The database can be reached only through its caller: whatever is sent there
 //! goes with the caller's key, in a transaction that ends if the key is not valid.
 
-use std::{future::Future, sync::Arc, time::Instant};
+use std::{future::Future, net::IpAddr, sync::Arc, time::Instant};
 
 use tokio_postgres::{
     Client, Error, Row,
@@ -13,6 +13,7 @@ use crate::server::{
     db::{Access, Database, StreamFault, Writing},
     error::ApiError,
     key::ApiKey,
+    limits::{Failures, Rates},
     metrics::Metrics,
     record::Record,
     share::{BodyMemory, Party},
@@ -26,6 +27,8 @@ pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 pub(crate) struct AppState {
     db: Arc<Database>,
     pub body_memory: Arc<BodyMemory>,
+    rates: Arc<Rates>,
+    failures: Arc<Failures>,
     pub config: Arc<ServerConfig>,
     pub metrics: Arc<Metrics>,
 }
@@ -40,6 +43,8 @@ impl AppState {
                 config.max_body_bytes,
                 config.acquire_timeout,
             )),
+            rates: Arc::new(Rates::new(config.rate_limit, config.rate_burst)),
+            failures: Arc::new(Failures::new(config.auth_failures)),
             config: Arc::new(config),
             metrics,
         }
@@ -51,6 +56,7 @@ impl AppState {
         let old = &self.config;
         let is_same =
             (old.body_memory, old.max_body_bytes) == (new.body_memory, new.max_body_bytes);
+        let is_same_rate = (old.rate_limit, old.rate_burst) == (new.rate_limit, new.rate_burst);
         Self {
             body_memory: if is_same {
                 Arc::clone(&self.body_memory)
@@ -62,8 +68,57 @@ impl AppState {
                     old.acquire_timeout,
                 ))
             },
+            rates: if is_same_rate {
+                Arc::clone(&self.rates)
+            } else {
+                Arc::new(Rates::new(new.rate_limit, new.rate_burst))
+            },
+            failures: if old.auth_failures == new.auth_failures {
+                Arc::clone(&self.failures)
+            } else {
+                Arc::new(Failures::new(new.auth_failures))
+            },
             config: Arc::new(old.with_limits_of(new)),
             ..self.clone()
+        }
+    }
+
+    /// Whether a request may go on: one with a key that has been good before within the rate of that key, any other
+    /// unless too many from its address had no valid key. So nobody behind the same address loses a key that works.
+    ///
+    /// # Errors
+    /// 429.
+    pub(crate) fn admit(
+        &self,
+        key: &Result<Option<ApiKey>, ApiError>,
+        address: Option<IpAddr>,
+    ) -> Result<(), ApiError> {
+        if let Ok(Some(key)) = key
+            && let Party::Tenant(_) = self.db.party(Some(key))
+        {
+            let taken = self.rates.take(key.fingerprint());
+            return taken.map_err(|wait| ApiError::too_many_requests(wait.0));
+        }
+        let Some(address) = address else {
+            return Ok(());
+        };
+        let with_key = !matches!(key, Ok(None));
+        let admitted = self.failures.admit(address, with_key, Instant::now());
+        admitted.map_err(|wait| ApiError::too_many_failures(wait.0))
+    }
+
+    /// Takes note of an answer that says that the request had no valid key.
+    pub(crate) fn note_refused(
+        &self,
+        fingerprint: Option<&[u8; 32]>,
+        address: Option<IpAddr>,
+        with_key: bool,
+    ) {
+        if let Some(fingerprint) = fingerprint {
+            self.db.forget(fingerprint);
+        }
+        if let Some(address) = address {
+            self.failures.note(address, with_key, Instant::now());
         }
     }
 

@@ -148,7 +148,7 @@ async fn a_hangup_has_limits_and_the_log_read_again_and_names_what_cannot_change
 
     file(
         &folder,
-        "max-body-bytes = 50\npool-size = 2\nlog = 'warn'\n",
+        "max-body-bytes = 50\npool-size = 2\nauth-failures = 1\nlog = 'warn'\n",
     );
     server.signal("HUP");
     until_told(
@@ -171,6 +171,10 @@ async fn a_hangup_has_limits_and_the_log_read_again_and_names_what_cannot_change
     assert_eq!(server.get("/values", key).await.json()["count"], 1);
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(lines(&server.log()), before, "{}", server.log());
+
+    let unknown = Some(timedb_tests::UNKNOWN_KEY);
+    assert_eq!(server.get("/values", unknown).await.status, 401);
+    assert_eq!(server.get("/values", unknown).await.status, 429);
 
     // A file that is wrong changes nothing.
     file(&folder, "max-body-bytes = 100000\npool = 2\n");

@@ -13,13 +13,16 @@ use crate::cli::grammar::{self, ApiArgs, Command, Setting};
 use crate::cli::logging::LogFilter;
 
 /// What takes effect without a restart.
-const CHANGING: [&str; 11] = [
+const CHANGING: [&str; 14] = [
+    "auth-failures",
     "body-memory",
     "cors-origin",
     "header-read-timeout",
     "idle-timeout",
     "log",
     "max-body-bytes",
+    "rate-burst",
+    "rate-limit",
     "shutdown-grace",
     "stream-min-rate",
     "stream-timeout",

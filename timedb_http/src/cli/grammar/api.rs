@@ -63,6 +63,15 @@ pub struct ApiArgs {
     #[arg(long, env = "TIMEDB_TENANT_CONNECTIONS", value_name = "N",
         value_parser = positive::<NonZeroUsize>)]
     tenant_connections: Option<NonZeroUsize>,
+    /// Requests a second that one key may send (then 429); 0 means no limit
+    #[arg(long, env = "TIMEDB_RATE_LIMIT", value_name = "N", default_value_t = defaults().rate_limit)]
+    rate_limit: u32,
+    /// Requests that one key may send at once; 0 means as many as in ten seconds
+    #[arg(long, env = "TIMEDB_RATE_BURST", value_name = "N", default_value_t = defaults().rate_burst)]
+    rate_burst: u32,
+    /// Requests of one address that may fail to authenticate in a minute (then 429); 0 means no limit
+    #[arg(long, env = "TIMEDB_AUTH_FAILURES", value_name = "N", default_value_t = defaults().auth_failures)]
+    auth_failures: u32,
 
     /// Leave it to others to compact what is written: to the writes themselves, and to timedb.compact()
     #[arg(long, env = "TIMEDB_NO_COMPACTION", value_parser = clap::builder::FalseyValueParser::new())]
@@ -186,6 +195,9 @@ impl ApiArgs {
         let mut config = ServerConfig::new(database);
         config.pool_size = self.pool_size.get();
         config.tenant_connections = self.tenant_connections.map(NonZeroUsize::get);
+        config.rate_limit = self.rate_limit;
+        config.rate_burst = self.rate_burst;
+        config.auth_failures = self.auth_failures;
         config.compaction = !self.no_compaction;
         config.acquire_timeout = duration(self.acquire_timeout);
         config.request_timeout = duration(self.request_timeout);

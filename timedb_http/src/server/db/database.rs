@@ -122,6 +122,11 @@ impl Database {
         metrics.compaction_backlog.set(self.upkeep.backlog());
     }
 
+    /// Takes note that a key has been refused.
+    pub(crate) fn forget(&self, fingerprint: &[u8; 32]) {
+        self.parties.forget(fingerprint);
+    }
+
     /// A connection of its own for one request.
     pub(super) async fn lease(&self) -> Result<Lease, ApiError> {
         Self::lease_from(&self.pool).await
