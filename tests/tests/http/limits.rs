@@ -11,6 +11,7 @@ mod operators;
 mod packed;
 mod rates;
 mod shares;
+mod slow;
 mod stopping;
 mod urls;
 
