@@ -99,7 +99,7 @@ async fn deleted_batches_and_series_are_gone_from_every_answer_and_nothing_else_
         assert_eq!(versions(&client).await, expected);
         compact(&client).await;
         assert_eq!(versions(&client).await, expected);
-        for table in ["series", "\"values\""] {
+        for table in ["series", "values"] {
             let gone = format!(
                 "SELECT count(*) FROM {full_name} WHERE series_id = $1",
                 full_name = timedb_tests::qualified(table)

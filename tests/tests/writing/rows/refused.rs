@@ -217,7 +217,7 @@ async fn nobody_makes_a_trigger_of_the_functions_or_another_of_the_views() {
         )
         .await;
         let trigger = format!(
-            "CREATE TRIGGER t AFTER INSERT ON public.mine FOR EACH STATEMENT EXECUTE FUNCTION timedb.{function}()"
+            "CREATE TRIGGER t AFTER INSERT ON public.mine FOR EACH STATEMENT EXECUTE FUNCTION timedb_internal.{function}()"
         );
         assert_eq!(
             refusal(client.batch_execute(&trigger).await).0,
