@@ -627,8 +627,7 @@ class Store:
 
     def rows(self, what, table):
         """Rows of a table, of the tenant."""
-        schema = "timedb" if table == "requests" else "timedb_internal"
-        query = f"SELECT {what} FROM {schema}.{table} AS r WHERE r.tenant_id = %s ORDER BY random()"
+        query = f"SELECT {what} FROM timedb_internal.{table} AS r WHERE r.tenant_id = %s ORDER BY random()"
         found = self.tables.execute(query, [uuid.UUID(bytes=self.tenant)]).fetchall()
         return [{name: plain(value) for name, value in row.items()} for row in found]
 

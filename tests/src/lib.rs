@@ -25,7 +25,7 @@ pub use config::Config;
 pub use db::{Db, Role, Tenant};
 pub use http::{Reply, Server};
 pub use recorder::{Recorded, Recorder};
-pub use schema::{qualified, schema_problems};
+pub use schema::{FOR_TENANTS, qualified, schema_problems};
 pub use sql::{
     authenticate, compact, compact_sometimes, connect, count, login, refusal, run, tenant_of,
     until_somebody_waits, upload,

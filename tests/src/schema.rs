@@ -154,8 +154,8 @@ const TENANT: &str = "'(tenant_id = timedb.current_tenant())'";
 const KEEPER: &str =
     "'((tenant_id = timedb.current_tenant()) OR (CURRENT_USER = ''timedb_keeper''::name))'";
 
-/// Tables and views that tenants may look at.
-const FOR_TENANTS: [&str; 10] = [
+/// Tables and views that tenants may look at, sorted.
+pub const FOR_TENANTS: [&str; 10] = [
     "audit_events",
     "batches",
     "forecasts",

@@ -2,6 +2,7 @@
 //! streamed if there are many.
 
 mod arrow_rows;
+mod batch_rows;
 mod batches;
 mod cells;
 mod chunk;

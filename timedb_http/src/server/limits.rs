@@ -1,4 +1,4 @@
-//! How often a client may ask: a rate for each key, and a number of failed authentications for each address. FailureCount
+//! How often a client may ask: a rate for each key, and a number of failed authentications for each address. Counted
 //! here and for this process only; whether a key is good is up to the database.
 
 use std::{

@@ -48,39 +48,16 @@ async fn every_attempt_to_change_a_table_is_refused() {
     for role in ROLES {
         let client = shared.db.connect(role).await;
         for relation in &relations {
+            let name = timedb_tests::qualified(relation);
             for statement in [
-                format!(
-                    "INSERT INTO {full_name} DEFAULT VALUES",
-                    full_name = timedb_tests::qualified(relation)
-                ),
-                format!(
-                    "DELETE FROM {full_name}",
-                    full_name = timedb_tests::qualified(relation)
-                ),
-                format!(
-                    "TRUNCATE {full_name}",
-                    full_name = timedb_tests::qualified(relation)
-                ),
-                format!(
-                    "ALTER TABLE {full_name} RENAME TO mine",
-                    full_name = timedb_tests::qualified(relation)
-                ),
-                format!(
-                    "ALTER TABLE {full_name} DISABLE ROW LEVEL SECURITY",
-                    full_name = timedb_tests::qualified(relation)
-                ),
-                format!(
-                    "ALTER TABLE {full_name} NO FORCE ROW LEVEL SECURITY",
-                    full_name = timedb_tests::qualified(relation)
-                ),
-                format!(
-                    "CREATE POLICY mine ON {full_name} USING (true)",
-                    full_name = timedb_tests::qualified(relation)
-                ),
-                format!(
-                    "DROP TABLE {full_name}",
-                    full_name = timedb_tests::qualified(relation)
-                ),
+                format!("INSERT INTO {name} DEFAULT VALUES"),
+                format!("DELETE FROM {name}"),
+                format!("TRUNCATE {name}"),
+                format!("ALTER TABLE {name} RENAME TO mine"),
+                format!("ALTER TABLE {name} DISABLE ROW LEVEL SECURITY"),
+                format!("ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY"),
+                format!("CREATE POLICY mine ON {name} USING (true)"),
+                format!("DROP TABLE {name}"),
             ] {
                 run(&client, "BEGIN").await;
                 if matches!(role, Role::User | Role::Session) {

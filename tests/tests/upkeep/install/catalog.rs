@@ -299,21 +299,7 @@ async fn the_schema_that_tenants_browse_has_nothing_private() {
     .await;
     let tenant = db.login(db.a()).await;
     let views = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'timedb' ORDER BY 1";
-    assert_eq!(
-        names(&tenant, views).await,
-        [
-            "audit_events",
-            "batches",
-            "forecasts",
-            "holds",
-            "requests",
-            "retention",
-            "series",
-            "series_labels",
-            "values",
-            "versions"
-        ]
-    );
+    assert_eq!(names(&tenant, views).await, timedb_tests::FOR_TENANTS);
     let internal = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'timedb_internal'";
     none(&tenant, internal).await;
 }

@@ -152,17 +152,11 @@ impl Error {
             .hint("Run ALTER EXTENSION timedb UPDATE.")
     }
 
-    /// XX001: a row of this table is damaged.
+    /// XX001: a row of this table of schema `timedb_internal` is damaged.
     pub fn damaged(message: impl Into<String>, table: &str) -> Self {
-        // The one table with blobs that tenants may read.
-        let schema = if table == "requests" {
-            "timedb"
-        } else {
-            "timedb_internal"
-        };
         Self::new(SqlState::DATA_CORRUPTED, message).hint(format!(
             "timedb.verify() lists what is damaged. An administrator can set it aside with timedb.set_aside(), so that \
-             the rest can be read, or restore this row of {schema}.{table} from a backup."
+             the rest can be read, or restore this row of timedb_internal.{table} from a backup."
         ))
     }
 

@@ -80,15 +80,8 @@ pub fn secure(tls: &DatabaseTls) -> Result<(), DatabaseTlsFault> {
 /// A connector for `tokio_postgres`; whether it is used is the configuration's `sslmode`.
 pub(super) fn connector() -> MakeRustlsConnect {
     static ANY: LazyLock<ClientConfig> = LazyLock::new(|| {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .expect("ring supports rustls' default protocol versions");
-        let verifier = AnyServer(provider.signature_verification_algorithms);
-        let builder = builder.dangerous();
-        builder
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth()
+        let any_server = DatabaseTls::default().config();
+        any_server.expect("ring supports rustls' default protocol versions")
     });
     MakeRustlsConnect::new(SECURITY.get().unwrap_or_else(|| &ANY).clone())
 }
@@ -132,10 +125,14 @@ impl DatabaseTls {
         &self,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>, DatabaseTlsFault> {
+        let lenient = |chain| {
+            Arc::new(Lenient {
+                chain,
+                signatures: provider.signature_verification_algorithms,
+            })
+        };
         let Some(file) = &self.roots else {
-            return Ok(Arc::new(AnyServer(
-                provider.signature_verification_algorithms,
-            )));
+            return Ok(lenient(None));
         };
         let fault = |reason: String| DatabaseTlsFault::Roots {
             file: file.clone(),
@@ -156,7 +153,7 @@ impl DatabaseTls {
         Ok(if self.checks_host {
             verifier
         } else {
-            Arc::new(AnyName(verifier))
+            lenient(Some(verifier))
         })
     }
 }
@@ -181,50 +178,16 @@ fn reason(error: &rustls::pki_types::pem::Error) -> String {
     }
 }
 
-/// Accepts any certificate, as libpq does without a root certificate; the handshake's signatures still count.
+/// Asks nobody for the name they answer for; the handshake's signatures count all the same.
 #[derive(Debug)]
-struct AnyServer(WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for AnyServer {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
-    }
+struct Lenient {
+    /// Verifies the chain and whether it is valid now, as `verify-ca` does. None accepts any certificate, as libpq does
+    /// without a root certificate.
+    chain: Option<Arc<WebPkiServerVerifier>>,
+    signatures: WebPkiSupportedAlgorithms,
 }
 
-/// Verifies the chain and whether it is valid now, but not whose name it is for: `verify-ca`.
-#[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
-
-impl ServerCertVerifier for AnyName {
+impl ServerCertVerifier for Lenient {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -233,11 +196,11 @@ impl ServerCertVerifier for AnyName {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let Some(chain) = &self.chain else {
+            return Ok(ServerCertVerified::assertion());
+        };
         // The name is looked at last, when everything else has been found right.
-        match self
-            .0
-            .verify_server_cert(certificate, others, name, ocsp, now)
-        {
+        match chain.verify_server_cert(certificate, others, name, ocsp, now) {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
@@ -251,8 +214,7 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0
-            .verify_tls12_signature(message, certificate, signature)
+        verify_tls12_signature(message, certificate, signature, &self.signatures)
     }
 
     fn verify_tls13_signature(
@@ -261,12 +223,11 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0
-            .verify_tls13_signature(message, certificate, signature)
+        verify_tls13_signature(message, certificate, signature, &self.signatures)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.signatures.supported_schemes()
     }
 }
 
