@@ -35,7 +35,7 @@ $$;
 -- function in no list can be called by its owner only.
 DO $$
 DECLARE
-    keepers constant name[] := '{authenticate, authenticate_proof, login, login_proof, create_tenant, create_user, list_users,
+    keepers constant name[] := '{authenticate, authenticate_proof, _enter, login, login_proof, create_tenant, create_user, list_users,
         activate_user, deactivate_user, create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events,
         set_auth_required, _generate_key, _bring_key, _take_key, _key_name, _store_key, _holder_of_new_key, _find_key,
         _normal_email, _is_printable, _find_user, _set_user_active, _record_event, _commit_as_writer, list_tenants, _check_tenant,
@@ -43,7 +43,7 @@ DECLARE
         place_hold, release_hold, list_holds, delete_tenant, verify_store, set_aside, put_back,
         stats_store, _stats_or_say, _bind_role, unbind_role, list_bound_roles, _role_problem,
         _export_page, _begin_import, _import_page, _end_import}';
-    identity constant name[] := '{authenticate, authenticate_proof, challenge, whoami, current_tenant, _is_anybody, hide_parameters,
+    identity constant name[] := '{authenticate, authenticate_proof, _enter, _begin_session, challenge, whoami, current_tenant, _is_anybody, hide_parameters,
         check_key, auth_required, isolation_problems, _functions_as_made, version}';
     session constant name[] := '{login, login_proof, logout}';
     administration constant name[] := '{create_tenant, list_tenants, delete_tenant, compact_store, apply_retention_store,

@@ -52,6 +52,26 @@ CREATE FUNCTION timedb.authenticate_proof(proof bytea) RETURNS uuid
 COMMENT ON FUNCTION timedb.authenticate_proof IS
     'As timedb.authenticate(), with a proof of the key in answer to timedb.challenge(), which nobody who reads it can use again. Keeps statement parameters out of PostgreSQL''s log until the transaction ends.';
 
+-- For a server whose session is its own (docs/decisions/0022-prepared-on-a-direct-connection.md). Statements that it
+-- has prepared return a column of this type. PostgreSQL refuses a prepared statement whose columns have become other
+-- types, before it looks at anything else: so one never means what somebody has put in the extension's place.
+CREATE DOMAIN timedb_internal.seal AS boolean;
+COMMENT ON DOMAIN timedb_internal.seal IS 'The type of a column that makes a prepared statement worthless once the extension is gone. Private.';
+
+CREATE FUNCTION timedb_internal._begin_session() RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', '_begin_session_wrapper';
+COMMENT ON FUNCTION timedb_internal._begin_session IS
+    'Keeps statement parameters out of PostgreSQL''s log until the session ends. Private.';
+
+-- Definer (timedb_keeper), as authenticate. A statement that asks this before all else is a transaction of its own.
+CREATE FUNCTION timedb_internal._enter(proof bytea, reads_only boolean) RETURNS uuid
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', '_enter_wrapper';
+COMMENT ON FUNCTION timedb_internal._enter IS
+    'As timedb.authenticate_proof(), for a transaction of one statement, which writes nothing if reads_only; without a proof as timedb.authenticate(NULL). Private.';
+
 -- Definer (timedb_keeper), as login.
 CREATE FUNCTION timedb.login_proof(proof bytea) RETURNS uuid
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER

@@ -9,7 +9,7 @@ mod formats;
 mod server;
 
 pub use server::{
-    config::{CorsOrigin, NoOrigin, ServerConfig},
+    config::{CorsOrigin, NoOrigin, Pooler, ServerConfig},
     db,
     db::check::{DatabaseStatus, ServeError, check_database},
     instant,

@@ -3,6 +3,7 @@
 
 mod at_a_lock;
 mod at_each_message;
+mod outdated;
 mod streams;
 
 use std::time::{Duration, Instant};
@@ -27,14 +28,15 @@ impl Narrow {
     async fn start(request_timeout: &str) -> Self {
         let db = Db::new().await;
         let dsn = db.dsn(Role::User);
-        Self::start_on(db, &dsn, request_timeout).await
+        Self::start_on(db, &dsn, request_timeout, "auto").await
     }
 
-    async fn start_on(db: Db, dsn: &str, request_timeout: &str) -> Self {
+    async fn start_on(db: Db, dsn: &str, request_timeout: &str, pooler: &str) -> Self {
         let settings = [
             ("TIMEDB_POOL_SIZE", "1"),
             ("TIMEDB_REQUEST_TIMEOUT", request_timeout),
             ("TIMEDB_WRITE_TIMEOUT", request_timeout),
+            ("TIMEDB_POOLER", pooler),
         ];
         let server = Server::start_with(dsn, &[], &settings);
         let observer = db.connect(Role::Superuser).await;
@@ -158,6 +160,7 @@ fn upload_body(name: &str, value: f64) -> Value {
 enum Broken {
     Read,
     List,
+    Count,
     Write,
     Create,
 }
@@ -168,6 +171,7 @@ impl Broken {
         match self {
             Self::Read => ("GET /values", String::new()),
             Self::List => ("GET /list_timeseries", String::new()),
+            Self::Count => ("GET /series/count", String::new()),
             Self::Write => ("POST /upload", upload_body("broken", 9.0).to_string()),
             Self::Create => ("POST /series", json!({"name": "broken"}).to_string()),
         }

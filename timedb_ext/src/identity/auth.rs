@@ -11,6 +11,7 @@ use crate::pg::spi::{self, Arg, statements};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 use timedb_key::proof::{self, Claim, Tag};
+use timedb_wire::refused::Token;
 
 const NO_KEY: &str = "invalid or inactive API key";
 
@@ -109,6 +110,7 @@ fn refused(message: &str) -> Result<Error> {
             SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
             "keys cannot be looked up: the function does not run as timedb_keeper",
         )
+        .token(Token::NoKeys)
         .hint("timedb.isolation_problems() says what to repair."));
     }
     Ok(Error::new(

@@ -73,12 +73,15 @@ pub const OTHER_LOGS: [(&CStr, &str); 6] = [
     (c"auto_explain.log_parameter_max_length", "0"),
 ];
 
-/// Keeps the parameters of statements out of these logs until the transaction ends. A variable may belong to a library
+/// Keeps the parameters of statements out of these logs for `span`. A variable may belong to a library
 /// that is not there, or to a later PostgreSQL.
 ///
 /// # Errors
 /// As [`set_option`].
-pub fn hide(logs: impl IntoIterator<Item = (&'static CStr, &'static str)>) -> Result<()> {
+pub fn hide(
+    logs: impl IntoIterator<Item = (&'static CStr, &'static str)>,
+    span: Span,
+) -> Result<()> {
     for (name, value) in logs {
         // SAFETY: the name ends in NUL; the text that comes back is looked at before anything else is asked.
         let is_so = unsafe {
@@ -86,7 +89,7 @@ pub fn hide(logs: impl IntoIterator<Item = (&'static CStr, &'static str)>) -> Re
             now.is_null() || CStr::from_ptr(now).to_bytes() == value.as_bytes()
         };
         if !is_so {
-            set_option(name, value, Span::Transaction)?;
+            set_option(name, value, span)?;
         }
     }
     Ok(())

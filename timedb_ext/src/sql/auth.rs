@@ -4,11 +4,12 @@ use crate::identity::auth::{owner_of, owner_who_proves};
 use crate::identity::caller;
 use crate::identity::settings::{self, Access, Identity};
 use crate::identity::{challenge, key_use, nobody};
-use crate::pg::error::{Result, entry};
-use crate::pg::options::{OTHER_LOGS, OWN_LOG, Span, hide};
+use crate::pg::error::{Error, Result, SqlState, entry};
+use crate::pg::options::{self, OTHER_LOGS, OWN_LOG, Span, hide};
 use pgrx::pg_sys::{self, panic::ErrorReport};
 use pgrx::prelude::*;
 use pgrx::{PgLogLevel, PgSqlErrorCode, Uuid, function_name};
+use timedb_wire::refused::Token;
 
 /// SQL `timedb.authenticate(key)`.
 #[pg_extern(sql = false)]
@@ -22,11 +23,34 @@ fn authenticate(key: Option<&str>) -> Option<Uuid> {
 #[pg_extern(sql = false)]
 fn authenticate_proof(proof: Option<&[u8]>) -> Option<Uuid> {
     let tenant = entry(|| {
-        hide(OWN_LOG)?;
+        hide(OWN_LOG, Span::Transaction)?;
         enter(owner_who_proves(proof)?, Span::Transaction)
     });
     warn_outside_a_block();
     tenant
+}
+
+/// SQL `timedb_internal._begin_session()`.
+#[pg_extern(sql = false)]
+fn _begin_session() {
+    entry(|| hide(OWN_LOG, Span::Session));
+}
+
+/// SQL `timedb_internal._enter(proof, reads_only)`.
+#[pg_extern(sql = false)]
+fn _enter(proof: Option<&[u8]>, reads_only: Option<bool>) -> Option<Uuid> {
+    entry(|| {
+        check_role()?;
+        hide(OWN_LOG, Span::Transaction)?;
+        if reads_only != Some(false) {
+            options::set_option(c"transaction_read_only", "on", Span::Transaction)?;
+        }
+        let who = match proof {
+            Some(_) => owner_who_proves(proof)?,
+            None => owner_of(None)?,
+        };
+        enter(who, Span::Transaction)
+    })
 }
 
 /// SQL `timedb.login(key)`.
@@ -83,7 +107,7 @@ fn challenge() -> Vec<u8> {
 /// SQL `timedb.hide_parameters()`.
 #[pg_extern(sql = false)]
 fn hide_parameters() {
-    entry(|| hide(OWN_LOG.into_iter().chain(OTHER_LOGS)));
+    entry(|| hide(OWN_LOG.into_iter().chain(OTHER_LOGS), Span::Transaction));
 }
 
 /// SQL `timedb_internal._is_anybody()`.
@@ -103,6 +127,24 @@ fn warn_outside_a_block() {
         .set_hint("Call timedb.authenticate() after BEGIN, or timedb.login() for the session.")
         .report(PgLogLevel::WARNING);
     }
+}
+
+/// Whether the session may still have the role that it was given when it began: a membership can be revoked.
+///
+/// # Errors
+/// 55000 with the token of a session that is good for nothing any more.
+fn check_role() -> Result<()> {
+    // SAFETY: roles of the session, which PostgreSQL looks up in its caches. The outer one is the caller's.
+    let may =
+        unsafe { pg_sys::is_member_of_role(pg_sys::GetSessionUserId(), pg_sys::GetOuterUserId()) };
+    if may {
+        return Ok(());
+    }
+    Err(Error::new(
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "the session may no longer have its role",
+    )
+    .token(Token::OtherChallenge))
 }
 
 fn log_in(who: impl FnOnce() -> Result<Identity>) -> Option<Uuid> {

@@ -22,6 +22,8 @@ pub struct ServerConfig {
     pub rate_burst: u32,
     /// How many requests of one address may fail to authenticate in a minute; 0 means no limit.
     pub auth_failures: u32,
+    /// What is between the server and the database.
+    pub pooler: Pooler,
     /// Whether stores are compacted after some writes.
     pub compaction: bool,
     /// How long a request waits for a connection before it is answered 503.
@@ -63,6 +65,7 @@ impl ServerConfig {
             rate_limit: 0,
             rate_burst: 0,
             auth_failures: 100,
+            pooler: Pooler::Auto,
             compaction: true,
             acquire_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(60),
@@ -102,6 +105,19 @@ impl ServerConfig {
             ..self.clone()
         }
     }
+}
+
+/// Whether a connection leads to the same session of the database for as long as it lasts, so that it can prepare
+/// statements there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pooler {
+    /// Each connection finds out.
+    #[default]
+    Auto,
+    /// Not behind a pooler in transaction mode: nothing is prepared.
+    Transaction,
+    /// Directly, and behind a pooler in session mode: everything is prepared.
+    None,
 }
 
 /// Whose pages may use the API from a browser, as an operator writes it.

@@ -1,5 +1,4 @@
-//! The database: a bounded pool of connections and, for each request, one transaction in one pipelined round trip. Row
-//! security, tenants and time are up to the extension; this only speaks to it.
+//! The database: a bounded pool of connections and, for each request, one transaction in one round trip. Row security, tenants and time are up to the extension; this only speaks to it.
 
 mod cancel;
 pub mod check;
@@ -9,6 +8,9 @@ mod key_use;
 mod lease;
 mod login;
 mod params;
+mod prepared;
+mod query;
+mod requests;
 pub mod store;
 mod tls;
 mod transaction;
@@ -19,5 +21,6 @@ pub use cancel::cancel;
 pub use connect::{PIN, connect};
 pub(crate) use database::Database;
 pub use params::PgInstant;
+pub(crate) use query::{Access, Parameter, SqlQuery};
+pub(crate) use requests::{StreamFault, Writing};
 pub use tls::{DatabaseTls, DatabaseTlsFault, secure};
-pub(crate) use transaction::{Access, StreamFault, Writing};

@@ -30,6 +30,7 @@ pub(crate) fn to_api(error: &Error, with_key: bool) -> ApiError {
             series,
             sentence: sentence(),
         }),
+        Meaning::NotAsMade => not_as_made(error),
         Meaning::Fault => fault(error),
         Meaning::OfPostgres => of_postgres(error, answer.code().code()),
     }

@@ -3,14 +3,11 @@
 
 use std::{future::Future, net::IpAddr, sync::Arc, time::Instant};
 
-use tokio_postgres::{
-    Client, Error, Row,
-    types::{ToSql, Type},
-};
+use tokio_postgres::{Client, Error, Row, RowStream};
 
 use crate::server::{
     config::ServerConfig,
-    db::{Access, Database, StreamFault, Writing},
+    db::{Access, Database, Parameter, SqlQuery, StreamFault, Writing},
     error::ApiError,
     key::ApiKey,
     limits::{Failures, Rates},
@@ -18,9 +15,6 @@ use crate::server::{
     record::Record,
     share::{BodyMemory, Party},
 };
-
-/// A parameter of a statement.
-pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// The same for all requests; a clone is cheap.
 #[derive(Clone)]
@@ -172,61 +166,60 @@ impl Caller {
     /// The rows of a statement that only reads.
     pub(crate) async fn read(
         &self,
-        statement: &str,
+        text: &'static str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, ApiError> {
-        let read = async |client: &Client| client.query_typed(statement, parameters).await;
-        self.noted(Access::Read, read).await
+        self.rows(Access::Read, SqlQuery { text, parameters }).await
     }
 
     /// The row of a statement that only reads.
     pub(crate) async fn read_one(
         &self,
-        statement: &str,
+        text: &'static str,
         parameters: &[Parameter<'_>],
     ) -> Result<Row, ApiError> {
-        let read = async |client: &Client| client.query_typed_one(statement, parameters).await;
-        self.noted(Access::Read, read).await
+        only(self.read(text, parameters).await?)
     }
 
     /// The row of a statement that may write.
     pub(crate) async fn write_one(
         &self,
-        statement: &str,
+        text: &'static str,
         parameters: &[Parameter<'_>],
     ) -> Result<Row, ApiError> {
-        let write = async |client: &Client| client.query_typed_one(statement, parameters).await;
-        self.write(write).await
+        only(
+            self.rows(Access::Write, SqlQuery { text, parameters })
+                .await?,
+        )
     }
 
-    /// Runs statements that may write. They must be sent when this is first polled.
+    /// Runs several statements that may write, in one transaction. They must be sent when this is first polled.
     pub(crate) async fn write<T>(
         &self,
         statements: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, ApiError> {
-        self.noted(Access::Write, statements).await
-    }
-
-    /// The same as [`Caller::read`] where the answer is consumed piece by piece.
-    pub(crate) async fn stream<S, T>(
-        &self,
-        statement: impl AsyncFnOnce(&Client) -> Result<S, Error>,
-        consume: impl AsyncFnOnce(S) -> Result<T, StreamFault>,
-    ) -> Result<T, StreamFault> {
         let (db, began) = (&self.state.db, Instant::now());
-        let result = db.stream(self.key.as_ref(), statement, consume).await;
+        let result = db.run_all(self.key.as_ref(), statements).await;
         self.note(began, result.is_ok());
         result
     }
 
-    /// Runs statements, and takes note of how long it took and of whose they were.
-    async fn noted<T>(
+    /// The same as [`Caller::read`] where the answer is consumed piece by piece.
+    pub(crate) async fn stream<T>(
         &self,
-        access: Access,
-        statements: impl AsyncFnOnce(&Client) -> Result<T, Error>,
-    ) -> Result<T, ApiError> {
+        query: SqlQuery<'_>,
+        consume: impl AsyncFnOnce(RowStream) -> Result<T, StreamFault>,
+    ) -> Result<T, StreamFault> {
         let (db, began) = (&self.state.db, Instant::now());
-        let result = db.run(access, self.key.as_ref(), statements).await;
+        let result = db.stream(self.key.as_ref(), query, consume).await;
+        self.note(began, result.is_ok());
+        result
+    }
+
+    /// Runs a statement, and takes note of how long it took and of whose it was.
+    async fn rows(&self, access: Access, query: SqlQuery<'_>) -> Result<Vec<Row>, ApiError> {
+        let (db, began) = (&self.state.db, Instant::now());
+        let result = db.run(access, self.key.as_ref(), query).await;
         self.note(began, result.is_ok());
         result
     }
@@ -248,7 +241,10 @@ impl Caller {
     /// Asks whether the key is good, unless that is known.
     pub(crate) async fn authenticate(&mut self) -> Result<(), ApiError> {
         if !self.is_known {
-            self.noted(Access::Read, async |_| Ok(())).await?;
+            let began = Instant::now();
+            let result = self.state.db.authenticate(self.key.as_ref()).await;
+            self.note(began, result.is_ok());
+            result?;
             self.is_known = true;
         }
         Ok(())
@@ -273,5 +269,13 @@ impl Caller {
 
     pub(crate) fn config(&self) -> &ServerConfig {
         &self.state.config
+    }
+}
+
+/// The row of a statement that has one.
+fn only(mut rows: Vec<Row>) -> Result<Row, ApiError> {
+    match (rows.pop(), rows.is_empty()) {
+        (Some(row), true) => Ok(row),
+        _ => Err(ApiError::internal("a statement has not returned one row")),
     }
 }

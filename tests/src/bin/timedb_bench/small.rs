@@ -1,9 +1,9 @@
-//! Six rows at a time over HTTP, beside `pgbench` that does the same in SQL without a server between:
+//! Six rows at a time over HTTP, and uploads of one row, beside `pgbench` that does the same in SQL without a server between:
 //! requests per second and latency with one connection and with sixteen.
 
 use std::time::{Duration, Instant as Clock};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use timedb_tests::{Role, Server, Tenant, authenticate, upload};
 
 use crate::data::{HOUR, START};
@@ -39,7 +39,8 @@ pub async fn measure(stage: &Stage, seconds: u64) -> Result<()> {
     let deep = lookup(stage, "deep", 6, data::HOURS, 5_000, 5_001).await?;
     compare(stage, &server, &notebook, "http_get_6_c1", 1, seconds).await?;
     compare(stage, &server, &notebook, "http_get_6_c16", 16, seconds).await?;
-    compare(stage, &server, &deep, "http_get_6_of_60k_c16", 16, seconds).await
+    compare(stage, &server, &deep, "http_get_6_of_60k_c16", 16, seconds).await?;
+    uploads(stage, &server, &notebook, seconds).await
 }
 
 /// A tenant with some hourly series, and the hours of it to read.
@@ -115,6 +116,63 @@ async fn compare(
     report::less(&format!("{metric}_p50_ms"), p50, base_p50);
     report::less(&format!("{metric}_p99_ms"), p99, base_p99);
     Ok(())
+}
+
+/// One row an upload, over 16 connections.
+async fn uploads(stage: &Stage, server: &Server, lookup: &Lookup, seconds: u64) -> Result<()> {
+    const METRIC: &str = "http_post_1_c16";
+    report::progress(&format!("{METRIC}: uploads of one row"));
+    let script = "SELECT batch_id FROM timedb.upload(ARRAY[clock_timestamp()], ARRAY[1.5], name => ARRAY['sql'])";
+    let mut rounds = Vec::with_capacity(stage.runs);
+    for _ in 0..stage.runs {
+        let mut ours = post_each(server, &lookup.key, 16, Duration::from_secs(seconds)).await?;
+        let sent = Sent::Pipelined;
+        let mut pipelined = pgbench::run(&stage.db, &lookup.key, script, sent, 16, seconds)?;
+        rounds.push([
+            ours.rate,
+            pipelined.rate,
+            percentile(&mut ours.latencies, 0.99),
+            percentile(&mut pipelined.latencies, 0.99),
+        ]);
+    }
+    let [ours, pipelined, p99, base_p99] = medians(&rounds);
+    report::more(METRIC, ours, pipelined);
+    report::less(&format!("{METRIC}_p99_ms"), p99, base_p99);
+    Ok(())
+}
+
+/// Uploads the next point of its own series on each connection, as soon as the answer to the one before is there.
+async fn post_each(
+    server: &Server,
+    key: &str,
+    connections: usize,
+    duration: Duration,
+) -> Result<Load> {
+    let mut open = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        open.push(Connection::open(server, key).await?);
+    }
+    let start = Clock::now();
+    let clients = open
+        .into_iter()
+        .enumerate()
+        .map(|(number, mut connection)| async move {
+            let mut latencies = Vec::new();
+            while start.elapsed() < duration {
+                let time = iso(START + latencies.len() as i64 * 1_000_000);
+                let body = json!({"batch_start_time": time, "value_rows": [
+                {"valid_time": time, "value_key": format!("one {number}"), "value": 1.5}]});
+                let sent = Clock::now();
+                connection.post("/upload", body.to_string().into()).await?;
+                latencies.push(sent.elapsed().as_secs_f64() * 1e3);
+            }
+            Result::Ok(latencies)
+        });
+    let latencies = futures_util::future::try_join_all(clients).await?.concat();
+    Ok(Load {
+        rate: latencies.len() as f64 / start.elapsed().as_secs_f64(),
+        latencies,
+    })
 }
 
 /// Both sides answer the same six rows.

@@ -36,6 +36,8 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("authenticate", Tenants, KEYS),
     ("challenge", Tenants, &[]),
     ("authenticate_proof", Tenants, &[]),
+    ("_enter", Tenants, &[]),
+    ("_begin_session", Tenants, &[]),
     ("login", Sessions, KEYS),
     ("login_proof", Sessions, &[]),
     ("logout", Sessions, &[]),

@@ -30,7 +30,8 @@ async fn forgery() -> String {
 impl Trapped {
     async fn forge(&self) {
         let owner = connect(&pinned(&self.db.dsn(Role::Owner))).await;
-        let schema = "CREATE SCHEMA timedb; CREATE SCHEMA timedb_internal; GRANT ALL ON SCHEMA timedb, timedb_internal TO PUBLIC;";
+        let schema = "CREATE SCHEMA timedb; CREATE SCHEMA timedb_internal; GRANT ALL ON SCHEMA timedb, timedb_internal TO PUBLIC;
+                      CREATE DOMAIN timedb_internal.seal AS boolean;";
         let forged = format!("{schema} {}", forgery().await);
         owner
             .batch_execute(&forged)

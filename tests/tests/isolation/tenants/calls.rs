@@ -200,9 +200,11 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
 
 /// Functions that tell nothing of any tenant's data, or are tried elsewhere: authenticate, login and
 /// logout in `identity`, the uploads below and in `write`.
-const ELSEWHERE: [&str; 11] = [
+const ELSEWHERE: [&str; 13] = [
     "authenticate",
     "authenticate_proof",
+    "_enter",
+    "_begin_session",
     "challenge",
     "login",
     "login_proof",

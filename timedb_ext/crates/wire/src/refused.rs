@@ -21,8 +21,10 @@ pub enum Token {
     },
     /// 22000: the name of a request was given to a different one before.
     IdempotencyMismatch(RequestName),
-    /// 55000: a proof answers a challenge other than the session's last one.
+    /// 55000: a proof answers a challenge other than the session's last one, or the session has lost its role.
     OtherChallenge,
+    /// 55000: no key can be looked up, whoever's it is, until an administrator has repaired the store.
+    NoKeys,
 }
 
 /// A field of a series that can be refused by itself.
@@ -84,6 +86,7 @@ impl Token {
                 Some(Self::IdempotencyMismatch(kind(name.to_owned())))
             }
             "other_challenge" => rest.is_empty().then_some(Self::OtherChallenge),
+            "no_keys" => rest.is_empty().then_some(Self::NoKeys),
             _ => None,
         }
     }
@@ -109,6 +112,7 @@ impl fmt::Display for Token {
                 write!(f, "idempotency_mismatch {what}={name}")
             }
             Self::OtherChallenge => f.write_str("other_challenge"),
+            Self::NoKeys => f.write_str("no_keys"),
         }
     }
 }
@@ -142,6 +146,7 @@ mod tests {
                 "timedb:idempotency_mismatch batch_id=x",
             ),
             (Token::OtherChallenge, "timedb:other_challenge"),
+            (Token::NoKeys, "timedb:no_keys"),
         ] {
             assert_eq!(token.to_string(), line);
             for detail in [line.to_owned(), format!("{line}\nSome words.")] {

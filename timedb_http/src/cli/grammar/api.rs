@@ -4,8 +4,8 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
-use timedb_http::{CertificateFiles, CorsOrigin, ServerConfig, TrustedProxy};
+use clap::{Args, ValueEnum};
+use timedb_http::{CertificateFiles, CorsOrigin, Pooler, ServerConfig, TrustedProxy};
 use tokio_postgres::Config;
 
 use super::settings::Setting;
@@ -73,6 +73,14 @@ pub struct ApiArgs {
     #[arg(long, env = "TIMEDB_AUTH_FAILURES", value_name = "N", default_value_t = defaults().auth_failures)]
     auth_failures: u32,
 
+    /// What is between the server and the database: with a pooler in transaction mode, nothing can be prepared
+    #[arg(
+        long,
+        env = "TIMEDB_POOLER",
+        value_name = "KIND",
+        default_value = "auto"
+    )]
+    pooler: PoolerKind,
     /// Leave it to others to compact what is written: to the writes themselves, and to timedb.compact()
     #[arg(long, env = "TIMEDB_NO_COMPACTION", value_parser = clap::builder::FalseyValueParser::new())]
     no_compaction: bool,
@@ -150,6 +158,17 @@ pub struct ApiArgs {
     pub log: String,
 }
 
+/// What is between the server and the database.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PoolerKind {
+    /// Each connection finds out
+    Auto,
+    /// A pooler in transaction mode, such as PgBouncer
+    Transaction,
+    /// Nothing, or a pooler in session mode
+    None,
+}
+
 fn defaults() -> ServerConfig {
     ServerConfig::new(Config::new())
 }
@@ -198,6 +217,11 @@ impl ApiArgs {
         config.rate_limit = self.rate_limit;
         config.rate_burst = self.rate_burst;
         config.auth_failures = self.auth_failures;
+        config.pooler = match self.pooler {
+            PoolerKind::Auto => Pooler::Auto,
+            PoolerKind::Transaction => Pooler::Transaction,
+            PoolerKind::None => Pooler::None,
+        };
         config.compaction = !self.no_compaction;
         config.acquire_timeout = duration(self.acquire_timeout);
         config.request_timeout = duration(self.request_timeout);

@@ -139,10 +139,12 @@ const SESSION: &str = "\
            pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') OPERATOR(pg_catalog.=) 'on'";
 
 /// What requests call, beside the functions that read.
-const CALLED: [&str; 19] = [
+const CALLED: [&str; 21] = [
     "timedb.challenge()",
     "timedb.authenticate_proof(bytea)",
     "timedb.authenticate(text)",
+    "timedb_internal._begin_session()",
+    "timedb_internal._enter(bytea,boolean)",
     "timedb.hide_parameters()",
     "timedb.report_key_use()",
     "timedb.auth_required()",

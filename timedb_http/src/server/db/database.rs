@@ -11,7 +11,7 @@ use super::{
     connect::{Connector, PIN},
     key_use::KeyUse,
     lease::{Lease, Manager},
-    store,
+    prepared, store,
     upkeep::Upkeep,
     writes::Writes,
 };
@@ -35,6 +35,7 @@ pub(crate) struct Database {
     acquire_timeout: Duration,
     pub(super) begin_read: String,
     pub(super) begin_write: String,
+    pub(super) begin_session: String,
     pub(super) key_use: KeyUse,
     pub(super) writes: Writes,
     pub(super) upkeep: Upkeep,
@@ -58,7 +59,11 @@ impl Database {
             database.connect_timeout(config.acquire_timeout);
         }
         let pool = |size: usize| {
-            Pool::builder(Manager(Arc::new(Connector::new(&database))))
+            let manager = Manager {
+                connector: Arc::new(Connector::new(&database)),
+                pooler: config.pooler,
+            };
+            Pool::builder(manager)
                 .max_size(size)
                 .runtime(deadpool::Runtime::Tokio1)
                 .timeouts(Timeouts {
@@ -88,6 +93,7 @@ impl Database {
             acquire_timeout: config.acquire_timeout,
             begin_read: begin(" READ ONLY"),
             begin_write: begin(""),
+            begin_session: prepared::begin_session(limit),
             key_use: KeyUse::default(),
             writes: Writes::default(),
             upkeep: Upkeep::new(config.compaction),

@@ -11,7 +11,9 @@ use super::{
     cancel::cancel,
     connect::{Connector, Unconfirmed},
     login::Login,
+    prepared::Prepared,
 };
+use crate::server::config::Pooler;
 
 /// How long a cancel request may take before the socket is simply closed: longer than PgBouncer lets one wait
 /// (its `cancel_wait_timeout`, 10 seconds).
@@ -19,8 +21,11 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(15);
 
 const HELD: &str = "a lease holds its object until it drops";
 
-/// Opens connections for the pool. Nothing is ever set for a session, so nothing needs resetting.
-pub(super) struct Manager(pub Arc<Connector>);
+/// Opens connections for the pool. What is set for a session is the same for all requests, so nothing needs resetting.
+pub(super) struct Manager {
+    pub connector: Arc<Connector>,
+    pub pooler: Pooler,
+}
 
 /// One connection: the client's handle and the task that drives the socket.
 pub(super) struct Connection {
@@ -28,6 +33,7 @@ pub(super) struct Connection {
     task: JoinHandle<()>,
     unconfirmed: Unconfirmed,
     login: Login,
+    prepared: Prepared,
     connector: Arc<Connector>,
 }
 
@@ -44,14 +50,15 @@ impl managed::Manager for Manager {
     type Error = tokio_postgres::Error;
 
     async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
-        let login = Login::new();
-        let (client, task, unconfirmed) = self.0.open(&login.options()).await?;
+        let login = Login::new(self.pooler);
+        let (client, task, unconfirmed) = self.connector.open(&login.options()).await?;
         Ok(Connection {
             client,
             task,
             login,
             unconfirmed,
-            connector: Arc::clone(&self.0),
+            prepared: Prepared::default(),
+            connector: Arc::clone(&self.connector),
         })
     }
 
@@ -102,6 +109,12 @@ impl Lease {
     /// How transactions on this connection say who they are.
     pub(super) fn login(&mut self) -> &mut Login {
         &mut self.object.as_mut().expect(HELD).login
+    }
+
+    /// What the session keeps, and the way to it.
+    pub(super) fn prepared(&mut self) -> (&Client, &mut Prepared) {
+        let connection = &mut **self.object.as_mut().expect(HELD);
+        (&connection.client, &mut connection.prepared)
     }
 }
 

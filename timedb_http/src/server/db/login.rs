@@ -7,7 +7,7 @@ use timedb_key::proof::Challenge;
 use tokio_postgres::{Client, Error, Row, types::Type};
 use uuid::Uuid;
 
-use crate::server::key::ApiKey;
+use crate::server::{config::Pooler, key::ApiKey};
 
 /// The setting that holds the mark.
 const MARK: &str = "timedb_http.connection";
@@ -27,8 +27,19 @@ pub(super) struct Login {
     mark: Uuid,
     asked: Option<Challenge>,
     count: u64,
-    /// The session is known to be the connection's own.
-    is_direct: bool,
+    pooler: Pooler,
+    session: SessionKind,
+}
+
+/// Whose the session is that a connection leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SessionKind {
+    /// It has not been asked.
+    Unknown,
+    /// A pooler's: the next transaction may be in another one.
+    Shared,
+    /// The connection's, for as long as it lasts.
+    Own,
 }
 
 /// How a transaction says who it is.
@@ -40,13 +51,18 @@ pub(super) enum Credential {
 
 impl Login {
     /// For a connection whose start-up packet has [`Login::options`].
-    pub(super) fn new() -> Self {
+    pub(super) fn new(pooler: Pooler) -> Self {
         Self {
             mark: Uuid::now_v7(),
             asked: None,
             count: 0,
-            is_direct: false,
+            pooler,
+            session: SessionKind::Unknown,
         }
+    }
+
+    pub(super) fn session(&self) -> SessionKind {
+        self.session
     }
 
     /// What marks the session.
@@ -60,7 +76,7 @@ impl Login {
             return Some(Credential::Keyless);
         };
         let challenge = self.asked?;
-        if !self.is_direct {
+        if self.session != SessionKind::Own {
             self.asked = None;
         }
         self.count += 1;
@@ -74,7 +90,23 @@ impl Login {
         let mark = row.and_then(|row| row.try_get::<_, &str>(1).ok());
         self.asked = challenge.and_then(|challenge| challenge.try_into().ok());
         self.count = 0;
-        self.is_direct = mark.is_some_and(|mark| mark == self.mark.to_string());
+        let is_own = match self.pooler {
+            Pooler::Auto => mark.is_some_and(|mark| mark == self.mark.to_string()),
+            Pooler::Transaction => false,
+            Pooler::None => true,
+        };
+        self.session = if is_own {
+            SessionKind::Own
+        } else {
+            SessionKind::Shared
+        };
+    }
+
+    /// The transaction is over: a pooler's session may be another connection's now.
+    pub(super) fn ended(&mut self) {
+        if self.session != SessionKind::Own {
+            self.asked = None;
+        }
     }
 }
 

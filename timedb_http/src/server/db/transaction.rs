@@ -1,96 +1,140 @@
-//! One request, one transaction, one round trip: BEGIN, authenticate, the statement and COMMIT are all sent before the
-//! first answer is awaited. The first transaction of a connection, and each one behind a pooler, takes another round
-//! trip to ask its session for a challenge.
+//! One request, one transaction, one round trip. Where the session is the connection's own it is one message: a prepared
+//! statement that says who asks, and asks. Elsewhere, and for somebody who is not known yet, BEGIN, authenticate, the
+//! statement and COMMIT are all sent before the first answer is awaited; behind a pooler, another round trip asks the
+//! transaction's session for a challenge.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
 use futures_util::future::{join, join3, try_join};
 use prometheus_client::metrics::histogram::Histogram;
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Client, Error, Row, RowStream, Statement, error::Severity};
 
 use super::{
-    check,
     database::{Database, Seat},
     lease::Lease,
-    login::{self, Credential},
+    login::{self, Credential, SessionKind},
+    prepared,
+    query::{Access, SqlQuery},
 };
 use crate::server::{
     error::ApiError,
     key::ApiKey,
-    metrics::{Compacted, Compaction, Transaction, TransactionAccess},
+    metrics::{Transaction, TransactionAccess},
     share::Party,
     sqlstate,
 };
 
-/// Noting a key's use must not keep a connection from the requests for longer.
-const REPORT_LIMIT: Duration = Duration::from_secs(5);
-const REPORT: &str = "SELECT timedb.report_key_use()";
-
-/// What writes would do in passing otherwise: merging more of what arrives again and again would rewrite it again and
-/// again.
-const COMPACT: &str = "SELECT more FROM timedb.compact(200000, false)";
-const COMPACT_LIMIT: Duration = Duration::from_secs(30);
-
-/// Whether a transaction may write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// `READ ONLY`: also a standby can do it.
-    Read,
-    /// An ordinary transaction.
-    Write,
-}
-
 impl Database {
-    /// Runs `statement` as the key's tenant. The statement must send what it sends when it is first polled,
-    /// before awaiting anything: that keeps the four messages in order and in one round trip.
-    pub(crate) async fn run<T>(
-        self: &Arc<Self>,
-        access: Access,
-        key: Option<&ApiKey>,
-        statement: impl AsyncFnOnce(&Client) -> Result<T, Error>,
-    ) -> Result<T, ApiError> {
-        let outcome = self.transact(access, key, statement).await;
-        if access == Access::Write {
-            self.writes.note(&outcome, Instant::now());
-        }
-        let result = outcome?;
-        self.note_use(key, access);
-        if access == Access::Write {
-            self.note_write(key);
-        }
-        Ok(result)
-    }
-
-    /// [`Database::run`] without taking note of the key's use.
-    async fn transact<T>(
-        &self,
-        access: Access,
-        key: Option<&ApiKey>,
-        statement: impl AsyncFnOnce(&Client) -> Result<T, Error>,
-    ) -> Result<T, ApiError> {
-        let consume = async |answer| Ok(Ok(answer));
-        self.consume(access, key, statement, consume).await
-    }
-
-    /// A transaction whose statement's answer goes to `consume`, which may give up: with an error of the database's, or
+    /// A transaction of one statement, whose rows go to `consume`. That may give up: with an error of the database's, or
     /// with a fault that ends the transaction at once.
-    async fn consume<S, T, E: From<ApiError>>(
+    pub(super) async fn ask<T, E: From<ApiError>>(
         &self,
+        access: Access,
+        key: Option<&ApiKey>,
+        query: SqlQuery<'_>,
+        consume: impl AsyncFnOnce(RowStream) -> Result<Result<T, Error>, E>,
+    ) -> Result<T, E> {
+        let (seat, mut lease) = self.leased(key).await?;
+        let timed = self.timed(access);
+        // Of a stranger the identity is asked too, in a message of its own.
+        if seat.party != Party::Strangers
+            && let Some(statement) = self.prepared(&mut lease, access, query).await?
+            && let Some(credential) = lease.login().credential(key)
+        {
+            let sent = prepared::send(lease.client(), &statement, query, credential).await;
+            let result = match sent {
+                Ok(rows) => consume(rows).await?,
+                Err(error) if prepared::is_outdated(&error) => {
+                    // The connection goes with what it has prepared. In messages of its own the statement either works
+                    // or fails in a way that says why.
+                    tracing::info!(%error, "a prepared statement is outdated; its connection is closed");
+                    drop(lease);
+                    let leased = (seat, self.lease().await?, timed);
+                    return self.in_messages(leased, access, key, query, consume).await;
+                }
+                Err(error) => Err(error),
+            };
+            return conclude_prepared(&mut lease, key, result).map_err(E::from);
+        }
+        self.in_messages((seat, lease, timed), access, key, query, consume)
+            .await
+    }
+
+    /// Several statements in one transaction, that may write.
+    pub(super) async fn ask_all<T>(
+        &self,
+        key: Option<&ApiKey>,
+        statements: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+    ) -> Result<T, ApiError> {
+        let (seat, lease) = self.leased(key).await?;
+        let leased = (seat, lease, self.timed(Access::Write));
+        let consume = async |answer| Ok(Ok(answer));
+        self.in_transaction(leased, Access::Write, key, statements, consume)
+            .await
+    }
+
+    /// The statement as it is prepared on this connection, if its session keeps what is prepared. The first request of a
+    /// connection has to find that out.
+    async fn prepared(
+        &self,
+        lease: &mut Lease,
+        access: Access,
+        query: SqlQuery<'_>,
+    ) -> Result<Option<Statement>, ApiError> {
+        let not_begun = |error: Error| sqlstate::not_begun(&error);
+        if lease.login().session() == SessionKind::Unknown {
+            let client = lease.client();
+            let (begun, asked, committed) = join3(
+                client.batch_execute(&self.begin_read),
+                login::ask(client),
+                client.batch_execute("COMMIT"),
+            )
+            .await;
+            let rows = begun.and(asked).map_err(not_begun)?;
+            committed.map_err(not_begun)?;
+            lease.login().answered(&rows);
+            lease.login().ended();
+        }
+        if lease.login().session() != SessionKind::Own {
+            return Ok(None);
+        }
+        let (client, prepared) = lease.prepared();
+        if !prepared.is_begun {
+            let begun = client.batch_execute(&self.begin_session).await;
+            begun.map_err(not_begun)?;
+            prepared.is_begun = true;
+        }
+        let statement = prepared.statement(client, access, query).await;
+        statement.map(Some).map_err(not_begun)
+    }
+
+    async fn in_messages<T, E: From<ApiError>>(
+        &self,
+        leased: (Seat, Lease, Timed),
+        access: Access,
+        key: Option<&ApiKey>,
+        query: SqlQuery<'_>,
+        consume: impl AsyncFnOnce(RowStream) -> Result<Result<T, Error>, E>,
+    ) -> Result<T, E> {
+        let statement = async |client: &Client| {
+            let parameters = query.parameters.iter().cloned();
+            client.query_typed_raw(query.text, parameters).await
+        };
+        self.in_transaction(leased, access, key, statement, consume)
+            .await
+    }
+
+    /// BEGIN, who it is, the statement and COMMIT, all sent at once: the statement must send what it sends when it is
+    /// first polled, before awaiting anything. That keeps the four messages in order and in one round trip.
+    async fn in_transaction<S, T, E: From<ApiError>>(
+        &self,
+        leased: (Seat, Lease, Timed),
         access: Access,
         key: Option<&ApiKey>,
         statement: impl AsyncFnOnce(&Client) -> Result<S, Error>,
         consume: impl AsyncFnOnce(S) -> Result<Result<T, Error>, E>,
     ) -> Result<T, E> {
-        let asked = Instant::now();
-        let leased = self.leased(key).await;
-        self.metrics
-            .pool_wait_seconds
-            .observe(asked.elapsed().as_secs_f64());
-        let (mut seat, mut lease) = leased?;
-        let _timed = self.timed(access);
+        let (mut seat, mut lease, _timed) = leased;
         let begin = match access {
             Access::Read => &self.begin_read,
             Access::Write => &self.begin_write,
@@ -125,12 +169,19 @@ impl Database {
 
     /// A place among those of the key's tenant, and a connection.
     async fn leased(&self, key: Option<&ApiKey>) -> Result<(Seat, Lease), ApiError> {
-        let seat = self.seat(key).await?;
-        Ok((seat, self.lease().await?))
+        let asked = Instant::now();
+        let leased = async {
+            let seat = self.seat(key).await?;
+            Ok((seat, self.lease().await?))
+        };
+        let leased = leased.await;
+        let seconds = asked.elapsed().as_secs_f64();
+        self.metrics.pool_wait_seconds.observe(seconds);
+        leased
     }
 
     /// Measures a transaction until the value is dropped, however it ends.
-    fn timed(&self, access: Access) -> impl Drop {
+    fn timed(&self, access: Access) -> Timed {
         let access = match access {
             Access::Read => TransactionAccess::Read,
             Access::Write => TransactionAccess::Write,
@@ -165,108 +216,10 @@ impl Database {
         let malformed = || ApiError::internal("a challenge is malformed");
         Ok((credential.ok_or_else(malformed)?, true))
     }
-
-    /// Only asks whether the key is good: what a request costs that is refused for another reason.
-    pub(crate) async fn authenticate(
-        self: &Arc<Self>,
-        key: Option<&ApiKey>,
-    ) -> Result<(), ApiError> {
-        self.run(Access::Read, key, async |_| Ok(())).await
-    }
-
-    /// Asks whether the database responds and keeps tenants apart, and whether it accepts writes.
-    pub(crate) async fn probe(&self) -> Result<Writing, ApiError> {
-        let mut lease = Self::lease_from(&self.probes).await?;
-        match check::inspect(lease.client()).await {
-            Ok(found) => {
-                lease.settle();
-                Ok(
-                    match (self.writes.are_failing(Instant::now()), found.read_only) {
-                        (true, _) => Writing::Fails,
-                        (false, true) => Writing::IsElsewhere,
-                        (false, false) => Writing::Works,
-                    },
-                )
-            }
-            Err(error) => {
-                tracing::error!(%error, "not ready");
-                Err(ApiError::unavailable(error.probe_text()))
-            }
-        }
-    }
-
-    /// Like [`Database::run`] for reads, with a statement whose answer is consumed piece by piece: `COMMIT` is
-    /// sent at once, but awaited only after `consume` is through.
-    pub(crate) async fn stream<S, T>(
-        self: &Arc<Self>,
-        key: Option<&ApiKey>,
-        statement: impl AsyncFnOnce(&Client) -> Result<S, Error>,
-        consume: impl AsyncFnOnce(S) -> Result<T, StreamFault>,
-    ) -> Result<T, StreamFault> {
-        if self.party(key) == Party::Strangers {
-            // A stranger's place is only for finding out whose key it is; rows that come in pieces hold theirs for long.
-            self.authenticate(key).await?;
-        }
-        let consume = async |rows| match consume(rows).await {
-            Ok(value) => Ok(Ok(value)),
-            Err(StreamFault::Database(error)) => Ok(Err(error)),
-            Err(fault) => Err(fault),
-        };
-        let read = self.consume(Access::Read, key, statement, consume);
-        let value = read.await?;
-        self.note_use(key, Access::Read);
-        Ok(value)
-    }
-
-    /// Tells the database, once a minute for each key, of a request that the key was good for: in a transaction of its
-    /// own, so that no request waits for it and one that only reads stays one. One that wrote has noted it in passing.
-    fn note_use(self: &Arc<Self>, key: Option<&ApiKey>, access: Access) {
-        let Some(key) = key else { return };
-        if !self.key_use.is_due(key.fingerprint(), Instant::now()) || access == Access::Write {
-            return;
-        }
-        let (database, key) = (Arc::clone(self), key.clone());
-        tokio::spawn(async move {
-            let report = async |client: &Client| client.query_typed(REPORT, &[]).await;
-            let report = database.transact(Access::Write, Some(&key), report);
-            // A failure is in the log; the next use after a minute is another chance.
-            if tokio::time::timeout(REPORT_LIMIT, report).await.is_err() {
-                tracing::warn!("the use of a key could not be recorded in time");
-            }
-        });
-    }
-
-    /// Compacts the tenant's store now and then after it was written to, as its tenant: no request waits for it. Anything
-    /// that comes in its way is another one's work, or left for the next time.
-    fn note_write(self: &Arc<Self>, key: Option<&ApiKey>) {
-        let fingerprint = key.map(ApiKey::fingerprint).unwrap_or_default();
-        let Some(turn) = self.upkeep.is_due(fingerprint) else {
-            return;
-        };
-        let (database, key) = (Arc::clone(self), key.cloned());
-        tokio::spawn(async move {
-            let compact = async |client: &Client| client.query_typed(COMPACT, &[]).await;
-            let compact = database.transact(Access::Write, key.as_ref(), compact);
-            let outcome = match tokio::time::timeout(COMPACT_LIMIT, compact).await {
-                Ok(Ok(_)) => Compaction::Done,
-                Ok(Err(_)) => Compaction::Failed,
-                Err(_) => {
-                    tracing::warn!("a compaction has not ended in time");
-                    Compaction::TimedOut
-                }
-            };
-            database
-                .metrics
-                .compactions
-                .get_or_create(&Compacted { outcome })
-                .inc();
-            drop(turn);
-        });
-    }
 }
 
 /// A transaction that is being measured.
-struct Timed {
+pub(super) struct Timed {
     began: Instant,
     seconds: Histogram,
 }
@@ -285,39 +238,6 @@ async fn begin_unless(is_begun: bool, client: &Client, begin: &str) -> Result<()
     client.batch_execute(begin).await
 }
 
-/// What a database that answers does with writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Writing {
-    Works,
-    /// It is there for reading: a standby, or read-only by default.
-    IsElsewhere,
-    /// The last one has failed, and an operator has to fix the cause.
-    Fails,
-}
-
-/// Why a streamed read ended early.
-#[derive(Debug)]
-pub(crate) enum StreamFault {
-    /// The database said no.
-    Database(Error),
-    /// An answer for the client, if it has had none yet.
-    Refused(ApiError),
-    /// Nobody is listening any more, or too slowly.
-    Abandoned,
-}
-
-impl From<ApiError> for StreamFault {
-    fn from(error: ApiError) -> Self {
-        Self::Refused(error)
-    }
-}
-
-impl From<Error> for StreamFault {
-    fn from(error: Error) -> Self {
-        Self::Database(error)
-    }
-}
-
 /// Turns the four answers into one, and decides whether the connection may serve another request.
 fn conclude<T>(
     lease: &mut Lease,
@@ -331,14 +251,10 @@ fn conclude<T>(
         // Whatever stops BEGIN, SET ROLE or the guard is for the operator to fix, and never the client's mistake.
         return Err(sqlstate::not_begun(&error));
     }
-    if authenticated
-        .as_ref()
-        .is_err_and(sqlstate::is_of_another_challenge)
+    if let Err(error) = &authenticated
+        && let Some(answer) = in_another_session(error)
     {
-        tracing::error!("a connection leads to a different session than before; it is closed");
-        return Err(ApiError::unavailable(
-            "The connection to the database was lost; please try again.",
-        ));
+        return Err(answer);
     }
     // After an error of a statement COMMIT means ROLLBACK, and its success leaves nothing behind.
     if committed.is_ok() {
@@ -351,9 +267,48 @@ fn conclude<T>(
         .ok_or_else(|| ApiError::internal("a statement was cancelled for no known reason"))?
         .map_err(|error| sqlstate::to_api(&error, key.is_some()))?;
     committed.map_err(|error| sqlstate::to_api(&error, key.is_some()))?;
+    confirmed(lease)?;
+    Ok(value)
+}
+
+/// The same for one message: its answer has come to its end, or with an error the transaction has.
+fn conclude_prepared<T>(
+    lease: &mut Lease,
+    key: Option<&ApiKey>,
+    result: Result<T, Error>,
+) -> Result<T, ApiError> {
+    let error = match result {
+        Ok(value) => {
+            lease.settle();
+            confirmed(lease)?;
+            return Ok(value);
+        }
+        Err(error) => error,
+    };
+    if let Some(answer) = in_another_session(&error) {
+        return Err(answer);
+    }
+    // Of what is worse than an error nothing but the end of the connection follows.
+    let answer = error.as_db_error();
+    if answer.is_some_and(|answer| answer.parsed_severity() == Some(Severity::Error)) {
+        lease.settle();
+    }
+    Err(sqlstate::to_api(&error, key.is_some()))
+}
+
+/// The answer to an error that says that the session is not the one that it was.
+fn in_another_session(error: &Error) -> Option<ApiError> {
+    sqlstate::is_of_another_challenge(error).then(|| {
+        tracing::error!("a connection leads to a different session than before; it is closed");
+        ApiError::unavailable("The connection to the database was lost; please try again.")
+    })
+}
+
+/// Whether the commit is where it has to be.
+fn confirmed(lease: &Lease) -> Result<(), ApiError> {
     if lease.commit_is_unconfirmed() {
         tracing::warn!("a commit's wait for a synchronous standby was cancelled");
         return Err(ApiError::timed_out());
     }
-    Ok(value)
+    Ok(())
 }

@@ -12,15 +12,20 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
-use tokio_postgres::{Client, Row, RowStream};
+use tokio_postgres::{Row, RowStream};
 
 use super::query::ReadQuery;
 use crate::formats::rows::{
     Chunk, Format, Layout, ROW_ORDER_LIMIT, RowFormat, Unwritten, format, write_ordered,
 };
 use crate::server::{
-    answer, config::ServerConfig, db::StreamFault, error::ApiError, instant::Precision,
-    record::Record, state::Caller,
+    answer,
+    config::ServerConfig,
+    db::{SqlQuery, StreamFault},
+    error::ApiError,
+    instant::Precision,
+    record::Record,
+    state::Caller,
 };
 
 /// Pieces that wait between the database and a slow client; with them a stream's memory is bounded.
@@ -84,13 +89,11 @@ async fn produce(
         piece: Vec::new(),
         record: caller.record().clone(),
     };
-    let send = async |client: &Client| {
-        let (statement, parameters) = asked.statement();
-        client.query_typed_raw(statement, parameters).await
-    };
+    let (text, parameters) = asked.statement();
+    let parameters = &parameters;
     let answer = async {
         let consume = async |rows| consume(rows, &mut output).await;
-        let result = caller.stream(send, consume).await;
+        let result = caller.stream(SqlQuery { text, parameters }, consume).await;
         // A receiver that has gone needs no answer; then sending fails, and that is all right.
         match (result, output.head.take()) {
             (Ok(Some(rows)), Some(head)) => drop(head.send(Ok(Some(rows)))),

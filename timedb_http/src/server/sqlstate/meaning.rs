@@ -25,6 +25,8 @@ pub(super) enum Meaning {
     Mismatch(RequestName),
     /// A field of the series of this place, counted from 0.
     RefusedField(SeriesField, usize),
+    /// What the extension has made is not there any more.
+    NotAsMade,
     /// Nothing that a client can have caused.
     Fault,
     /// PostgreSQL's own error, whose words are for administrators.
@@ -46,6 +48,7 @@ impl<'a> Signs<'a> {
         }
         match (self.code, &self.code[..2]) {
             ("28000", _) => Meaning::NoKey,
+            ("55000", _) if self.token == Some(Token::NoKeys) => Meaning::NotAsMade,
             ("42501", _) => Meaning::Status(StatusCode::FORBIDDEN),
             ("42704", _) => Meaning::Status(StatusCode::NOT_FOUND),
             // P0003: several points where one is meant. 55000: the unit of a series that has points.
@@ -154,6 +157,12 @@ mod tests {
                 Meaning::Status(StatusCode::NOT_FOUND)
             );
         }
+    }
+
+    #[test]
+    fn keys_that_cannot_be_looked_up_are_no_conflict() {
+        let token = Token::NoKeys.to_string();
+        assert_eq!(meaning(ROUTINE, "55000", &token), Meaning::NotAsMade);
     }
 
     #[test]

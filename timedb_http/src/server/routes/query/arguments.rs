@@ -11,10 +11,10 @@ use uuid::Uuid;
 use super::values;
 use crate::server::{
     body::Problem,
+    db::Parameter,
     db::PgInstant,
     duration::{Interval, TimeOfDay},
     instant::TimeUnit,
-    state::Parameter,
 };
 
 /// What an argument is given.

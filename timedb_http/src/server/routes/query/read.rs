@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     formats::rows::{FormatName, Layout, Mode},
-    server::{guard::Query, head::Head, state::Parameter},
+    server::{db::Parameter, guard::Query, head::Head},
 };
 
 /// What `GET /values` takes beside the filters, in one list with them.

@@ -13,13 +13,13 @@ use super::{
 use crate::formats::rows::JsonList;
 use crate::server::{
     answer,
-    db::PgInstant,
+    db::{Parameter, PgInstant},
     error::ApiError,
     guard::Query,
     head::Head,
     instant::{Formatter, Precision},
     json,
-    state::{Caller, Parameter},
+    state::Caller,
 };
 
 const FIND: &str = "SELECT series_id, name, unit, description, labels::pg_catalog.text, created_at \
