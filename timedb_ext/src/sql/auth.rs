@@ -134,9 +134,13 @@ fn warn_outside_a_block() {
 /// # Errors
 /// 55000 with the token of a session that is good for nothing any more.
 fn check_role() -> Result<()> {
+    // From PostgreSQL 16 on a membership may be without the right to take the role.
+    #[cfg(feature = "pg15")]
+    use pg_sys::is_member_of_role as may_take;
+    #[cfg(not(feature = "pg15"))]
+    use pg_sys::member_can_set_role as may_take;
     // SAFETY: roles of the session, which PostgreSQL looks up in its caches. The outer one is the caller's.
-    let may =
-        unsafe { pg_sys::is_member_of_role(pg_sys::GetSessionUserId(), pg_sys::GetOuterUserId()) };
+    let may = unsafe { may_take(pg_sys::GetSessionUserId(), pg_sys::GetOuterUserId()) };
     if may {
         return Ok(());
     }

@@ -29,7 +29,8 @@ async fn what_is_written_is_compacted_by_the_server_unless_that_is_switched_off(
     let off = Server::start_with(&dsn, &["--no-compaction"], &[]);
     write(&off, &db.b().key, 40).await;
     let on = Server::start(&db);
-    write(&on, &db.a().key, 40).await;
+    // The last of these makes the store due. What is written beside a compaction may keep it from folding the same second.
+    write(&on, &db.a().key, 32).await;
     let of_a = in_log(db.a().tenant_id);
     let started = Instant::now();
     while count(&superuser, &of_a, &[]).await > 10 {
@@ -37,9 +38,9 @@ async fn what_is_written_is_compacted_by_the_server_unless_that_is_switched_off(
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(count(&superuser, &in_log(db.b().tenant_id), &[]).await, 40);
-    for (server, tenant) in [(&on, db.a()), (&off, db.b())] {
+    for (server, tenant, points) in [(&on, db.a(), 32), (&off, db.b(), 40)] {
         let read = server.get("/values?name=wind", Some(&tenant.key)).await;
-        assert_eq!(read.json()["count"], 40);
+        assert_eq!(read.json()["count"], points);
     }
     // Somebody else's writes are not waited for, nor what is wrong with them.
     write(&on, &db.a().key, 40).await;
