@@ -48,6 +48,7 @@ ROOMS = {
         "server::state",
         "server::db",
         "server::limits",
+        "server::usage",
         "server::share",
         "server::sqlstate",
         "server::metrics",

@@ -41,19 +41,19 @@ DECLARE
         _normal_email, _is_printable, _find_user, _set_user_active, _record_event, _commit_as_writer, list_tenants, _check_tenant,
         _some_tenants, compact_store, _compact_or_say, _retain_or_say, apply_retention_store, set_tenant_retention,
         place_hold, release_hold, list_holds, delete_tenant, verify_store, set_aside, put_back,
-        stats_store, _stats_or_say, _bind_role, unbind_role, list_bound_roles, _role_problem,
+        stats_store, usage_store, _stats_or_say, _bind_role, unbind_role, list_bound_roles, _role_problem,
         _export_page, _begin_import, _import_page, _end_import}';
     identity constant name[] := '{authenticate, authenticate_proof, _enter, _begin_session, challenge, whoami, current_tenant, _is_anybody, hide_parameters,
         check_key, auth_required, isolation_problems, _functions_as_made, version}';
     session constant name[] := '{login, login_proof, logout}';
     administration constant name[] := '{create_tenant, list_tenants, delete_tenant, compact_store, apply_retention_store,
         set_tenant_retention, place_hold, release_hold, list_holds, verify_store, set_aside, put_back,
-        stats_store, bind_role, _bind_role, unbind_role, list_bound_roles, _export_page, _begin_import, _import_page, _end_import,
+        stats_store, usage_store, bind_role, _bind_role, unbind_role, list_bound_roles, _export_page, _begin_import, _import_page, _end_import,
         create_user, list_users, activate_user, deactivate_user,
         create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events, set_auth_required,
         hide_parameters, check_key, auth_required, isolation_problems, _functions_as_made, version}';
     data constant name[] := '{create_series, find_series, count_series, label_names, label_values, describe_series,
-        rename_series, update_series, upload, _upload_packed, update_values, report_key_use, read_flat,
+        rename_series, update_series, upload, _upload_packed, update_values, report_key_use, _count_use, usage, read_flat,
         read_overlapping, read_versions, read_relative, read_last, read_buckets, _read_packed, _read_chunks, _read_rows, _list_series,
         _read_buckets_packed, read_points, _read_points_packed, read_changes, changes_cursor, _read_changes_packed, _list_batches, compact,
         set_retention, reset_retention, apply_retention, delete_batch, delete_series, verify, stats, stats_series}';
@@ -115,6 +115,7 @@ GRANT SELECT, INSERT, UPDATE (name), DELETE ON timedb_internal.tenants TO timedb
 GRANT SELECT, INSERT, UPDATE (active), DELETE ON timedb_internal.users TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE (expires_at, revoked_at, replaced_by), DELETE ON timedb_internal.api_keys TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE (last_used_at), DELETE ON timedb_internal.key_usage TO timedb_keeper;
+GRANT SELECT, DELETE ON timedb_internal.usage_days TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE (role_oid, system_identifier, access, bound_at), DELETE ON timedb_internal.bound_roles TO timedb_keeper;
 GRANT SELECT, INSERT, DELETE ON timedb.audit_events TO timedb_keeper;
 GRANT SELECT, INSERT, UPDATE (max_age) ON timedb.retention TO timedb_keeper;
@@ -129,6 +130,7 @@ GRANT SELECT, INSERT, DELETE ON timedb_internal.write_log, timedb_internal.batch
 GRANT UPDATE (name, labels, identity, unit, description) ON timedb.series TO timedb_definer;
 GRANT DELETE ON timedb.series, timedb.series_labels, timedb.requests, timedb_internal.series_lists TO timedb_definer;
 GRANT SELECT, UPDATE (last_used_at) ON timedb_internal.key_usage TO timedb_definer;
+GRANT SELECT, INSERT, UPDATE (requests, rows_in, rows_out) ON timedb_internal.usage_days TO timedb_definer;
 
 -- What is deleted, and when, is recorded; nothing is that an administrator holds, and nothing is written for a tenant that
 -- has been deleted.

@@ -44,6 +44,7 @@ BEGIN
     SELECT e.series, e.points, e.bytes INTO series, points, bytes FROM timedb_internal._erase_store(tenant) e;
     PERFORM FROM timedb_internal.tenants t WHERE t.tenant_id = tenant FOR UPDATE;
     DELETE FROM timedb_internal.key_usage k WHERE k.tenant_id = tenant;
+    DELETE FROM timedb_internal.usage_days d WHERE d.tenant_id = tenant;
     DELETE FROM timedb_internal.api_keys k WHERE k.tenant_id = tenant;
     DELETE FROM timedb_internal.bound_roles b WHERE b.tenant_id = tenant;
     DELETE FROM timedb_internal.users u WHERE u.tenant_id = tenant;

@@ -50,6 +50,18 @@ CREATE POLICY key_usage_tenant_isolation ON timedb_internal.key_usage AS RESTRIC
     USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
     WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
 
+ALTER TABLE timedb_internal.usage_days ENABLE ROW LEVEL SECURITY;
+ALTER TABLE timedb_internal.usage_days FORCE ROW LEVEL SECURITY;
+CREATE POLICY usage_days_tenant_access ON timedb_internal.usage_days
+    USING (tenant_id = timedb.current_tenant())
+    WITH CHECK (tenant_id = timedb.current_tenant());
+CREATE POLICY usage_days_keeper_access ON timedb_internal.usage_days TO timedb_keeper
+    USING (true)
+    WITH CHECK (true);
+CREATE POLICY usage_days_tenant_isolation ON timedb_internal.usage_days AS RESTRICTIVE
+    USING (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper')
+    WITH CHECK (tenant_id = timedb.current_tenant() OR current_user = 'timedb_keeper');
+
 ALTER TABLE timedb.audit_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE timedb.audit_events FORCE ROW LEVEL SECURITY;
 CREATE POLICY audit_events_tenant_access ON timedb.audit_events

@@ -3,7 +3,7 @@
 //!
 //! - `listen`, `router`, `layers`, `routes`: from a socket to a route
 //! - `guard`, `body`, `answer`: what every route goes through
-//! - `state`, `db`, `limits`, `share`, `sqlstate`: what requests share
+//! - `state`, `db`, `limits`, `usage`, `share`, `sqlstate`: what requests share
 //! - `refusal`, `head`, `metrics`, `record`, `peer`, `error`, `config` and the small ones: values and texts
 
 mod answer;
@@ -31,3 +31,4 @@ mod routes;
 mod share;
 mod sqlstate;
 mod state;
+mod usage;

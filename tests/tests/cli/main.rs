@@ -51,7 +51,7 @@ async fn tables_can_be_created_and_deleted_again_and_again() {
                 &[]
             )
             .await,
-            17
+            18
         );
         drop(client);
         for _ in 0..2 {

@@ -27,7 +27,9 @@ fn documented() -> BTreeMap<String, (String, BTreeSet<String>)> {
 #[tokio::test]
 async fn every_command_prints_the_members_that_are_documented() {
     let db = Db::new().await;
-    upload(&db.login(db.a()).await, "s", &[1.0]).await.unwrap();
+    let of_a = db.login(db.a()).await;
+    upload(&of_a, "s", &[1.0]).await.unwrap();
+    timedb_tests::run(&of_a, "SELECT timedb_internal._count_use(1, 1, 1)").await;
     let tenant = db.a().tenant_id.to_string();
     let email = db.a().email.clone();
     let folder = tempfile::tempdir().unwrap();
@@ -66,6 +68,7 @@ async fn every_command_prints_the_members_that_are_documented() {
         "read|".to_owned(),
         "events|".to_owned(),
         "stats|".to_owned(),
+        "usage|".to_owned(),
         "doctor|".to_owned(),
         "compact|".to_owned(),
         format!("export|-t {tenant} -o {file}"),

@@ -4,3 +4,4 @@ mod log;
 mod metrics;
 mod settings;
 mod transport;
+mod usage;

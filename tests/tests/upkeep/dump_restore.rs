@@ -130,6 +130,7 @@ async fn top_up(superuser: &Client) {
                     "bytea" => "sha256(i::text::bytea)",
                     "boolean" => "i % 2 = 0",
                     "interval" => "i * interval '1 day'",
+                    "date" => "current_date + i",
                     "text" if column.get::<_, &str>(0) == "access" => "'read_only'",
                     "text" => "'made up ' || i",
                     _ => "i",

@@ -21,7 +21,8 @@ files! {
     "../../../sql/tables/users.sql" "users_table" after "tenants_table";
     "../../../sql/tables/api_keys.sql" "api_keys" after "users_table";
     "../../../sql/tables/key_usage.sql" "key_usage" after "api_keys";
-    "../../../sql/tables/bound_roles.sql" "bound_roles_table" after "key_usage";
+    "../../../sql/tables/usage_days.sql" "usage_days" after "key_usage";
+    "../../../sql/tables/bound_roles.sql" "bound_roles_table" after "usage_days";
     "../../../sql/tables/audit_events.sql" "audit_events" after "bound_roles_table";
     "../../../sql/tables/retention.sql" "retention_table" after "audit_events";
     "../../../sql/tables/holds.sql" "holds" after "retention_table";
@@ -49,7 +50,8 @@ files! {
     "../../../sql/functions/keys.sql" "keys" after "users";
     "../../../sql/functions/key_changes.sql" "key_changes" after "keys";
     "../../../sql/functions/key_use.sql" "key_use" after "key_changes";
-    "../../../sql/functions/bound_roles.sql" "bound_roles" after "key_use";
+    "../../../sql/functions/usage.sql" "usage" after "key_use";
+    "../../../sql/functions/bound_roles.sql" "bound_roles" after "usage";
     "../../../sql/functions/isolation.sql" "isolation" after "bound_roles";
     "../../../sql/functions/series.sql" "series" after "isolation";
     "../../../sql/functions/series_search.sql" "series_search" after "series";

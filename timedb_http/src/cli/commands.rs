@@ -22,6 +22,7 @@ mod tables;
 mod tenant;
 mod tenants;
 mod tools;
+mod usage;
 mod users;
 mod write;
 
@@ -54,6 +55,7 @@ pub fn run(command: Command, environment: &Environment) -> Result<(), Failure> {
             Command::Events(arguments) => events::run(arguments, environment).await,
             Command::Doctor(common) => doctor::run(common, environment).await,
             Command::Stats(arguments) => stats::run(arguments, environment).await,
+            Command::Usage(arguments) => usage::run(arguments, environment).await,
             Command::Compact(arguments) => compact::run(arguments, environment).await,
             Command::Export(arguments) => export::run(arguments, environment).await,
             Command::Import(arguments) => import::run(arguments, environment).await,

@@ -22,7 +22,8 @@ use crate::cli::terminal;
 use administration::EXIT_CODES;
 pub use administration::{
     CheckKey, Common, Compact, Create, CreateKey, CreateTables, CreateUser, Delete, Events, Export,
-    FileFormat, Import, Keys, ListKeys, ListUsers, OneKey, OneUser, RotateKey, Stats, Users,
+    FileFormat, Import, Keys, ListKeys, ListUsers, OneKey, OneUser, RotateKey, ShowUsage, Stats,
+    Users,
 };
 pub use api::ApiArgs;
 pub use points::{PointFormat, ReadMode, ReadPoints, WritePoints};
@@ -80,6 +81,9 @@ pub enum Command {
     /// Show how much each tenant has stored
     #[command(after_help = EXIT_CODES)]
     Stats(Stats),
+    /// Show how much each key was used on each day, as servers count it
+    #[command(after_help = EXIT_CODES)]
+    Usage(ShowUsage),
     /// Look for what is wrong with a store and the server that it is in; change nothing
     #[command(after_help = EXIT_CODES)]
     Doctor(Common),
@@ -212,6 +216,7 @@ impl Cli {
             Command::Events(arguments) => &mut arguments.common,
             Command::Doctor(common) => common,
             Command::Stats(arguments) => &mut arguments.common,
+            Command::Usage(arguments) => &mut arguments.common,
             Command::Compact(arguments) => &mut arguments.common,
             Command::Export(arguments) => &mut arguments.common,
             Command::Import(arguments) => &mut arguments.common,

@@ -228,6 +228,11 @@ impl ApiError {
         self.stops_all
     }
 
+    /// Whether the same may be answered otherwise later: the fault is the server's.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.status.is_server_error()
+    }
+
     pub(crate) fn timed_out() -> Self {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "The request took too long.")
     }

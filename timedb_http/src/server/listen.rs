@@ -30,6 +30,7 @@ use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
     task::JoinSet,
+    time::MissedTickBehavior,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -46,6 +47,10 @@ use crate::server::{
 
 /// How long requests that were broken off at the end have to cancel their statements.
 const CANCEL_PAUSE: Duration = Duration::from_millis(300);
+
+/// How often the database is told what keys were used for, and how long that may take at the end.
+const REPORT_PERIOD: Duration = Duration::from_secs(60);
+const LAST_REPORT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where the server can be reached, and how.
 pub struct Transport {
@@ -83,6 +88,7 @@ pub async fn serve(
     let counted = Metrics::new(&status.extension_version, &status.server_version);
     let mut state = AppState::new(config, counted);
     let scraped = metrics.map(|listener| tokio::spawn(scrape::serve(listener, state.clone())));
+    let reports = tokio::spawn(report_usage(state.clone()));
     let (service, current) = watch::channel(service(&state));
 
     let graceful = GracefulShutdown::new();
@@ -132,7 +138,24 @@ pub async fn serve(
     if let Some(scraped) = scraped {
         scraped.abort();
     }
+    reports.abort();
+    if tokio::time::timeout(LAST_REPORT_LIMIT, state.report_usage())
+        .await
+        .is_err()
+    {
+        tracing::warn!("not all use of keys could be reported at the end");
+    }
     state.close();
+}
+
+/// Tells the database now and then what keys were used for.
+async fn report_usage(state: AppState) {
+    let mut period = tokio::time::interval(REPORT_PERIOD);
+    period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        period.tick().await;
+        state.report_usage().await;
+    }
 }
 
 /// The API as it is configured.

@@ -11,6 +11,8 @@ use std::{
 
 use uuid::Uuid;
 
+use crate::server::key::ApiKey;
+
 /// Whose a key is, as the database has said. Nothing of it is secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -26,6 +28,7 @@ pub(crate) struct Record(Arc<RecordParts>);
 #[derive(Debug, Default)]
 struct RecordParts {
     identity: OnceLock<Identity>,
+    key: OnceLock<ApiKey>,
     is_accepted: AtomicBool,
     rows_in: AtomicU64,
     rows_out: AtomicU64,
@@ -34,8 +37,11 @@ struct RecordParts {
 
 impl Record {
     /// The database has taken the request for somebody's; of whom without a key nothing is known.
-    pub(crate) fn accept(&self, identity: Option<Identity>) {
+    pub(crate) fn accept(&self, identity: Option<Identity>, key: Option<&ApiKey>) {
         self.0.is_accepted.store(true, Relaxed);
+        if let Some(key) = key {
+            let _same = self.0.key.set(key.clone());
+        }
         if let Some(identity) = identity {
             // The first time counts: a request has one key.
             let _known = self.0.identity.set(identity);
@@ -48,6 +54,11 @@ impl Record {
 
     pub(crate) fn identity(&self) -> Option<Identity> {
         self.0.identity.get().copied()
+    }
+
+    /// The key that was good, for counting its use.
+    pub(crate) fn key(&self) -> Option<&ApiKey> {
+        self.0.key.get()
     }
 
     /// So many more values were written.

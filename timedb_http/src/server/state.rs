@@ -14,6 +14,7 @@ use crate::server::{
     metrics::Metrics,
     record::Record,
     share::{BodyMemory, Party},
+    usage::Usage,
 };
 
 /// The same for all requests; a clone is cheap.
@@ -23,6 +24,7 @@ pub(crate) struct AppState {
     pub body_memory: Arc<BodyMemory>,
     rates: Arc<Rates>,
     failures: Arc<Failures>,
+    pub usage: Arc<Usage>,
     pub config: Arc<ServerConfig>,
     pub metrics: Arc<Metrics>,
 }
@@ -39,6 +41,7 @@ impl AppState {
             )),
             rates: Arc::new(Rates::new(config.rate_limit, config.rate_burst)),
             failures: Arc::new(Failures::new(config.auth_failures)),
+            usage: Arc::default(),
             config: Arc::new(config),
             metrics,
         }
@@ -138,6 +141,24 @@ impl AppState {
         self.db.measure();
     }
 
+    /// Tells the database what each key was used for since it was told last. What it can't be told now, it is next time;
+    /// of a key that is not good any more the rest is lost.
+    pub(crate) async fn report_usage(&self) {
+        for key in self.usage.keys() {
+            // A report that is given up in the middle counts as made: rather too little than twice.
+            let Some(counts) = self.usage.take(&key) else {
+                continue;
+            };
+            if let Err(error) = self.db.count_use(&counts).await
+                && error.may_pass()
+            {
+                tracing::warn!("the use of keys could not be reported; it will be again");
+                self.usage.put(counts);
+                return;
+            }
+        }
+    }
+
     /// Ends what is idle towards the database.
     pub(crate) fn close(&self) {
         self.db.close();
@@ -229,7 +250,7 @@ impl Caller {
         let identity = self.state.db.identity(self.key.as_ref());
         // A statement that failed came after the key was found good, if it was.
         if is_accepted || identity.is_some() {
-            self.record.accept(identity);
+            self.record.accept(identity, self.key.as_ref());
         }
     }
 

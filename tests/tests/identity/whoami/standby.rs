@@ -39,6 +39,8 @@ const READS: &[(&str, i64)] = &[
     ("SELECT timedb.version()", 1),
     ("SELECT timedb.hide_parameters()", 1),
     ("SELECT timedb.report_key_use()", 1),
+    ("SELECT timedb_internal._count_use(1, 1, 1)", 1),
+    ("SELECT * FROM timedb.usage()", 0),
     ("SELECT * FROM timedb.check_key('x')", 1),
     ("SELECT * FROM timedb.isolation_problems()", 0),
     ("SELECT * FROM timedb.audit_events", 3),

@@ -106,6 +106,7 @@ async fn the_owners_of_functions_can_alter_no_table_and_switch_nothing_off() {
                     "users",
                     "api_keys",
                     "key_usage",
+                    "usage_days",
                     "bound_roles",
                     "audit_events",
                     "holds",

@@ -74,6 +74,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ),
     ("users", &["user_id", "active"]),
     ("key_usage", &["last_used_at"]),
+    ("usage_days", &["requests", "rows_in", "rows_out"]),
     ("settings", &["value"]),
 ];
 
@@ -90,6 +91,8 @@ const CALLS: &[&str] = &[
     "SELECT * FROM timedb.label_values('site')",
     "SELECT timedb.changes_cursor()",
     "SELECT timedb.report_key_use()",
+    "SELECT timedb_internal._count_use(1, 1, 1)",
+    "SELECT * FROM timedb.usage()",
     "SELECT * FROM timedb.read_flat(name => 'a', as_of_change => now() - interval '1 hour')",
     "SELECT * FROM timedb.read_flat(labels => '{\"site\": \"x\"}')",
     "SELECT d.* FROM timedb.series AS s, timedb.describe_series(s.series_id) AS d",

@@ -148,6 +148,11 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
         "SELECT timedb.report_key_use()".to_owned(),
     ));
     calls.push((
+        "_count_use",
+        "SELECT timedb_internal._count_use(1, 1, 1)".to_owned(),
+    ));
+    calls.push(("usage", "SELECT * FROM timedb.usage()".to_owned()));
+    calls.push((
         "isolation_problems",
         "SELECT * FROM timedb.isolation_problems()".to_owned(),
     ));

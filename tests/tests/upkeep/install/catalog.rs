@@ -62,6 +62,7 @@ async fn every_table_with_tenants_forces_row_security_with_both_kinds_of_policie
             "series_labels",
             "series_lists",
             "tenants",
+            "usage_days",
             "users",
             "write_log"
         ]

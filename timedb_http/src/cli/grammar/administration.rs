@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use jiff::civil::Date;
 
 use crate::cli::config::Dsn;
 
@@ -222,6 +223,24 @@ pub struct Stats {
     /// Only this tenant
     #[arg(short, long, value_name = "UUID")]
     pub tenant_id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowUsage {
+    #[command(flatten)]
+    pub common: Common,
+    /// Only the keys of this tenant
+    #[arg(short, long, value_name = "UUID")]
+    pub tenant_id: Option<String>,
+    /// From this day on (UTC)
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub since: Option<Date>,
+    /// Before this day (UTC)
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub until: Option<Date>,
+    /// One line for each key, with the sums of all these days
+    #[arg(long)]
+    pub total: bool,
 }
 
 #[derive(Debug, Args)]

@@ -75,13 +75,15 @@ pub(crate) fn write_ordered<'a>(
     Ok(out)
 }
 
-/// Writes the rows of a chunk of versions, with the cursor after them.
+/// Writes the rows of a chunk of versions, with the cursor after them; `count` is told how many there are.
 pub(crate) fn write_changes(
     packed: &[u8],
     (cursor, more): (&str, bool),
     format: &Format,
+    count: impl FnOnce(usize),
 ) -> Result<Vec<u8>, Unwritten> {
     let chunk = Chunk::parse(packed)?;
+    count(chunk.columns.points);
     let mut out = Vec::with_capacity(256 + 400 * chunk.columns.points);
     let mut rows = (format.rows)(&Mode::Versions.into(), chunk.precision());
     rows.open(Some(chunk.columns.points), &mut out)?;

@@ -139,7 +139,7 @@ const SESSION: &str = "\
            pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('default_transaction_read_only') OPERATOR(pg_catalog.=) 'on'";
 
 /// What requests call, beside the functions that read.
-const CALLED: [&str; 21] = [
+const CALLED: [&str; 22] = [
     "timedb.challenge()",
     "timedb.authenticate_proof(bytea)",
     "timedb.authenticate(text)",
@@ -147,6 +147,7 @@ const CALLED: [&str; 21] = [
     "timedb_internal._enter(bytea,boolean)",
     "timedb.hide_parameters()",
     "timedb.report_key_use()",
+    "timedb_internal._count_use(bigint,bigint,bigint)",
     "timedb.auth_required()",
     "timedb.isolation_problems()",
     "timedb_internal._upload_packed(bytea,timestamptz,text,timestamptz,timestamptz,jsonb,uuid,text,boolean)",

@@ -7,22 +7,24 @@ use std::{
 };
 
 use futures_util::TryStreamExt;
-use tokio_postgres::{Client, Error, Row, RowStream};
+use tokio_postgres::{Client, Error, Row, RowStream, types::Type};
 
 use super::{
     check,
     database::Database,
-    query::{Access, SqlQuery},
+    query::{Access, Parameter, SqlQuery},
 };
 use crate::server::{
     error::ApiError,
     key::ApiKey,
     metrics::{Compacted, Compaction},
     share::Party,
+    usage::KeyCounts,
 };
 
 /// Noting a key's use must not keep a connection from the requests for longer.
 const REPORT_LIMIT: Duration = Duration::from_secs(5);
+const COUNT_USE: &str = "SELECT timedb_internal._count_use($1, $2, $3)";
 const REPORT: SqlQuery = SqlQuery::plain("SELECT timedb.report_key_use()");
 
 /// What writes would do in passing otherwise: merging more of what arrives again and again would rewrite it again and
@@ -149,6 +151,23 @@ impl Database {
                 tracing::warn!("the use of a key could not be recorded in time");
             }
         });
+    }
+
+    /// Tells the database what a key was used for.
+    pub(crate) async fn count_use(&self, counts: &KeyCounts) -> Result<(), ApiError> {
+        let [requests, rows_in, rows_out] = [counts.requests, counts.rows_in, counts.rows_out]
+            .map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+        let parameters: [Parameter; 3] = [
+            (&requests, Type::INT8),
+            (&rows_in, Type::INT8),
+            (&rows_out, Type::INT8),
+        ];
+        let query = SqlQuery {
+            text: COUNT_USE,
+            parameters: &parameters,
+        };
+        self.rows(Access::Write, Some(&counts.key), query).await?;
+        Ok(())
     }
 
     /// Compacts the tenant's store now and then after it was written to, as its tenant: no request waits for it. Anything

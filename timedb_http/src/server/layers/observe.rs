@@ -27,6 +27,7 @@ use crate::server::{
     peer::Client,
     record::Record,
     state::AppState,
+    usage::Usage,
 };
 
 /// Observes a request from its head to the last byte of its answer, gives it an id, and tells the client that.
@@ -38,7 +39,7 @@ pub(crate) async fn observe(
     let metrics = Arc::clone(&state.metrics);
     let id = request_id::of(request.headers());
     let record = Record::default();
-    let mut observed = Observed::new(&metrics, &request, &id, record.clone());
+    let mut observed = Observed::new(&state, &request, &id, record.clone());
     request.extensions_mut().insert(record);
     let bytes_in = metrics.bytes.get_or_create_owned(&Flow {
         direction: Direction::In,
@@ -81,6 +82,7 @@ struct Observed {
     has_key: bool,
     client: Option<IpAddr>,
     record: Record,
+    usage: Arc<Usage>,
     /// None as long as there is no answer.
     status: Option<StatusCode>,
     /// The whole answer has gone to the connection.
@@ -89,12 +91,12 @@ struct Observed {
 }
 
 impl Observed {
-    fn new(metrics: &Arc<Metrics>, request: &Request, id: &str, record: Record) -> Self {
-        metrics.in_progress.inc();
+    fn new(state: &AppState, request: &Request, id: &str, record: Record) -> Self {
+        state.metrics.in_progress.inc();
         let route = request.extensions().get::<MatchedPath>();
         let client = request.extensions().get::<Client>();
         Self {
-            metrics: Arc::clone(metrics),
+            metrics: Arc::clone(&state.metrics),
             began: Instant::now(),
             id: id.to_owned(),
             trace: TraceParent::of(request.headers()),
@@ -104,6 +106,7 @@ impl Observed {
             has_key: has_key(request.headers()),
             client: client.and_then(|client| client.address),
             record,
+            usage: Arc::clone(&state.usage),
             status: None,
             is_complete: false,
             bytes_out: 0,
@@ -155,6 +158,9 @@ impl Drop for Observed {
             if rows > 0 {
                 metrics.rows.get_or_create(&Flow { direction }).inc_by(rows);
             }
+        }
+        if let Some(key) = self.record.key() {
+            self.usage.add(key.clone(), rows_in, rows_out);
         }
         let identity = self.record.identity();
         tracing::info!(

@@ -52,7 +52,11 @@ pub(crate) async fn read(
             HeaderValue::from_str(&row.get::<_, bool>(1).to_string()),
         ),
     ];
-    let write = move || write_changes(row.get(2), (row.get(0), row.get(1)), format);
+    let record = caller.record().clone();
+    let write = move || {
+        let count = |rows| record.add_rows_out(rows as u64);
+        write_changes(row.get(2), (row.get(0), row.get(1)), format, count)
+    };
     let mut response = answer::rows(format, size, write).await?;
     if name != FormatName::Json {
         for (header, value) in onward {
