@@ -356,6 +356,7 @@ pub fn argument(name: &str, kind: &str) -> Option<&'static str> {
         (_, "integer[]") => "ARRAY[1]",
         (_, "time without time zone") => "time '06:00'",
         (_, "interval") => "interval '1 day'",
+        (_, "date") => "'{DAY}'::date",
         _ => return None,
     })
 }

@@ -201,7 +201,7 @@ async fn columns_of_other_types_are_errors() {
     );
     let expected = [
         "XX000", "XX001", "42883", "42804", "28000", "42704", "22023", "42846", "42P10", "42725",
-        "22003", "55000", "22P02",
+        "22003", "55000", "22P02", "42P13",
     ];
     let strange: Vec<_> = codes
         .iter()
