@@ -25,8 +25,9 @@ test: ## Run everything: format, lints, docs, all tests (T=cli: one area, F=word
 	@scripts/setup.sh test
 	@scripts/test.sh $(if $(T),--test $(T)) $(F)
 
-soak: ## Send random queries as one tenant for SOAK_SECONDS (300), and look for another's rows; then fuzz
+soak: ## Half an hour of mixed load with restarts and kills (LOAD_SECONDS); random queries as one tenant; then fuzz
 	@scripts/setup.sh soak
+	@scripts/load.sh
 	@scripts/soak.sh
 	@scripts/setup.sh fuzz
 	@scripts/fuzz.sh

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_postgres::{Client, NoTls};
@@ -94,6 +95,44 @@ impl ThrowawayCluster {
     /// Stops and starts the server.
     pub fn restart(&self) {
         self.control(&["restart", "-m", "fast"]);
+    }
+
+    /// The process of the server that all others of it come from.
+    ///
+    /// # Panics
+    /// When the server does not run.
+    pub fn process_id(&self) -> u32 {
+        self.try_process_id()
+            .expect("a server that runs has a process id")
+    }
+
+    /// The same, `None` while no server runs.
+    pub fn try_process_id(&self) -> Option<u32> {
+        let file = as_server("cat")
+            .args([self.data().join("postmaster.pid")])
+            .run();
+        file.stdout.lines().next()?.parse().ok()
+    }
+
+    /// Kills the server with SIGKILL, as a lack of memory would, and starts it again: it recovers from its log.
+    ///
+    /// # Panics
+    /// When it does not start within half a minute.
+    pub fn kill_and_start(&self) {
+        let process = self.process_id().to_string();
+        as_server("sh")
+            .args(["-c", &format!("kill -KILL {process}")])
+            .ok();
+        let start = Instant::now();
+        loop {
+            // Its children notice that it is gone, and no other may begin before they have ended.
+            std::thread::sleep(Duration::from_millis(200));
+            let output = pg_ctl(&self.folder, self.has_clock, &["start"]);
+            if output.code == 0 {
+                return;
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "{output:?}");
+        }
     }
 
     /// Stops the server, lets `change` do what it likes with the folder of its data, and starts it.
