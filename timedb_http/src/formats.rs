@@ -3,6 +3,6 @@
 //! where rows come from, so that the server and the command line can share it.
 
 pub(crate) mod columns;
-pub(crate) mod rows;
+pub mod rows;
 pub(crate) mod scalar;
 pub(crate) mod table;

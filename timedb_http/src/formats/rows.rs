@@ -16,14 +16,14 @@ mod list;
 mod ndjson_rows;
 mod parquet_rows;
 
-pub(crate) use chunk::Chunk;
+pub use chunk::{Chunk, DamagedChunk};
 pub(crate) use collected::{write_changes, write_ordered, write_placed};
-pub(crate) use format::{Format, FormatName, RowFormat, Unwritten};
-pub(crate) use layout::{Layout, Mode};
+pub use format::{Format, FormatName, Onward, RowFormat, Shared, Unwritten};
+pub use layout::{Layout, Mode};
 pub(crate) use list::JsonList;
 
 /// The format of a name; each is in a file of its own.
-pub(crate) fn format(name: FormatName) -> &'static Format {
+pub fn format(name: FormatName) -> &'static Format {
     match name {
         FormatName::Json => &json_rows::JSON,
         FormatName::JsonColumns => &json_columns::JSON_COLUMNS,

@@ -1,5 +1,6 @@
 //! Reading an Arrow IPC stream of which nothing is known yet.
 
+use std::fmt::Display;
 use std::io::BufRead;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -16,13 +17,21 @@ pub fn decode(
     decoder: &mut StreamDecoder,
     buffer: &mut Buffer,
 ) -> Result<Option<RecordBatch>, String> {
+    guarded(|| decoder.decode(buffer))
+}
+
+/// What a call of a library that reads a file gives, or what is wrong with the file.
+///
+/// # Errors
+/// The library's, and a sentence in the place of its panic.
+pub fn guarded<T, E: Display>(read: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
-    let read = panic::catch_unwind(AssertUnwindSafe(|| decoder.decode(buffer)));
+    let read = panic::catch_unwind(AssertUnwindSafe(read));
     panic::set_hook(hook);
     match read {
         Ok(read) => read.map_err(|error| error.to_string()),
-        Err(_) => Err("a message of the stream is not what it should be".to_owned()),
+        Err(_) => Err("a part of it is not what it should be".to_owned()),
     }
 }
 

@@ -1,8 +1,5 @@
 //! `timedb read`: points as they arrive, chunk by chunk, into a file or a pipe, or drawn in the terminal.
 
-mod arrow_rows;
-mod csv_rows;
-mod json_rows;
 mod plot;
 mod row;
 
@@ -15,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures_util::TryStreamExt;
 use serde_json::json;
 use timedb_http::db::PgInstant;
-use timedb_wire::Chunk;
+use timedb_http::rows::Chunk;
 use timedb_wire::reads::{Argument, READ, READ_PACKED};
 use tokio_postgres::Transaction;
 use tokio_postgres::types::{Json, ToSql, Type};
@@ -44,7 +41,7 @@ pub async fn run(arguments: &ReadPoints, environment: &Environment) -> Result<()
     let mut session = TenantSession::open(&arguments.tenant, environment).await?;
     if arguments.plot {
         let mut plot = Plot::default();
-        pass_on(&mut session, &query, |chunk| plot.take(chunk)).await?;
+        pass_on(&mut session, &query, |chunk| plot.take(&chunk.columns)).await?;
         return terminal::unless_gone(plot.show());
     }
     let part = arguments.output.as_deref().map(part_of);
@@ -79,12 +76,7 @@ async fn write(
     arguments: &ReadPoints,
     out: Box<dyn Write>,
 ) -> Result<u64, Failure> {
-    let mut sink: Box<dyn RowSink> = match format(arguments) {
-        PointFormat::Csv => Box::new(csv_rows::CsvOutput::new(out, query.mode)?),
-        PointFormat::Ndjson => Box::new(json_rows::JsonLines::new(out, false)?),
-        PointFormat::Json => Box::new(json_rows::JsonLines::new(out, true)?),
-        PointFormat::Arrow => Box::new(arrow_rows::ArrowOutput::new(out, query.mode)?),
-    };
+    let mut sink = RowSink::new(out, format(arguments), query.mode)?;
     let points = pass_on(session, query, |chunk| sink.take(chunk)).await?;
     sink.end()?;
     Ok(points)
@@ -221,13 +213,13 @@ impl ReadRequest {
             let Some(packed) = row.get::<_, Option<&[u8]>>(0) else {
                 continue;
             };
-            let chunk = Chunk::decode(packed).map_err(|error| {
+            let chunk = Chunk::parse(packed).map_err(|error| {
                 Failure::new(format!(
                     "The database has sent points that cannot be read: {error}"
                 ))
             })?;
             take(&chunk)?;
-            points += chunk.points as u64;
+            points += chunk.columns.points as u64;
             if said.elapsed() >= SAY_EVERY {
                 said = Instant::now();
                 terminal::complain(&format!("{points} points so far"));
@@ -246,6 +238,7 @@ fn format(arguments: &ReadPoints) -> PointFormat {
             "ndjson" | "jsonl" => Some(PointFormat::Ndjson),
             "json" => Some(PointFormat::Json),
             "arrow" | "arrows" => Some(PointFormat::Arrow),
+            "parquet" => Some(PointFormat::Parquet),
             _ => None,
         }
     };

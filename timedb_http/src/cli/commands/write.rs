@@ -6,6 +6,7 @@ mod batch;
 mod csv_points;
 mod cutter;
 mod json_points;
+mod parquet_points;
 mod record;
 mod source;
 

@@ -17,6 +17,8 @@ pub enum PointFormat {
     Json,
     /// An Arrow IPC stream
     Arrow,
+    /// A Parquet file
+    Parquet,
 }
 
 #[derive(Debug, Args)]

@@ -13,10 +13,11 @@ use crate::server::{instant::Precision, json};
 /// A chunk that is not what version 1 says: the extension and this server don't fit together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a packed chunk of the database is not of version 1: {0}")]
-pub(crate) struct DamagedChunk(#[from] Malformed);
+pub struct DamagedChunk(#[from] Malformed);
 
 /// Points or buckets grouped by series.
-pub(crate) struct Chunk<'a> {
+pub struct Chunk<'a> {
+    /// The columns as they came.
     pub columns: timedb_wire::Chunk<'a>,
     /// The columns of buckets, each with its name as a member of a row: a comma before it and a colon after it.
     pub aggregates: Option<Vec<(Vec<u8>, AggregateColumn<'a>)>>,
@@ -28,7 +29,7 @@ const NO_NOTE: &[u8] = br#","annotation":null,"tags":null,"metadata":null"#;
 
 impl<'a> Chunk<'a> {
     /// Lays the columns over the bytes, checking every length.
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, DamagedChunk> {
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, DamagedChunk> {
         let columns = timedb_wire::Chunk::decode(bytes)?;
         let aggregates = match &columns.values {
             Values::Buckets(aggregates) => Some(aggregates.iter().map(member).collect()),

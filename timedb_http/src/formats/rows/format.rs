@@ -13,7 +13,8 @@ use super::{
 use crate::server::instant::Precision;
 
 /// A format that answers come in.
-pub(crate) struct Format {
+pub struct Format {
+    /// Its media type.
     pub content_type: &'static str,
     /// Rows of a stream that are written together.
     pub rows_per_piece: usize,
@@ -25,14 +26,19 @@ pub(crate) struct Format {
 
 /// The formats by what they are called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum FormatName {
+pub enum FormatName {
     /// For clients that name none.
     #[default]
     Json,
+    /// JSON with a list for each column.
     JsonColumns,
+    /// A JSON object on each line.
     Ndjson,
+    /// RFC 4180, with a header.
     Csv,
+    /// An Arrow IPC stream.
     Arrow,
+    /// A Parquet file.
     Parquet,
 }
 
@@ -71,17 +77,20 @@ impl FormatName {
 
 /// Rows that a library could not write: nothing that a client can do something about.
 #[derive(Debug, Error)]
-pub(crate) enum Unwritten {
+pub enum Unwritten {
+    /// The library for Arrow could not.
     #[error("an Arrow stream cannot be written: {0}")]
     Arrow(#[from] ArrowError),
+    /// The library for Parquet could not.
     #[error("a Parquet file cannot be written: {0}")]
     Parquet(#[from] ParquetError),
+    /// The rows are not what they should be.
     #[error(transparent)]
     Damaged(#[from] DamagedChunk),
 }
 
 /// Writes one answer, row by row.
-pub(crate) trait RowFormat: Send {
+pub trait RowFormat: Send {
     /// What comes before the first row; how many there are, where that is known.
     fn open(&mut self, count: Option<usize>, out: &mut Vec<u8>) -> Result<(), Unwritten>;
 
@@ -101,7 +110,7 @@ pub(crate) trait RowFormat: Send {
 }
 
 /// What the rows of a series have in common, as the format writes it.
-pub(crate) struct Shared {
+pub struct Shared {
     /// From the end of the times to the values.
     pub before: Vec<u8>,
     /// From there to the end of what the series says.
@@ -118,7 +127,9 @@ impl Shared {
 }
 
 /// Where a reader of the change feed goes on.
-pub(crate) struct Onward<'a> {
+pub struct Onward<'a> {
+    /// What the next request says.
     pub cursor: &'a str,
+    /// Whether there is more already.
     pub more: bool,
 }

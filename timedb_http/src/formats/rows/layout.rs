@@ -5,7 +5,7 @@ use timedb_wire::Aggregate;
 
 /// Which read an answer is of; it decides the columns in front of a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// The newest version of each point.
     #[default]
     Flat,
@@ -37,7 +37,8 @@ impl Mode {
 
 /// What decides which columns there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Layout {
+pub struct Layout {
+    /// Which read it is.
     pub mode: Mode,
     /// The aggregates of buckets, which take the place of the value.
     pub aggregates: Option<Vec<Aggregate>>,

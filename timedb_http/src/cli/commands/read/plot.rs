@@ -10,10 +10,10 @@ use ratatui_core::symbols::Marker;
 use ratatui_core::text::Span;
 use ratatui_core::widgets::Widget;
 use ratatui_widgets::chart::{Axis, Chart, Dataset, GraphType};
+use timedb_http::instant::{Formatter, Precision};
 use timedb_wire::Chunk;
 use uuid::Uuid;
 
-use super::row::Times;
 use crate::cli::failure::Failure;
 use crate::cli::terminal::Output;
 
@@ -261,6 +261,28 @@ fn colour_of(colour: Color) -> Option<anstyle::AnsiColor> {
         Color::Red => anstyle::AnsiColor::Red,
         _ => return None,
     })
+}
+
+/// Times as text, all of one form.
+struct Times {
+    formatter: Formatter,
+    text: Vec<u8>,
+}
+
+impl Times {
+    fn new() -> Self {
+        Self {
+            formatter: Formatter::new(Precision::Microseconds),
+            text: Vec::new(),
+        }
+    }
+
+    /// A time as text, until the next one.
+    fn text(&mut self, micros: i64) -> &str {
+        self.text.clear();
+        self.formatter.write(micros, &mut self.text);
+        std::str::from_utf8(&self.text).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

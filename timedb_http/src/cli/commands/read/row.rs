@@ -1,91 +1,107 @@
-//! What the forms of output have in common: the columns of each mode, and how a chunk becomes rows.
+//! Points as rows of a file, in the formats that the server answers in.
 
-use timedb_http::instant::{Formatter, Precision};
-use timedb_wire::{Chunk, Note, Series};
-use uuid::Uuid;
+use std::io::Write;
+
+use timedb_http::instant::Precision;
+use timedb_http::rows::{Chunk, Format, FormatName, Layout, Mode, RowFormat, Unwritten, format};
 
 use crate::cli::failure::Failure;
-use crate::cli::grammar::ReadMode;
+use crate::cli::grammar::{PointFormat, ReadMode};
 
 /// An output that is being written.
-pub trait RowSink {
-    /// Writes the points of a chunk.
-    fn take(&mut self, chunk: &Chunk<'_>) -> Result<(), Failure>;
-    /// Writes what comes after the last one.
-    fn end(self: Box<Self>) -> Result<(), Failure>;
+pub struct RowSink {
+    out: Box<dyn Write>,
+    format: &'static Format,
+    rows: Box<dyn RowFormat>,
+    /// A JSON array, whose rows are those of NDJSON with commas between them.
+    is_array: bool,
+    is_first: bool,
+    piece: Vec<u8>,
 }
 
-/// The columns of every mode.
-pub const COLUMNS: [&str; 7] = [
-    "series_id",
-    "name",
-    "unit",
-    "labels",
-    "valid_time",
-    "valid_time_end",
-    "value",
-];
-
-/// What only versions have, behind `known_time`.
-pub const OF_VERSIONS: [&str; 6] = [
-    "change_time",
-    "batch_id",
-    "changed_by",
-    "annotation",
-    "tags",
-    "metadata",
-];
-
-/// The columns of a mode.
-pub fn columns(mode: ReadMode) -> Vec<&'static str> {
-    let known: &[&str] = match mode {
-        ReadMode::Flat => &[],
-        ReadMode::Overlapping | ReadMode::Versions => &["known_time"],
-    };
-    let versions: &[&str] = match mode {
-        ReadMode::Versions => &OF_VERSIONS,
-        ReadMode::Flat | ReadMode::Overlapping => &[],
-    };
-    [&COLUMNS, known, versions].concat()
-}
-
-/// The place of each point in a chunk, with its series.
-pub fn rows<'a>(chunk: &'a Chunk<'a>) -> impl Iterator<Item = (usize, &'a Series<'a>)> {
-    let series = chunk.runs.iter();
-    series
-        .flat_map(|run| std::iter::repeat_n(&run.series, run.points))
-        .enumerate()
-}
-
-/// The note of a version, if it has one.
-pub fn note<'a>(chunk: &'a Chunk<'a>, at: usize) -> Option<&'a Note<'a>> {
-    let versions = chunk.versions.as_ref()?;
-    versions.notes.get(versions.note(at)?)
-}
-
-/// An id as text.
-pub fn id(bytes: &[u8; 16]) -> String {
-    Uuid::from_bytes_ref(bytes).to_string()
-}
-
-/// Times as text, all of one form.
-pub struct Times {
-    formatter: Formatter,
-    text: Vec<u8>,
-}
-
-impl Times {
-    pub fn new() -> Self {
-        Self {
-            formatter: Formatter::new(Precision::Microseconds),
-            text: Vec::new(),
+impl RowSink {
+    /// Writes what comes before the first row.
+    ///
+    /// # Errors
+    /// When nothing can be written there.
+    pub fn new(out: Box<dyn Write>, name: PointFormat, mode: ReadMode) -> Result<Self, Failure> {
+        let format = format(match name {
+            PointFormat::Csv => FormatName::Csv,
+            PointFormat::Ndjson | PointFormat::Json => FormatName::Ndjson,
+            PointFormat::Arrow => FormatName::Arrow,
+            PointFormat::Parquet => FormatName::Parquet,
+        });
+        let mode = match mode {
+            ReadMode::Flat => Mode::Flat,
+            ReadMode::Overlapping => Mode::Overlapping,
+            ReadMode::Versions => Mode::Versions,
+        };
+        let mut sink = Self {
+            out,
+            format,
+            rows: (format.rows)(&Layout::from(mode), Precision::Microseconds),
+            is_array: name == PointFormat::Json,
+            is_first: true,
+            piece: Vec::new(),
+        };
+        if sink.is_array {
+            sink.piece.push(b'[');
         }
+        sink.rows.open(None, &mut sink.piece).map_err(failed)?;
+        sink.send()?;
+        Ok(sink)
     }
 
-    /// A time as text, until the next one.
-    pub fn text(&mut self, micros: i64) -> &str {
-        self.text.clear();
-        self.formatter.write(micros, &mut self.text);
-        std::str::from_utf8(&self.text).unwrap_or_default()
+    /// Writes the points of a chunk.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn take(&mut self, chunk: &Chunk<'_>) -> Result<(), Failure> {
+        let mut index = 0;
+        for run in &chunk.columns.runs {
+            let shared = self.rows.shared(&run.series);
+            for _ in 0..run.points {
+                if self.is_array && !std::mem::take(&mut self.is_first) {
+                    self.piece.extend_from_slice(b",\n");
+                }
+                self.rows.row(chunk, index, &shared, &mut self.piece);
+                if self.is_array && self.piece.last() == Some(&b'\n') {
+                    self.piece.pop();
+                }
+                index += 1;
+                if index % self.format.rows_per_piece == 0 {
+                    self.flush()?;
+                }
+            }
+        }
+        self.flush()
     }
+
+    /// Writes what comes after the last row.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn end(mut self) -> Result<(), Failure> {
+        self.rows.close(None, &mut self.piece).map_err(failed)?;
+        if self.is_array {
+            self.piece.extend_from_slice(b"]\n");
+        }
+        self.send()?;
+        Ok(self.out.flush()?)
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.rows.flush(&mut self.piece).map_err(failed)?;
+        self.send()
+    }
+
+    fn send(&mut self) -> Result<(), Failure> {
+        self.out.write_all(&self.piece)?;
+        self.piece.clear();
+        Ok(())
+    }
+}
+
+fn failed(unwritten: Unwritten) -> Failure {
+    Failure::new(format!("The points cannot be written: {unwritten}"))
 }

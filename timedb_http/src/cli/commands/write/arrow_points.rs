@@ -1,4 +1,4 @@
-//! Points as an Arrow IPC stream. Columns may have any type that becomes the one wanted without a loss: dictionaries,
+//! Points as an Arrow IPC stream, and those of any record batch. Columns may have any type that becomes the one wanted without a loss: dictionaries,
 //! float32, whole numbers, times in any unit.
 
 use std::io::BufRead;
@@ -23,11 +23,20 @@ pub fn read(mut input: Box<dyn BufRead + Send>, cutter: &mut Cutter<'_>) -> Resu
         let Some(rows) = rows.map_err(|problem| cutter.damaged(&problem))? else {
             return Ok(());
         };
-        let columns = columns(&rows).map_err(|problem| cutter.damaged(&problem))?;
-        for at in 0..rows.num_rows() {
-            cutter.row(parts(&columns, at))?;
-        }
+        take(&rows, cutter)?;
     }
+}
+
+/// Takes the rows of a batch.
+///
+/// # Errors
+/// A sentence that says where and what.
+pub fn take(rows: &RecordBatch, cutter: &mut Cutter<'_>) -> Result<(), String> {
+    let columns = columns(rows).map_err(|problem| cutter.damaged(&problem))?;
+    for at in 0..rows.num_rows() {
+        cutter.row(parts(&columns, at))?;
+    }
+    Ok(())
 }
 
 /// The columns as they are wanted.

@@ -1,7 +1,7 @@
 //! A file of points: where it is, and what it is.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, stdin};
+use std::io::{self, BufRead, BufReader, Read, Seek, stdin};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -10,7 +10,7 @@ use tokio::sync::mpsc::Sender;
 use super::batch::PointBatch;
 use super::cutter::Cutter;
 use super::record::Defaults;
-use super::{arrow_points, csv_points, json_points};
+use super::{arrow_points, csv_points, json_points, parquet_points};
 use crate::cli::failure::Failure;
 use crate::cli::grammar::PointFormat;
 
@@ -24,9 +24,11 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// A file that has been opened.
-pub struct PointSource {
-    input: Box<dyn BufRead + Send>,
-    format: PointFormat,
+pub enum PointSource {
+    /// What is read from its begin to its end.
+    Stream(Box<dyn BufRead + Send>, PointFormat),
+    /// A Parquet file says at its end where its parts are.
+    Parquet(File),
 }
 
 /// Opens the file, or stdin, and finds out what it is.
@@ -53,19 +55,33 @@ pub fn open(path: Option<&Path>, format: Option<PointFormat>) -> Result<PointSou
         input.consume(BOM.len());
     }
     let begin = input.fill_buf().map_err(unreadable)?;
-    let unknown = |kind: &str| {
-        Err(Failure::new(format!(
-            "{place} is {kind}, which timedb write does not read. It reads CSV, NDJSON, JSON and Arrow IPC streams"
-        )))
-    };
-    if begin.starts_with(PARQUET) {
-        return unknown("a Parquet file");
+    if begin.starts_with(PARQUET) || format == Some(PointFormat::Parquet) {
+        let file = path.map(File::open).transpose().map_err(unreadable)?;
+        return match file {
+            Some(file) if is_as_it_is(&file).map_err(unreadable)? => Ok(PointSource::Parquet(file)),
+            _ => Err(Failure::new(format!(
+                "{place} is no Parquet file that can be read: one is read from a file, and is compressed in itself"
+            ))),
+        };
     }
     if begin.starts_with(ARROW_FILE) {
-        return unknown("an Arrow IPC file");
+        return Err(Failure::new(format!(
+            "{place} is an Arrow IPC file, which timedb write does not read. It reads CSV, NDJSON, JSON, Arrow IPC streams \
+             and Parquet files"
+        )));
     }
     let format = format.unwrap_or_else(|| looks_like(begin));
-    Ok(PointSource { input, format })
+    Ok(PointSource::Stream(input, format))
+}
+
+/// Whether it begins as a Parquet file does, and its end can be looked at.
+fn is_as_it_is(mut file: &File) -> io::Result<bool> {
+    let mut begin = [0; PARQUET.len()];
+    let read = file.read_exact(&mut begin);
+    if read.is_err_and(|error| error.kind() != io::ErrorKind::UnexpectedEof) || begin != PARQUET {
+        return Ok(false);
+    }
+    Ok(file.metadata()?.is_file() && file.rewind().is_ok())
 }
 
 fn looks_like(begin: &[u8]) -> PointFormat {
@@ -90,11 +106,15 @@ pub fn read(
     send: &Sender<PointBatch>,
 ) -> Result<(), String> {
     let mut cutter = Cutter::new(defaults, size, send);
-    match source.format {
-        PointFormat::Csv => csv_points::read(source.input, &mut cutter),
-        PointFormat::Ndjson => json_points::read_lines(source.input, &mut cutter),
-        PointFormat::Json => json_points::read_array(source.input, &mut cutter),
-        PointFormat::Arrow => arrow_points::read(source.input, &mut cutter),
+    match source {
+        PointSource::Parquet(file) => parquet_points::read(file, &mut cutter),
+        PointSource::Stream(input, format) => match format {
+            PointFormat::Csv => csv_points::read(input, &mut cutter),
+            PointFormat::Ndjson => json_points::read_lines(input, &mut cutter),
+            PointFormat::Json => json_points::read_array(input, &mut cutter),
+            PointFormat::Arrow => arrow_points::read(input, &mut cutter),
+            PointFormat::Parquet => Err("a Parquet file is read from a file".to_owned()),
+        },
     }?;
     cutter.pass()
 }
