@@ -7,11 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{Config, signal};
+use crate::{Config, Db, Role, signal};
 use tempfile::TempDir;
 use tokio_postgres::config::Host;
 
 use crate::programs::{free_port, server_user};
+
+/// A setting: one connection of the database for each role.
+pub const NARROW: &str = "default_pool_size = 1";
+/// A setting: as PgBouncer is without the lines of the document, nothing is cleaned up between transactions.
+pub const NO_RESET: &str = "server_reset_query_always = 0";
 
 /// A running PgBouncer; killed with the value.
 pub struct Bouncer {
@@ -96,6 +101,25 @@ impl Bouncer {
         };
         bouncer.until_it_listens();
         bouncer
+    }
+
+    /// Starts it in front of a test's database, for all roles of the test; `options` and `settings` as in [`Pool`].
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub async fn start_for(db: &Db, options: &str, settings: &[&str]) -> Self {
+        let secrets = "SELECT coalesce(string_agg(format('\"%s\" \"%s\"', rolname, rolpassword), chr(10)), '')
+                       FROM pg_authid WHERE rolpassword IS NOT NULL AND rolname LIKE '%' || current_database()";
+        let superuser = db.connect(Role::Superuser).await;
+        let users = superuser.query_one(secrets, &[]).await;
+        let users: String = users.expect("the secrets are read").get(0);
+        Self::start(&Pool {
+            database: &db.dsn(Role::Superuser),
+            name: &db.name,
+            options,
+            users: &users,
+            settings,
+        })
     }
 
     fn until_it_listens(&mut self) {

@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use timedb_tests::programs::bouncer::{self, Bouncer, Pool};
+use timedb_tests::programs::bouncer::{self, Bouncer, NARROW, NO_RESET};
 use timedb_tests::{Db, Role, Tenant, count, upload};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -24,11 +24,6 @@ use tokio::task::JoinHandle;
 use tokio_postgres::types::Type;
 use tokio_postgres::{CancelToken, Client, Error, NoTls};
 use uuid::Uuid;
-
-/// One connection of the database for each role.
-const NARROW: &str = "default_pool_size = 1";
-/// As PgBouncer is without the lines of the document: nothing is cleaned up between transactions.
-const NO_RESET: &str = "server_reset_query_always = 0";
 
 /// A statement that somebody has to end.
 const SLEEP: &str = "SELECT pg_sleep(60)";
@@ -50,16 +45,7 @@ impl Pooled {
             client.batch_execute("COMMIT").await.unwrap();
         }
         let observer = db.connect(Role::Superuser).await;
-        let secrets = "SELECT coalesce(string_agg(format('\"%s\" \"%s\"', rolname, rolpassword), chr(10)), '')
-                       FROM pg_authid WHERE rolpassword IS NOT NULL AND rolname LIKE '%' || current_database()";
-        let users: String = observer.query_one(secrets, &[]).await.unwrap().get(0);
-        let bouncer = Bouncer::start(&Pool {
-            database: &db.dsn(Role::Superuser),
-            name: &db.name,
-            options: "",
-            users: &users,
-            settings,
-        });
+        let bouncer = Bouncer::start_for(&db, "", settings).await;
         Self {
             db,
             bouncer,

@@ -13,7 +13,7 @@ use super::store::{Relation, Store};
 
 /// Two policies that open each table (for everybody, and for the roles of tenants and of the data
 /// functions), and all rights on rows for tenants.
-async fn open_everything(superuser: &Client, tables: &[Relation], rights: &str) {
+pub async fn open_everything(superuser: &Client, tables: &[Relation], rights: &str) {
     for table in tables {
         let (name, table) = (&table.name, table.sql());
         let open = format!(
@@ -27,7 +27,7 @@ async fn open_everything(superuser: &Client, tables: &[Relation], rights: &str) 
 }
 
 /// The tables with tenants.
-async fn tables(store: &Store) -> Vec<Relation> {
+pub async fn tables(store: &Store) -> Vec<Relation> {
     let mut tables = store.relations().await;
     tables.retain(|relation| relation.has_tenant() && !relation.is_view);
     assert!(tables.len() >= 12);
