@@ -8,12 +8,16 @@ use std::time::{Duration, Instant};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_postgres::{Client, NoTls};
 
+use crate::programs::free_port;
 use crate::{Config, Output, Run, connect};
 
-/// A private cluster in a temporary folder, reachable over its socket only; gone with the value. When its log
+/// A private cluster in a temporary folder, reachable over its socket, and with [`ThrowawayCluster::start_with_port`]
+/// over TCP; gone with the value. When its log
 /// tells of a crash then, the test fails.
 pub struct ThrowawayCluster {
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
+    /// Where it listens on 127.0.0.1, if it does.
+    port: Option<u16>,
     /// Whether its clock can be set.
     has_clock: bool,
     crashes_on_purpose: AtomicBool,
@@ -25,7 +29,15 @@ impl ThrowawayCluster {
     /// # Panics
     /// When it does not start.
     pub fn start(settings: &[&str]) -> Self {
-        Self::start_as(settings, false)
+        Self::start_as(settings, false, None)
+    }
+
+    /// As [`Self::start`], and it listens on a free port of 127.0.0.1.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_with_port(settings: &[&str]) -> Self {
+        Self::start_as(settings, false, Some(free_port()))
     }
 
     /// As [`Self::start`], with a clock of its own, which is right until [`Self::set_clock`].
@@ -37,7 +49,7 @@ impl ThrowawayCluster {
             Path::new(FAKETIME).exists(),
             "{FAKETIME} is missing: install libfaketime"
         );
-        Self::start_as(settings, true)
+        Self::start_as(settings, true, None)
     }
 
     /// Sets the clock of the server, while it runs, to so many seconds ahead of the machine's.
@@ -50,12 +62,13 @@ impl ThrowawayCluster {
         as_server("sh").args(["-c", &script]).ok();
     }
 
-    fn start_as(settings: &[&str], has_clock: bool) -> Self {
+    fn start_as(settings: &[&str], has_clock: bool, port: Option<u16>) -> Self {
         let made = as_server("mktemp")
             .args(["-d", "/tmp/timedb-test.XXXXXX"])
             .ok();
         let cluster = Self {
             folder: PathBuf::from(made.trim()),
+            port,
             has_clock,
             crashes_on_purpose: AtomicBool::new(false),
         };
@@ -78,6 +91,10 @@ impl ThrowawayCluster {
             format!("unix_socket_directories = '{}'", cluster.folder.display()),
             "fsync = off".to_owned(),
         ];
+        if let Some(port) = port {
+            lines.push("listen_addresses = '127.0.0.1'".to_owned());
+            lines.push(format!("port = {port}"));
+        }
         lines.extend(settings.iter().map(|line| (*line).to_owned()));
         let script = format!(
             "cat >> '{}/postgresql.conf' <<'END'\n{}\nEND",
@@ -153,7 +170,19 @@ impl ThrowawayCluster {
             self.folder.to_str().expect("the path is UTF-8"),
             NON_ALPHANUMERIC,
         );
-        format!("postgresql:///{database}?host={host}&user={role}")
+        let port = self
+            .port
+            .map_or(String::new(), |port| format!("&port={port}"));
+        format!("postgresql:///{database}?host={host}&user={role}{port}")
+    }
+
+    /// The superuser's connection URI over TCP, with host, port and a password, which is not asked for.
+    ///
+    /// # Panics
+    /// When it has no port.
+    pub fn tcp_dsn(&self) -> String {
+        let port = self.port.expect("a cluster with a port");
+        format!("postgresql://postgres:any@127.0.0.1:{port}/postgres")
     }
 
     /// Connects as the superuser.

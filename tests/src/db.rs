@@ -47,6 +47,8 @@ pub struct Tenant {
 pub struct Db {
     /// The database's name.
     pub name: String,
+    /// Connection URI of the cluster's superuser.
+    admin_dsn: String,
     password: String,
     tenants: Vec<Tenant>,
 }
@@ -54,7 +56,12 @@ pub struct Db {
 impl Db {
     /// A database with the extension and the tenants `a` and `b`.
     pub async fn new() -> Self {
-        let mut db = Self::create(Some(TEMPLATE)).await;
+        Self::new_in(&Config::get().admin_dsn).await
+    }
+
+    /// As [`Self::new`], in a cluster of the test's own: the superuser's connection URI, with host, port and password.
+    pub async fn new_in(admin_dsn: &str) -> Self {
+        let mut db = Self::create(admin_dsn, Some(TEMPLATE)).await;
         let owner = db.connect(Role::Owner).await;
         for (tenant, email) in [
             ("a", "alice@tenant-a.example"),
@@ -80,16 +87,17 @@ impl Db {
     /// A database without the extension; members of its roles cannot exist before it does, so only
     /// `Superuser`, `Owner` and `Nobody` can connect.
     pub async fn empty() -> Self {
-        Self::create(None).await
+        Self::create(&Config::get().admin_dsn, None).await
     }
 
-    async fn create(template: Option<&str>) -> Self {
-        let admin = connect(&Config::get().admin_dsn).await;
+    async fn create(admin_dsn: &str, template: Option<&str>) -> Self {
+        let admin = connect(admin_dsn).await;
         if template.is_some() {
-            make_template(&admin).await;
+            make_template(&admin, admin_dsn).await;
         }
         let db = Self {
             name: format!("t_{}", Uuid::new_v4().simple()),
+            admin_dsn: admin_dsn.to_owned(),
             password: Uuid::new_v4().simple().to_string(),
             tenants: Vec::new(),
         };
@@ -140,7 +148,7 @@ impl Db {
     /// The name of the PostgreSQL role that a test connects as.
     pub fn role_name(&self, role: Role) -> String {
         match role {
-            Role::Superuser => superuser().0,
+            Role::Superuser => superuser(&self.admin_dsn).0,
             Role::Owner => format!("owner_{}", self.name),
             Role::Admin => format!("admin_{}", self.name),
             Role::User => format!("user_{}", self.name),
@@ -152,9 +160,9 @@ impl Db {
 
     /// The connection URI of a role, with its password.
     pub fn dsn(&self, role: Role) -> String {
-        let (host, port) = address();
+        let (host, port) = address(&self.admin_dsn);
         let password = if role == Role::Superuser {
-            superuser().1
+            superuser(&self.admin_dsn).1
         } else {
             self.password.clone()
         };
@@ -200,7 +208,7 @@ impl Db {
 
 impl Drop for Db {
     fn drop(&mut self) {
-        let name = self.name.clone();
+        let (name, admin_dsn) = (self.name.clone(), self.admin_dsn.clone());
         // The test's own runtime cannot be waited on from here. What cannot be dropped goes with
         // the cluster.
         let dropping = std::thread::spawn(move || {
@@ -209,7 +217,7 @@ impl Drop for Db {
                 .build()
                 .ok()?;
             runtime.block_on(async {
-                let admin = connect(&Config::get().admin_dsn).await;
+                let admin = connect(&admin_dsn).await;
                 admin
                     .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
                     .await
@@ -228,7 +236,7 @@ impl Drop for Db {
 }
 
 /// Creates the template once for all the test programs of a run.
-async fn make_template(admin: &Client) {
+async fn make_template(admin: &Client, admin_dsn: &str) {
     admin
         .query_one("SELECT pg_advisory_lock($1)", &[&TEMPLATE_LOCK])
         .await
@@ -251,8 +259,8 @@ async fn make_template(admin: &Client) {
             .batch_execute(&create)
             .await
             .expect("the template is created");
-        let (host, port) = address();
-        let (user, password) = superuser();
+        let (host, port) = address(admin_dsn);
+        let (user, password) = superuser(admin_dsn);
         psql_create_extension(&format!(
             "postgresql://{user}:{password}@{host}:{port}/{building}"
         ));
@@ -273,30 +281,29 @@ fn psql_create_extension(dsn: &str) {
     crate::psql(dsn, "CREATE EXTENSION timedb").ok();
 }
 
-fn admin_config() -> PgConfig {
-    Config::get()
-        .admin_dsn
+fn admin_config(admin_dsn: &str) -> PgConfig {
+    admin_dsn
         .parse()
-        .expect("TIMEDB_TEST_ADMIN_DSN is a connection URI")
+        .expect("the superuser has a connection URI")
 }
 
-fn address() -> (String, u16) {
-    let config = admin_config();
+fn address(admin_dsn: &str) -> (String, u16) {
+    let config = admin_config(admin_dsn);
     match (config.get_hosts().first(), config.get_ports().first()) {
         (Some(Host::Tcp(host)), Some(port)) => (host.clone(), *port),
-        _ => panic!("TIMEDB_TEST_ADMIN_DSN names a host and a port"),
+        _ => panic!("the superuser's connection URI names a host and a port"),
     }
 }
 
-fn superuser() -> (String, String) {
-    let config = admin_config();
+fn superuser(admin_dsn: &str) -> (String, String) {
+    let config = admin_config(admin_dsn);
     let password = config
         .get_password()
-        .expect("TIMEDB_TEST_ADMIN_DSN has a password");
+        .expect("the superuser's connection URI has a password");
     (
         config
             .get_user()
-            .expect("TIMEDB_TEST_ADMIN_DSN has a user")
+            .expect("the superuser's connection URI has a user")
             .to_owned(),
         String::from_utf8(password.to_vec()).expect("the password is UTF-8"),
     )

@@ -16,6 +16,7 @@ mod recorder;
 pub mod rows;
 mod schema;
 mod sql;
+mod standby;
 pub mod times;
 pub mod wire;
 
@@ -30,6 +31,7 @@ pub use sql::{
     authenticate, compact, compact_sometimes, connect, count, login, refusal, run, tenant_of,
     until_somebody_waits, upload,
 };
+pub use standby::Standby;
 
 /// A key of the right form that is in no store: the one that docs/security.md shows.
 pub const UNKNOWN_KEY: &str = "tdb_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf1Yo7hP";

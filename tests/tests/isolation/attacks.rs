@@ -9,6 +9,7 @@ mod canaries;
 mod controls;
 mod functions;
 mod known;
+mod on_standby;
 mod owners;
 mod policies;
 mod pooled;

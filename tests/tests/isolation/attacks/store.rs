@@ -87,7 +87,11 @@ fn uploads(word: &str, number: f64, day: &str, series: usize) -> [String; 2] {
 impl Store {
     /// Fills a fresh database.
     pub async fn new() -> Self {
-        let db = Db::new().await;
+        Self::of(Db::new().await).await
+    }
+
+    /// Fills this database, which is fresh.
+    pub async fn of(db: Db) -> Self {
         let admin = db.connect(Role::Admin).await;
         let create = "SELECT * FROM timedb.create_user(timedb.create_tenant($1), $2)";
         let (name, email) = (format!("{WORD} tenant"), format!("{WORD}@{WORD}.example"));

@@ -1,12 +1,6 @@
 //! A primary with data of one tenant, and a standby that follows it.
 
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
-use timedb_tests::{
-    Config, Run, ThrowawayCluster, as_server, authenticate, connect, crashes_in, fail_for, run,
-    upload,
-};
+use timedb_tests::{Standby, ThrowawayCluster, authenticate, connect, run, upload};
 
 const SETTINGS: &[&str] = &["wal_level = replica"];
 
@@ -22,10 +16,6 @@ pub struct Pair {
     pub key: String,
     /// The key of a tenant without any.
     pub other_key: String,
-}
-
-struct Standby {
-    folder: PathBuf,
 }
 
 impl Pair {
@@ -60,11 +50,7 @@ impl Pair {
         authenticate(&writer, &keys[0]).await.unwrap();
         upload(&writer, "wind", &[1.0, 2.0]).await.unwrap();
         run(&writer, "COMMIT").await;
-        let row = superuser
-            .query_one("SHOW unix_socket_directories", &[])
-            .await
-            .unwrap();
-        let standby = Standby::of(&primary, PathBuf::from(row.get::<_, String>(0)));
+        let standby = Standby::of(&primary, PORT);
         let [key, other_key] = <[String; 2]>::try_from(keys).expect("two keys");
         Self {
             standby,
@@ -76,32 +62,12 @@ impl Pair {
 
     /// A role's connection URI at the standby.
     pub fn standby(&self, role: &str) -> String {
-        format!("{}&port={PORT}", self.primary.dsn_as("postgres", role))
+        self.standby.dsn("postgres", role)
     }
 
     /// Waits until the standby has all that the primary has written so far.
     pub async fn catch_up(&self) {
-        let written = self.primary.connect("postgres").await;
-        let row = written
-            .query_one("SELECT pg_current_wal_flush_lsn()::text", &[])
-            .await
-            .unwrap();
-        let standby = connect(&self.standby("postgres")).await;
-        let start = Instant::now();
-        let there = "SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn";
-        while !standby
-            .query_one(there, &[&row.get::<_, String>(0)])
-            .await
-            .unwrap()
-            .get::<_, bool>(0)
-        {
-            assert!(
-                start.elapsed() < Duration::from_secs(30),
-                "the standby does not follow: {}",
-                self.standby.log()
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.standby.catch_up(&self.primary).await;
     }
 
     /// What the standby's log holds of errors and warnings, without time and process.
@@ -117,51 +83,6 @@ impl Pair {
 
     /// Makes the standby a primary, after the primary is gone for writers.
     pub fn promote(&self) {
-        self.standby.control(&["promote"]);
+        self.standby.promote();
     }
-}
-
-impl Standby {
-    fn of(primary: &ThrowawayCluster, socket: PathBuf) -> Self {
-        let standby = Self { folder: socket };
-        let source = primary.dsn("postgres");
-        program("pg_basebackup")
-            .args(["--checkpoint=fast", "--no-sync", "-R", "-d", &source, "-D"])
-            .args([standby.data()])
-            .ok();
-        let log = standby.log_file().display().to_string();
-        standby.control(&["start", "-o", &format!("-p {PORT}"), "-l", &log]);
-        standby
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.join("standby")
-    }
-
-    fn control(&self, action: &[&str]) {
-        program("pg_ctl")
-            .args(["-w", "-D"])
-            .args([self.data()])
-            .args(action)
-            .ok();
-    }
-
-    fn log_file(&self) -> PathBuf {
-        self.folder.join("standby.log")
-    }
-
-    fn log(&self) -> String {
-        as_server("cat").args([self.log_file()]).ok()
-    }
-}
-
-impl Drop for Standby {
-    fn drop(&mut self) {
-        self.control(&["stop", "-m", "immediate"]);
-        fail_for(&crashes_in(&self.log_file()));
-    }
-}
-
-fn program(name: &str) -> Run {
-    as_server(Config::get().pg_bin.join(name))
 }
