@@ -11,6 +11,7 @@ mod functions;
 mod known;
 mod on_standby;
 mod owners;
+mod parallel;
 mod policies;
 mod pooled;
 mod recipes;
