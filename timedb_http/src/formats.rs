@@ -3,6 +3,7 @@
 //! where rows come from, so that the server and the command line can share it.
 
 pub(crate) mod columns;
+pub(crate) mod line_protocol;
 pub mod rows;
 pub(crate) mod scalar;
 pub(crate) mod table;

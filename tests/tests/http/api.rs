@@ -3,6 +3,7 @@
 
 mod compaction;
 mod formats;
+mod influx;
 mod keys;
 mod known_times;
 mod mistakes;

@@ -5,9 +5,11 @@
 mod corrections;
 mod fast;
 mod fields;
+mod influx;
 mod pieces;
 mod points;
 mod receive;
+mod samples;
 mod series;
 mod slow;
 mod table;
@@ -16,8 +18,10 @@ mod upload;
 
 pub(crate) use crate::formats::{columns::SeriesFields, scalar::Problem};
 pub(crate) use corrections::read_corrections;
+pub(crate) use influx::{LinePrecision, read_influx_lines};
 pub(crate) use points::{PointsAsked, read_points};
 pub(crate) use receive::{Received, leave_unread, receive};
+pub(crate) use samples::{SampleUpload, Samples};
 pub(crate) use series::{read_new_series, read_series_change};
 pub(crate) use table::{BodyFormat, read_rows};
 pub(crate) use upload::{AboutUpload, Upload, read_upload};

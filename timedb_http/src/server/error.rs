@@ -237,6 +237,37 @@ impl ApiError {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "The request took too long.")
     }
 
+    /// The field that the database refuses, if that is what it is about.
+    pub(crate) fn refused(&self) -> Option<&RefusedField> {
+        self.refused.as_deref()
+    }
+
+    /// The same for clients that send again what was answered with 429 or 5xx, and throw away what was answered with
+    /// another 4xx: what may go well later is 503, and what is wrong with a request is 400.
+    pub(crate) fn for_senders(mut self) -> Self {
+        let passes = self.retry.is_some() || self.status == StatusCode::REQUEST_TIMEOUT;
+        self.status = match self.status {
+            StatusCode::TOO_MANY_REQUESTS => self.status,
+            status if status.is_client_error() && passes => StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            status => status,
+        };
+        self
+    }
+
+    /// The same answer in the form of another protocol, whose body is made of a text.
+    pub(crate) fn told_as(&self, body: impl FnOnce(StatusCode, String) -> Value) -> Response {
+        let message = match &self.detail {
+            Value::String(sentence) => sentence.clone(),
+            Value::Array(fields) => {
+                let fields: Vec<_> = fields.iter().map(field_sentence).collect();
+                fields.join("; ")
+            }
+            other => other.to_string(),
+        };
+        self.respond(&body(self.status, message))
+    }
+
     /// 500 for something that should not happen; the cause goes to the log here.
     pub(crate) fn internal(cause: &str) -> Self {
         tracing::error!(cause, "internal error");
@@ -262,6 +293,13 @@ impl From<Vec<FieldError>> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let body = json!({ "detail": self.detail });
+        self.respond(&body)
+    }
+}
+
+impl ApiError {
+    fn respond(&self, body: &Value) -> Response {
         let lacks_key = self.status == StatusCode::UNAUTHORIZED;
         (
             self.status,
@@ -271,10 +309,22 @@ impl IntoResponse for ApiError {
                 .map(|coding| [(header::ACCEPT_ENCODING, coding)]),
             self.retry
                 .map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]),
-            json!({ "detail": self.detail }).to_string(),
+            body.to_string(),
         )
             .into_response()
     }
+}
+
+/// One entry of a 422 as a text: where, and what.
+fn field_sentence(field: &Value) -> String {
+    let place = field.get("loc").and_then(Value::as_array);
+    let place = place.into_iter().flatten().map(|part| match part {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    });
+    let place = place.collect::<Vec<_>>().join(".");
+    let told = field.get("msg").and_then(Value::as_str).unwrap_or_default();
+    format!("{place}: {told}")
 }
 
 /// One entry of a 422, in pydantic's form.

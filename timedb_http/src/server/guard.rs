@@ -8,6 +8,7 @@ use axum::{
     Router,
     extract::{Request, State},
     handler::Handler,
+    http::request::Parts,
     response::Response,
     routing::{MethodFilter, get, on},
 };
@@ -16,7 +17,7 @@ use crate::server::{
     answer::work_on,
     body::{Received, leave_unread, receive},
     error::{ApiError, FieldError},
-    head::Head,
+    head::{Head, HeadAndKey},
     key::ApiKey,
     record::Record,
     state::{AppState, Caller},
@@ -30,6 +31,15 @@ pub(crate) type Plan<P> = Result<P, ApiError>;
 
 /// What the client gets.
 type Answer = Result<Response, ApiError>;
+
+/// What is different in the protocol of others.
+#[derive(Clone, Copy)]
+pub(crate) struct Dialect {
+    /// Finds the key.
+    pub head: fn(Parts) -> HeadAndKey,
+    /// Tells an error.
+    pub tell: fn(ApiError) -> Response,
+}
 
 /// The routes of the API.
 #[derive(Default)]
@@ -55,6 +65,7 @@ impl Api {
         let handler = move |State(state): State<AppState>, request: Request| async move {
             let record = recorded(&request);
             let (head, key) = Head::new(request.into_parts().0);
+            record.note_key(head.has_key);
             let attempt = Attempt::of(&head, &key);
             let answered = async {
                 state.admit(&key, head.address)?;
@@ -76,40 +87,67 @@ impl Api {
         plan: fn(&Head, &Received) -> Plan<P>,
         answer: fn(Caller, P) -> F,
     ) -> Self {
-        let handler = move |State(state): State<AppState>, request: Request| async move {
-            let record = recorded(&request);
-            let (parts, body) = request.into_parts();
-            let (head, key) = Head::new(parts);
-            let attempt = Attempt::of(&head, &key);
-            let key = match state.admit(&key, head.address).and(key) {
-                Ok(key) => key,
-                Err(refused) => {
-                    leave_unread(&head.headers, body);
-                    return attempt.noted(&state, Err(refused));
-                }
-            };
-            let answered = async {
-                let mut caller = Caller::new(state.clone(), key, record);
-                let memory = &state.body_memory;
-                let received = receive(&mut caller, memory, &head.headers, body).await?;
-                let work = async {
-                    let size = received.len();
-                    let read = move || (plan(&head, &received), received);
-                    // What the body takes of the memory goes back when the request is over.
-                    let (plan, _received) = work_on(size, read).await?;
-                    conclude(caller, plan, answer).await
-                };
-                state.within(work).await
-            };
-            let answered = answered.await;
-            attempt.noted(&state, answered)
+        let handler = move |State(state): State<AppState>, request: Request| {
+            take_body(state, request, Head::new, plan, answer)
         };
         Self(self.0.route(path, on(method, handler)))
+    }
+
+    /// A route of another protocol, which has its own ways to send a key and to tell an error.
+    pub(crate) fn in_dialect<P: Send + 'static, F: Future<Output = Answer> + Send + 'static>(
+        self,
+        path: &str,
+        dialect: Dialect,
+        plan: fn(&Head, &Received) -> Plan<P>,
+        answer: fn(Caller, P) -> F,
+    ) -> Self {
+        let handler = move |State(state): State<AppState>, request: Request| async move {
+            let answered = take_body(state, request, dialect.head, plan, answer).await;
+            answered.unwrap_or_else(dialect.tell)
+        };
+        Self(self.0.route(path, on(MethodFilter::POST, handler)))
     }
 
     pub(crate) fn into_router(self) -> Router<AppState> {
         self.0
     }
+}
+
+/// Answers a request with a body.
+async fn take_body<P: Send + 'static, F: Future<Output = Answer> + Send + 'static>(
+    state: AppState,
+    request: Request,
+    head_of: fn(Parts) -> HeadAndKey,
+    plan: fn(&Head, &Received) -> Plan<P>,
+    answer: fn(Caller, P) -> F,
+) -> Answer {
+    let record = recorded(&request);
+    let (parts, body) = request.into_parts();
+    let (head, key) = head_of(parts);
+    record.note_key(head.has_key);
+    let attempt = Attempt::of(&head, &key);
+    let key = match state.admit(&key, head.address).and(key) {
+        Ok(key) => key,
+        Err(refused) => {
+            leave_unread(&head.headers, body);
+            return attempt.noted(&state, Err(refused));
+        }
+    };
+    let answered = async {
+        let mut caller = Caller::new(state.clone(), key, record);
+        let memory = &state.body_memory;
+        let received = receive(&mut caller, memory, &head.headers, body).await?;
+        let work = async {
+            let size = received.len();
+            let read = move || (plan(&head, &received), received);
+            // What the body takes of the memory goes back when the request is over.
+            let (plan, _received) = work_on(size, read).await?;
+            conclude(caller, plan, answer).await
+        };
+        state.within(work).await
+    };
+    let answered = answered.await;
+    attempt.noted(&state, answered)
 }
 
 /// Where to take note of what is found out about a request.

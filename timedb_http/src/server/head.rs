@@ -1,5 +1,7 @@
 //! What a request says besides its body: its URL, its key, its name. Whether the key is valid is up to the database.
 
+mod credentials;
+
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
@@ -17,6 +19,9 @@ pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
+/// A head, and the key that it brings, or what is wrong with that.
+pub(crate) type HeadAndKey = (Head, Result<Option<ApiKey>, ApiError>);
+
 /// A request without its body.
 pub(crate) struct Head {
     pub headers: HeaderMap,
@@ -28,8 +33,27 @@ pub(crate) struct Head {
 
 impl Head {
     /// The head, and the key that it brings.
-    pub(crate) fn new(parts: Parts) -> (Self, Result<Option<ApiKey>, ApiError>) {
+    pub(crate) fn new(parts: Parts) -> HeadAndKey {
         let key = api_key(&parts.headers);
+        Self::with_key(parts, key)
+    }
+
+    /// The same where a key may also come as a token or a password.
+    pub(crate) fn with_password(parts: Parts) -> HeadAndKey {
+        let more = credentials::in_headers(&parts.headers);
+        let key = key_among(&parts.headers, more);
+        Self::with_key(parts, key)
+    }
+
+    /// The same where the password may come in the query, too.
+    pub(crate) fn with_password_in_query(parts: Parts) -> HeadAndKey {
+        let mut more = credentials::in_headers(&parts.headers);
+        more.extend(credentials::in_query(parts.uri.query().unwrap_or_default()));
+        let key = key_among(&parts.headers, more);
+        Self::with_key(parts, key)
+    }
+
+    fn with_key(parts: Parts, key: Result<Option<ApiKey>, ApiError>) -> HeadAndKey {
         let client = parts.extensions.get::<Client>();
         let address = client.and_then(|client| client.address);
         let head = Self {
@@ -86,10 +110,19 @@ impl Head {
 /// # Errors
 /// 401 for what can't be a key, and for two that differ: a proxy in between may have looked at the other one.
 fn api_key(headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
+    key_among(headers, Vec::new())
+}
+
+/// The same with what else may say a key.
+fn key_among(headers: &HeaderMap, more: Vec<Vec<u8>>) -> Result<Option<ApiKey>, ApiError> {
     let own = headers.get_all(API_KEY).iter().map(HeaderValue::as_bytes);
     let authorizations = headers.get_all(header::AUTHORIZATION);
     let bearers = authorizations.iter().filter_map(bearer);
-    let mut given = own.chain(bearers).filter(|text| !text.is_empty());
+    let more = more.iter().map(Vec::as_slice);
+    let mut given = own
+        .chain(bearers)
+        .chain(more)
+        .filter(|text| !text.is_empty());
     let Some(first) = given.next() else {
         return Ok(None);
     };

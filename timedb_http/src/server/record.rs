@@ -29,6 +29,7 @@ pub(crate) struct Record(Arc<RecordParts>);
 struct RecordParts {
     identity: OnceLock<Identity>,
     key: OnceLock<ApiKey>,
+    has_key: AtomicBool,
     is_accepted: AtomicBool,
     rows_in: AtomicU64,
     rows_out: AtomicU64,
@@ -36,6 +37,15 @@ struct RecordParts {
 }
 
 impl Record {
+    /// Whether the request came with something that is meant to be a key.
+    pub(crate) fn note_key(&self, has_key: bool) {
+        self.0.has_key.store(has_key, Relaxed);
+    }
+
+    pub(crate) fn has_key(&self) -> bool {
+        self.0.has_key.load(Relaxed)
+    }
+
     /// The database has taken the request for somebody's; of whom without a key nothing is known.
     pub(crate) fn accept(&self, identity: Option<Identity>, key: Option<&ApiKey>) {
         self.0.is_accepted.store(true, Relaxed);

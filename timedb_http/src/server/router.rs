@@ -22,7 +22,7 @@ use crate::server::{
     },
     refusal::Refusal,
     routes::{
-        changes, corrections, health, points,
+        changes, corrections, health, influx, points,
         query::{self, none},
         root,
         series::{self, labels, one, search},
@@ -64,6 +64,8 @@ fn api() -> Api {
         .with_body(POST, "/points", points::plan, points::read)
         .get("/changes", changes::plan, changes::read)
         .with_body(POST, "/upload", upload::plan, upload::upload)
+        .in_dialect("/api/v2/write", influx::V2, influx::plan, influx::write)
+        .in_dialect("/write", influx::V1, influx::plan_v1, influx::write)
         .get("/series", search::plan, search::find)
         .with_body(POST, "/series", series::plan, series::create)
         .get("/series/count", search::plan_count, search::count)

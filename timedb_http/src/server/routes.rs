@@ -4,9 +4,11 @@
 pub(crate) mod changes;
 pub(crate) mod corrections;
 pub(crate) mod health;
+pub(crate) mod influx;
 pub(crate) mod points;
 pub(crate) mod query;
 pub(crate) mod root;
+mod samples;
 pub(crate) mod series;
 pub(crate) mod upload;
 pub(crate) mod values;

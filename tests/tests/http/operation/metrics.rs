@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use timedb_tests::{Db, Role, Server};
+use timedb_tests::{Db, Role, Server, UNKNOWN_KEY};
 
 use crate::limits::upload_body;
 
@@ -54,6 +54,10 @@ async fn requests_are_counted_by_what_they_are_and_not_by_whose() {
     assert_eq!(server.get("/values", key).await.json()["count"], 1);
     assert_eq!(server.get("/values", None).await.status, 401);
     assert_eq!(server.get("/values", Some("nobody")).await.status, 401);
+    let password = format!("/write?u=me&p={UNKNOWN_KEY}");
+    let reply = server.send(server.request(reqwest::Method::POST, &password, None));
+    assert_eq!(reply.await.status, 401);
+    assert!(!server.log().contains(UNKNOWN_KEY));
     assert_eq!(server.get("/no/such/place", key).await.status, 404);
     let odd = reqwest::Method::from_bytes(b"BREW").unwrap();
     assert_eq!(
@@ -76,7 +80,7 @@ async fn requests_are_counted_by_what_they_are_and_not_by_whose() {
     assert_eq!(requests("other", "/", 405), Some(1.0));
     for (name, expected) in [
         ("timedb_authentications_total{outcome=\"accepted\"}", 2.0),
-        ("timedb_authentications_total{outcome=\"refused\"}", 1.0),
+        ("timedb_authentications_total{outcome=\"refused\"}", 2.0),
         ("timedb_authentications_total{outcome=\"missing\"}", 1.0),
         ("timedb_rows_total{direction=\"in\"}", 1.0),
         ("timedb_rows_total{direction=\"out\"}", 1.0),

@@ -73,6 +73,11 @@ impl Received {
         }
     }
 
+    /// What came, whatever its content type says.
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }

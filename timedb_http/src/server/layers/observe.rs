@@ -12,7 +12,7 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{Method, StatusCode},
     middleware::Next,
     response::Response,
 };
@@ -22,7 +22,6 @@ use tracing::Instrument;
 
 use super::request_id::{self, REQUEST_ID, TraceParent};
 use crate::server::{
-    head::API_KEY,
     metrics::{Answered, Authenticated, Authentication, Direction, Flow, Metrics, Routed},
     peer::Client,
     record::Record,
@@ -79,7 +78,6 @@ struct Observed {
     method: &'static str,
     is_head: bool,
     route: String,
-    has_key: bool,
     client: Option<IpAddr>,
     record: Record,
     usage: Arc<Usage>,
@@ -103,7 +101,6 @@ impl Observed {
             method: name(request.method()),
             is_head: request.method() == Method::HEAD,
             route: route.map_or_else(|| "(no route)".to_owned(), |path| path.as_str().to_owned()),
-            has_key: has_key(request.headers()),
             client: client.and_then(|client| client.address),
             record,
             usage: Arc::clone(&state.usage),
@@ -115,10 +112,12 @@ impl Observed {
 
     fn authentication(&self) -> Option<Authentication> {
         match self.status {
-            Some(StatusCode::UNAUTHORIZED) if self.has_key => Some(Authentication::Refused),
+            Some(StatusCode::UNAUTHORIZED) if self.record.has_key() => {
+                Some(Authentication::Refused)
+            }
             Some(StatusCode::UNAUTHORIZED) => Some(Authentication::Missing),
             _ if !self.record.is_accepted() => None,
-            _ if self.has_key => Some(Authentication::Accepted),
+            _ if self.record.has_key() => Some(Authentication::Accepted),
             _ => Some(Authentication::Open),
         }
     }
@@ -198,12 +197,6 @@ fn name(method: &Method) -> &'static str {
     ];
     let known = KNOWN.into_iter().find(|known| *known == method.as_str());
     known.unwrap_or("other")
-}
-
-fn has_key(headers: &HeaderMap) -> bool {
-    [API_KEY, header::AUTHORIZATION]
-        .iter()
-        .any(|name| headers.get(name).is_some_and(|value| !value.is_empty()))
 }
 
 /// A body whose bytes are counted, and with whose end the request is over.

@@ -59,6 +59,17 @@ pub(crate) async fn upload(
     caller: Caller,
     (upload, idempotency_key): NamedUpload,
 ) -> Result<Response, ApiError> {
+    let row = store(&caller, &upload, idempotency_key.as_deref()).await;
+    let row = row.map_err(|error| error.place_field(|field| upload.place_of(field)))?;
+    render(&row, upload)
+}
+
+/// Stores an upload; the row is that of [`UPLOAD`].
+pub(super) async fn store(
+    caller: &Caller,
+    upload: &Upload,
+    idempotency_key: Option<&str>,
+) -> Result<Row, ApiError> {
     let known_time = upload.known_time.map(PgInstant);
     let start = PgInstant(upload.batch_start_time);
     let finish = upload.batch_finish_time.map(PgInstant);
@@ -73,17 +84,13 @@ pub(crate) async fn upload(
         (&idempotency_key as _, Type::TEXT),
         (&upload.skip_unchanged as _, Type::BOOL),
     ];
-    let row = caller.write_one(UPLOAD, &parameters).await;
-    let row = row.map_err(|error| error.place_field(|field| upload.place_of(field)))?;
+    let row = caller.write_one(UPLOAD, &parameters).await?;
     if !row.get::<_, bool>(4) {
         let points: Option<i64> = row.get(2);
-        caller.record().add_rows_in(
-            points
-                .and_then(|points| u64::try_from(points).ok())
-                .unwrap_or(0),
-        );
+        let points = points.and_then(|points| u64::try_from(points).ok());
+        caller.record().add_rows_in(points.unwrap_or(0));
     }
-    render(&row, upload)
+    Ok(row)
 }
 
 fn render(row: &Row, upload: Upload) -> Result<Response, ApiError> {
