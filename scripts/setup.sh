@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing for building and running timedb, and nothing else; with the argument `test`
 # also what only the tests need, with `soak` what the soak needs, with `fuzz` what fuzzing needs. Quick when nothing is missing.
-# Starts and creates no cluster of the system's PostgreSQL, no PgBouncer, Varnish and nginx.
+# Starts and creates no cluster of the system's PostgreSQL, no PgBouncer, Varnish, nginx and Prometheus.
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -34,6 +34,7 @@ test)
     [[ -x /usr/sbin/varnishd ]] || have varnishd || need varnish
     [[ -x /usr/sbin/nginx ]] || need nginx-light
     have chromium || need chromium
+    have prometheus || need prometheus
     # A JDK, because the test of the driver is a source file.
     have javac || need default-jdk-headless
     [[ -f /usr/share/java/postgresql.jar ]] || need libpostgresql-jdbc-java
@@ -116,9 +117,9 @@ if ((${#missing[@]})) || [[ -n $major ]]; then
         # shellcheck disable=SC2064
         trap "${sudo[*]} rm -f $no_cluster" EXIT
     fi
-    # The packages of PgBouncer, Varnish and nginx would start a service and have it start with the system.
+    # The packages of PgBouncer, Varnish, nginx and Prometheus would start a service and have it start with the system.
     services=()
-    for service in pgbouncer varnish nginx; do
+    for service in pgbouncer varnish nginx prometheus; do
         [[ " ${missing[*]} " != *" $service"[-\ ]* ]] || services+=("$service")
     done
     quiet=/usr/sbin/policy-rc.d

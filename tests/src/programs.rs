@@ -2,6 +2,7 @@
 
 pub mod bouncer;
 pub mod browser;
+pub mod prometheus;
 pub mod varnish;
 
 use std::net::TcpListener;

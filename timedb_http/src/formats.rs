@@ -4,6 +4,7 @@
 
 pub(crate) mod columns;
 pub(crate) mod line_protocol;
+pub(crate) mod remote_write;
 pub mod rows;
 pub(crate) mod scalar;
 pub(crate) mod table;

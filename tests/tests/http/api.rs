@@ -11,6 +11,7 @@ mod mistakes_in_text;
 mod open_store;
 mod pandas;
 mod reads;
+mod remote_write;
 mod reworded;
 mod roles;
 mod routes;

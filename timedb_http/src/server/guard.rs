@@ -9,7 +9,7 @@ use axum::{
     extract::{Request, State},
     handler::Handler,
     http::request::Parts,
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{MethodFilter, get, on},
 };
 
@@ -37,8 +37,19 @@ type Answer = Result<Response, ApiError>;
 pub(crate) struct Dialect {
     /// Finds the key.
     pub head: fn(Parts) -> HeadAndKey,
+    /// Bodies may come in snappy, too, whole and not in frames.
+    pub takes_snappy: bool,
     /// Tells an error.
     pub tell: fn(ApiError) -> Response,
+}
+
+impl Dialect {
+    /// That of all other routes.
+    const OWN: Self = Self {
+        head: Head::new,
+        takes_snappy: false,
+        tell: ApiError::into_response,
+    };
 }
 
 /// The routes of the API.
@@ -88,7 +99,7 @@ impl Api {
         answer: fn(Caller, P) -> F,
     ) -> Self {
         let handler = move |State(state): State<AppState>, request: Request| {
-            take_body(state, request, Head::new, plan, answer)
+            take_body(state, request, Dialect::OWN, plan, answer)
         };
         Self(self.0.route(path, on(method, handler)))
     }
@@ -102,7 +113,7 @@ impl Api {
         answer: fn(Caller, P) -> F,
     ) -> Self {
         let handler = move |State(state): State<AppState>, request: Request| async move {
-            let answered = take_body(state, request, dialect.head, plan, answer).await;
+            let answered = take_body(state, request, dialect, plan, answer).await;
             answered.unwrap_or_else(dialect.tell)
         };
         Self(self.0.route(path, on(MethodFilter::POST, handler)))
@@ -117,13 +128,13 @@ impl Api {
 async fn take_body<P: Send + 'static, F: Future<Output = Answer> + Send + 'static>(
     state: AppState,
     request: Request,
-    head_of: fn(Parts) -> HeadAndKey,
+    dialect: Dialect,
     plan: fn(&Head, &Received) -> Plan<P>,
     answer: fn(Caller, P) -> F,
 ) -> Answer {
     let record = recorded(&request);
     let (parts, body) = request.into_parts();
-    let (head, key) = head_of(parts);
+    let (head, key) = (dialect.head)(parts);
     record.note_key(head.has_key);
     let attempt = Attempt::of(&head, &key);
     let key = match state.admit(&key, head.address).and(key) {
@@ -135,8 +146,8 @@ async fn take_body<P: Send + 'static, F: Future<Output = Answer> + Send + 'stati
     };
     let answered = async {
         let mut caller = Caller::new(state.clone(), key, record);
-        let memory = &state.body_memory;
-        let received = receive(&mut caller, memory, &head.headers, body).await?;
+        let (memory, takes_snappy) = (&state.body_memory, dialect.takes_snappy);
+        let received = receive(&mut caller, memory, &head.headers, body, takes_snappy).await?;
         let work = async {
             let size = received.len();
             let read = move || (plan(&head, &received), received);

@@ -24,6 +24,7 @@ use crate::server::{
     routes::{
         changes, corrections, health, influx, points,
         query::{self, none},
+        remote_write::{self, REMOTE_WRITE},
         root,
         series::{self, labels, one, search},
         upload, values,
@@ -64,6 +65,12 @@ fn api() -> Api {
         .with_body(POST, "/points", points::plan, points::read)
         .get("/changes", changes::plan, changes::read)
         .with_body(POST, "/upload", upload::plan, upload::upload)
+        .in_dialect(
+            "/api/v1/write",
+            REMOTE_WRITE,
+            remote_write::plan,
+            remote_write::write,
+        )
         .in_dialect("/api/v2/write", influx::V2, influx::plan, influx::write)
         .in_dialect("/write", influx::V1, influx::plan_v1, influx::write)
         .get("/series", search::plan, search::find)

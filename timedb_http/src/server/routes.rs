@@ -7,6 +7,7 @@ pub(crate) mod health;
 pub(crate) mod influx;
 pub(crate) mod points;
 pub(crate) mod query;
+pub(crate) mod remote_write;
 pub(crate) mod root;
 mod samples;
 pub(crate) mod series;

@@ -53,7 +53,7 @@ pub fn blocks(name: &str, document: &str) -> Vec<Block> {
             "bash" => Some(Language::Bash),
             "sql" => Some(Language::Sql),
             "python" => Some(Language::Python),
-            "text" | "json" | "rust" | "toml" | "nginx" | "mermaid" | "java" => None,
+            "text" | "json" | "rust" | "toml" | "yaml" | "nginx" | "mermaid" | "java" => None,
             other => panic!("{name}:{}: a block of {other:?}", number + 1),
         };
         let kind = match (comment, language) {

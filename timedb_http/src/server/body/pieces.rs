@@ -33,14 +33,16 @@ pub(super) enum Coding {
     Plain,
     Gzip,
     Zstd,
+    /// It is unpacked when all of it is there.
+    Snappy,
 }
 
 impl Coding {
     /// What the headers say.
     ///
     /// # Errors
-    /// 415 for anything but one gzip or one zstd.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
+    /// 415 for anything but one gzip, one zstd or, where that is taken, one snappy.
+    pub(super) fn of(headers: &HeaderMap, takes_snappy: bool) -> Result<Self, ApiError> {
         let values = headers.get_all(header::CONTENT_ENCODING).iter();
         let values: Vec<_> = values
             .map(|value| String::from_utf8_lossy(value.as_bytes()).to_lowercase())
@@ -53,6 +55,7 @@ impl Coding {
             [] => Ok(Self::Plain),
             ["gzip" | "x-gzip"] => Ok(Self::Gzip),
             ["zstd"] => Ok(Self::Zstd),
+            ["snappy"] if takes_snappy => Ok(Self::Snappy),
             ref others => Err(ApiError::unknown_coding(&others.join(", "))),
         }
     }
@@ -196,7 +199,7 @@ fn zstd_decoder() -> io::Result<ZstdDecoder<'static, Compressed>> {
 impl Unpacker {
     fn of(coding: Coding) -> Option<Self> {
         let decoder = match coding {
-            Coding::Plain => return None,
+            Coding::Plain | Coding::Snappy => return None,
             Coding::Gzip => Decoder::Gzip(MultiGzDecoder::new(Compressed::default())),
             Coding::Zstd => zstd_decoder()
                 .map_or_else(|_| Decoder::Broken(Compressed::default()), Decoder::Zstd),

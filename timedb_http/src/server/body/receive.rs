@@ -73,6 +73,11 @@ impl Received {
         }
     }
 
+    /// In small letters.
+    pub(crate) fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
+    }
+
     /// What came, whatever its content type says.
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.bytes
@@ -93,8 +98,9 @@ pub(crate) async fn receive(
     memory: &BodyMemory,
     headers: &HeaderMap,
     body: Body,
+    takes_snappy: bool,
 ) -> Result<Received, ApiError> {
-    let coding = match Coding::of(headers) {
+    let coding = match Coding::of(headers, takes_snappy) {
         Ok(coding) => coding,
         Err(unknown) => {
             let refused = caller.refuse(unknown).await;
@@ -107,6 +113,9 @@ pub(crate) async fn receive(
     let mut held = Held::default();
     let collected = collect(caller, memory, declared, coding, &mut pieces, &mut held).await;
     let collected = match collected {
+        Ok(bytes) if coding == Coding::Snappy => {
+            unpack_snappy(caller, memory, bytes, &mut held).await
+        }
         Ok(bytes) => charge_unpacked(caller, memory, bytes.into(), &mut held).await,
         Err(fault) => Err(fault),
     };
@@ -149,7 +158,7 @@ async fn collect(
         if size > limit {
             return Err(Fault::Content(ApiError::body_too_large(limit)));
         }
-        if bytes.capacity() == 0 && coding == Coding::Plain {
+        if bytes.capacity() == 0 && matches!(coding, Coding::Plain | Coding::Snappy) {
             bytes.reserve_exact(size);
         }
         let Some(data) = pieces.next().await? else {
@@ -191,6 +200,28 @@ async fn charge_unpacked(
     }
     grow(caller, memory, held, packed.saturating_add(unpacked)).await?;
     Ok(bytes)
+}
+
+/// Unpacks snappy, which says at its beginning how long it will be.
+async fn unpack_snappy(
+    caller: &mut Caller,
+    memory: &BodyMemory,
+    packed: Vec<u8>,
+    held: &mut Held,
+) -> Result<Bytes, Fault> {
+    let not_packed = || Fault::Content(ApiError::not_packed("snappy"));
+    let size = snap::raw::decompress_len(&packed).map_err(|_| not_packed())?;
+    let limit = caller.config().max_body_bytes;
+    if size > limit {
+        return Err(Fault::Content(ApiError::body_too_large(limit)));
+    }
+    if size > SMALL_BODY {
+        caller.authenticate().await.map_err(Fault::Content)?;
+    }
+    grow(caller, memory, held, packed.len().saturating_add(size)).await?;
+    let unpack = move || snap::raw::Decoder::new().decompress_vec(&packed);
+    let unpacked = work_on(size, unpack).await.map_err(Fault::Content)?;
+    unpacked.map(Bytes::from).map_err(|_| not_packed())
 }
 
 /// Takes memory for a body of so many bytes.

@@ -22,12 +22,14 @@ use crate::server::{
 /// Keys and errors of version 2.
 pub(crate) const V2: Dialect = Dialect {
     head: Head::with_password,
+    takes_snappy: false,
     tell: tell_v2,
 };
 
 /// Keys and errors of version 1.
 pub(crate) const V1: Dialect = Dialect {
     head: Head::with_password_in_query,
+    takes_snappy: false,
     tell: tell_v1,
 };
 

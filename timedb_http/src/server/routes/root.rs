@@ -29,6 +29,7 @@ pub(crate) async fn root(RawQuery(raw): RawQuery) -> Result<Response, ApiError> 
             "describe_series": "GET /series/{series_id} - Describe a time series",
             "update_series": "PATCH /series/{series_id} - Rename a time series, or change its labels, description or unit",
             "update_records": "PUT /values - Update existing records",
+            "remote_write": "POST /api/v1/write - Prometheus remote write",
             "write_line_protocol": "POST /api/v2/write - Write in InfluxDB line protocol",
             "write_line_protocol_v1": "POST /write - The same for clients of its version 1",
         },
