@@ -40,6 +40,7 @@ ROOMS = {
         "server::listen",
         "server::router",
         "server::layers",
+        "server::openapi",
         "server::routes",
         "server::guard",
         "server::body",

@@ -2,6 +2,7 @@
 
 pub mod bouncer;
 pub mod browser;
+pub mod devtools;
 pub mod prometheus;
 pub mod varnish;
 

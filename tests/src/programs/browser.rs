@@ -94,15 +94,21 @@ async fn answer(mut stream: TcpStream, page: &str) -> Option<Value> {
 }
 
 /// A running Chromium; killed with the value.
-struct Browser {
-    child: Child,
+pub(super) struct Browser {
+    pub(super) child: Child,
     _folder: TempDir,
 }
 
 impl Browser {
     fn open(url: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
         let mut command = Command::new("chromium");
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        Self::start(command, &[url])
+    }
+
+    /// Starts a command that ends in Chromium, with these arguments among others.
+    pub(super) fn start(mut command: Command, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
         command
             .args([
                 "--headless",
@@ -116,11 +122,9 @@ impl Browser {
                 "--disable-background-networking",
             ])
             .arg(format!("--user-data-dir={}", folder.path().display()))
-            .arg(url)
+            .args(arguments)
             .env("HOME", folder.path())
             .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0);
         if let Some((uid, gid)) = server_user() {

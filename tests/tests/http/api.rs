@@ -9,6 +9,7 @@ mod known_times;
 mod mistakes;
 mod mistakes_in_text;
 mod open_store;
+mod openapi;
 mod pandas;
 mod reads;
 mod remote_write;

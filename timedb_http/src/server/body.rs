@@ -28,5 +28,24 @@ pub(crate) use series::{read_new_series, read_series_change};
 pub(crate) use table::{BodyFormat, read_rows};
 pub(crate) use upload::{AboutUpload, Upload, read_upload};
 
+/// Which fields each body may have, by the name of its schema in OpenAPI.
+#[cfg(test)]
+pub(crate) fn known_fields() -> [(&'static str, Vec<&'static str>); 7] {
+    use strum::VariantNames;
+    let of_series = series::FIELDS.to_vec();
+    [
+        ("Upload", upload::FIELDS.to_vec()),
+        ("UploadRow", fast::Field::VARIANTS.to_vec()),
+        ("NewSeries", of_series.clone()),
+        ("SeriesFields", of_series.clone()),
+        (
+            "SeriesChange",
+            [of_series, series::ANSWERED.to_vec()].concat(),
+        ),
+        ("Update", timedb_wire::json::UPDATE_FIELDS.to_vec()),
+        ("Points", points::FIELDS.to_vec()),
+    ]
+}
+
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use axum::{
     handler::Handler,
     http::request::Parts,
     response::{IntoResponse, Response},
-    routing::{MethodFilter, get, on},
+    routing::{MethodFilter, MethodRouter, get, on},
 };
 
 use crate::server::{
@@ -54,7 +54,11 @@ impl Dialect {
 
 /// The routes of the API.
 #[derive(Default)]
-pub(crate) struct Api(Router<AppState>);
+pub(crate) struct Api {
+    router: Router<AppState>,
+    /// The method and the path of each that speaks the API's own protocol.
+    routes: Vec<(MethodFilter, String)>,
+}
 
 impl Api {
     /// A route without data, for whomever asks.
@@ -63,7 +67,7 @@ impl Api {
         path: &str,
         handler: H,
     ) -> Self {
-        Self(self.0.route(path, get(handler)))
+        self.route(MethodFilter::GET, path, get(handler))
     }
 
     /// A route that reads.
@@ -87,7 +91,7 @@ impl Api {
             let answered = answered.await;
             attempt.noted(&state, answered)
         };
-        Self(self.0.route(path, get(handler)))
+        self.route(MethodFilter::GET, path, get(handler))
     }
 
     /// A route whose requests have a body.
@@ -101,7 +105,7 @@ impl Api {
         let handler = move |State(state): State<AppState>, request: Request| {
             take_body(state, request, Dialect::OWN, plan, answer)
         };
-        Self(self.0.route(path, on(method, handler)))
+        self.route(method, path, on(method, handler))
     }
 
     /// A route of another protocol, which has its own ways to send a key and to tell an error.
@@ -116,11 +120,28 @@ impl Api {
             let answered = take_body(state, request, dialect, plan, answer).await;
             answered.unwrap_or_else(dialect.tell)
         };
-        Self(self.0.route(path, on(MethodFilter::POST, handler)))
+        Self {
+            router: self.router.route(path, on(MethodFilter::POST, handler)),
+            ..self
+        }
+    }
+
+    fn route(mut self, method: MethodFilter, path: &str, handler: MethodRouter<AppState>) -> Self {
+        self.routes.push((method, path.to_owned()));
+        Self {
+            router: self.router.route(path, handler),
+            ..self
+        }
     }
 
     pub(crate) fn into_router(self) -> Router<AppState> {
-        self.0
+        self.router
+    }
+
+    /// The method and the path of each route of the API's own.
+    #[cfg(test)]
+    pub(crate) fn routes(&self) -> &[(MethodFilter, String)] {
+        &self.routes
     }
 }
 

@@ -20,6 +20,7 @@ use crate::server::{
         cors::{self, Sharing},
         observe,
     },
+    openapi,
     refusal::Refusal,
     routes::{
         changes, corrections, health, influx, points,
@@ -59,6 +60,12 @@ fn api() -> Api {
         .public("/", root::root)
         .public("/health", health::health)
         .public("/ready", health::ready)
+        .public("/openapi.json", openapi::openapi)
+        .public("/docs", openapi::page::page)
+        .public("/redoc", openapi::page::other_viewer)
+        .public("/docs/start.js", openapi::page::start)
+        .public("/docs/swagger-ui-bundle.js", openapi::page::script)
+        .public("/docs/swagger-ui.css", openapi::page::styles)
         .get("/values", query::plan, values::read)
         .with_body(PUT, "/values", corrections::plan, corrections::update)
         .get("/values/last", query::plan_last, values::read)
@@ -100,4 +107,38 @@ async fn refuse(request: Request, next: Next) -> Response {
 /// The panic's text is in the log by the panic hook; the client gets a plain 500.
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     ApiError::internal("a handler panicked").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_route_is_described_and_nothing_else_is() {
+        let document = openapi::document();
+        let mut described = Vec::new();
+        for (path, item) in &document.paths.paths {
+            for (method, operation) in [
+                (MethodFilter::GET, &item.get),
+                (MethodFilter::POST, &item.post),
+                (MethodFilter::PUT, &item.put),
+                (MethodFilter::PATCH, &item.patch),
+                (MethodFilter::DELETE, &item.delete),
+            ] {
+                if operation.is_some() {
+                    described.push(format!("{method:?} {path}"));
+                }
+            }
+        }
+        let api = api();
+        let routes = api.routes().iter();
+        // What the page consists of, and where else it is looked for, is not for programs.
+        let mut served: Vec<_> = routes
+            .filter(|(_, path)| !path.starts_with("/docs/") && path != "/redoc")
+            .map(|(method, path)| format!("{method:?} {path}"))
+            .collect();
+        described.sort();
+        served.sort();
+        assert_eq!(described, served);
+    }
 }

@@ -53,6 +53,13 @@ macro_rules! arguments {
                 }
             }
 
+            /// What it is for, in a sentence.
+            pub const fn about(self) -> &'static str {
+                match self {
+                    $(Self::$argument => $about,)*
+                }
+            }
+
             /// What it holds.
             pub const fn kind(self) -> Kind {
                 match self {

@@ -16,7 +16,7 @@ use crate::server::{
     json::write_str,
 };
 
-const FIELDS: [&str; 2] = ["updates", "time_unit"];
+pub(super) const FIELDS: [&str; 2] = ["updates", "time_unit"];
 /// Longer texts are not echoed.
 const LONGEST_ECHO: usize = 100;
 

@@ -11,7 +11,7 @@ use crate::formats::rows::ROW_ORDER_LIMIT;
 use crate::formats::scalar::{Problem, Scalar};
 use crate::server::{db::PgInstant, duration::Interval, error::FieldError, instant::TimeUnit};
 
-const FIELDS: [&str; 11] = [
+pub(super) const FIELDS: [&str; 11] = [
     "series_id",
     "name",
     "labels",

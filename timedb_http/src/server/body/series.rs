@@ -13,7 +13,7 @@ use crate::{formats::columns::SeriesFields, server::error::FieldError};
 /// What may be said of a series.
 pub(super) const FIELDS: [&str; 4] = ["name", "labels", "unit", "description"];
 /// What else `GET` answers: that may come back in a change, and changes nothing.
-const ANSWERED: [&str; 10] = [
+pub(super) const ANSWERED: [&str; 10] = [
     "series_id",
     "created_at",
     "versions",

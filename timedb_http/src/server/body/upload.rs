@@ -19,7 +19,7 @@ use crate::server::{
 };
 
 /// `tenant_id` is the key's, whatever it says; clients of the Python project send it.
-const FIELDS: [&str; 13] = [
+pub(super) const FIELDS: [&str; 13] = [
     "batch_start_time",
     "value_rows",
     "known_time",

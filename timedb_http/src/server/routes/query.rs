@@ -1,18 +1,18 @@
 //! Query strings: every parameter known by name and every value checked, because an ignored typo would return
 //! everything. The result is what was asked for, in the form that the database's functions take.
 
-pub(super) mod about;
+pub(crate) mod about;
 pub(super) mod arguments;
 mod buckets;
 pub(super) mod escapes;
-pub(super) mod format;
+pub(crate) mod format;
 mod read;
-pub(super) mod values;
+pub(crate) mod values;
 
 use serde_json::Value;
 use timedb_wire::reads::Argument;
 
-pub(crate) use read::{ReadQuery, plan, plan_last};
+pub(crate) use read::{OF_BUCKETS, ReadQuery, plan, plan_last};
 
 use crate::server::{
     body::Problem, error::FieldError, guard::Query, head::Head, instant::TimeUnit,

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What `GET /values` takes beside the filters, in one list with them.
-const OF_BUCKETS: [Argument; 4] = [
+pub(crate) const OF_BUCKETS: [Argument; 4] = [
     Argument::Bucket,
     Argument::Fill,
     Argument::Aggregates,

@@ -15,7 +15,11 @@ use crate::server::{
 };
 
 /// Most things that a list answers at a time.
-const MOST_ANSWERED: usize = 10_000;
+pub(crate) const MOST_ANSWERED: usize = 10_000;
+/// The modes that a parameter may name.
+pub(crate) const MODES: [Mode; 3] = [Mode::Flat, Mode::Overlapping, Mode::Relative];
+/// What may stand in empty buckets.
+pub(crate) const FILLS: [&str; 4] = ["none", "null", "last", "linear"];
 
 /// A parameter that nobody knows.
 pub(crate) fn unknown() -> Problem {
@@ -93,8 +97,7 @@ pub(crate) fn labels(value: &str) -> Result<String, Problem> {
 }
 
 pub(crate) fn mode(value: &str) -> Result<Mode, Problem> {
-    let modes = [Mode::Flat, Mode::Overlapping, Mode::Relative];
-    choice(value, &modes, Mode::name)
+    choice(value, &MODES, Mode::name)
 }
 
 pub(crate) fn truth(value: &str) -> Result<bool, Problem> {
@@ -150,7 +153,7 @@ pub(super) fn aggregates(value: &str, into: &mut Vec<Cow<'static, str>>) -> Resu
 
 /// What buckets without values contain.
 pub(super) fn fill(value: &str) -> Result<&'static str, Problem> {
-    choice(value, &["none", "null", "last", "linear"], |name| name)
+    choice(value, &FILLS, |name| name)
 }
 
 pub(super) fn choice<T: Copy>(

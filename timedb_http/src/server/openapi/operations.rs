@@ -1,0 +1,332 @@
+//! The operations, in the order of the reference.
+
+use timedb_wire::reads;
+use utoipa::openapi::{
+    ContentBuilder, Paths, PathsBuilder, Required,
+    path::{HttpMethod, Operation, OperationBuilder, Parameter},
+    request_body::RequestBodyBuilder,
+    response::ResponseBuilder,
+    security::SecurityRequirement,
+};
+
+use super::{
+    answers::{
+        ALWAYS, CONFLICT, FORBIDDEN, FailedAnswer, NOT_FOUND, OF_BODY, OF_DATA, TIMED_OUT,
+        UNAVAILABLE, json, ok, onward, reference, replayed, rows,
+    },
+    parameters::{
+        formats, idempotency_key, of_arguments, of_modes, of_page, of_search, of_upload, path,
+        prefix, time_unit, writes,
+    },
+    scalars::{bytes, stored_text, text, to, uuid},
+};
+use crate::{
+    formats::rows::{FormatName, format},
+    server::routes::query::OF_BUCKETS,
+};
+
+/// The scheme that most clients use.
+pub(super) const KEY: &str = "key";
+/// The same key for clients that know this header only.
+pub(super) const BEARER: &str = "bearer";
+
+/// All paths.
+pub(super) fn paths() -> Paths {
+    use HttpMethod::{Get, Patch, Post, Put};
+    let one = || path("series_id", uuid());
+    let list: [(&str, HttpMethod, Described); 19] = [
+        (
+            "/",
+            Get,
+            public("describe_service", "What this is", json("Service")),
+        ),
+        (
+            "/openapi.json",
+            Get,
+            public("describe_api", "This document", json("Document")),
+        ),
+        (
+            "/docs",
+            Get,
+            public("show_api", "This document as a page, to try it", page()),
+        ),
+        (
+            "/health",
+            Get,
+            public("health", "Whether the process responds", json("Health")),
+        ),
+        (
+            "/ready",
+            Get,
+            public("ready", "Whether the database can be used", json("Ready"))
+                .takes([writes()])
+                .fails(&[UNAVAILABLE, TIMED_OUT]),
+        ),
+        (
+            "/values",
+            Get,
+            keyed(
+                "read_values",
+                "Read values, or aggregates in buckets of time",
+                rows("Read"),
+            )
+            .takes(of_arguments(&reads::READ))
+            .takes(of_arguments(&OF_BUCKETS))
+            .takes(of_modes())
+            .takes(formats())
+            .takes([time_unit()]),
+        ),
+        (
+            "/values",
+            Put,
+            keyed(
+                "correct_values",
+                "Correct points, all or none",
+                replayed(json("Corrected")),
+            )
+            .takes([idempotency_key(), time_unit()])
+            .has(body("Updates"))
+            .fails(&[FORBIDDEN, NOT_FOUND, CONFLICT]),
+        ),
+        (
+            "/values/last",
+            Get,
+            keyed(
+                "read_last",
+                "Read the last point of each series",
+                rows("Read"),
+            )
+            .takes(of_arguments(&reads::LAST))
+            .takes(formats())
+            .takes([time_unit()]),
+        ),
+        (
+            "/points",
+            Post,
+            keyed(
+                "read_points",
+                "Read values as each was known by its own cut-off",
+                rows("Read"),
+            )
+            .takes(formats())
+            .takes([time_unit()])
+            .has(body("Points"))
+            .fails(&[NOT_FOUND, CONFLICT]),
+        ),
+        (
+            "/changes",
+            Get,
+            keyed(
+                "read_changes",
+                "Read what has been written since",
+                onward(rows("Changes")),
+            )
+            .takes(of_arguments(&reads::CHANGES))
+            .takes(formats())
+            .takes([time_unit()]),
+        ),
+        (
+            "/upload",
+            Post,
+            keyed(
+                "upload",
+                "Store rows as one batch, all or none",
+                replayed(json("Uploaded")),
+            )
+            .takes([idempotency_key()])
+            .takes(of_upload())
+            .takes([time_unit()])
+            .has(tables(body("Upload")))
+            .fails(&[FORBIDDEN, NOT_FOUND, CONFLICT]),
+        ),
+        (
+            "/series",
+            Get,
+            keyed(
+                "find_series",
+                "Find series, page by page",
+                json("SeriesPage"),
+            )
+            .takes(of_search())
+            .takes(of_page(uuid())),
+        ),
+        (
+            "/series",
+            Post,
+            keyed(
+                "create_series",
+                "Find or create a series",
+                json("CreatedSeries"),
+            )
+            .has(body("NewSeries"))
+            .fails(&[FORBIDDEN, CONFLICT]),
+        ),
+        (
+            "/series/count",
+            Get,
+            keyed(
+                "count_series",
+                "Count the series that would be found",
+                json("Count"),
+            )
+            .takes(of_search()),
+        ),
+        (
+            "/series/labels",
+            Get,
+            keyed(
+                "list_labels",
+                "List the names of labels",
+                json("LabelNames"),
+            ),
+        ),
+        (
+            "/series/labels/{label}",
+            Get,
+            keyed(
+                "list_label_values",
+                "List the values of a label",
+                json("LabelValues"),
+            )
+            .takes([path("label", stored_text().min_length(Some(1))), prefix()])
+            .takes(of_page(stored_text())),
+        ),
+        (
+            "/series/{series_id}",
+            Get,
+            keyed(
+                "describe_series",
+                "Describe a series",
+                json("DescribedSeries"),
+            )
+            .takes([one()])
+            .fails(&[NOT_FOUND]),
+        ),
+        (
+            "/series/{series_id}",
+            Patch,
+            keyed("change_series", "Change a series", json("DescribedSeries"))
+                .takes([one()])
+                .has(body("SeriesChange"))
+                .fails(&[FORBIDDEN, NOT_FOUND, CONFLICT]),
+        ),
+        (
+            "/list_timeseries",
+            Get,
+            keyed(
+                "list_series",
+                "List all series by their ids",
+                json("ListedSeries"),
+            ),
+        ),
+    ];
+    let mut paths = PathsBuilder::new().build();
+    for (path, method, described) in list {
+        paths.add_path_operation(path, vec![method], described.operation());
+    }
+    paths
+}
+
+/// What is said of an operation.
+struct Described {
+    id: &'static str,
+    summary: &'static str,
+    is_public: bool,
+    parameters: Vec<Parameter>,
+    body: Option<RequestBodyBuilder>,
+    answer: ResponseBuilder,
+    failures: Vec<FailedAnswer>,
+}
+
+fn public(id: &'static str, summary: &'static str, answer: ResponseBuilder) -> Described {
+    Described {
+        id,
+        summary,
+        is_public: true,
+        parameters: Vec::new(),
+        body: None,
+        answer,
+        failures: ALWAYS.to_vec(),
+    }
+}
+
+fn keyed(id: &'static str, summary: &'static str, answer: ResponseBuilder) -> Described {
+    let described = public(id, summary, answer).fails(&OF_DATA);
+    Described {
+        is_public: false,
+        ..described
+    }
+}
+
+impl Described {
+    fn takes(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
+        self.parameters.extend(parameters);
+        self
+    }
+
+    fn has(self, body: RequestBodyBuilder) -> Self {
+        Self {
+            body: Some(body),
+            ..self
+        }
+        .fails(&OF_BODY)
+    }
+
+    fn fails(mut self, failures: &[FailedAnswer]) -> Self {
+        self.failures.extend(failures);
+        self
+    }
+
+    fn operation(self) -> Operation {
+        let operation = OperationBuilder::new()
+            .operation_id(Some(self.id))
+            .summary(Some(self.summary))
+            .parameters((!self.parameters.is_empty()).then_some(self.parameters))
+            .request_body(self.body.map(|body| body.build()))
+            .response("200", self.answer);
+        let operation = self
+            .failures
+            .iter()
+            .fold(operation, |operation, (status, name, _)| {
+                operation.response(*status, reference(name))
+            });
+        match self.is_public {
+            true => operation.build(),
+            false => operation
+                .security(SecurityRequirement::new::<_, [&str; 0], &str>(KEY, []))
+                .security(SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, []))
+                .build(),
+        }
+    }
+}
+
+/// A body of JSON.
+fn body(schema: &str) -> RequestBodyBuilder {
+    let content = ContentBuilder::new().schema(Some(to(schema))).build();
+    RequestBodyBuilder::new()
+        .required(Some(Required::True))
+        .content("application/json", content)
+}
+
+/// The same, or rows in another format.
+fn tables(body: RequestBodyBuilder) -> RequestBodyBuilder {
+    let others = [
+        FormatName::Ndjson,
+        FormatName::Csv,
+        FormatName::Arrow,
+        FormatName::Parquet,
+    ];
+    others.into_iter().fold(body, |body, name| {
+        let content = ContentBuilder::new();
+        let content = match name {
+            FormatName::Ndjson | FormatName::Csv => content.schema(Some(text())),
+            _ => content.schema(Some(bytes())),
+        };
+        body.content(format(name).content_type, content.build())
+    })
+}
+
+fn page() -> ResponseBuilder {
+    let content = ContentBuilder::new().schema(Some(text())).build();
+    ok().content("text/html; charset=utf-8", content)
+}
