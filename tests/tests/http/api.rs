@@ -2,6 +2,7 @@
 //! and the places where it went wrong and this one does not.
 
 mod compaction;
+mod contract;
 mod formats;
 mod influx;
 mod keys;

@@ -238,13 +238,13 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// A whole number.
+    /// A whole number. One that is written with a fraction of zero is one, as in JSON Schema.
     pub(crate) fn integer(&self) -> Result<i32, Problem> {
-        let no_integer = || Problem::new("int_type", "Input should be a valid integer");
-        match self {
-            Self::Number(text) => text.parse().map_err(|_| no_integer()),
-            _ => Err(no_integer()),
-        }
+        let whole = match self {
+            Self::Number(text) => text.parse().ok().or_else(|| whole(text)),
+            _ => None,
+        };
+        whole.ok_or_else(|| Problem::new("int_type", "Input should be a valid integer"))
     }
 
     /// A length of time; a number is one of seconds.
@@ -269,6 +269,15 @@ impl<'a> Scalar<'a> {
             _ => Err(Problem::new("uuid_type", "UUID input should be a string")),
         }
     }
+}
+
+/// The whole number that a text with a fraction or an exponent stands for.
+fn whole(text: &str) -> Option<i32> {
+    let number: f64 = text.parse().ok()?;
+    let is_whole =
+        number.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number);
+    // It fits, and nothing is cut off.
+    is_whole.then_some(number as i32)
 }
 
 /// A text or a member's name, borrowed from the body unless it has escapes.

@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn columns_and_single_values_are_read() {
-        let body = r#"{"name": ["wind", "lo\u0061d"], "labels": {"site": "north"}, "series_index": [2, 1, 2],
+        let body = r#"{"name": ["wind", "lo\u0061d"], "labels": {"site": "north"}, "series_index": [2, 1.0, 2e0],
             "valid_time": [0, 3600, "1970-01-01T02:00:00Z"], "valid_time_end": [null, 7200, null], "as_of": 0,
             "as_of_change": 3600, "max_age": "1h", "unit": "MW", "time_unit": "s"}"#;
         let asked = read_points(body.as_bytes(), None).expect("all is right");
@@ -224,6 +224,11 @@ mod tests {
             ),
             (
                 format!(r#"{{"series_index": [1.5], {rest}}}"#),
+                "int_type",
+                json!(["body", "series_index", 0]),
+            ),
+            (
+                format!(r#"{{"series_index": [2147483648.0], {rest}}}"#),
                 "int_type",
                 json!(["body", "series_index", 0]),
             ),

@@ -6,8 +6,8 @@ use utoipa::openapi::{
 };
 
 use super::scalars::{
-    Named, anything, list, named, nullable, object, of, or_null, small_integer, stored_text, to,
-    uuid,
+    Named, anything, list, named, nullable, object, of, or_null, prose, small_integer, stored_text,
+    to, uuid,
 };
 use crate::formats::rows::ROW_ORDER_LIMIT;
 
@@ -86,7 +86,7 @@ fn upload() -> ObjectBuilder {
         ("batch_finish_time", or_null("Time").into()),
         ("batch_params", or_null("Metadata").into()),
         ("series", by_key(to("SeriesFields"))),
-        ("series_descriptions", by_key(stored_text())),
+        ("series_descriptions", by_key(prose())),
         ("batch_id", or_uuid_null()),
         ("skip_unchanged", nullable(Type::Boolean).into()),
         ("time_unit", or_null("TimeUnit").into()),
@@ -113,7 +113,13 @@ fn series_members() -> [(&'static str, RefOr<Schema>); 4] {
         ("name", to("Name").into()),
         ("labels", or_null("Labels").into()),
         ("unit", or_null("Unit").into()),
-        ("description", nullable_text()),
+        (
+            "description",
+            AnyOfBuilder::new()
+                .item(prose())
+                .item(of(Type::Null))
+                .into(),
+        ),
     ]
 }
 
@@ -156,6 +162,13 @@ fn points() -> ObjectBuilder {
     };
     let or_absent =
         |schema: RefOr<Schema>| RefOr::from(AnyOfBuilder::new().item(schema).item(of(Type::Null)));
+    let seconds = of(Type::Number)
+        .exclusive_minimum(Some(-9e9))
+        .exclusive_maximum(Some(9e9));
+    let max_age = AnyOfBuilder::new()
+        .item(to("Length"))
+        .item(seconds)
+        .item(of(Type::Null));
     let members = [
         ("valid_time", column(to("Time").into()).into()),
         ("as_of", column_or_one("as_of", to("Time").into())),
@@ -170,7 +183,7 @@ fn points() -> ObjectBuilder {
             "valid_time_end",
             or_absent(column(or_null("Time").into()).into()),
         ),
-        ("max_age", or_null("Length").into()),
+        ("max_age", max_age.into()),
         ("as_of_change", or_null("Time").into()),
         ("unit", or_null("Unit").into()),
         ("time_unit", or_null("TimeUnit").into()),

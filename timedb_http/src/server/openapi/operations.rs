@@ -148,7 +148,8 @@ pub(super) fn paths() -> Paths {
                 json("SeriesPage"),
             )
             .takes(of_search())
-            .takes(of_page(uuid())),
+            .takes(of_page(uuid()))
+            .fails(&[NOT_FOUND]),
         ),
         (
             "/series",

@@ -29,6 +29,7 @@ fn of_argument(argument: Argument) -> Parameter {
         (Argument::Mode, _) => choice(MODES.map(Mode::name)).into(),
         (Argument::Fill, _) => choice(FILLS).into(),
         (Argument::Unit, _) => to("Unit").into(),
+        (Argument::Cursor, _) => stored_text().min_length(Some(1)).into(),
         (Argument::Name, _) => list(stored_text()).into(),
         (Argument::MaxPoints, _) => small_integer()
             .minimum(Some(1))
@@ -37,7 +38,7 @@ fn of_argument(argument: Argument) -> Parameter {
         (Argument::DaysAhead, _) => small_integer().minimum(Some(0)).into(),
         (_, Kind::Labels) => {
             return parameter
-                .content("application/json", object("Labels"))
+                .content("application/json", object("LabelFilter"))
                 .build();
         }
         (_, Kind::Instant) => to("Time").into(),

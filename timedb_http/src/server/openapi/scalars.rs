@@ -6,12 +6,17 @@ use utoipa::openapi::{
     schema::{AdditionalProperties, AnyOfBuilder, SchemaType},
 };
 
-/// What a name, a label or a unit may be: something in it can be seen, and nothing in it moves the rest.
-const VISIBLE: &str =
-    r"^[^\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$";
+/// What no name has in it: control characters, line breaks, and what changes the direction of text.
+const UNWANTED: &str = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069";
+/// What has no form of its own.
+const BLANK: &str = r"\s\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8";
+/// A description, which may have several lines.
+const PROSE: &str =
+    r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$";
 /// Any text but U+0000, which PostgreSQL cannot store.
 const NO_NUL: &str = r"^[^\u0000]*$";
-const LENGTH: &str = r"^[+-]?[0-9]{1,9}(\.[0-9]{1,6})? ?(us|ms|s|min|h|d|w)?$";
+const LENGTH: &str =
+    r"^[+-]?([0-9]{1,9}(\.[0-9]{1,6})? ?(us|ms|s|min|h)?|[0-9]{1,6}(\.[0-9]{1,6})? ?(d|w))$";
 const TIME_OF_DAY: &str = r"^(([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|24:00)$";
 
 /// A schema with its name.
@@ -29,23 +34,27 @@ pub(super) fn schemas() -> Vec<Named> {
         "ISO 8601; one without a zone is UTC, a date is its midnight. With `time_unit` a number is a time too.",
     ));
     let labels = ObjectBuilder::new()
-        .additional_properties(Some(RefOr::from(text().pattern(Some(NO_NUL)))))
-        .property_names(Some(visible().min_length(Some(1)).max_length(Some(256))))
+        .additional_properties(Some(RefOr::from(clean())))
+        .property_names(Some(visible().max_length(Some(256))))
         .description(Some("Names and values, at most 128 KiB."));
+    let asked = ObjectBuilder::new()
+        .additional_properties(Some(RefOr::from(stored_text())))
+        .property_names(Some(stored_text()))
+        .description(Some("Names and values that series have among others."));
     vec![
         named("Time", time),
         named("Length", length),
         named("Labels", labels),
+        named("LabelFilter", asked),
         named(
             "Name",
             visible()
-                .min_length(Some(1))
                 .max_length(Some(1024))
                 .description(Some("1 to 1024 bytes, of which something can be seen.")),
         ),
         named(
             "Unit",
-            visible().min_length(Some(1)).description(Some(
+            visible().description(Some(
                 "A unit of measurement, such as `kW`, of at most 256 bytes. Values are converted between units of one \
                  quantity.",
             )),
@@ -94,8 +103,20 @@ pub(super) fn stored_text() -> ObjectBuilder {
     text().pattern(Some(NO_NUL))
 }
 
+/// A text of which something can be seen, and in which nothing moves the rest.
 fn visible() -> ObjectBuilder {
-    text().pattern(Some(VISIBLE))
+    let pattern = format!("^[^{UNWANTED}]*[^{UNWANTED}{BLANK}][^{UNWANTED}]*$");
+    text().pattern(Some(pattern)).min_length(Some(1))
+}
+
+/// The same, or one of which nothing can be seen.
+fn clean() -> ObjectBuilder {
+    text().pattern(Some(format!("^[^{UNWANTED}]*$")))
+}
+
+/// What people read about something.
+pub(super) fn prose() -> ObjectBuilder {
+    text().pattern(Some(PROSE))
 }
 
 pub(super) fn uuid() -> ObjectBuilder {
