@@ -58,6 +58,13 @@ def before_call(context, case, kwargs):
     if case.path == "/points" and isinstance(case.body, dict):
         leave_out(case.body, ["name"])
         use_known(case.body)
+    if case.path == "/upload" and case.media_type != "application/json":
+        has_name = "Idempotency-Key" in (case.headers or {}) or "batch_id" in (case.query or {})
+        if has_name and "batch_start_time" not in (case.query or {}):
+            # The same request when it is sent again: it cannot be about now.
+            case.query = {**(case.query or {}), "batch_start_time": "2025-01-01T00:00:00Z"}
+        if "batch_id" in (case.query or {}):
+            case.query["batch_id"] = str(uuid.uuid4())
     query = case.query
     if not query:
         return
@@ -84,11 +91,21 @@ def before_call(context, case, kwargs):
         leave_out(query, BUCKETS)
 
 
+def is_impossible(response):
+    """Whether a well-formed request asks for what there is not: that is 400, or 422 for a time out of range and for two
+    fields that contradict each other."""
+    if response.status_code == 400:
+        return True
+    if response.status_code != 422:
+        return False
+    types = {entry["type"] for entry in response.json()["detail"]}
+    return types <= {"value_error", "datetime_from_date_parsing"}
+
+
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
     """Passes the failures that are some."""
-    is_excused = failure.title == "Schema-valid request rejected" and response.status_code == 400
-    return not is_excused
+    return not (failure.title == "Schema-valid request rejected" and is_impossible(response))
 
 
 def in_lines(rows):

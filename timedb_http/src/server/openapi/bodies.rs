@@ -145,7 +145,10 @@ fn change() -> ObjectBuilder {
         let anything = anything().description(Some("Ignored."));
         (name, RefOr::from(anything))
     });
-    object(series_members().into_iter().chain(ignored), &[])
+    let mut members = series_members();
+    // What is null stays as it is.
+    members[0].1 = or_null("Name").into();
+    object(members.into_iter().chain(ignored), &[])
 }
 
 fn points() -> ObjectBuilder {

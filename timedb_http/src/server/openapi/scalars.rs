@@ -15,8 +15,7 @@ const PROSE: &str =
     r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$";
 /// Any text but U+0000, which PostgreSQL cannot store.
 const NO_NUL: &str = r"^[^\u0000]*$";
-const LENGTH: &str =
-    r"^[+-]?([0-9]{1,9}(\.[0-9]{1,6})? ?(us|ms|s|min|h)?|[0-9]{1,6}(\.[0-9]{1,6})? ?(d|w))$";
+const LENGTH: &str = r"^[+-]?([0-9]{1,9}(\.[0-9]{1,6})? ?(s|min|h)?|[0-9]{1,9}(\.[0-9]{1,3})? ?ms|[0-9]{1,9} ?us|[0-9]{1,6} ?(d|w))$";
 const TIME_OF_DAY: &str = r"^(([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|24:00)$";
 
 /// A schema with its name.
