@@ -54,7 +54,8 @@ DECLARE
         hide_parameters, check_key, auth_required, isolation_problems, _functions_as_made, version}';
     data constant name[] := '{create_series, find_series, count_series, label_names, label_values, describe_series,
         rename_series, update_series, upload, _upload_packed, update_values, report_key_use, _count_use, usage, read_flat,
-        read_overlapping, read_versions, read_relative, read_last, read_buckets, _read_packed, _read_chunks, _read_rows, _list_series,
+        read_overlapping, read_versions, read_relative, read_last, read_buckets, _read_packed, _read_page_packed, _read_chunks, _read_rows,
+        _list_series,
         _read_buckets_packed, read_points, _read_points_packed, read_changes, changes_cursor, _read_changes_packed, _list_batches, compact,
         set_retention, reset_retention, apply_retention, delete_batch, delete_series, verify, stats, stats_series}';
     function record;

@@ -2,7 +2,7 @@
 -- list they return one chunk at a time, so that a large result is never materialized.
 -- What users call are plain SQL functions around them, which the planner inlines. Each has a second form that begins with
 -- the name of a series. Of a literal without a type PostgreSQL takes that form, so it takes arrays of ids, too.
--- The three internal functions have the same arguments. The list that all follow is timedb_ext/crates/wire/src/reads.rs.
+-- The internal functions have the same arguments, and that of pages two more. The list that all follow is timedb_ext/crates/wire/src/reads.rs.
 
 CREATE FUNCTION timedb_internal._read_packed(
     mode text,
@@ -32,6 +32,37 @@ AS 'MODULE_PATHNAME', 'read_packed_wrapper';
 
 COMMENT ON FUNCTION timedb_internal._read_packed IS
 'A read for the HTTP server: chunks of packed columns (layout: timedb_ext/crates/wire), series ascending by id. Call it in the SELECT list.';
+
+CREATE FUNCTION timedb_internal._read_page_packed(
+    mode text,
+    series_id uuid[] DEFAULT NULL,
+    name text DEFAULT NULL,
+    labels jsonb DEFAULT NULL,
+    start_valid timestamptz DEFAULT NULL,
+    end_valid timestamptz DEFAULT NULL,
+    start_known timestamptz DEFAULT NULL,
+    end_known timestamptz DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL,
+    as_of_change timestamptz DEFAULT NULL,
+    min_lead interval DEFAULT NULL,
+    max_lead interval DEFAULT NULL,
+    window_length interval DEFAULT NULL,
+    issue_offset interval DEFAULT NULL,
+    start_window timestamptz DEFAULT NULL,
+    days_ahead integer DEFAULT NULL,
+    time_of_day time DEFAULT NULL,
+    tz text DEFAULT NULL,
+    unit text DEFAULT NULL,
+    names text[] DEFAULT NULL,
+    cursor text DEFAULT NULL,
+    max_points integer DEFAULT 10000
+) RETURNS TABLE (cursor text, packed bytea)
+LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'read_page_packed_wrapper';
+
+COMMENT ON FUNCTION timedb_internal._read_page_packed IS
+'A page of a read for the HTTP server: one row with at most max_points points, by series and valid_time, as a chunk of packed columns, and the cursor of the next page; NULL where this is the last one. All pages are as of as_of_change, or else of the change_time up to which all writes had ended when the first one was read.';
 
 CREATE FUNCTION timedb_internal._read_chunks(
     mode text,

@@ -11,6 +11,7 @@ pub mod enough;
 pub mod export;
 mod last;
 pub mod moment;
+mod page;
 pub mod points;
 mod request;
 mod run;
@@ -27,6 +28,7 @@ use crate::identity::nobody;
 use crate::pg::error::Result;
 use crate::pg::spi::{Home, connected};
 use crate::read::backward::Backward;
+use crate::read::moment::Moment;
 use crate::read::segments::{SegmentSearch, SegmentWalk, Start, Stretch, Visitor};
 use crate::series::units;
 use crate::series::{SeriesInfo, find};
@@ -79,8 +81,14 @@ impl ReadCursor {
             return Ok(read);
         }
         connected(|| {
-            let moment = moment::reach(&tenant, read.request.as_of_change)?;
+            let moment = read.moment(&tenant)?;
+            // Where nothing is written, nothing is settled.
+            let is_empty = is_empty || read.request.as_settled;
             read.series = find(&read.request.series)?;
+            let ReadCursor {
+                request, series, ..
+            } = &mut read;
+            series.retain(|series| request.reaches(&series.id));
             if let Some(unit) = &read.request.unit {
                 read.conversions = units::conversions(&mut read.series, unit)?;
             }
@@ -101,10 +109,24 @@ impl ReadCursor {
         Ok(read)
     }
 
+    /// The snapshot to read under.
+    fn moment(&mut self, tenant: &[u8; 16]) -> Result<Moment> {
+        if !self.request.as_settled {
+            return moment::reach(tenant, self.request.as_of_change);
+        }
+        let (settled, moment) = moment::settled(tenant)?;
+        if let Some(settled) = settled {
+            self.request.set_as_of_change(settled);
+        }
+        Ok(moment)
+    }
+
     fn search(&self, tenant: [u8; 16]) -> SegmentSearch {
         let range = self.request.range;
-        let stretch =
-            |series: &SeriesInfo| Stretch::of(series.id, range.start_valid, range.end_valid);
+        let stretch = |series: &SeriesInfo| {
+            let start = self.request.start_of(&series.id);
+            Stretch::of(series.id, start, range.end_valid)
+        };
         SegmentSearch {
             tenant,
             stretches: self.series.iter().map(stretch).collect(),

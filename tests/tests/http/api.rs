@@ -11,6 +11,7 @@ mod mistakes;
 mod mistakes_in_text;
 mod open_store;
 mod openapi;
+mod pages;
 mod pandas;
 mod reads;
 mod remote_write;

@@ -321,8 +321,12 @@ fn references_tell_of_the_arguments_of_reads_that_there_are() {
         "include_updates",
         "include_knowledge_time",
     ]);
+    let of_pages = ["limit", "cursor"];
+    values.extend(of_pages);
+    let mut last = taken(&reads::LAST);
+    last.extend(of_pages);
     assert_eq!(told("## GET /values\n"), values);
-    assert_eq!(told("## GET /values/last\n"), taken(&reads::LAST));
+    assert_eq!(told("## GET /values/last\n"), last);
     assert_eq!(told("## GET /changes\n"), taken(&reads::CHANGES));
 }
 

@@ -17,6 +17,10 @@ pub struct ReadRequest {
     pub as_of_change: Option<i64>,
     /// Of each point only versions count that were known by the cut-off of its window.
     pub cutoffs: Option<Cutoffs>,
+    /// The read is one as of the change_time up to which all writes have ended when it begins.
+    pub as_settled: bool,
+    /// Only what stands here or behind: of a series from a valid time on, and all of those after it.
+    pub from: Option<([u8; 16], i64)>,
     /// Of each series only its last point is answered.
     pub last_only: bool,
     /// Of each series the last points come first, and of several series not one after the other.
@@ -39,12 +43,35 @@ impl ReadRequest {
             instants: None,
             as_of_change: None,
             cutoffs: None,
+            as_settled: false,
+            from: None,
             last_only: false,
             backward: false,
             list_all: false,
             with_known_time: mode != Mode::Flat,
             unit: None,
         }
+    }
+
+    /// Makes it a read as of a change_time.
+    pub fn set_as_of_change(&mut self, change_time: i64) {
+        self.as_of_change = Some(change_time);
+        self.range.end_change = Some(change_time.saturating_add(1));
+        self.as_settled = false;
+    }
+
+    /// Whether a series stands at `from` or behind it.
+    pub fn reaches(&self, series: &[u8; 16]) -> bool {
+        self.from.is_none_or(|(first, _)| *series >= first)
+    }
+
+    /// From where the valid times of a series are read.
+    pub fn start_of(&self, series: &[u8; 16]) -> Option<i64> {
+        let from = self.from.filter(|(first, _)| first == series);
+        // None is less than any.
+        self.range
+            .start_valid
+            .max(from.map(|(_, valid_time)| valid_time))
     }
 
     /// Whether no point can be in the range: one that is reversed or of no length.

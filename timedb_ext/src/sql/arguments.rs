@@ -10,6 +10,9 @@ use timedb_rules::labels::Labels;
 use timedb_rules::limits::{MAX_SERIES, too_many};
 use timedb_wire::reads::{self, Argument, Kind};
 
+const DEFAULT_POINTS: i32 = 10_000;
+const MOST_POINTS: usize = 100_000;
+
 /// How a function that reads is declared: its arguments in their order, and where each of them stands.
 pub struct Signature {
     list: &'static [Argument],
@@ -18,6 +21,8 @@ pub struct Signature {
 
 /// Of reads of points.
 pub static READ: Signature = Signature::of(&reads::READ);
+/// Of reads of pages.
+pub static PAGE: Signature = Signature::of(&reads::PAGE);
 /// Of what chooses series and nothing else.
 pub static SERIES: Signature = Signature::of(&[
     Argument::SeriesId,
@@ -161,6 +166,20 @@ impl Arguments {
     /// A length of time.
     pub fn length(&self, argument: Argument) -> Option<Interval> {
         self.get(argument, Kind::Length)
+    }
+
+    /// How many rows may be answered.
+    ///
+    /// # Errors
+    /// 22023 for more or fewer than there may be.
+    pub fn max_points(&self) -> Result<usize> {
+        let given = self.integer(Argument::MaxPoints).unwrap_or(DEFAULT_POINTS);
+        match usize::try_from(given) {
+            Ok(points) if (1..=MOST_POINTS).contains(&points) => Ok(points),
+            _ => Err(Error::invalid(format!(
+                "max_points must be between 1 and {MOST_POINTS}, not {given}"
+            ))),
+        }
     }
 
     /// The series that series_id, name, names and labels choose.

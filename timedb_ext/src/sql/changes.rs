@@ -21,21 +21,12 @@ use timedb_wire::reads::Argument;
 /// The columns of `read_changes` behind the cursor, each as the column of `_read_rows` that it is.
 const BEHIND_CURSOR: [usize; COLUMNS] = [5, 4, 6, 7, 0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14];
 
-const DEFAULT_POINTS: i32 = 10_000;
-const MOST_POINTS: i32 = 100_000;
 /// Writes that one request of the server looks at: it can go on where it stopped.
 const MOST_BATCHES: usize = 100_000;
 
 /// What these arguments ask for.
 fn request(arguments: &Arguments, tenant: &[u8; 16], max_batches: usize) -> Result<FeedRequest> {
-    let max_points = arguments
-        .integer(Argument::MaxPoints)
-        .unwrap_or(DEFAULT_POINTS);
-    if !(1..=MOST_POINTS).contains(&max_points) {
-        return Err(Error::invalid(format!(
-            "max_points must be between 1 and {MOST_POINTS}, not {max_points}"
-        )));
-    }
+    let max_points = arguments.max_points()?;
     let since = arguments.instant(Argument::Since);
     let start = match (since, arguments.text(Argument::Cursor)) {
         (Some(_), Some(_)) => {
@@ -49,7 +40,7 @@ fn request(arguments: &Arguments, tenant: &[u8; 16], max_batches: usize) -> Resu
     Ok(FeedRequest {
         start,
         series: arguments.series()?,
-        max_points: max_points as usize,
+        max_points,
         max_batches,
     })
 }

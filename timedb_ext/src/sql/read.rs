@@ -4,13 +4,13 @@
 //! row costs one `tuplestore_putvalues`, several times less than converting each column.
 
 use super::SQL_CHUNK_POINTS;
-use super::arguments::{Arguments, READ, SERIES};
+use super::arguments::{Arguments, PAGE, READ, SERIES};
 use super::packed;
 use super::request::request;
 use super::rows::{PointRows, RunColumns, series_columns};
 use super::scan::{COLUMNS, ROW_COLUMNS, SERIES_COLUMNS};
 use super::series::jsonb;
-use crate::identity::nobody;
+use crate::identity::{caller, nobody};
 use crate::pg::error::{Result, entry};
 use crate::pg::spi::{Home, connected};
 use crate::pg::tuplestore::Tuplestore;
@@ -19,6 +19,8 @@ use crate::series::{find, list};
 use pgrx::datum::{JsonB, Uuid};
 use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
+use timedb_rules::PagePlace;
+use timedb_wire::reads::Argument;
 
 /// Points of a chunk that goes to a client as it is.
 const WIRE_CHUNK_POINTS: usize = 65_536;
@@ -47,6 +49,31 @@ fn read_packed(fcinfo: pg_sys::FunctionCallInfo) -> SetOfIterator<'static, Vec<u
             Ok((!runs.runs.is_empty()).then(|| packed::points(&runs)))
         })
     }))
+}
+
+/// `timedb_internal._read_page_packed(...)`: one row of cursor and packed; none without a tenant.
+#[pg_extern(sql = false)]
+fn read_page_packed(
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> TableIterator<'static, (Option<String>, Vec<u8>)> {
+    let run = || {
+        let Some(tenant) = caller::tenant() else {
+            nobody::warn();
+            return Ok(None);
+        };
+        // SAFETY: the call is under way, and declared with these arguments.
+        let (home, arguments) = unsafe { (Home::of_query(fcinfo)?, Arguments::of(fcinfo, &PAGE)?) };
+        let cursor = arguments.text(Argument::Cursor);
+        let after = cursor
+            .map(|cursor| PagePlace::parse(&cursor, &tenant))
+            .transpose()?;
+        let most = arguments.max_points()?;
+        let mut read = ReadCursor::open_page(request(&arguments)?, after.as_ref(), home)?;
+        let (runs, place) = read.page(after.as_ref(), most)?;
+        let next = place.map(|place| place.cursor(&tenant));
+        Ok(Some((next, packed::points(&runs))))
+    };
+    TableIterator::new(entry(run))
 }
 
 /// `timedb_internal._read_chunks(...)`: a row for each stretch of one series.

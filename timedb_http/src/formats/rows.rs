@@ -17,7 +17,7 @@ mod ndjson_rows;
 mod parquet_rows;
 
 pub use chunk::{Chunk, DamagedChunk};
-pub(crate) use collected::{write_changes, write_ordered, write_placed};
+pub(crate) use collected::{write_in_order, write_ordered, write_placed};
 pub use format::{Format, FormatName, Onward, RowFormat, Shared, Unwritten};
 pub use layout::{Layout, Mode};
 pub(crate) use list::JsonList;

@@ -5,6 +5,7 @@ pub(crate) mod changes;
 pub(crate) mod corrections;
 pub(crate) mod health;
 pub(crate) mod influx;
+mod pages;
 pub(crate) mod points;
 pub(crate) mod query;
 pub(crate) mod remote_write;

@@ -26,7 +26,7 @@ async fn query_mistakes_name_their_parameter() {
         ("series_id=7", "uuid_parsing", "series_id"),
         ("series_id=", "uuid_parsing", "series_id"),
         ("strat_valid=2025-01-01", "extra_forbidden", "strat_valid"),
-        ("start_valid=2025-01-01&limit=5", "extra_forbidden", "limit"),
+        ("start_valid=2025-01-01&top=5", "extra_forbidden", "top"),
         ("Start_valid=2025-01-01", "extra_forbidden", "Start_valid"),
         ("x%00y=1", "extra_forbidden", "x\0y"),
     ] {

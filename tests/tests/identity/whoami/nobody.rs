@@ -17,6 +17,7 @@ const READS: &[&str] = &[
     "SELECT timedb_internal._read_buckets_packed('1 hour')",
     "SELECT * FROM timedb.read_changes()",
     "SELECT * FROM timedb_internal._read_changes_packed()",
+    "SELECT * FROM timedb_internal._read_page_packed('flat')",
     "SELECT timedb.changes_cursor()",
     "SELECT * FROM timedb.values",
     "SELECT name FROM timedb.values WHERE name = 'x' AND value > 0 LIMIT 1",

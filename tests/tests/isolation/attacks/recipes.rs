@@ -142,6 +142,7 @@ pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("_read_rows", Tenants, MODES),
     ("_read_chunks", Tenants, MODES),
     ("_read_packed", Tenants, MODES),
+    ("_read_page_packed", Tenants, PAGES),
     (
         "_list_series",
         Tenants,
@@ -312,6 +313,14 @@ const POINTS: &[&str] = &[
     "valid_time => '{{DAY}}', as_of => ARRAY[now()], name => '{{NAME}}', labels => ARRAY['{LABELS}']::jsonb[], max_age => '10 years'",
     "valid_time => '{{DAY}}', as_of => ARRAY[now()], name => '{{EMPTY}}'",
     "valid_time => '{{DAY},{DAY}}', as_of => ARRAY[now()], series_id => '{{SERIES}}', series_index => '{1,1}', unit => '{UNIT}'",
+];
+
+const PAGES: &[&str] = &[
+    "'last', ARRAY['{SERIES}']::uuid[]",
+    "'flat', ARRAY['{SERIES}']::uuid[], max_points => 1",
+    "'versions', labels => '{LABELS}', max_points => 100000",
+    "'overlapping', cursor => '{SERIESHEX}'",
+    "'{NAME}'",
 ];
 
 const MODES: &[&str] = &[

@@ -31,6 +31,14 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
         for rest in ["", ", name => 'wind'", &format!(", {by_id}")] {
             calls.push(("_read_packed", format!("SELECT convert_from(p, 'SQL_ASCII') FROM (SELECT timedb_internal._read_packed('{mode}'{rest}) AS p) AS c WHERE false OR length(p) < 0")));
             calls.push((
+                "_read_page_packed",
+                format!(
+                    "SELECT convert_from(p.packed, 'SQL_ASCII'), p.cursor
+                     FROM timedb_internal._read_page_packed('{mode}'{rest}, max_points => 1) AS p
+                     WHERE false OR length(p.packed) < 0"
+                ),
+            ));
+            calls.push((
                 "_read_rows",
                 format!("SELECT * FROM timedb_internal._read_rows('{mode}'{rest})"),
             ));

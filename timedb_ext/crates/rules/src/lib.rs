@@ -7,6 +7,7 @@ mod damage;
 mod error;
 pub mod labels;
 pub mod limits;
+mod page;
 pub mod points;
 mod position;
 pub mod text;
@@ -15,6 +16,7 @@ pub mod upload;
 
 pub use damage::DamagedRow;
 pub use error::{Error, Result, SqlState, uuid_text};
+pub use page::PagePlace;
 pub use position::{Position, Reached, ReachedPoint};
 
 #[cfg(test)]

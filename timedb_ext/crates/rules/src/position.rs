@@ -7,7 +7,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 const VERSION: u8 = 1;
-const CHECK_BYTES: usize = 8;
+/// Tells its cursors from those of others.
+const KIND: &[u8] = b"timedb changes";
+pub(crate) const CHECK_BYTES: usize = 8;
 /// As much of a malformed cursor as an error repeats, in characters.
 const LONGEST_ECHO: usize = 100;
 
@@ -69,7 +71,7 @@ impl Position {
                 bytes.extend_from_slice(&valid_time_end.to_be_bytes());
             }
         }
-        let check = check(tenant, &bytes);
+        let check = check(KIND, tenant, &bytes);
         bytes.extend_from_slice(&check);
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -80,22 +82,27 @@ impl Position {
     /// 22023 for anything else.
     pub fn parse(cursor: &str, tenant: &[u8; 16]) -> Result<Self> {
         decode(cursor, tenant).ok_or_else(|| {
-            let mut echo: String = cursor.chars().take(LONGEST_ECHO).collect();
-            if echo.len() < cursor.len() {
-                echo.push_str("...");
-            }
-            Error::invalid(format!("invalid cursor \"{echo}\"")).hint(
+            invalid(cursor).hint(
                 "Use one exactly as timedb.read_changes() or timedb.changes_cursor() returned it to this tenant.",
             )
         })
     }
 }
 
+/// The error for what is no cursor of its kind and tenant.
+pub(crate) fn invalid(cursor: &str) -> Error {
+    let mut echo: String = cursor.chars().take(LONGEST_ECHO).collect();
+    if echo.len() < cursor.len() {
+        echo.push_str("...");
+    }
+    Error::invalid(format!("invalid cursor \"{echo}\""))
+}
+
 fn decode(cursor: &str, tenant: &[u8; 16]) -> Option<Position> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
     let (said, found) = bytes.split_last_chunk::<CHECK_BYTES>()?;
     let (version, mut rest) = said.split_first()?;
-    if check(tenant, said) != *found || *version != VERSION {
+    if check(KIND, tenant, said) != *found || *version != VERSION {
         return None;
     }
     let change_time = i64::from_be_bytes(take(&mut rest)?);
@@ -113,17 +120,17 @@ fn decode(cursor: &str, tenant: &[u8; 16]) -> Option<Position> {
     rest.is_empty().then_some(Position { change_time, place })
 }
 
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+pub(crate) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, rest) = bytes.split_first_chunk()?;
     *bytes = rest;
     Some(*taken)
 }
 
 /// Tells a cursor of the tenant from anything else. It protects nothing: who makes one up gets the tenant's
-/// own changes from there on.
-fn check(tenant: &[u8; 16], said: &[u8]) -> [u8; CHECK_BYTES] {
+/// own data from there on.
+pub(crate) fn check(kind: &[u8], tenant: &[u8; 16], said: &[u8]) -> [u8; CHECK_BYTES] {
     let digest = Sha256::new()
-        .chain_update(b"timedb changes")
+        .chain_update(kind)
         .chain_update(tenant)
         .chain_update(said)
         .finalize();

@@ -106,8 +106,8 @@ arguments! {
     Aggregates "aggregates" Texts, "What is computed of a bucket.";
     LookBefore "look_before" Truth, "Whether the last value before start_valid counts.";
     Since "since" Instant, "Only what was written after this change time.";
-    Cursor "cursor" Text, "Only what stands behind this change.";
-    MaxPoints "max_points" Integer, "Most changes that are answered.";
+    Cursor "cursor" Text, "Only what stands behind this change, or this row of a page.";
+    MaxPoints "max_points" Integer, "Most changes or rows that are answered.";
     Names "names" Texts, "Only series with one of these names.";
 }
 
@@ -124,6 +124,11 @@ lists! {
     pub READ:
         Mode, SeriesId, Name, Labels, StartValid, EndValid, StartKnown, EndKnown, AsOf, AsOfChange,
         MinLead, MaxLead, WindowLength, IssueOffset, StartWindow, DaysAhead, TimeOfDay, Tz, Unit, Names;
+    /// What reads of pages take.
+    pub PAGE:
+        Mode, SeriesId, Name, Labels, StartValid, EndValid, StartKnown, EndKnown, AsOf, AsOfChange,
+        MinLead, MaxLead, WindowLength, IssueOffset, StartWindow, DaysAhead, TimeOfDay, Tz, Unit, Names,
+        Cursor, MaxPoints;
     /// What reads take that have no cut-off.
     PLAIN:
         SeriesId, Name, Labels, StartValid, EndValid, StartKnown, EndKnown, AsOf, AsOfChange,
@@ -177,14 +182,17 @@ impl Function {
 
 /// Points for the HTTP server.
 pub const READ_PACKED: Function = Function::new("_read_packed", &READ);
+/// A page of points for the HTTP server.
+pub const READ_PAGE_PACKED: Function = Function::new("_read_page_packed", &PAGE);
 /// Buckets for the HTTP server.
 pub const READ_BUCKETS_PACKED: Function = Function::new("_read_buckets_packed", &BUCKETS);
 /// Changes for the HTTP server.
 pub const READ_CHANGES_PACKED: Function = Function::new("_read_changes_packed", &CHANGES);
 
 /// All of them.
-pub const FUNCTIONS: [Function; 12] = [
+pub const FUNCTIONS: [Function; 13] = [
     READ_PACKED,
+    READ_PAGE_PACKED,
     Function::new("_read_chunks", &READ),
     Function::new("_read_rows", &READ),
     Function::new("read_flat", &PLAIN),

@@ -1,5 +1,5 @@
 //! A collected answer: rows by (valid_time, series_id), overlapping ones by (known_time, valid_time, series_id), last
-//! points by series_id alone, those of the change feed in the order in which they were written, and points that were asked
+//! points by series_id alone, those of the change feed and of pages in the order in which the database has them, and points that were asked
 //! for in the order of the request.
 
 use timedb_wire::Malformed;
@@ -75,17 +75,23 @@ pub(crate) fn write_ordered<'a>(
     Ok(out)
 }
 
-/// Writes the rows of a chunk of versions, with the cursor after them; `count` is told how many there are.
-pub(crate) fn write_changes(
+/// Writes the rows of a chunk as they stand there, with where the reader goes on after them; `count` is told how many
+/// there are.
+pub(crate) fn write_in_order(
     packed: &[u8],
-    (cursor, more): (&str, bool),
+    layout: &Layout,
+    onward: Onward<'_>,
     format: &Format,
     count: impl FnOnce(usize),
 ) -> Result<Vec<u8>, Unwritten> {
     let chunk = Chunk::parse(packed)?;
     count(chunk.columns.points);
-    let mut out = Vec::with_capacity(256 + 400 * chunk.columns.points);
-    let mut rows = (format.rows)(&Mode::Versions.into(), chunk.precision());
+    let row_length = match layout.mode {
+        Mode::Versions => 400,
+        _ => 200,
+    };
+    let mut out = Vec::with_capacity(256 + row_length * chunk.columns.points);
+    let mut rows = (format.rows)(layout, chunk.precision());
     rows.open(Some(chunk.columns.points), &mut out)?;
     let mut index = 0;
     for run in &chunk.columns.runs {
@@ -95,7 +101,7 @@ pub(crate) fn write_changes(
             index += 1;
         }
     }
-    rows.close(Some(Onward { cursor, more }), &mut out)?;
+    rows.close(Some(onward), &mut out)?;
     Ok(out)
 }
 

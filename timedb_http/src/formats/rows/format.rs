@@ -10,7 +10,7 @@ use super::{
     chunk::{Chunk, DamagedChunk},
     layout::Layout,
 };
-use crate::server::instant::Precision;
+use crate::server::{instant::Precision, json};
 
 /// A format that answers come in.
 pub struct Format {
@@ -126,10 +126,31 @@ impl Shared {
     }
 }
 
-/// Where a reader of the change feed goes on.
-pub struct Onward<'a> {
-    /// What the next request says.
-    pub cursor: &'a str,
-    /// Whether there is more already.
-    pub more: bool,
+/// Where a reader goes on, for formats that have room for what is not a row.
+pub enum Onward<'a> {
+    /// In the change feed.
+    Changes {
+        /// What the next request says.
+        cursor: &'a str,
+        /// Whether there is more already.
+        more: bool,
+    },
+    /// With the next page.
+    Page {
+        /// Its cursor, if there is one.
+        next: Option<&'a str>,
+    },
+}
+
+impl Onward<'_> {
+    /// Writes it as members of a JSON object that has others before them.
+    pub(super) fn write_members(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Changes { cursor, more } => {
+                json::write_member("cursor", cursor, out);
+                json::write_member("more", more, out);
+            }
+            Self::Page { next } => json::write_member("next", next, out),
+        }
+    }
 }

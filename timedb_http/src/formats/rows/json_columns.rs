@@ -87,9 +87,8 @@ impl RowFormat for JsonColumns {
             out.push(b']');
         }
         out.push(b'}');
-        if let Some(Onward { cursor, more }) = onward {
-            json::write_member("cursor", cursor, out);
-            json::write_member("more", more, out);
+        if let Some(onward) = onward {
+            onward.write_members(out);
         }
         out.push(b'}');
         Ok(())

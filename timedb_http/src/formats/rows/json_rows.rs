@@ -170,9 +170,8 @@ impl RowFormat for JsonRows {
 
     fn close(&mut self, onward: Option<Onward<'_>>, out: &mut Vec<u8>) -> Result<(), Unwritten> {
         self.list.end_of_data(out);
-        if let Some(Onward { cursor, more }) = onward {
-            json::write_member("cursor", cursor, out);
-            json::write_member("more", more, out);
+        if let Some(onward) = onward {
+            onward.write_members(out);
         }
         out.push(b'}');
         Ok(())

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use timedb_wire::reads::{Function, READ_BUCKETS_PACKED, READ_CHANGES_PACKED, READ_PACKED};
+use timedb_wire::reads::{
+    Function, READ_BUCKETS_PACKED, READ_CHANGES_PACKED, READ_PACKED, READ_PAGE_PACKED,
+};
 use tokio_postgres::{Client, Error, types::Type};
 
 use super::{
@@ -209,7 +211,13 @@ pub(super) async fn inspect(client: &Client) -> Result<DatabaseStatus, ServeErro
             _ => error.into(),
         });
     }
-    let read = [READ_PACKED, READ_BUCKETS_PACKED, READ_CHANGES_PACKED].map(Function::signature);
+    let read = [
+        READ_PACKED,
+        READ_PAGE_PACKED,
+        READ_BUCKETS_PACKED,
+        READ_CHANGES_PACKED,
+    ];
+    let read = read.map(Function::signature);
     let called: Vec<&str> = CALLED
         .into_iter()
         .chain(read.iter().map(String::as_str))

@@ -67,6 +67,7 @@ impl Sharing {
                 REQUEST_ID,
                 CURSOR,
                 MORE,
+                header::LINK,
                 header::RETRY_AFTER,
                 header::WWW_AUTHENTICATE,
                 header::ALLOW,

@@ -14,7 +14,7 @@ use super::query::{
     format::{format_of, is_parameter},
     time_unit,
 };
-use crate::formats::rows::{FormatName, format, write_changes};
+use crate::formats::rows::{FormatName, Mode, Onward, format, write_in_order};
 use crate::server::{answer, error::ApiError, guard::Query, head::Head, state::Caller};
 
 /// Where a reader of rows without a frame goes on, and whether there is more.
@@ -54,8 +54,12 @@ pub(crate) async fn read(
     ];
     let record = caller.record().clone();
     let write = move || {
+        let onward = Onward::Changes {
+            cursor: row.get(0),
+            more: row.get(1),
+        };
         let count = |rows| record.add_rows_out(rows as u64);
-        write_changes(row.get(2), (row.get(0), row.get(1)), format, count)
+        write_in_order(row.get(2), &Mode::Versions.into(), onward, format, count)
     };
     let mut response = answer::rows(format, size, write).await?;
     if name != FormatName::Json {

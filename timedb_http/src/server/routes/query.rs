@@ -6,12 +6,14 @@ pub(super) mod arguments;
 mod buckets;
 pub(super) mod escapes;
 pub(crate) mod format;
+mod page;
 mod read;
 pub(crate) mod values;
 
 use serde_json::Value;
 use timedb_wire::reads::Argument;
 
+pub(crate) use page::PageQuery;
 pub(crate) use read::{OF_BUCKETS, ReadQuery, plan, plan_last};
 
 use crate::server::{

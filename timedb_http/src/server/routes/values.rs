@@ -14,7 +14,7 @@ use futures_util::{TryStreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{Row, RowStream};
 
-use super::query::ReadQuery;
+use super::{pages, query::ReadQuery};
 use crate::formats::rows::{
     Chunk, Format, Layout, ROW_ORDER_LIMIT, RowFormat, Unwritten, format, write_ordered,
 };
@@ -38,6 +38,9 @@ type First = Option<Vec<Row>>;
 type StreamPiece = Option<Bytes>;
 
 pub(crate) async fn read(caller: Caller, asked: ReadQuery) -> Result<Response, ApiError> {
+    if let Some(page) = &asked.page {
+        return pages::read(caller, &asked, page).await;
+    }
     let (layout, format) = (asked.layout(), format(asked.format));
     let (head, first) = oneshot::channel();
     let (pieces, body) = mpsc::channel(PIECES_AHEAD);

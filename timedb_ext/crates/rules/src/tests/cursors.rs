@@ -1,6 +1,7 @@
 //! Positions and their cursors.
 
-use crate::{Position, Reached, ReachedPoint, SqlState};
+use crate::time::{MAX_TIME, MIN_TIME};
+use crate::{PagePlace, Position, Reached, ReachedPoint, SqlState};
 use proptest::prelude::*;
 
 const TENANT: [u8; 16] = [7; 16];
@@ -20,7 +21,36 @@ fn position() -> impl Strategy<Value = Position> {
     (any::<i64>(), reached).prop_map(|(change_time, place)| Position { change_time, place })
 }
 
+fn page_place() -> impl Strategy<Value = PagePlace> {
+    let time = || MIN_TIME..=MAX_TIME;
+    (time(), any::<[u8; 16]>(), time(), any::<u64>()).prop_map(
+        |(as_of_change, series, valid_time, rows)| PagePlace {
+            as_of_change,
+            series,
+            valid_time,
+            rows,
+        },
+    )
+}
+
 proptest! {
+    #[test]
+    fn a_cursor_of_a_page_gives_its_place_back_to_its_tenant(place in page_place(), other in any::<[u8; 16]>()) {
+        prop_assume!(other != TENANT);
+        let cursor = place.cursor(&TENANT);
+        prop_assert_eq!(PagePlace::parse(&cursor, &TENANT).expect("it is one"), place);
+        prop_assert!(PagePlace::parse(&cursor, &other).is_err());
+        // Of the two kinds of cursors neither is the other.
+        prop_assert!(Position::parse(&cursor, &TENANT).is_err());
+    }
+
+    #[test]
+    fn a_page_begins_behind_no_time_that_cannot_be(place in page_place(), time in MAX_TIME + 1..) {
+        for far in [PagePlace { as_of_change: time, ..place }, PagePlace { valid_time: time, ..place }] {
+            prop_assert!(PagePlace::parse(&far.cursor(&TENANT), &TENANT).is_err());
+        }
+    }
+
     #[test]
     fn a_cursor_gives_its_position_back(position in position()) {
         let cursor = position.cursor(&TENANT);

@@ -59,6 +59,23 @@ impl Merged {
         self.valid_time.is_empty()
     }
 
+    /// Takes off the points from a position on.
+    pub fn split_off(&mut self, at: usize) -> Merged {
+        fn rest<T>(column: &mut Vec<T>, at: usize) -> Vec<T> {
+            column.split_off(at.min(column.len()))
+        }
+        Merged {
+            valid_time: rest(&mut self.valid_time, at),
+            valid_time_end: self.valid_time_end.as_mut().map(|ends| rest(ends, at)),
+            value: rest(&mut self.value, at),
+            nulls: self.nulls.as_mut().map(|nulls| rest(nulls, at)),
+            known_time: rest(&mut self.known_time, at),
+            change_time: rest(&mut self.change_time, at),
+            batch: rest(&mut self.batch, at),
+            notes: self.notes.as_mut().map(|notes| rest(notes, at)),
+        }
+    }
+
     /// The columns, without those that say nothing.
     fn finish(mut self) -> Merged {
         self.valid_time_end

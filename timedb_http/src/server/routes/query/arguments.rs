@@ -118,6 +118,17 @@ impl Arguments {
         Ok(())
     }
 
+    /// What is given for each argument of a function, as it is sent.
+    pub(super) fn bytes_of(&self, function: Function) -> impl Iterator<Item = Option<BytesMut>> {
+        let sent = |(given, ty): Parameter<'_>| {
+            let mut bytes = BytesMut::new();
+            // What cannot be sent is refused when it is.
+            let is_null = given.to_sql_checked(&ty, &mut bytes);
+            matches!(is_null, Ok(IsNull::No)).then_some(bytes)
+        };
+        self.of(function).into_iter().map(sent)
+    }
+
     /// The parameters of a statement that [`call`] has made.
     pub(crate) fn of(&self, function: Function) -> Vec<Parameter<'_>> {
         let parameter = |argument: &Argument| {

@@ -11,6 +11,7 @@ use super::{
     arguments::{Arguments, Given, call},
     buckets, each_of_read,
     format::{format_of, is_parameter},
+    page::{PageParameters, PageQuery},
     time_unit, values,
 };
 use crate::{
@@ -35,9 +36,11 @@ static READ_BUCKETS: LazyLock<String> =
 pub(crate) struct ReadQuery {
     pub mode: Mode,
     pub format: FormatName,
-    pub(super) arguments: Arguments,
+    pub(in crate::server::routes) arguments: Arguments,
     /// Aggregates in buckets of time instead of values.
     pub(super) of_buckets: bool,
+    /// Only a page of the rows.
+    pub page: Option<PageQuery>,
 }
 
 impl ReadQuery {
@@ -79,6 +82,7 @@ pub(crate) fn plan(head: &Head) -> Query<ReadQuery> {
     let (mut read, mut mode) = (ReadQuery::default(), Mode::default());
     let (mut all_versions, mut by_known_time) = (false, false);
     let known = [reads::FILTERS, &OF_BUCKETS].concat();
+    let mut page = PageParameters::default();
     let unit = time_unit(head.query());
     each_of_read(head.query(), |name, value| match name {
         "mode" => values::mode(value).map(|named| mode = named),
@@ -87,6 +91,7 @@ pub(crate) fn plan(head: &Head) -> Query<ReadQuery> {
         }
         "include_knowledge_time" => values::truth(value).map(|truth| by_known_time |= truth),
         name if is_parameter(name) => Ok(()),
+        name if page.has(name) => page.take(name, value),
         _ => read.arguments.take(&known, name, value, unit),
     })?;
     if all_versions {
@@ -97,6 +102,10 @@ pub(crate) fn plan(head: &Head) -> Query<ReadQuery> {
     read.format = format;
     read.set_mode(mode);
     read.of_buckets = buckets::complete(mode, &mut read.arguments)?;
+    read.page = match read.of_buckets {
+        true => page.refuse_for_buckets()?,
+        false => page.complete(head.query(), &mut read.arguments)?,
+    };
     Ok(read)
 }
 
@@ -106,11 +115,14 @@ pub(crate) fn plan_last(head: &Head) -> Query<ReadQuery> {
         ..ReadQuery::default()
     };
     let unit = time_unit(head.query());
+    let mut page = PageParameters::default();
     each_of_read(head.query(), |name, value| match name {
         name if is_parameter(name) => Ok(()),
+        name if page.has(name) => page.take(name, value),
         _ => read.arguments.take(&reads::LAST, name, value, unit),
     })?;
     read.set_mode(Mode::Last);
+    read.page = page.complete(head.query(), &mut read.arguments)?;
     Ok(read)
 }
 

@@ -113,15 +113,18 @@ pub(crate) fn truth(value: &str) -> Result<bool, Problem> {
 
 /// How many to answer at most.
 pub(crate) fn limit(value: &str) -> Result<usize, Problem> {
+    limit_to(MOST_ANSWERED, value)
+}
+
+/// How many to answer, where there may be this many at most.
+pub(crate) fn limit_to(most: usize, value: &str) -> Result<usize, Problem> {
     let bound = |kind, relation: &str, member, bound: usize| {
         let told = format!("{relation} than or equal to {bound}");
         should_be(kind, &told, member, json!(bound))
     };
     match usize::try_from(integer(value)?) {
         Err(_) | Ok(0) => Err(bound("greater_than_equal", "greater", "ge", 1)),
-        Ok(limit) if limit > MOST_ANSWERED => {
-            Err(bound("less_than_equal", "less", "le", MOST_ANSWERED))
-        }
+        Ok(limit) if limit > most => Err(bound("less_than_equal", "less", "le", most)),
         Ok(limit) => Ok(limit),
     }
 }
