@@ -50,6 +50,7 @@ ROOMS = {
         "server::db",
         "server::limits",
         "server::usage",
+        "server::waiting",
         "server::share",
         "server::sqlstate",
         "server::metrics",

@@ -3,7 +3,7 @@
 //!
 //! - `listen`, `router`, `layers`, `openapi`, `routes`: from a socket to a route, and what routes take and answer
 //! - `guard`, `body`, `answer`: what every route goes through
-//! - `state`, `db`, `limits`, `usage`, `share`, `sqlstate`: what requests share
+//! - `state`, `db`, `limits`, `usage`, `waiting`, `share`, `sqlstate`: what requests share
 //! - `refusal`, `head`, `metrics`, `record`, `peer`, `error`, `config` and the small ones: values and texts
 
 mod answer;
@@ -33,3 +33,4 @@ mod share;
 mod sqlstate;
 mod state;
 mod usage;
+mod waiting;

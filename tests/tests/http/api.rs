@@ -23,6 +23,7 @@ mod times;
 mod unknown_fields;
 mod upload;
 mod values;
+mod waiting;
 
 use serde_json::{Value, json};
 use timedb_tests::{Db, Reply, Server};

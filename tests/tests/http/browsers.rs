@@ -71,6 +71,7 @@ async fn a_page_that_is_allowed_is_told_so_without_a_key_and_no_other_one_is() {
                 "content-type",
                 "content-encoding",
                 "idempotency-key",
+                "last-event-id",
             ] {
                 assert!(
                     told("access-control-allow-headers").contains(name),

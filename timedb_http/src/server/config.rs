@@ -22,6 +22,8 @@ pub struct ServerConfig {
     pub rate_burst: u32,
     /// How many requests of one address may fail to authenticate in a minute; 0 means no limit.
     pub auth_failures: u32,
+    /// How many clients may wait for news at a time; one tenant may have a quarter of the places. 0 means none.
+    pub waiting_clients: usize,
     /// What is between the server and the database.
     pub pooler: Pooler,
     /// Whether stores are compacted after some writes.
@@ -65,6 +67,8 @@ impl ServerConfig {
             rate_limit: 0,
             rate_burst: 0,
             auth_failures: 100,
+            // Each takes a connection of its own, and many systems give a process 1024 open files.
+            waiting_clients: 500,
             pooler: Pooler::Auto,
             compaction: true,
             acquire_timeout: Duration::from_secs(5),

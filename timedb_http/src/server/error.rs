@@ -188,6 +188,17 @@ impl ApiError {
         }
     }
 
+    /// 429 for a tenant of whom too many wait for news.
+    pub(crate) fn too_many_waiting() -> Self {
+        Self {
+            retry: Some(PASSING_RETRY_S),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many of your clients are waiting for news; please ask without waiting, or try again later.",
+            )
+        }
+    }
+
     /// Whether the request had no valid key.
     pub(crate) fn is_about_the_key(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
@@ -279,7 +290,7 @@ impl ApiError {
         self.status.as_u16()
     }
 
-    #[cfg(test)]
+    /// What it says, as the body has it.
     pub(crate) fn detail(&self) -> &Value {
         &self.detail
     }

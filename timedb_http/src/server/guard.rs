@@ -77,6 +77,26 @@ impl Api {
         plan: fn(&Head) -> Query<P>,
         answer: fn(Caller, P) -> F,
     ) -> Self {
+        self.reading(path, TimeLimit::OfRequest, plan, answer)
+    }
+
+    /// A route that reads and can wait for news: its answer holds what it does in between to the time limit.
+    pub(crate) fn get_waiting<P: Send + 'static, F: Future<Output = Answer> + Send + 'static>(
+        self,
+        path: &str,
+        plan: fn(&Head) -> Query<P>,
+        answer: fn(Caller, P) -> F,
+    ) -> Self {
+        self.reading(path, TimeLimit::OfParts, plan, answer)
+    }
+
+    fn reading<P: Send + 'static, F: Future<Output = Answer> + Send + 'static>(
+        self,
+        path: &str,
+        limit: TimeLimit,
+        plan: fn(&Head) -> Query<P>,
+        answer: fn(Caller, P) -> F,
+    ) -> Self {
         let handler = move |State(state): State<AppState>, request: Request| async move {
             let record = recorded(&request);
             let (head, key) = Head::new(request.into_parts().0);
@@ -86,7 +106,11 @@ impl Api {
                 state.admit(&key, head.address)?;
                 let caller = Caller::new(state.clone(), key?, record);
                 let plan = plan(&head).map_err(ApiError::from);
-                state.within(conclude(caller, plan, answer)).await
+                let work = conclude(caller, plan, answer);
+                match limit {
+                    TimeLimit::OfRequest => state.within(work).await,
+                    TimeLimit::OfParts => work.await,
+                }
             };
             let answered = answered.await;
             attempt.noted(&state, answered)
@@ -180,6 +204,14 @@ async fn take_body<P: Send + 'static, F: Future<Output = Answer> + Send + 'stati
     };
     let answered = answered.await;
     attempt.noted(&state, answered)
+}
+
+/// What the time limit of a request counts for.
+#[derive(Clone, Copy)]
+enum TimeLimit {
+    OfRequest,
+    /// For each part of the work that the answer names.
+    OfParts,
 }
 
 /// Where to take note of what is found out about a request.

@@ -127,6 +127,7 @@ pub async fn serve(
     }
     drop(listener);
     tracing::info!("stopping");
+    state.end_waiting();
     if tokio::time::timeout(state.config.shutdown_grace, graceful.shutdown())
         .await
         .is_err()

@@ -70,7 +70,7 @@ fn api() -> Api {
         .with_body(PUT, "/values", corrections::plan, corrections::update)
         .get("/values/last", query::plan_last, values::read)
         .with_body(POST, "/points", points::plan, points::read)
-        .get("/changes", changes::plan, changes::read)
+        .get_waiting("/changes", changes::plan, changes::read)
         .with_body(POST, "/upload", upload::plan, upload::upload)
         .in_dialect(
             "/api/v1/write",

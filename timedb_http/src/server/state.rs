@@ -15,6 +15,7 @@ use crate::server::{
     record::Record,
     share::{BodyMemory, Party},
     usage::Usage,
+    waiting::{NoPlace, Waiting, WaitingClient},
 };
 
 /// The same for all requests; a clone is cheap.
@@ -25,6 +26,7 @@ pub(crate) struct AppState {
     rates: Arc<Rates>,
     failures: Arc<Failures>,
     pub usage: Arc<Usage>,
+    waiting: Arc<Waiting>,
     pub config: Arc<ServerConfig>,
     pub metrics: Arc<Metrics>,
 }
@@ -42,6 +44,7 @@ impl AppState {
             rates: Arc::new(Rates::new(config.rate_limit, config.rate_burst)),
             failures: Arc::new(Failures::new(config.auth_failures)),
             usage: Arc::default(),
+            waiting: Arc::new(Waiting::new(config.waiting_clients)),
             config: Arc::new(config),
             metrics,
         }
@@ -159,6 +162,11 @@ impl AppState {
         }
     }
 
+    /// Ends all waiting for news.
+    pub(crate) fn end_waiting(&self) {
+        self.waiting.end();
+    }
+
     /// Ends what is idle towards the database.
     pub(crate) fn close(&self) {
         self.db.close();
@@ -222,6 +230,7 @@ impl Caller {
         let (db, began) = (&self.state.db, Instant::now());
         let result = db.run_all(self.key.as_ref(), statements).await;
         self.note(began, result.is_ok());
+        self.note_write(result.is_ok());
         result
     }
 
@@ -242,6 +251,7 @@ impl Caller {
         let (db, began) = (&self.state.db, Instant::now());
         let result = db.run(access, self.key.as_ref(), query).await;
         self.note(began, result.is_ok());
+        self.note_write(access == Access::Write && result.is_ok());
         result
     }
 
@@ -252,6 +262,34 @@ impl Caller {
         if is_accepted || identity.is_some() {
             self.record.accept(identity, self.key.as_ref());
         }
+    }
+
+    /// Tells those of the tenant who wait.
+    fn note_write(&self, is_written: bool) {
+        if is_written {
+            self.state.waiting.wake(self.party());
+        }
+    }
+
+    /// A place among those who wait for news; to be taken when the key has been found good.
+    ///
+    /// # Errors
+    /// 429 when too many of the tenant wait, 503 when too many in all do.
+    pub(crate) fn wait(&self) -> Result<WaitingClient, ApiError> {
+        self.state.waiting.enter(self.party()).map_err(|none| match none {
+            NoPlace::OfTenant => ApiError::too_many_waiting(),
+            NoPlace::OfAll => ApiError::unavailable(
+                "Too many clients are waiting for news; please ask without waiting, or try again later.",
+            ),
+        })
+    }
+
+    /// Holds a part of the work to the time limit of requests.
+    pub(crate) async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        self.state.within(work).await
     }
 
     /// What is noted about the request.

@@ -72,7 +72,9 @@ pub struct ApiArgs {
     /// Requests of one address that may fail to authenticate in a minute (then 429); 0 means no limit
     #[arg(long, env = "TIMEDB_AUTH_FAILURES", value_name = "N", default_value_t = defaults().auth_failures)]
     auth_failures: u32,
-
+    /// Clients that may wait for news at a time, of which one tenant can have a quarter; 0 means none
+    #[arg(long, env = "TIMEDB_WAITING_CLIENTS", value_name = "N", default_value_t = defaults().waiting_clients)]
+    waiting_clients: usize,
     /// What is between the server and the database: with a pooler in transaction mode, nothing can be prepared
     #[arg(
         long,
@@ -217,6 +219,7 @@ impl ApiArgs {
         config.rate_limit = self.rate_limit;
         config.rate_burst = self.rate_burst;
         config.auth_failures = self.auth_failures;
+        config.waiting_clients = self.waiting_clients;
         config.pooler = match self.pooler {
             PoolerKind::Auto => Pooler::Auto,
             PoolerKind::Transaction => Pooler::Transaction,

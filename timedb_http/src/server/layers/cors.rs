@@ -17,7 +17,7 @@ use crate::server::{
     head::{API_KEY, IDEMPOTENCY_KEY},
     layers::request_id::REQUEST_ID,
     routes::{
-        changes::{CURSOR, MORE},
+        changes::{CURSOR, LAST_EVENT_ID, MORE},
         upload::REPLAYED,
     },
 };
@@ -61,6 +61,7 @@ impl Sharing {
                 header::CONTENT_TYPE,
                 header::CONTENT_ENCODING,
                 IDEMPOTENCY_KEY,
+                LAST_EVENT_ID,
             ])
             .expose_headers([
                 REPLAYED,

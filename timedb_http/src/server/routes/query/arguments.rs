@@ -44,7 +44,12 @@ impl Arguments {
         self.0[argument as usize].as_ref()
     }
 
-    pub(super) fn give(&mut self, argument: Argument, given: Given) {
+    /// Takes a given one back.
+    pub(in crate::server::routes) fn take_off(&mut self, argument: Argument) {
+        self.0[argument as usize] = None;
+    }
+
+    pub(in crate::server::routes) fn give(&mut self, argument: Argument, given: Given) {
         self.0[argument as usize] = Some(given);
     }
 

@@ -1,6 +1,6 @@
 //! The values of query parameters: from text to what the database takes, or what is wrong with it in pydantic's words.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use serde_json::{Value, json};
 use timedb_wire::Aggregate;
@@ -20,6 +20,8 @@ pub(crate) const MOST_ANSWERED: usize = 10_000;
 pub(crate) const MODES: [Mode; 3] = [Mode::Flat, Mode::Overlapping, Mode::Relative];
 /// What may stand in empty buckets.
 pub(crate) const FILLS: [&str; 4] = ["none", "null", "last", "linear"];
+/// The longest that a request waits for news, as many proxies give up an answer that takes longer.
+const MOST_WAIT: Duration = Duration::from_secs(60);
 
 /// A parameter that nobody knows.
 pub(crate) fn unknown() -> Problem {
@@ -45,6 +47,37 @@ pub(crate) fn time_unit(value: &str) -> Result<(), Problem> {
 /// A length of time.
 pub(crate) fn length(value: &str) -> Result<Interval, Problem> {
     duration::parse(value).map_err(Problem::length)
+}
+
+/// How long a request waits for news.
+pub(crate) fn wait(value: &str) -> Result<Duration, Problem> {
+    let Interval {
+        months,
+        days,
+        micros,
+    } = length(value)?;
+    let most = MOST_WAIT.as_secs();
+    match u64::try_from(micros).map(Duration::from_micros) {
+        Ok(wait) if months == 0 && days == 0 && wait <= MOST_WAIT => Ok(wait),
+        Ok(_) if months >= 0 && days >= 0 => {
+            let told = format!("less than or equal to {most} seconds");
+            Err(should_be("less_than_equal", &told, "le", json!(most)))
+        }
+        _ => Err(should_be(
+            "greater_than_equal",
+            "greater than or equal to 0 seconds",
+            "ge",
+            json!(0),
+        )),
+    }
+}
+
+/// For a stream of events, which waits anyway.
+pub(crate) fn no_wait_for_events() -> Problem {
+    Problem::new(
+        "value_error",
+        "Input should not be given with Accept: text/event-stream, which waits as long as the stream lasts",
+    )
 }
 
 /// A time of day. `24:00`, the end of the day, is one as it is to the database.
