@@ -77,8 +77,16 @@ def before_call(context, case, kwargs):
         return
     if query.get("format", "json") != "json":
         leave_out(query, ["orient"])
+    if case.path == "/changes":
+        # It would, or is too long.
+        leave_out(query, ["wait"])
+    if case.path in ("/values", "/values/last"):
+        # One that no page has given is of no read.
+        leave_out(query, ["cursor"])
     if case.path != "/values":
         return
+    if "bucket" in query and query.get("mode", "flat") == "flat":
+        leave_out(query, ["limit"])
     if query.get("mode") != "relative":
         leave_out(query, RELATIVE)
     else:

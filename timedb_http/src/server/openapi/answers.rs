@@ -64,8 +64,8 @@ pub(super) const OF_DATA: [FailedAnswer; 4] = [
     (
         "429",
         "TooMany",
-        "The key has sent more requests than its rate allows, or the address too many without a valid key; `Retry-After` \
-         says when to try again.",
+        "The key has sent more requests than its rate allows, the address too many without a valid key, or too many \
+         clients of the tenant wait for changes; `Retry-After` says when to try again.",
     ),
     UNAVAILABLE,
     TIMED_OUT,
@@ -175,13 +175,26 @@ pub(super) fn rows(schema: &str) -> ResponseBuilder {
         })
 }
 
-/// The headers by which a reader of changes goes on, where the format is not JSON.
+/// The link to the next page of an answer.
+pub(super) fn paged(answer: ResponseBuilder) -> ResponseBuilder {
+    let link = a_text("With `limit`: the next page, as `<...>; rel=\"next\"`, if there is one.");
+    answer.header("Link", link)
+}
+
+/// The headers by which a reader of changes goes on, where the format is not JSON; and events.
 pub(super) fn onward(answer: ResponseBuilder) -> ResponseBuilder {
+    let events = ContentBuilder::new()
+        .schema(Some(text()))
+        .description(Some(
+            "Server-sent events: of each `changes` the data is a `Changes`, and the id its cursor.",
+        ))
+        .build();
     let cursor = a_text("The cursor to go on with, where the format is not JSON.");
     let more = a_text("Whether there is more: `true` or `false`, where the format is not JSON.");
     answer
         .header(changes::CURSOR.as_str(), cursor)
         .header(changes::MORE.as_str(), more)
+        .content("text/event-stream", events)
 }
 
 /// The header of an answer that was given before.

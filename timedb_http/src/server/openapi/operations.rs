@@ -12,11 +12,11 @@ use utoipa::openapi::{
 use super::{
     answers::{
         ALWAYS, CONFLICT, FORBIDDEN, FailedAnswer, NOT_FOUND, OF_BODY, OF_DATA, TIMED_OUT,
-        UNAVAILABLE, json, ok, onward, reference, replayed, rows,
+        UNAVAILABLE, json, ok, onward, paged, reference, replayed, rows,
     },
     parameters::{
-        formats, idempotency_key, of_arguments, of_modes, of_page, of_search, of_upload, path,
-        prefix, time_unit, writes,
+        formats, idempotency_key, last_event_id, of_arguments, of_modes, of_page, of_pages,
+        of_search, of_upload, path, prefix, time_unit, wait, writes,
     },
     scalars::{bytes, stored_text, text, to, uuid},
 };
@@ -68,11 +68,12 @@ pub(super) fn paths() -> Paths {
             keyed(
                 "read_values",
                 "Read values, or aggregates in buckets of time",
-                rows("Read"),
+                paged(rows("Read")),
             )
             .takes(of_arguments(&reads::READ))
             .takes(of_arguments(&OF_BUCKETS))
             .takes(of_modes())
+            .takes(of_pages())
             .takes(formats())
             .takes([time_unit()]),
         ),
@@ -94,9 +95,10 @@ pub(super) fn paths() -> Paths {
             keyed(
                 "read_last",
                 "Read the last point of each series",
-                rows("Read"),
+                paged(rows("Read")),
             )
             .takes(of_arguments(&reads::LAST))
+            .takes(of_pages())
             .takes(formats())
             .takes([time_unit()]),
         ),
@@ -122,6 +124,7 @@ pub(super) fn paths() -> Paths {
                 onward(rows("Changes")),
             )
             .takes(of_arguments(&reads::CHANGES))
+            .takes([wait(), last_event_id()])
             .takes(formats())
             .takes([time_unit()]),
         ),

@@ -13,7 +13,10 @@ use utoipa::openapi::{
 use super::scalars::{choice, list, of, small_integer, stored_text, text, time_of_day, to, uuid};
 use crate::{
     formats::rows::{FormatName, Mode},
-    server::routes::query::values::{FILLS, MODES, MOST_ANSWERED},
+    server::routes::query::{
+        MOST_ROWS,
+        values::{FILLS, MODES, MOST_ANSWERED},
+    },
 };
 
 /// The parameters for these arguments. Several names are a parameter given several times.
@@ -158,6 +161,43 @@ pub(super) fn of_page(after: impl Into<RefOr<Schema>>) -> [Parameter; 2] {
             .schema(Some(after))
             .build(),
     ]
+}
+
+/// The page of a read.
+pub(super) fn of_pages() -> [Parameter; 2] {
+    let limit = small_integer()
+        .minimum(Some(1))
+        .maximum(Some(MOST_ROWS as u64));
+    [
+        query("limit", "A page of at most so many rows.")
+            .schema(Some(limit))
+            .build(),
+        query(
+            "cursor",
+            "The `next` of the page before, of the same read. It requires `limit`.",
+        )
+        .schema(Some(stored_text().min_length(Some(1))))
+        .build(),
+    ]
+}
+
+/// How long to wait for news.
+pub(super) fn wait() -> Parameter {
+    let about = "How long to wait for rows if there are none, up to 60 s, such as `30s`; not for a stream of events.";
+    query("wait", about).schema(Some(to("Length"))).build()
+}
+
+/// Where a stream of events goes on.
+pub(super) fn last_event_id() -> Parameter {
+    ParameterBuilder::new()
+        .name("Last-Event-ID")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "For a stream of events: the id of the last event of the one before, which counts instead of `since` and \
+             `cursor`.",
+        ))
+        .schema(Some(text()))
+        .build()
 }
 
 /// What the values of a label begin with.

@@ -42,8 +42,8 @@ pub(super) fn schemas() -> Vec<Named> {
             )),
         ),
         named("ColumnValues", object(columns, &required)),
-        named("Rows", of_list(list(to("Row")), [])),
-        named("Columns", of_list(to("ColumnValues"), [])),
+        named("Rows", maybe_page(list(to("Row")))),
+        named("Columns", maybe_page(to("ColumnValues"))),
         named("Read", read),
         named("Changes", changes),
         named("Series", series([])),
@@ -119,6 +119,11 @@ fn of_list<const N: usize>(
         .collect();
     let members = [("count", integer().into()), ("data", data.into())];
     object(members.into_iter().chain(more), &required)
+}
+
+/// Rows, and where the next page begins if they are one.
+fn maybe_page(rows: impl Into<RefOr<Schema>>) -> ObjectBuilder {
+    of_list(rows, []).property("next", nullable(Type::String))
 }
 
 /// One page of a list, and where the next one begins.

@@ -13,7 +13,7 @@ pub(crate) mod values;
 use serde_json::Value;
 use timedb_wire::reads::Argument;
 
-pub(crate) use page::PageQuery;
+pub(crate) use page::{MOST_ROWS, PageQuery};
 pub(crate) use read::{OF_BUCKETS, ReadQuery, plan, plan_last};
 
 use crate::server::{

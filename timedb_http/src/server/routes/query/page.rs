@@ -15,7 +15,7 @@ const LIMIT: &str = "limit";
 const CURSOR: &str = Argument::Cursor.parameter();
 
 /// Most rows of a page; the database allows as many.
-const MOST_ROWS: usize = 100_000;
+pub(crate) const MOST_ROWS: usize = 100_000;
 
 /// What a query can have that a header or a link in it cannot; what is not ASCII is encoded anyway.
 const OUTSIDE_LINKS: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
