@@ -50,8 +50,7 @@ pub async fn row_security(stage: &Stage) -> Result<()> {
     progress("row security: with it and without");
     let guarded = stage.db.connect(Role::User).await;
     let free = unauthenticated(stage).await?;
-    let query = "SELECT series_id FROM timedb.series ORDER BY name LIMIT 1";
-    let series: Uuid = free.query_one(query, &[]).await?.get(0);
+    let series = any_series(&free).await?;
     let mut rounds = Vec::new();
     for run in 0..=stage.runs {
         guard(&stage.admin, true).await?;
@@ -169,8 +168,20 @@ fn hundred() -> [Instant; 2] {
     [Instant(start), Instant(start + HUNDRED * HOUR)]
 }
 
+/// The first series of the tenant.
+///
+/// # Errors
+/// When the server refuses, or there is none.
+pub async fn any_series(client: &Client) -> Result<Uuid> {
+    let query = "SELECT series_id FROM timedb.series ORDER BY name LIMIT 1";
+    Ok(client.query_one(query, &[]).await?.get(0))
+}
+
 /// Seconds of a read of 100 points alone, one statement a round trip.
-async fn statements(client: &Client, series: Uuid) -> Result<f64> {
+///
+/// # Errors
+/// When the server refuses, or returns another number of points.
+pub async fn statements(client: &Client, series: Uuid) -> Result<f64> {
     let read = small_read(client).await?;
     let [start, end] = hundred();
     let mut clock = Clock::now();

@@ -3,6 +3,8 @@
 //!
 //! Slowness is no failure here; two sides that do not hold the same points are.
 
+mod aggregate;
+mod bound;
 mod bulk;
 mod data;
 mod encode;
@@ -82,6 +84,12 @@ async fn tables() -> Result<()> {
     if parts.has("view") {
         view::measure(runs, is_set("TIMEDB_BENCH_LARGE")).await?;
     }
+    if parts.has("aggregate") {
+        aggregate::measure(runs).await?;
+    }
+    if parts.has("bound") {
+        bound::measure(runs).await?;
+    }
     if parts.has("points") {
         points::measure(runs).await?;
     }
@@ -90,7 +98,16 @@ async fn tables() -> Result<()> {
 
 /// The parts that read and write one and the same million points, and the other ones.
 const DATA_SET: [&str; 5] = ["upload", "read", "bulk", "small", "guard"];
-const OTHERS: [&str; 6] = ["live", "pointwise", "forecast", "last", "view", "points"];
+const OTHERS: [&str; 8] = [
+    "live",
+    "pointwise",
+    "forecast",
+    "last",
+    "view",
+    "aggregate",
+    "bound",
+    "points",
+];
 
 /// What is measured: everything, or what TIMEDB_BENCH_ONLY names.
 struct Parts(Option<Vec<String>>);
