@@ -24,7 +24,7 @@ pub(crate) use points::{PointsAsked, read_points};
 pub(crate) use receive::{Received, leave_unread, receive};
 pub(crate) use remote_write::read_remote_write;
 pub(crate) use samples::{SampleUpload, Samples};
-pub(crate) use series::{read_new_series, read_series_change};
+pub(crate) use series::{ANSWERED_OF_SERIES, read_new_series, read_series_change};
 pub(crate) use table::{BodyFormat, read_rows};
 pub(crate) use upload::{AboutUpload, Upload, read_upload};
 
@@ -40,7 +40,7 @@ pub(crate) fn known_fields() -> [(&'static str, Vec<&'static str>); 7] {
         ("SeriesFields", of_series.clone()),
         (
             "SeriesChange",
-            [of_series, series::ANSWERED.to_vec()].concat(),
+            [of_series, ANSWERED_OF_SERIES.to_vec()].concat(),
         ),
         ("Update", timedb_wire::json::UPDATE_FIELDS.to_vec()),
         ("Points", points::FIELDS.to_vec()),

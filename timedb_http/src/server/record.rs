@@ -50,7 +50,8 @@ impl Record {
     pub(crate) fn accept(&self, identity: Option<Identity>, key: Option<&ApiKey>) {
         self.0.is_accepted.store(true, Relaxed);
         if let Some(key) = key {
-            let _same = self.0.key.set(key.clone());
+            // A request has one key, and may be accepted for each of its statements.
+            self.0.key.get_or_init(|| key.clone());
         }
         if let Some(identity) = identity {
             // The first time counts: a request has one key.

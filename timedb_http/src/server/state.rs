@@ -156,7 +156,7 @@ impl AppState {
                 && error.may_pass()
             {
                 tracing::warn!("the use of keys could not be reported; it will be again");
-                self.usage.put(counts);
+                self.usage.put(&counts);
                 return;
             }
         }

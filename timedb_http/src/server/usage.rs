@@ -24,27 +24,28 @@ pub(crate) struct KeyCounts {
 
 impl Usage {
     /// Counts a request.
-    pub(crate) fn add(&self, key: ApiKey, rows_in: u64, rows_out: u64) {
-        self.put(KeyCounts {
-            key,
-            requests: 1,
-            rows_in,
-            rows_out,
-        });
+    pub(crate) fn add(&self, key: &ApiKey, rows_in: u64, rows_out: u64) {
+        self.sum(key, [1, rows_in, rows_out]);
     }
 
-    /// Adds what was counted, or could not be reported.
-    pub(crate) fn put(&self, more: KeyCounts) {
-        use std::collections::hash_map::Entry;
-        match lock(&self.counts).entry(more.key.fingerprint()) {
-            Entry::Vacant(place) => drop(place.insert(more)),
-            Entry::Occupied(mut found) => {
-                let sums = found.get_mut();
-                sums.requests = sums.requests.saturating_add(more.requests);
-                sums.rows_in = sums.rows_in.saturating_add(more.rows_in);
-                sums.rows_out = sums.rows_out.saturating_add(more.rows_out);
-            }
-        }
+    /// Adds what could not be reported.
+    pub(crate) fn put(&self, back: &KeyCounts) {
+        self.sum(&back.key, [back.requests, back.rows_in, back.rows_out]);
+    }
+
+    fn sum(&self, key: &ApiKey, [requests, rows_in, rows_out]: [u64; 3]) {
+        let mut counts = lock(&self.counts);
+        let sums = counts
+            .entry(key.fingerprint())
+            .or_insert_with(|| KeyCounts {
+                key: key.clone(),
+                requests: 0,
+                rows_in: 0,
+                rows_out: 0,
+            });
+        sums.requests = sums.requests.saturating_add(requests);
+        sums.rows_in = sums.rows_in.saturating_add(rows_in);
+        sums.rows_out = sums.rows_out.saturating_add(rows_out);
     }
 
     /// The hashes of keys for which there is something to report.
@@ -70,9 +71,9 @@ mod tests {
     fn each_key_has_its_own_sums_and_what_is_put_back_is_not_lost() {
         let usage = Usage::default();
         let keys = ["a".repeat(43), "b".repeat(43)];
-        usage.add(key(&keys[0]), 5, 0);
-        usage.add(key(&keys[0]), 0, 7);
-        usage.add(key(&keys[1]), 0, 1);
+        usage.add(&key(&keys[0]), 5, 0);
+        usage.add(&key(&keys[0]), 0, 7);
+        usage.add(&key(&keys[1]), 0, 1);
         let take_all = || {
             let taken = usage.keys().into_iter();
             taken.filter_map(|key| usage.take(&key)).collect::<Vec<_>>()
@@ -85,8 +86,8 @@ mod tests {
             taken.iter().map(sums).collect::<Vec<_>>(),
             [(1, 0, 1), (2, 5, 7)]
         );
-        usage.add(key(&keys[0]), 1, 1);
-        taken.into_iter().for_each(|counts| usage.put(counts));
+        usage.add(&key(&keys[0]), 1, 1);
+        taken.iter().for_each(|counts| usage.put(counts));
         let total: u64 = take_all().iter().map(|counts| counts.requests).sum();
         assert_eq!(total, 4);
     }

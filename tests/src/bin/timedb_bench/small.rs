@@ -148,31 +148,16 @@ async fn post_each(
     connections: usize,
     duration: Duration,
 ) -> Result<Load> {
-    let mut open = Vec::with_capacity(connections);
-    for _ in 0..connections {
-        open.push(Connection::open(server, key).await?);
-    }
-    let start = Clock::now();
-    let clients = open
-        .into_iter()
-        .enumerate()
-        .map(|(number, mut connection)| async move {
-            let mut latencies = Vec::new();
-            while start.elapsed() < duration {
-                let time = iso(START + latencies.len() as i64 * 1_000_000);
-                let body = json!({"batch_start_time": time, "value_rows": [
-                {"valid_time": time, "value_key": format!("one {number}"), "value": 1.5}]});
-                let sent = Clock::now();
-                connection.post("/upload", body.to_string().into()).await?;
-                latencies.push(sent.elapsed().as_secs_f64() * 1e3);
-            }
-            Result::Ok(latencies)
-        });
-    let latencies = futures_util::future::try_join_all(clients).await?.concat();
-    Ok(Load {
-        rate: latencies.len() as f64 / start.elapsed().as_secs_f64(),
-        latencies,
-    })
+    let open = open_all(server, key, connections).await?;
+    let post = async |connection: &mut Connection, number: usize, sent: usize| {
+        let time = iso(START + sent as i64 * 1_000_000);
+        let body = json!({"batch_start_time": time, "value_rows": [
+            {"valid_time": time, "value_key": format!("one {number}"), "value": 1.5}]});
+        let began = Clock::now();
+        connection.post("/upload", body.to_string().into()).await?;
+        Ok(began.elapsed())
+    };
+    keep_sending(open, duration, post).await
 }
 
 /// Both sides answer the same six rows.
@@ -213,24 +198,45 @@ async fn hammer(
     connections: usize,
     duration: Duration,
 ) -> Result<Load> {
-    let mut open = Vec::with_capacity(connections);
-    for _ in 0..connections {
-        open.push(Connection::open(server, key).await?);
-    }
+    let mut open = open_all(server, key, connections).await?;
     let expected = match open.first_mut() {
         Some(first) => first.get(path).await?,
         None => 0,
     };
-    let start = Clock::now();
-    let clients = open.into_iter().map(|mut connection| async move {
+    let get = async |connection: &mut Connection, _: usize, _: usize| {
+        let began = Clock::now();
+        let length = connection.get(path).await?;
+        let took = began.elapsed();
+        if length != expected {
+            return Err(format!("{path}: {length} bytes, not {expected}").into());
+        }
+        Ok(took)
+    };
+    keep_sending(open, duration, get).await
+}
+
+async fn open_all(server: &Server, key: &str, connections: usize) -> Result<Vec<Connection>> {
+    let mut open = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        open.push(Connection::open(server, key).await?);
+    }
+    Ok(open)
+}
+
+/// Sends on all connections for so long. `send` is given a connection, which of them it is, and how many requests it has
+/// sent; it says how long its answer took.
+async fn keep_sending(
+    open: Vec<Connection>,
+    duration: Duration,
+    send: impl AsyncFn(&mut Connection, usize, usize) -> Result<Duration>,
+) -> Result<Load> {
+    let (start, send) = (Clock::now(), &send);
+    let clients = open.into_iter().enumerate();
+    let clients = clients.map(|(number, mut connection)| async move {
         let mut latencies = Vec::new();
         while start.elapsed() < duration {
-            let sent = Clock::now();
-            let length = connection.get(path).await?;
-            latencies.push(sent.elapsed().as_secs_f64() * 1e3);
-            if length != expected {
-                return Err(format!("{path}: {length} bytes, not {expected}").into());
-            }
+            let took = send(&mut connection, number, latencies.len()).await?;
+            latencies.push(took.as_secs_f64() * 1e3);
         }
         Result::Ok(latencies)
     });

@@ -26,7 +26,6 @@ pub struct Clients {
 }
 
 /// One client.
-#[derive(Clone)]
 struct LoadClient {
     store: Arc<Store>,
     tally: Arc<Tally>,
@@ -48,27 +47,21 @@ impl Clients {
     pub fn start(store: &Arc<Store>, tally: &Arc<Tally>) -> Self {
         let end = Arc::new(AtomicBool::new(false));
         let mut tasks = JoinSet::new();
-        for tenant in 0..store.tenants.len() {
-            let client = LoadClient {
-                store: Arc::clone(store),
-                tally: Arc::clone(tally),
-                end: Arc::clone(&end),
-                tenant,
-            };
-            tasks.spawn(client.clone().tick());
-            tasks.spawn(client.clone().bulk());
-            tasks.spawn(client.clone().correct());
-            tasks.spawn(client.clone().read());
-            tasks.spawn(client.clone().follow());
-            tasks.spawn(client.change_keys());
-        }
-        let client = LoadClient {
+        let client = |tenant| LoadClient {
             store: Arc::clone(store),
             tally: Arc::clone(tally),
             end: Arc::clone(&end),
-            tenant: 0,
+            tenant,
         };
-        tasks.spawn(client.compact());
+        for tenant in 0..store.tenants.len() {
+            tasks.spawn(client(tenant).tick());
+            tasks.spawn(client(tenant).bulk());
+            tasks.spawn(client(tenant).correct());
+            tasks.spawn(client(tenant).read());
+            tasks.spawn(client(tenant).follow());
+            tasks.spawn(client(tenant).change_keys());
+        }
+        tasks.spawn(client(0).compact());
         Self { tasks, end }
     }
 

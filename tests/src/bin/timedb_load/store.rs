@@ -56,9 +56,9 @@ pub struct Found {
     pub versions: (u64, u64),
     /// Points that were compared.
     pub points: u64,
-    /// What is damaged, and what the log tells of crashes that nobody caused.
+    /// What is damaged or missing, and panics of the server.
     pub problems: Vec<String>,
-    /// How often the server told of a panic.
+    /// Bytes that a version takes in the end.
     pub bytes_per_point: f64,
 }
 

@@ -26,12 +26,17 @@ pub struct Sums {
     pub violations: Vec<String>,
     /// How many there were.
     pub violation_count: u64,
-    trouble: Option<Period>,
+    trouble: Trouble,
 }
 
-#[derive(Clone, Copy)]
-struct Period {
-    end: Option<Instant>,
+/// Whether what clients meet is excused.
+#[derive(Clone, Copy, Default)]
+enum Trouble {
+    #[default]
+    None,
+    Now,
+    /// Its traces are, until then.
+    Until(Instant),
 }
 
 /// Requests of one kind.
@@ -62,11 +67,10 @@ impl Tally {
     /// A 503, or with `broken` a connection that broke: excused while there is trouble.
     pub fn unavailable(&self, broken: bool, what: impl FnOnce() -> String) {
         let is_excused = self.with(|sums| {
-            let ends = sums.trouble.map(|trouble| trouble.end);
-            let is_excused = match ends {
-                None => false,
-                Some(None) => true,
-                Some(Some(end)) => Instant::now() < end,
+            let is_excused = match sums.trouble {
+                Trouble::None => false,
+                Trouble::Now => true,
+                Trouble::Until(end) => Instant::now() < end,
             };
             if is_excused {
                 let count = if broken {
@@ -96,13 +100,13 @@ impl Tally {
 
     /// From now on there is trouble.
     pub fn trouble_begins(&self) {
-        self.with(|sums| sums.trouble = Some(Period { end: None }));
+        self.with(|sums| sums.trouble = Trouble::Now);
     }
 
     /// The trouble is over, its traces soon.
     pub fn trouble_ends(&self) {
-        let end = Some(Instant::now() + AFTERMATH);
-        self.with(|sums| sums.trouble = Some(Period { end }));
+        let end = Instant::now() + AFTERMATH;
+        self.with(|sums| sums.trouble = Trouble::Until(end));
     }
 
     /// All sums so far.

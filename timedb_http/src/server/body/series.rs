@@ -13,7 +13,7 @@ use crate::{formats::columns::SeriesFields, server::error::FieldError};
 /// What may be said of a series.
 pub(super) const FIELDS: [&str; 4] = ["name", "labels", "unit", "description"];
 /// What else `GET` answers: that may come back in a change, and changes nothing.
-pub(super) const ANSWERED: [&str; 10] = [
+pub(crate) const ANSWERED_OF_SERIES: [&str; 10] = [
     "series_id",
     "created_at",
     "versions",
@@ -55,7 +55,11 @@ pub(crate) fn read_series_change(body: &[u8]) -> Result<SeriesFields, Vec<FieldE
             _ => errors.optional(&members, "description", Scalar::text),
         },
     };
-    unknown::refuse(&members, &[&FIELDS[..], &ANSWERED].concat(), &mut errors);
+    unknown::refuse(
+        &members,
+        &[&FIELDS[..], &ANSWERED_OF_SERIES].concat(),
+        &mut errors,
+    );
     errors.finish(Some(change))
 }
 

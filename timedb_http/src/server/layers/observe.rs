@@ -159,7 +159,7 @@ impl Drop for Observed {
             }
         }
         if let Some(key) = self.record.key() {
-            self.usage.add(key.clone(), rows_in, rows_out);
+            self.usage.add(key, rows_in, rows_out);
         }
         let identity = self.record.identity();
         tracing::info!(

@@ -9,7 +9,7 @@ use super::scalars::{
     Named, anything, list, named, nullable, object, of, or_null, prose, small_integer, stored_text,
     to, uuid,
 };
-use crate::formats::rows::ROW_ORDER_LIMIT;
+use crate::{formats::rows::ROW_ORDER_LIMIT, server::body::ANSWERED_OF_SERIES};
 
 /// The schemas that operations refer to.
 pub(super) fn schemas() -> Vec<Named> {
@@ -129,19 +129,7 @@ fn series() -> ObjectBuilder {
 
 /// A change may hold all that was answered; what cannot be changed is ignored there.
 fn change() -> ObjectBuilder {
-    let ignored = [
-        "series_id",
-        "created_at",
-        "versions",
-        "segments",
-        "bytes",
-        "first_valid_time",
-        "last_valid_time",
-        "first_known_time",
-        "last_known_time",
-        "last_change_time",
-    ];
-    let ignored = ignored.map(|name| {
+    let ignored = ANSWERED_OF_SERIES.map(|name| {
         let anything = anything().description(Some("Ignored."));
         (name, RefOr::from(anything))
     });

@@ -13,7 +13,10 @@ use axum::{
 };
 use futures_util::stream;
 use serde_json::json;
-use timedb_wire::reads::{self, Argument};
+use timedb_wire::{
+    Chunk,
+    reads::{self, Argument},
+};
 use tokio::time::Instant;
 use tokio_postgres::Row;
 
@@ -23,9 +26,7 @@ use super::query::{
     format::{format_of, is_parameter},
     time_unit, values, wrong,
 };
-use crate::formats::rows::{
-    Chunk, Format, FormatName, Mode, Onward, Unwritten, format, write_in_order,
-};
+use crate::formats::rows::{Format, FormatName, Mode, Onward, Unwritten, format, write_in_order};
 use crate::server::{
     answer,
     error::ApiError,
@@ -121,17 +122,13 @@ pub(crate) async fn read(caller: Caller, query: ChangesQuery) -> Result<Response
 /// What the database has answered once.
 struct ChangesAnswer {
     row: Row,
-    rows: usize,
 }
 
 impl ChangesAnswer {
     async fn ask(caller: &Caller, asked: &Arguments) -> Result<Self, ApiError> {
         let parameters = asked.of(reads::READ_CHANGES_PACKED);
         let row = caller.within(caller.read_one(&READ, &parameters)).await?;
-        let chunk = Chunk::parse(row.get(2));
-        let chunk = chunk.map_err(|damaged| ApiError::internal(&damaged.to_string()))?;
-        let rows = chunk.columns.points;
-        Ok(Self { row, rows })
+        Ok(Self { row })
     }
 
     fn cursor(&self) -> &str {
@@ -146,9 +143,12 @@ impl ChangesAnswer {
         self.row.get(2)
     }
 
-    /// There is something to tell.
-    fn is_news(&self) -> bool {
-        self.rows > 0 || self.has_more()
+    /// Whether there is something to tell. Asked only of who waits: the columns are looked at again when they are
+    /// written.
+    fn is_news(&self) -> Result<bool, ApiError> {
+        let columns = Chunk::decode(self.packed());
+        let columns = columns.map_err(|damaged| ApiError::internal(&damaged.to_string()))?;
+        Ok(columns.points > 0 || self.has_more())
     }
 
     fn write(&self, format: &Format, record: &Record) -> Result<Vec<u8>, Unwritten> {
@@ -176,14 +176,14 @@ async fn once(
 ) -> Result<Response, ApiError> {
     let deadline = Instant::now() + wait;
     let mut answered = ChangesAnswer::ask(&caller, &asked).await?;
-    if !answered.is_news() && !wait.is_zero() {
+    if !wait.is_zero() && !answered.is_news()? {
         let mut place = caller.wait()?;
         // What was written before there was a place has told nobody.
         let mut woken = Woken::Look;
         while woken == Woken::Look {
             continue_at(&mut asked, &answered);
             answered = ChangesAnswer::ask(&caller, &asked).await?;
-            if answered.is_news() {
+            if answered.is_news()? {
                 break;
             }
             woken = place.until(deadline).await;
@@ -264,9 +264,10 @@ impl ChangeStream {
                 return Ok(None);
             }
             self.is_due = false;
-            match ChangesAnswer::ask(&self.caller, &self.asked).await {
-                Ok(answered) if answered.is_news() => return self.event(answered).await.map(Some),
-                Ok(answered) => continue_at(&mut self.asked, &answered),
+            let answered = ChangesAnswer::ask(&self.caller, &self.asked).await;
+            match answered.and_then(|answered| Ok((answered.is_news()?, answered))) {
+                Ok((true, answered)) => return self.event(answered).await.map(Some),
+                Ok((false, answered)) => continue_at(&mut self.asked, &answered),
                 // The database is away, or busy; the client has nothing to do about it.
                 Err(error) if error.may_pass() => {}
                 Err(error) => {
