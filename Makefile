@@ -1,5 +1,7 @@
 # One command per chore; the work is in scripts/. Settings, all optional:
-#   PG_CONFIG         the PostgreSQL to build for (default: the newest of 15 to 18 that is installed)
+#   PG                the major version of PostgreSQL to build for and to test, 15 to 18: one that is not installed is
+#                     unpacked into TIMEDB_STATE_DIR (default: the newest that is installed)
+#   PG_CONFIG         the same by the path of a pg_config
 #   PORT              where `make run` serves (default: 8000)
 #   TIMEDB_STATE_DIR  where the private clusters live (default: .timedb)
 
@@ -7,10 +9,10 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test soak fuzz fmt lint doc bench bench-scale bench-codec install package release audit clean distclean
+.PHONY: help setup build run test test-versions test-update soak fuzz fmt lint doc bench bench-scale bench-codec install package release audit clean distclean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing (system packages, cargo-pgrx)
 	@scripts/setup.sh
@@ -24,6 +26,13 @@ run: setup ## Serve the API on 127.0.0.1:8000 with a private PostgreSQL, until C
 test: ## Run everything: format, lints, docs, all tests (T=cli: one area, F=word: tests named so)
 	@scripts/setup.sh test
 	@scripts/test.sh $(if $(T),--test $(T)) $(F)
+
+test-versions: ## The behaviour tests on the other versions of PostgreSQL, the attacks on the newest; moves between versions
+	@scripts/versions.sh
+	@scripts/majors.sh
+
+test-update: setup ## Update a store of ten million values to a trial version, and compare its answers
+	@scripts/update.sh
 
 soak: ## Half an hour of mixed load with restarts and kills (LOAD_SECONDS); random queries as one tenant; then fuzz
 	@scripts/setup.sh soak

@@ -5,6 +5,8 @@
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=scripts/lib/servers.sh
+. "$ROOT/scripts/lib/servers.sh"
 
 missing=()
 need() { missing+=("$@"); }
@@ -64,8 +66,21 @@ offered_postgres() {
 
 # Which PostgreSQL packages are missing: those of one version, of any, or none.
 major=
+unpack=
 if [[ -n ${PG_CONFIG:-} ]]; then use_postgres; fi
-if ! config=$(find_pg_config); then
+if [[ -n ${PG:-} ]]; then
+    check_major "$PG"
+    use_state
+    if config=$(server_config "$PG"); then
+        :
+    elif apt-cache show "postgresql-server-dev-$PG" >/dev/null 2>&1; then
+        major=$PG
+    else
+        have apt-get || die "PostgreSQL $PG is missing: this system has no apt-get, so set PG_CONFIG to one that you have"
+        unpack=$PG
+        have patchelf || need patchelf
+    fi
+elif ! config=$(find_pg_config); then
     major=any
 elif [[ ! -x $config ]]; then
     # The server's package is there, the development package (which holds pg_config) is not.
@@ -80,7 +95,7 @@ if [[ ${1:-} == test ]] && ! compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >
 fi
 
 # The tests look whether this extension, which comes in a package of its own, prints keys.
-if [[ ${1:-} == test && -z $major && ! -f $("$config" --pkglibdir)/pgaudit.so ]]; then
+if [[ ${1:-} == test && -z $major$unpack && $config == /usr/* && ! -f $("$config" --pkglibdir)/pgaudit.so ]]; then
     need "postgresql-$("$config" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')-pgaudit"
 fi
 
@@ -137,6 +152,7 @@ if ((${#missing[@]})) || [[ -n $major ]]; then
     done
 fi
 
+if [[ -n $unpack ]]; then fetch_server "$unpack"; fi
 use_postgres
 
 wanted=$(sed -nE 's/^pgrx = .*"=([0-9.]+)".*/\1/p' "$ROOT/timedb_ext/Cargo.toml")

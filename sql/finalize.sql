@@ -44,14 +44,14 @@ DECLARE
         stats_store, usage_store, _stats_or_say, _bind_role, unbind_role, list_bound_roles, _role_problem,
         _export_page, _begin_import, _import_page, _end_import}';
     identity constant name[] := '{authenticate, authenticate_proof, _enter, _begin_session, challenge, whoami, current_tenant, _is_anybody, hide_parameters,
-        check_key, auth_required, isolation_problems, _functions_as_made, version}';
+        check_key, auth_required, isolation_problems, _functions_as_made, version, built_for}';
     session constant name[] := '{login, login_proof, logout}';
     administration constant name[] := '{create_tenant, list_tenants, delete_tenant, compact_store, apply_retention_store,
         set_tenant_retention, place_hold, release_hold, list_holds, verify_store, set_aside, put_back,
         stats_store, usage_store, bind_role, _bind_role, unbind_role, list_bound_roles, _export_page, _begin_import, _import_page, _end_import,
         create_user, list_users, activate_user, deactivate_user,
         create_key, import_key, list_keys, revoke_key, rotate_key, regenerate_key, list_events, set_auth_required,
-        hide_parameters, check_key, auth_required, isolation_problems, _functions_as_made, version}';
+        hide_parameters, check_key, auth_required, isolation_problems, _functions_as_made, version, built_for}';
     data constant name[] := '{create_series, find_series, count_series, label_names, label_values, describe_series,
         rename_series, update_series, upload, _upload_packed, update_values, report_key_use, _count_use, usage, read_flat,
         read_overlapping, read_versions, read_relative, read_last, read_buckets, _read_packed, _read_page_packed, _read_chunks, _read_rows,
@@ -187,5 +187,17 @@ BEGIN
                 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
                 WHERE p.pronamespace IN ('timedb'::pg_catalog.regnamespace, 'timedb_internal'::pg_catalog.regnamespace) AND p.proname <> '_functions_as_made'
             ) f (made))));
+END
+$$;
+
+-- PostgreSQL checks the major version only. A minor release keeps what extensions use of the ones before it, and may
+-- have more: a library that was built with a later one than it runs in may miss something.
+DO $$
+BEGIN
+    IF pg_catalog.current_setting('server_version_num')::integer < timedb.built_for() THEN
+        RAISE WARNING 'timedb was built with a later minor release of PostgreSQL than this server is'
+            USING DETAIL = pg_catalog.format('It was built with %s, and this is %s.', timedb.built_for(), pg_catalog.current_setting('server_version_num')),
+                HINT = 'Update PostgreSQL and restart it, or build timedb with this release.';
+    END IF;
 END
 $$;

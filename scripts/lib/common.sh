@@ -24,16 +24,36 @@ fi
 # A PGHOST or PGOPTIONS of the caller would lead the clients below to another server.
 for name in "${!PG@}"; do
     case $name in
-    PG_CONFIG | PG_MAJORS) ;;
+    PG | PG_CONFIG | PG_MAJORS) ;;
     *) unset "$name" ;;
     esac
 done
 unset name
 umask 022
 
-# Prints the pg_config to use: PG_CONFIG, or the newest supported one that has its server beside it.
-# It may not exist yet.
+check_major() {
+    [[ " ${PG_MAJORS[*]} " == *" $1 "* ]] || die "PG=$1 is not a version that timedb supports: ${PG_MAJORS[-1]} to ${PG_MAJORS[0]}"
+}
+
+# Prints the pg_config of a version: the system's, or the one that `fetch_server` has unpacked.
+server_config() {
+    local config
+    for config in {/,"${STATE:-/nonexistent}/servers/$1/root/"}usr/lib/postgresql/"$1"/bin/pg_config "${STATE:-/nonexistent}/servers/$1/root/bin/pg_config"; do
+        if [[ -x $config && -x ${config%/*}/postgres ]]; then
+            printf '%s\n' "$config"
+            return
+        fi
+    done
+    return 1
+}
+
+# Prints the pg_config to use: PG_CONFIG, that of the version PG, or the newest supported one that has its server
+# beside it. It may not exist yet.
 find_pg_config() {
+    if [[ -n ${PG:-} ]]; then
+        server_config "$PG"
+        return
+    fi
     if [[ -n ${PG_CONFIG:-} ]]; then
         command -v "$PG_CONFIG" || printf '%s\n' "$PG_CONFIG"
         return
@@ -50,6 +70,11 @@ find_pg_config() {
 
 # Sets PG_CONFIG, PG_MAJOR and PG_BIN; `make setup` comes first, so their absence is an error.
 use_postgres() {
+    if [[ -n ${PG:-} ]]; then
+        [[ -z ${PG_CONFIG:-} ]] || die "PG and PG_CONFIG both say which PostgreSQL to use: set one of them"
+        check_major "$PG"
+        if [[ -z ${STATE:-} ]]; then use_state; fi
+    fi
     PG_CONFIG=$(find_pg_config) || die "no PostgreSQL ${PG_MAJORS[-1]} to ${PG_MAJORS[0]} found: run 'make setup', or set PG_CONFIG"
     have "$PG_CONFIG" || die "PG_CONFIG is $PG_CONFIG, which is not a program"
     PG_MAJOR=$("$PG_CONFIG" --version 2>/dev/null | sed -nE 's/^PostgreSQL ([0-9]+).*/\1/p' || true)
@@ -59,6 +84,9 @@ use_postgres() {
     PG_BIN=$("$PG_CONFIG" --bindir)
     # Lets pgrx build without `cargo pgrx init`.
     export PGRX_PG_CONFIG_PATH=$PG_CONFIG
+    # Decided: a second call, or a script that this one starts, finds the same.
+    export PG_CONFIG
+    unset PG
     PG_FEATURES=(--no-default-features --features "timedb_ext/pg$PG_MAJOR")
 }
 

@@ -5,6 +5,12 @@ CREATE FUNCTION timedb.version() RETURNS text
     AS 'MODULE_PATHNAME', 'version_wrapper';
 COMMENT ON FUNCTION timedb.version IS 'The version of the loaded library.';
 
+CREATE FUNCTION timedb.built_for() RETURNS integer
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'built_for_wrapper';
+COMMENT ON FUNCTION timedb.built_for IS
+    'The release of PostgreSQL that the loaded library was built with, as server_version_num.';
+
 -- What finds its work done by an earlier transaction calls this: locks of rows do the same by themselves.
 CREATE FUNCTION timedb_internal._commit_as_writer() RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -28,8 +28,8 @@ pub use http::{Reply, Server};
 pub use recorder::{Recorded, Recorder};
 pub use schema::{FOR_TENANTS, qualified, schema_problems};
 pub use sql::{
-    authenticate, compact, compact_sometimes, connect, count, login, refusal, run, tenant_of,
-    until_somebody_waits, upload,
+    FORCE_PARALLEL, authenticate, compact, compact_sometimes, connect, count, login, refusal, run,
+    tenant_of, until_somebody_waits, upload,
 };
 pub use standby::Standby;
 

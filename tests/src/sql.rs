@@ -7,6 +7,11 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, NoTls};
 use uuid::Uuid;
 
+/// Has PostgreSQL use workers wherever a plan may, whatever it costs. The setting has one name until PostgreSQL 15 and
+/// another since.
+pub const FORCE_PARALLEL: &str = "SELECT set_config(name, 'on', false) FROM pg_settings
+    WHERE name IN ('force_parallel_mode', 'debug_parallel_query')";
+
 /// Connects; the connection lives as long as the client.
 pub async fn connect(dsn: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(dsn, NoTls)

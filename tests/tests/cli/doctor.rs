@@ -47,6 +47,7 @@ async fn a_store_in_order_has_checks_that_keep_their_ids() {
             "extension",
             "extension-update",
             "library",
+            "library-build",
             "binary",
             "row-security",
             "authentication",
@@ -82,7 +83,7 @@ async fn the_report_for_people_has_a_line_for_each_check_and_a_sum() {
         "{shown:?}"
     );
     let sum = shown.stdout.lines().last().unwrap();
-    assert!(sum.starts_with("17 checks: "), "{shown:?}");
+    assert!(sum.starts_with("18 checks: "), "{shown:?}");
     assert_eq!(
         shown.code,
         i32::from(!sum.ends_with(" 0 problems")),

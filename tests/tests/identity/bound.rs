@@ -3,7 +3,9 @@
 mod attempts;
 mod elsewhere;
 
-use timedb_tests::{Db, Role, Tenant, authenticate, count, login, refusal, run, upload};
+use timedb_tests::{
+    Db, FORCE_PARALLEL, Role, Tenant, authenticate, count, login, refusal, run, upload,
+};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -260,11 +262,11 @@ async fn a_key_counts_instead_and_logout_is_for_the_session() {
 async fn workers_of_a_parallel_plan_are_the_same_user() {
     let db = filled().await;
     bind(&db, Role::User, db.a(), "read_only").await;
-    let force =
-        "SET force_parallel_mode = on; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
-                 SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2";
     let client = db.connect(Role::User).await;
-    run(&client, force).await;
+    run(&client, FORCE_PARALLEL).await;
+    let free = "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+                SET max_parallel_workers_per_gather = 2";
+    run(&client, free).await;
     for query in [
         "SELECT count(*) FROM timedb.series",
         "SELECT count(timedb.current_tenant())",

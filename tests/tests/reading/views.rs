@@ -130,7 +130,7 @@ async fn fill_days(client: &Client, series: usize, days: usize) {
 async fn segments(client: &Client, query: &str) -> usize {
     let plan = rows(
         client,
-        &format!("EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF) {query}"),
+        &format!("EXPLAIN (ANALYZE, BUFFERS OFF, TIMING OFF, SUMMARY OFF) {query}"),
     )
     .await;
     let plan: Vec<String> = plan.into_iter().flatten().flatten().collect();

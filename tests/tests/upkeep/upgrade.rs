@@ -2,6 +2,7 @@
 //! administrator's rights. The releases are in timedb_ext/releases; as long as there are few, a trial
 //! version made by the test proves that the machinery works.
 
+mod downgrade;
 mod installation;
 mod kept;
 mod newer_library;

@@ -25,6 +25,13 @@ fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
+/// SQL `timedb.built_for()`: the release whose headers the library was compiled with, in the form of
+/// `server_version_num`.
+#[pg_extern(sql = false)]
+fn built_for() -> i32 {
+    pgrx::pg_sys::PG_VERSION_NUM.cast_signed()
+}
+
 /// SQL `timedb_internal._uuid7()`.
 #[pg_extern(sql = false)]
 fn _uuid7() -> Uuid {

@@ -48,6 +48,9 @@ async fn the_role_and_its_settings_do_not_change_answers() {
     };
     let expected = ask_all(&api.server).await;
     let superuser = api.db.connect(Role::Superuser).await;
+    // PostgreSQL 16 renamed it.
+    let parallel = "SELECT name || ' = on' FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query')";
+    let parallel: String = superuser.query_one(parallel, &[]).await.unwrap().get(0);
     for setting in [
         "timezone = 'Asia/Kathmandu'",
         "datestyle = 'German'",
@@ -61,7 +64,7 @@ async fn the_role_and_its_settings_do_not_change_answers() {
         "client_min_messages = 'debug5'",
         "jit_above_cost = 0",
         "plan_cache_mode = 'force_generic_plan'",
-        "force_parallel_mode = 'on'",
+        &parallel,
     ] {
         let alter = format!("ALTER ROLE {} SET {setting}", api.db.role_name(Role::User));
         superuser.batch_execute(&alter).await.unwrap();

@@ -1,6 +1,6 @@
 //! Whom nobody has authenticated reads nothing, and is told why.
 
-use timedb_tests::{Db, Role, Server, ThrowawayCluster, login, psql, upload};
+use timedb_tests::{Db, FORCE_PARALLEL, Role, Server, ThrowawayCluster, login, psql, upload};
 
 /// Statements that read, each without a row when nobody is authenticated.
 const READS: &[&str] = &[
@@ -57,9 +57,12 @@ async fn a_read_without_a_login_is_empty_and_warns_once() {
         }
     }
     // Also where workers would read, and without the streaming scan.
-    let settings = "SET force_parallel_mode = on; SET parallel_setup_cost = 0; SET timedb.streaming_reads = off";
+    let settings =
+        format!("{FORCE_PARALLEL}; SET parallel_setup_cost = 0; SET timedb.streaming_reads = off");
     for read in READS {
-        let output = psql(&db.dsn(Role::User), settings).args(["-c", read]).run();
+        let output = psql(&db.dsn(Role::User), &settings)
+            .args(["-c", read])
+            .run();
         assert_eq!(
             (output.code, warnings(&output.stderr)),
             (0, 1),

@@ -1,7 +1,7 @@
 //! Every way to become tenant A without a key of tenant A, each tried on a fresh session, in which
 //! the library is not loaded yet. All of them end as nobody, or as the tenant of the key in hand.
 
-use timedb_tests::{Db, Role, authenticate, count, refusal, run, upload};
+use timedb_tests::{Db, FORCE_PARALLEL, Role, authenticate, count, refusal, run, upload};
 use tokio_postgres::Client;
 
 use super::{NOBODY, whoami};
@@ -224,9 +224,10 @@ async fn parallel_workers_do_not_believe_a_forged_setting() {
     run(&client, &forgeries(&db, "SET NAME = 'VALUE'")).await;
     run(
         &client,
-        "SET force_parallel_mode = on; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
+        "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
          SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 4",
     )
     .await;
+    run(&client, FORCE_PARALLEL).await;
     is_nobody_at_first_sight(&client, "parallel workers").await;
 }

@@ -37,6 +37,7 @@ const READS: &[(&str, i64)] = &[
     ("SELECT timedb.current_tenant()", 1),
     ("SELECT timedb.auth_required()", 1),
     ("SELECT timedb.version()", 1),
+    ("SELECT timedb.built_for()", 1),
     ("SELECT timedb.hide_parameters()", 1),
     ("SELECT timedb.report_key_use()", 1),
     ("SELECT timedb_internal._count_use(1, 1, 1)", 1),

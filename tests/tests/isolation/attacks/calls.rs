@@ -140,7 +140,7 @@ fn ways(call: &str) -> Vec<(&'static str, Vec<String>)> {
         (
             "explained",
             vec![format!(
-                "EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM {call} AS r WHERE r::text <> ''"
+                "EXPLAIN (ANALYZE, VERBOSE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM {call} AS r WHERE r::text <> ''"
             )],
         ),
         (

@@ -25,6 +25,7 @@ const PACKED: &str = "'\\x01000000010000000100000001{SERIESHEX}00000000000000000
 /// Each function: who may call it, and calls beyond those that its arguments give.
 pub const FUNCTIONS: &[(&str, Callers, &[&str])] = &[
     ("version", Everybody, &[]),
+    ("built_for", Everybody, &[]),
     ("auth_required", Everybody, &[]),
     ("current_tenant", Tenants, &[]),
     ("whoami", Tenants, &[]),

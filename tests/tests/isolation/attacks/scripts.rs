@@ -1,5 +1,7 @@
 //! The attacks on relations, read from the `.sql` files beside this one.
 
+use timedb_tests::FORCE_PARALLEL;
+
 use super::attack::Attack;
 use super::store::Relation;
 
@@ -22,11 +24,9 @@ const OPERATOR: &str = "CREATE FUNCTION pg_temp.same(one text, two text) RETURNS
     CREATE OPERATOR pg_temp.=== (LEFTARG = text, RIGHTARG = text, FUNCTION = pg_temp.same,
         RESTRICT = eqsel, JOIN = eqjoinsel, COMMUTATOR = OPERATOR(pg_temp.===), MERGES, HASHES)";
 
-/// Workers for everything. The last setting has one name until PostgreSQL 15 and another since.
+/// Workers for everything, with [`FORCE_PARALLEL`].
 const PARALLEL: &str = "SET max_parallel_workers_per_gather = 4; SET parallel_setup_cost = 0;
-    SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET min_parallel_index_scan_size = 0;
-    SELECT set_config(name, 'on', false) FROM pg_settings
-    WHERE name IN ('force_parallel_mode', 'debug_parallel_query')";
+    SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET min_parallel_index_scan_size = 0";
 
 /// The attacks of a file on one relation; with a column, on that.
 pub fn attacks(file: &str, relation: &Relation, column: Option<&(String, String)>) -> Vec<Attack> {
@@ -35,7 +35,7 @@ pub fn attacks(file: &str, relation: &Relation, column: Option<&(String, String)
         let mut line = line
             .replace("{LEAK}", LEAK)
             .replace("{OPERATOR}", OPERATOR)
-            .replace("{PARALLEL}", PARALLEL)
+            .replace("{PARALLEL}", &format!("{PARALLEL}; {FORCE_PARALLEL}"))
             .replace("{R}", &relation.sql())
             .replace("{N}", &relation.name)
             .replace("{C}", &quoted(&relation.columns[0].0));

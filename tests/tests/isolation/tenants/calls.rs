@@ -213,7 +213,7 @@ fn calls(of_a: Uuid) -> Vec<(&'static str, String)> {
 
 /// Functions that tell nothing of any tenant's data, or are tried elsewhere: authenticate, login and
 /// logout in `identity`, the uploads below and in `write`.
-const ELSEWHERE: [&str; 13] = [
+const ELSEWHERE: [&str; 14] = [
     "authenticate",
     "authenticate_proof",
     "_enter",
@@ -225,6 +225,7 @@ const ELSEWHERE: [&str; 13] = [
     "auth_required",
     "hide_parameters",
     "version",
+    "built_for",
     "upload",
     "_upload_packed",
 ];

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use timedb_tests::{Db, Role, Tenant, authenticate, count, run, upload};
+use timedb_tests::{Db, FORCE_PARALLEL, Role, Tenant, authenticate, count, run, upload};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -238,10 +238,7 @@ async fn parallel_workers_see_the_rows_of_the_tenant_and_no_others() {
         run(&client, "COMMIT").await;
     }
     run(&db.connect(Role::Superuser).await, "ANALYZE").await;
-    for settings in [
-        PARALLEL.to_owned(),
-        format!("{PARALLEL}; SET force_parallel_mode = on"),
-    ] {
+    for settings in [PARALLEL.to_owned(), format!("{PARALLEL}; {FORCE_PARALLEL}")] {
         for (tenant, expected) in [(Some(db.a()), 300), (Some(db.b()), 200), (None, 0)] {
             let client = db.connect(Role::User).await;
             run(&client, &settings).await;

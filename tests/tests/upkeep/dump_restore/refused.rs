@@ -90,7 +90,11 @@ async fn only_a_superuser_restores() {
     assert!(
         failed
             .stderr
-            .contains("must be member of role \"postgres\""),
+            .contains("must be member of role \"postgres\"")
+            // Since PostgreSQL 16.
+            || failed
+                .stderr
+                .contains("must be able to SET ROLE \"postgres\""),
         "{failed:?}"
     );
     let failed = pg_tool("pg_restore")

@@ -21,7 +21,7 @@ pub const ZONES: &[&str] = &[
     "America/Havana",
     "America/Sao_Paulo",
     "America/Asuncion",
-    "America/Godthab",
+    "America/Nuuk",
     "America/Caracas",
     "America/Ciudad_Juarez",
     "Africa/Cairo",

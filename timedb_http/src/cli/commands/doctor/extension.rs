@@ -9,6 +9,8 @@ use crate::cli::session::{Session, SessionTrouble};
 const AVAILABLE: &str = "SELECT default_version FROM pg_catalog.pg_available_extensions \
      WHERE name OPERATOR(pg_catalog.=) 'timedb'";
 const LIBRARY: &str = "SELECT timedb.version()";
+const BUILD: &str =
+    "SELECT timedb.built_for(), pg_catalog.current_setting('server_version_num')::pg_catalog.int4";
 const PROBLEMS: &str = "SELECT problem, remedy FROM timedb.isolation_problems()";
 const AUTH_REQUIRED: &str = "SELECT timedb.auth_required()";
 
@@ -41,6 +43,7 @@ pub async fn examine_installed(session: &mut Session, version: &str) -> Vec<Chec
     vec![
         update(session, version).await,
         library(session, version).await,
+        build(session).await,
         binary(version),
         isolation(session).await,
         authentication(session).await,
@@ -59,7 +62,11 @@ async fn update(session: &mut Session, version: &str) -> Check {
             id,
             format!("the files of {available} are installed, and the database has {version}"),
         )
-        .remedy("ALTER EXTENSION timedb UPDATE;"),
+        .remedy(remedy(
+            &available,
+            version,
+            "ALTER EXTENSION timedb UPDATE;",
+        )),
         None => Check::warning(id, "the server has no control file of timedb")
             .remedy("Install the package of the extension on the database server."),
     }
@@ -82,8 +89,58 @@ async fn library(session: &mut Session, version: &str) -> Check {
                 loaded.as_deref().unwrap_or("unknown")
             ),
         )
-        .remedy("ALTER EXTENSION timedb UPDATE; and connect anew."),
+        .remedy(remedy(
+            loaded.as_deref().unwrap_or_default(),
+            version,
+            "ALTER EXTENSION timedb UPDATE; and connect anew.",
+        )),
     }
+}
+
+/// What to do where the server has files of `files` and the database functions of `version`: there is no way back from a
+/// later version to an earlier one.
+fn remedy(files: &str, version: &str, update: &str) -> String {
+    if numbers(files) < numbers(version) {
+        format!(
+            "Install the files of {version} again, or restore a backup: there is no update to an older version."
+        )
+    } else {
+        update.to_owned()
+    }
+}
+
+/// The parts of a version, to compare it.
+fn numbers(version: &str) -> Vec<u32> {
+    version
+        .split('.')
+        .filter_map(|part| part.parse().ok())
+        .collect()
+}
+
+async fn build(session: &mut Session) -> Check {
+    let id = "library-build";
+    let rows = match session.ask(BUILD, &[]).await {
+        Ok(rows) => rows,
+        Err(trouble) => return Check::unknown(id, &trouble),
+    };
+    match rows.first() {
+        Some(row) => fits(row.get(0), row.get(1)),
+        None => Check::warning(id, "the library does not say what it was built with"),
+    }
+}
+
+/// Both in the form of `server_version_num`.
+fn fits(built: i32, server: i32) -> Check {
+    let id = "library-build";
+    let release = |number: i32| format!("{}.{}", number / 10_000, number % 10_000);
+    let summary = format!("the library was built with PostgreSQL {}", release(built));
+    if built <= server {
+        return Check::ok(id, summary);
+    }
+    Check::warning(id, format!("{summary}, and this is {}", release(server))).remedy(format!(
+        "Install PostgreSQL {} or newer and restart it, or build timedb with this release.",
+        release(built)
+    ))
 }
 
 fn binary(version: &str) -> Check {
@@ -134,5 +191,30 @@ async fn authentication(session: &mut Session) -> Check {
         .remedy("timedb create tables --with-users"),
         Ok(_) => Check::ok(id, "every request needs a key"),
         Err(trouble) => Check::unknown(id, &trouble),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Status;
+    use super::{fits, remedy};
+
+    #[test]
+    fn an_older_library_cannot_be_updated_to() {
+        assert_eq!(remedy("0.10.0", "0.9.1", "update"), "update");
+        assert!(remedy("0.9.1", "0.10.0", "update").starts_with("Install the files of 0.10.0"));
+    }
+
+    #[test]
+    fn a_library_from_the_future_is_a_warning_that_names_both_releases() {
+        let check = fits(170_012, 170_004);
+        assert_eq!(check.status, Status::Warning);
+        assert!(
+            check.summary.contains("17.12, and this is 17.4"),
+            "{check:?}"
+        );
+        assert!(check.remedy.is_some_and(|text| text.contains("17.12")));
+        assert_eq!(fits(170_004, 170_012).status, Status::Ok);
+        assert_eq!(fits(170_004, 170_004).status, Status::Ok);
     }
 }

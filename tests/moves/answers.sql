@@ -1,0 +1,35 @@
+-- Everything that a store answers, a line each: who asked, what, how many rows, and a hash of all of them. Run by psql as
+-- superuser; `keys` names the file that fill.sql has written.
+\set ON_ERROR_STOP on
+\set QUIET on
+\pset tuples_only on
+\pset format unaligned
+SET timezone = 'UTC';
+\i :keys
+\set questions `printf '%s/questions.sql' "$FOLDER"`
+
+SELECT 'administrator', what, rows, hash FROM (
+    SELECT 'tenants' AS what, count(*) AS rows, md5(string_agg(r::text, E'\n' ORDER BY r::text COLLATE "C")) AS hash FROM timedb.list_tenants() AS r
+    UNION ALL SELECT 'users', count(*), md5(string_agg(r::text, E'\n' ORDER BY r::text COLLATE "C")) FROM timedb.list_users() AS r
+    UNION ALL SELECT 'roles', count(*), md5(string_agg(r::text, E'\n' ORDER BY r::text COLLATE "C")) FROM timedb.list_bound_roles() AS r
+    UNION ALL SELECT 'problems', count(*), md5(string_agg(r::text, E'\n' ORDER BY r::text COLLATE "C")) FROM timedb.isolation_problems() AS r
+    UNION ALL SELECT 'damage', count(*), md5(string_agg(r::text, E'\n' ORDER BY r::text COLLATE "C")) FROM timedb.verify_store() AS r
+) AS answers;
+
+SET SESSION AUTHORIZATION app;
+SET client_min_messages = error;
+\set who nobody
+\i :questions
+SELECT timedb.login(:'key_a') \g /dev/null
+\set who a
+\i :questions
+SELECT timedb.logout() \g /dev/null
+SELECT timedb.login(:'key_b') \g /dev/null
+\set who b
+\i :questions
+SELECT timedb.logout() \g /dev/null
+-- Whom a bound role is decided by who has connected.
+\connect - board
+SET timezone = 'UTC';
+\set who board
+\i :questions
