@@ -16,6 +16,9 @@ version=$1
 [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "$version is not a version of the form 1.2.3"
 current=$(current_version)
 [[ $version == "$current" ]] || die "Cargo.toml says version $current, not $version: set it there first"
+dated='^## \['${version//./\\.}'\] - [0-9]{4}-[0-9]{2}-[0-9]{2}$'
+grep -qE "$dated" "$ROOT/CHANGELOG.md" ||
+    die "CHANGELOG.md has no section '## [$version] - $(date +%F)': name the release there first, with its date"
 kept=$RELEASES/timedb--$version.sql
 [[ ! -e $kept ]] || die "$version is released already: ${kept#"$ROOT"/} is never changed again, so raise the version in Cargo.toml"
 

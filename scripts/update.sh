@@ -35,6 +35,7 @@ rm -rf "$copy"
 mkdir -p "$copy"
 git -C "$ROOT" ls-files -z --cached --others --exclude-standard | (cd "$ROOT" && xargs -0 cp --parents -t "$copy")
 if [[ ! -e $copy/timedb_ext/releases/timedb--$current.sql ]]; then
+    sed -i "s/^## \[Unreleased\] $current\$/## [$current] - $(date +%F)/" "$copy/CHANGELOG.md"
     "$copy/scripts/release.sh" "$current" "$PACKAGE$("$PG_CONFIG" --sharedir)/extension/timedb--$current.sql" >/dev/null 2>&1 ||
         die "scripts/release.sh cannot release $current"
 fi

@@ -30,6 +30,9 @@ impl Copy {
             std::fs::copy(from, folder.join(part)).expect("a part of every delta");
         }
         copy.set_version(CURRENT, "0.1.0");
+        let sections =
+            ["0.3.0", "0.2.0", "0.1.0"].map(|version| format!("## [{version}] - 2026-12-01\n"));
+        copy.write("CHANGELOG.md", &sections.concat());
         copy
     }
 
@@ -93,6 +96,18 @@ fn a_release_is_kept_and_never_changed() {
     refused(&copy.release("0.1", "x"), "0.1 is not a version");
     refused(&copy.release("0.1.0", ""), "does not exist, or is empty");
     assert_eq!(copy.releases(), Vec::<String>::new());
+
+    let changes = copy.read("CHANGELOG.md");
+    copy.write(
+        "CHANGELOG.md",
+        "## [Unreleased] 0.1.0\n## [0.1.01] - 2026-12-01\n",
+    );
+    refused(
+        &copy.release("0.1.0", "first"),
+        "CHANGELOG.md has no section '## [0.1.0] - ",
+    );
+    assert_eq!(copy.releases(), Vec::<String>::new());
+    copy.write("CHANGELOG.md", &changes);
 
     assert_eq!(copy.release("0.1.0", "first").code, 0);
     assert_eq!(copy.releases(), ["timedb--0.1.0.sql"]);
