@@ -411,3 +411,44 @@ CREATE TABLE timedb.mine AS SELECT * FROM {R}
 
 -- view in the schema
 CREATE VIEW timedb.mine AS SELECT * FROM {R}
+
+-- merge that returns, from PostgreSQL 17 on
+MERGE INTO {R} AS t USING (SELECT 1) AS s ON true WHEN MATCHED THEN DELETE RETURNING merge_action(), t.*
+
+-- merge by source, from 17 on
+MERGE INTO {R} AS t USING (SELECT 1 WHERE false) AS s ON true WHEN NOT MATCHED BY SOURCE THEN DELETE RETURNING t.*
+
+-- old and new, from 18 on
+UPDATE {R} SET {C} = {C} RETURNING old.*, new.*
+
+-- old of what conflicts, from 18 on
+INSERT INTO {R} AS t SELECT * FROM {R} ON CONFLICT ({C}) DO UPDATE SET {C} = excluded.{C} RETURNING old.*, new.*
+
+-- copy in past errors, from 17 on
+COPY {R} FROM STDIN (ON_ERROR ignore, LOG_VERBOSITY verbose)
+
+-- explain generic plan, from 16 on
+EXPLAIN (GENERIC_PLAN) SELECT * FROM {R} WHERE {C} = $1
+
+-- explain what is sent, from 17 on
+EXPLAIN (ANALYZE, SERIALIZE, MEMORY) SELECT * FROM {R}
+
+-- any value, from 16 on
+SELECT any_value(r) FROM {R} AS r
+
+-- json table, from 17 on
+SELECT j.* FROM {R} AS r, JSON_TABLE(to_jsonb(r), '$.*' COLUMNS (v text PATH '$')) AS j
+
+-- virtual column, from 18 on
+CREATE TEMPORARY TABLE virtual (seen text, again text GENERATED ALWAYS AS (seen) VIRTUAL)
+INSERT INTO virtual (seen) SELECT r::text FROM {R} AS r
+SELECT * FROM virtual
+
+-- maintain, from 17 on
+GRANT MAINTAIN ON {R} TO CURRENT_USER
+SET ROLE pg_maintain
+ANALYZE {R}
+
+-- statistics set, from 18 on
+SELECT pg_restore_relation_stats('schemaname', 'timedb', 'relname', '{N}', 'reltuples', 1::real)
+SELECT pg_restore_attribute_stats('schemaname', 'timedb', 'relname', '{N}', 'attname', {C}::text, 'inherited', false, 'version', 180000) FROM {R}
