@@ -17,5 +17,5 @@ if find_pg_config >/dev/null; then
     for name in run test bench soak; do cluster_remove "$name"; done
 fi
 # Only what the scripts made: TIMEDB_STATE_DIR may hold more.
-rm -rf "$STATE"/{run,test,bench,soak,assert,venv} "$STATE"/pg[0-9]* "$STATE"/{run,test,bench,soak}.lock
+rm -rf "$STATE"/{run,test,bench,soak,assert,venv,judges,servers,update_trial,update_trial.target,pg_upgrade.log} "$STATE"/pg[0-9]* "$STATE"/{run,test,bench,soak,majors,update-trial}.lock
 rmdir "$STATE" 2>/dev/null || true

@@ -5,6 +5,9 @@
 #   scripts/test.sh                 everything
 #   scripts/test.sh --test cli      only behaviour tests: arguments of `cargo test -p timedb_tests`,
 #                                   such as an area and a part of the names of tests
+#   scripts/test.sh --lanes 'cli http' 'reading'
+#                                   only these areas, those of one argument one after the other, beside those of
+#                                   the others: most tests wait
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -55,7 +58,7 @@ took "building the binary"
 use_tree
 install_into_tree "$PACKAGE"
 use_python
-if [[ " $* " != *" --test "* || " $* " == *" upkeep "* ]]; then use_judges; fi
+if [[ " $* " != *" --test "* || " $* " == *upkeep* ]]; then use_judges; fi
 
 trap 'cluster_remove test; tell_times' EXIT
 cluster_remove test
@@ -90,6 +93,29 @@ if (($# == 0)); then
         cargo test -p timedb_tests --test "$area" || passed=0
         took "area $area"
     done
+elif [[ $1 == --lanes ]]; then
+    shift
+    cargo test --quiet -p timedb_tests --no-run
+    took "building the tests"
+    lanes=() logs=()
+    # As jobs with groups of their own: what is simply put in the background is deaf to Ctrl-C, and tests send that.
+    set -m
+    for areas in "$@"; do
+        logs+=("$(mktemp "$STATE/lane.XXXXXX")")
+        (
+            failed=0
+            for area in $areas; do cargo test -p timedb_tests --test "$area" || failed=1; done
+            exit "$failed"
+        ) >"${logs[-1]}" 2>&1 &
+        lanes+=($!)
+    done
+    set +m
+    trap 'for lane in "${lanes[@]}"; do kill -- "-$lane" 2>/dev/null || true; done; kill "$watcher" 2>/dev/null || true; rm -f "${logs[@]}"; cluster_remove test; tell_times' EXIT
+    for lane in "${!lanes[@]}"; do
+        wait "${lanes[$lane]}" || passed=0
+        cat "${logs[$lane]}"
+    done
+    took "tests"
 else
     cargo test -p timedb_tests --no-fail-fast "$@" || passed=0
     took "tests"
