@@ -7,6 +7,7 @@ mod becoming;
 mod calls;
 mod canaries;
 mod controls;
+mod copied;
 mod functions;
 mod known;
 mod on_standby;
