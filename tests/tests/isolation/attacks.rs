@@ -4,6 +4,7 @@
 
 mod attack;
 mod becoming;
+mod buffers;
 mod calls;
 mod canaries;
 mod controls;
