@@ -135,6 +135,16 @@ impl Db {
         db
     }
 
+    /// The database of the same name in another cluster, which has the same roles: a copy of this one. Each drops its own.
+    pub fn copied_to(&self, admin_dsn: &str) -> Self {
+        Self {
+            name: self.name.clone(),
+            admin_dsn: admin_dsn.to_owned(),
+            password: self.password.clone(),
+            tenants: self.tenants.clone(),
+        }
+    }
+
     /// Tenant A.
     pub fn a(&self) -> &Tenant {
         &self.tenants[0]

@@ -4,9 +4,11 @@
 
 mod attack;
 mod becoming;
+mod buffers;
 mod calls;
 mod canaries;
 mod controls;
+mod copied;
 mod functions;
 mod known;
 mod on_standby;

@@ -8,25 +8,7 @@ use timedb_tests::{Db, Recorder, Role};
 use super::attack::{Attacker, TENANTS};
 use super::scripts::{COLUMNS, OTHERS, READS, attacks};
 use super::siege::Siege;
-use super::store::{Relation, Store};
-
-/// The relations that tenants may read, by right of the catalog.
-async fn readable(store: &Store) -> Vec<Relation> {
-    let superuser = store.db.connect(Role::Superuser).await;
-    let mut readable = Vec::new();
-    for relation in store.relations().await {
-        let query = "SELECT has_table_privilege('timedb_user', $1, 'SELECT')";
-        let row = superuser
-            .query_one(query, &[&relation.sql()])
-            .await
-            .unwrap();
-        if row.get(0) {
-            readable.push(relation);
-        }
-    }
-    assert!(readable.len() >= 6, "{readable:?}");
-    readable
-}
+use super::store::Store;
 
 /// The attacks that gave something away: `Attacker: attack of relation`.
 fn leaks(found: &[String]) -> BTreeSet<String> {
@@ -42,7 +24,7 @@ async fn every_way_to_see_rows_shows_a_tenant_its_own() {
     let store = Store::new().await;
     let mut siege = Siege::new(&store, true).await;
     let mut expected = BTreeSet::new();
-    for relation in readable(&store).await {
+    for relation in store.readable().await {
         for attack in attacks(READS, &relation, None) {
             siege.run(Attacker::TenantA, &attack).await;
             expected.insert(format!("{:?}: {}", Attacker::TenantA, attack.name));
@@ -109,7 +91,7 @@ async fn weakened(statement: &str) -> Store {
 async fn row_security_switched_off_is_found_as_leaks_and_as_differences() {
     let store = weakened("ALTER TABLE timedb.series DISABLE ROW LEVEL SECURITY").await;
     let mut siege = Siege::new(&store, false).await;
-    let readable = readable(&store).await;
+    let readable = store.readable().await;
     let series = readable.iter().find(|relation| relation.name == "series");
     let series = series.expect("tenants read series");
     let name = series.columns.iter().find(|(name, _)| name == "name");
@@ -159,7 +141,7 @@ async fn a_view_that_reads_as_its_owner_and_a_missing_policy_are_found() {
     ] {
         let store = weakened(statement).await;
         let mut siege = Siege::new(&store, false).await;
-        let readable = readable(&store).await;
+        let readable = store.readable().await;
         let relation = readable.iter().find(|relation| relation.name == name);
         for attack in attacks(READS, relation.expect("it is enumerated"), None) {
             siege.run(Attacker::NoKey, &attack).await;

@@ -1,5 +1,5 @@
 //! A role that is bound to B's user attacks on a hot standby: what writes is refused as on any read-only server and
-//! tells no more than that.
+//! tells no more than that. Then the standby becomes a primary, and what writes is tried there.
 
 use timedb_tests::programs::free_port;
 use timedb_tests::{Db, Role, Standby, ThrowawayCluster, run};
@@ -7,6 +7,7 @@ use timedb_tests::{Db, Role, Standby, ThrowawayCluster, run};
 use super::attack::{Attack, Attacker};
 use super::policies::{open_everything, tables};
 use super::rounds::{WITHOUT_POLICY, all_attacks, attacks_on_the_open_table, attacks_that_read};
+use super::scripts::{self, OTHERS};
 use super::siege::Siege;
 use super::store::Store;
 
@@ -34,6 +35,15 @@ impl Followed {
         let superuser = self.store.db.connect(Role::Superuser).await;
         run(&superuser, statement).await;
         self.standby.catch_up(&self.primary).await;
+    }
+
+    /// The standby becomes a primary, and the store is the one that is there.
+    fn promote(mut self) -> Self {
+        self.standby.promote();
+        let superuser = self.store.db.role_name(Role::Superuser);
+        let dsn = self.standby.tcp_dsn("postgres", &superuser);
+        self.store.db = self.store.db.copied_to(&dsn);
+        self
     }
 
     /// Attacks on the standby; how many were refused because they write.
@@ -68,6 +78,24 @@ async fn nothing_of_another_tenant_is_told_on_a_standby() {
     followed.besiege(&mut siege, &attacks).await;
     let what = "a bound role, on a standby behind open policies";
     siege.hold(what, 900).await;
+
+    let followed = followed.promote();
+    let mut siege = Siege::new(&followed.store, true).await;
+    // Without the rows that say who it is, B could not go on.
+    let kept = ["tenants", "users", "api_keys", "bound_roles"];
+    for relation in followed.store.relations().await {
+        if kept.contains(&relation.name.as_str()) {
+            continue;
+        }
+        for attack in scripts::attacks(OTHERS, &relation, None) {
+            let answer = siege.run(Attacker::Bound, &attack).await;
+            if answer.code.as_deref() == Some("25006") {
+                siege.report(format!("READ ONLY {}", attack.name));
+            }
+        }
+    }
+    let what = "a bound role, on a promoted standby behind open policies";
+    siege.hold(what, 1500).await;
 }
 
 #[tokio::test]

@@ -38,14 +38,7 @@ pub async fn tables(store: &Store) -> Vec<Relation> {
 async fn a_policy_that_opens_everything_shows_a_tenant_nothing_more() {
     let store = Store::new().await;
     let superuser = store.db.connect(Role::Superuser).await;
-    let may_read = "SELECT has_table_privilege('timedb_user', $1, 'SELECT')";
-    let mut readable = Vec::new();
-    for relation in store.relations().await {
-        let row = superuser.query_one(may_read, &[&relation.sql()]).await;
-        if row.unwrap().get(0) {
-            readable.push(relation);
-        }
-    }
+    let readable = store.readable().await;
     open_everything(&superuser, &tables(&store).await, "SELECT").await;
     let mut siege = Siege::new(&store, true).await;
     let attackers = [Attacker::User, Attacker::Bound, Attacker::NoKey];

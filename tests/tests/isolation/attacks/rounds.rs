@@ -6,27 +6,36 @@ use timedb_tests::Role;
 use super::attack::Attack;
 use super::calls::calls;
 use super::scripts::{COLUMNS, OTHERS, READS, attacks};
-use super::store::Store;
+use super::store::{Relation, Store};
 
 /// Every attack of the files on every relation and a column of each, and each function in each list of arguments.
 pub async fn all_attacks(store: &Store) -> Vec<Attack> {
-    let mut all = Vec::new();
-    for relation in store.relations().await {
+    let relations = store.relations().await;
+    let mut all = attacks_on_columns(store, &relations).await;
+    for relation in relations {
         all.extend(attacks(READS, &relation, None));
         all.extend(attacks(OTHERS, &relation, None));
+    }
+    all.extend(attacks_that_read(store, false).await);
+    all
+}
+
+/// Every attack on a column of each of these relations.
+pub async fn attacks_on_columns(store: &Store, relations: &[Relation]) -> Vec<Attack> {
+    let mut all = Vec::new();
+    for relation in relations {
         // One column is enough: the last one that A has a value of its own in.
         for column in relation.columns.iter().rev() {
-            let Some(probe) = store.column_probe(&relation, column).await else {
+            let Some(probe) = store.column_probe(relation, column).await else {
                 continue;
             };
-            for mut attack in attacks(COLUMNS, &relation, Some(column)) {
+            for mut attack in attacks(COLUMNS, relation, Some(column)) {
                 attack.probes = vec![probe.clone()];
                 all.push(attack);
             }
             break;
         }
     }
-    all.extend(attacks_that_read(store, false).await);
     all
 }
 

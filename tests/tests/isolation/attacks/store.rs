@@ -158,17 +158,7 @@ impl Store {
         let used = "UPDATE timedb_internal.key_usage SET last_used_at = CASE tenant_id WHEN $1 THEN timestamptz '2999-03-01Z'
                     ELSE timestamptz '2999-07-01Z' END";
         superuser.execute(used, &[&a.tenant_id]).await.unwrap();
-        let everybody = [
-            Role::User,
-            Role::Bound,
-            Role::Session,
-            Role::Nobody,
-            Role::Owner,
-            Role::Admin,
-        ];
-        let everybody = everybody.map(|role| db.role_name(role)).join(", ");
-        let lair = format!("CREATE SCHEMA lair; GRANT ALL ON SCHEMA lair TO {everybody}");
-        superuser.batch_execute(&lair).await.unwrap();
+        make_lair(&db).await;
         superuser.batch_execute("VACUUM ANALYZE").await.unwrap();
         let canaries = canaries(&db, &a, db.b()).await;
         let finder = AhoCorasick::new(&canaries).unwrap();
@@ -199,6 +189,21 @@ impl Store {
     /// The schema's tables and views.
     pub async fn relations(&self) -> Vec<Relation> {
         relations(&self.db.connect(Role::Superuser).await).await
+    }
+
+    /// Those that tenants may read, by right of the catalog.
+    pub async fn readable(&self) -> Vec<Relation> {
+        let superuser = self.db.connect(Role::Superuser).await;
+        let mut readable = Vec::new();
+        for relation in relations(&superuser).await {
+            let query = "SELECT has_table_privilege('timedb_user', $1, 'SELECT')";
+            let row = superuser.query_one(query, &[&relation.sql()]).await;
+            if row.unwrap().get(0) {
+                readable.push(relation);
+            }
+        }
+        assert!(readable.len() >= 6, "{readable:?}");
+        readable
     }
 
     /// A's values of a column and random ones; nothing where A has none or the type has too few values.
@@ -261,6 +266,21 @@ impl Store {
             random: row.get(1),
         })
     }
+}
+
+/// Makes a schema in which everybody may create.
+pub async fn make_lair(db: &Db) {
+    let everybody = [
+        Role::User,
+        Role::Bound,
+        Role::Session,
+        Role::Nobody,
+        Role::Owner,
+        Role::Admin,
+    ];
+    let everybody = everybody.map(|role| db.role_name(role)).join(", ");
+    let lair = format!("CREATE SCHEMA lair; GRANT ALL ON SCHEMA lair TO {everybody}");
+    run(&db.connect(Role::Superuser).await, &lair).await;
 }
 
 /// The tables and views of the schema, whatever they are.
