@@ -15,7 +15,7 @@ pub use server::{
     db::check::{DatabaseStatus, ServeError, check_database},
     instant,
     listen::{
-        Transport,
+        MetricsListener, Transport,
         certificates::{CertificateFault, CertificateFiles, Certificates},
         serve,
         socket::Listener,

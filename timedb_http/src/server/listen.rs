@@ -27,7 +27,6 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::TcpListener,
     sync::{mpsc, watch},
     task::JoinSet,
     time::MissedTickBehavior,
@@ -37,6 +36,7 @@ use tokio_rustls::TlsAcceptor;
 use certificates::Certificates;
 use gate::Gate;
 use patience::{Limits, Patience, Work};
+pub use scrape::MetricsListener;
 use socket::{ACCEPT_PAUSE, Listener, Socket};
 use stream::ClientStream;
 
@@ -59,7 +59,7 @@ pub struct Transport {
     /// With it the API is encrypted.
     pub certificates: Option<Arc<Certificates>>,
     /// Where metrics are told, if anywhere.
-    pub metrics: Option<TcpListener>,
+    pub metrics: Option<MetricsListener>,
 }
 
 /// Serves a database that [`check_database`](crate::check_database) has found to keep tenants apart, until

@@ -33,6 +33,7 @@ pub(crate) struct Metrics {
     pub pool_waiting: Gauge,
     pub compactions: Family<Compacted, Counter>,
     pub compaction_backlog: Gauge,
+    pub dropped_lines: Counter,
 }
 
 /// A route that answered, and how.
@@ -160,6 +161,7 @@ impl Metrics {
             pool_waiting: Gauge::default(),
             compactions: Family::default(),
             compaction_backlog: Gauge::default(),
+            dropped_lines: Counter::default(),
         };
         this.register(extension, postgres);
         this
@@ -247,6 +249,11 @@ impl Metrics {
             "compaction_backlog_writes",
             "Writes through this server to stores that it has not compacted since",
             self.compaction_backlog.clone(),
+        );
+        r.register(
+            "log_lines_dropped",
+            "Lines that the log had no room for, or that could not be written",
+            self.dropped_lines.clone(),
         );
     }
 
