@@ -48,8 +48,9 @@ use crate::server::{
 /// How long requests that were broken off at the end have to cancel their statements.
 const CANCEL_PAUSE: Duration = Duration::from_millis(300);
 
-/// How often the database is told what keys were used for, and how long that may take at the end.
-const REPORT_PERIOD: Duration = Duration::from_secs(60);
+/// How often the database is told what keys were used for: a little less often than once a minute, because it notes no
+/// second use of a key within that time. And how long it may take at the end.
+const REPORT_PERIOD: Duration = Duration::from_secs(61);
 const LAST_REPORT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where the server can be reached, and how.
