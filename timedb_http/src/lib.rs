@@ -8,7 +8,7 @@
 mod formats;
 mod server;
 
-pub use formats::rows;
+pub use formats::{guarded::guarded, rows};
 pub use server::{
     config::{CorsOrigin, NoOrigin, Pooler, ServerConfig},
     db,
