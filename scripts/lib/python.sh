@@ -9,7 +9,7 @@ use_python() {
     say "Installing the tests' Python packages"
     rm -rf "$venv"
     "${PYTHON:-python3}" -m venv "$venv" || die "python3 could not create an environment: is python3-venv installed?"
-    "$TIMEDB_TEST_PYTHON" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" ||
+    "$TIMEDB_TEST_PYTHON" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$requirements" ||
         die "pip could not install tests/requirements.txt"
     cp "$requirements" "$venv/requirements.txt"
 }

@@ -17,7 +17,10 @@ pub fn run() -> ExitCode {
     let environment = config::Environment::load();
     let arguments: Vec<_> = std::env::args_os().collect();
     let outcome = match grammar::parse(&arguments) {
-        Ok(cli) => commands::run(cli.command, &environment),
+        Ok(cli) => {
+            let _log = logging::FlushAtEnd;
+            commands::run(cli.command, &environment)
+        }
         Err(message) if message.is_mistake => {
             terminal::complain(message.text.trim_end());
             return ExitCode::from(2);

@@ -3,6 +3,7 @@
 //! where rows come from, so that the server and the command line can share it.
 
 pub(crate) mod columns;
+pub mod guarded;
 pub(crate) mod line_protocol;
 pub(crate) mod remote_write;
 pub mod rows;

@@ -8,14 +8,14 @@
 mod formats;
 mod server;
 
-pub use formats::rows;
+pub use formats::{guarded::guarded, rows};
 pub use server::{
     config::{CorsOrigin, NoOrigin, Pooler, ServerConfig},
     db,
     db::check::{DatabaseStatus, ServeError, check_database},
     instant,
     listen::{
-        Transport,
+        MetricsListener, Transport,
         certificates::{CertificateFault, CertificateFiles, Certificates},
         serve,
         socket::Listener,

@@ -189,7 +189,8 @@ const CERTIFICATES: &str = "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -
      openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=other -keyout other.key -out other.crt && \
      openssl req -newkey rsa:2048 -nodes -subj /CN=app -keyout app.key -out app.csr && \
      openssl x509 -req -in app.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -out app.crt && \
-     { echo hostssl all app all cert; cat pg_hba.conf; } > new.conf && mv new.conf pg_hba.conf";
+     { echo hostssl all app all cert; echo hostssl all must all trust; echo hostnossl all must all reject; \
+       echo hostssl all must_not all reject; echo hostnossl all must_not all trust; cat pg_hba.conf; } > new.conf && mv new.conf pg_hba.conf";
 
 #[tokio::test]
 async fn a_certificate_is_verified_as_the_connection_string_says() {
@@ -197,14 +198,19 @@ async fn a_certificate_is_verified_as_the_connection_string_says() {
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         free.local_addr().unwrap().port()
     };
-    let _cluster =
-        ThrowawayCluster::start(&["listen_addresses = '127.0.0.1'", &format!("port = {port}")]);
+    let cluster = ThrowawayCluster::start(&[
+        "listen_addresses = '127.0.0.1'",
+        &format!("port = {port}"),
+        "log_connections = on",
+    ]);
     let plain = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
     let superuser = connect(&plain).await;
     let make = format!("COPY (SELECT 1) TO PROGRAM '({CERTIFICATES}) 2>&1 >/dev/null'");
     superuser.batch_execute(&make).await.unwrap();
     superuser
-        .batch_execute("CREATE EXTENSION timedb; CREATE ROLE app LOGIN IN ROLE timedb_admin")
+        .batch_execute("CREATE EXTENSION timedb; CREATE ROLE app LOGIN IN ROLE timedb_admin; \
+             CREATE ROLE must LOGIN IN ROLE timedb_admin; CREATE ROLE must_not LOGIN IN ROLE timedb_admin; \
+             CREATE ROLE either LOGIN IN ROLE timedb_admin")
         .await
         .unwrap();
     superuser
@@ -328,6 +334,30 @@ async fn a_certificate_is_verified_as_the_connection_string_says() {
         .env("PGSSLCERT", certificate)
         .env("PGSSLKEY", key);
     assert_eq!(by_variables.run().code, 0);
+    // `allow` goes without where that is allowed, and with it where it is not.
+    let as_role = |role: &str, mode: &str| {
+        let base = base("localhost").replace("user=postgres", &format!("user={role}"));
+        list(&["-d", &format!("{base} sslmode={mode}")]).run()
+    };
+    for (role, mode, works) in [
+        ("must", "disable", false),
+        ("must", "allow", true),
+        ("must_not", "require", false),
+        ("must_not", "allow", true),
+        ("nobody", "allow", false),
+    ] {
+        let output = as_role(role, mode);
+        assert_eq!(output.code == 0, works, "{role} {mode}: {output:?}");
+    }
+    for (mode, is_encrypted) in [("allow", false), ("prefer", true)] {
+        assert_eq!(as_role("either", mode).code, 0, "{mode}");
+        let log = cluster.log();
+        let mut lines = log.lines().rev();
+        let last = lines
+            .find(|line| line.contains("authorized: user=either"))
+            .unwrap();
+        assert_eq!(last.contains("SSL enabled"), is_encrypted, "{mode}: {last}");
+    }
     let url = format!("postgres://postgres@localhost:{port}/postgres");
     let encoded = right.replace('/', "%2F");
     let output = list(&[

@@ -193,7 +193,7 @@ fn secure(
     let verifies = mode.starts_with("verify-");
     config.ssl_mode(match mode {
         "disable" => SslMode::Disable,
-        // The driver has no mode that tries without first; with encryption first, all that `allow` reaches is reached.
+        // That `allow` tries without first is for `DatabaseTls` to say.
         "allow" | "prefer" => SslMode::Prefer,
         "require" | "verify-ca" | "verify-full" => SslMode::Require,
         _ => {
@@ -241,6 +241,7 @@ fn secure(
         roots,
         checks_host: mode == "verify-full",
         own,
+        comes_second: mode == "allow",
     };
     db::secure(&tls).map_err(|fault| Failure::new(fault.to_string()))
 }

@@ -1,7 +1,14 @@
 //! The log of `timedb api` on stderr. `TIMEDB_LOG` filters it, within limits: other crates' debug lines contain
 //! statement parameters and request heads, and those contain API keys.
 
+mod queue;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
+use std::panic;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
@@ -15,6 +22,13 @@ use tracing_subscriber::reload;
 
 use crate::cli::failure::Failure;
 use crate::cli::terminal;
+use queue::LogQueue;
+
+/// How long the end of the program waits for a reader to take the last lines.
+const LAST_LINES_LIMIT: Duration = Duration::from_secs(1);
+
+/// There is one log, and who ends the program at once has no value to find it by.
+static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 
 /// How lines of the log look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -39,13 +53,55 @@ impl LogFilter {
     }
 }
 
+/// The log that has been started.
+pub struct Log {
+    /// Of what is logged.
+    pub filter: LogFilter,
+    /// How many lines could not be written.
+    pub dropped: Arc<AtomicU64>,
+}
+
+/// With the end of the value the lines so far are written, also when it ends with a panic.
+pub struct FlushAtEnd;
+
+impl Drop for FlushAtEnd {
+    fn drop(&mut self) {
+        flush();
+    }
+}
+
 /// Starts logging for the rest of the program.
-pub fn start(filter: &str, format: LogFormat) -> Result<LogFilter, Failure> {
-    let (logger, filter) = logger(filter, format, io::stderr, terminal::is_fancy(true))?;
+pub fn start(filter: &str, format: LogFormat) -> Result<Log, Failure> {
+    let cannot =
+        |error: &dyn std::error::Error| Failure::new(format!("Logging cannot start: {error}"));
+    let queue = LogQueue::start(io::stderr()).map_err(|error| cannot(&error))?;
+    let (logger, filter) = logger(filter, format, queue.clone(), terminal::is_fancy(true))?;
     // Not `init()`: that would also bring in what crates write through `log`, parameters included.
-    tracing::subscriber::set_global_default(logger)
-        .map_err(|error| Failure::new(format!("Logging cannot start: {error}")))?;
-    Ok(filter)
+    tracing::subscriber::set_global_default(logger).map_err(|error| cannot(&error))?;
+    let queue = QUEUE.get_or_init(|| queue);
+    // What std writes itself would wait for a reader of stderr that is slow.
+    panic::set_hook(Box::new(|panic| {
+        let trace = Backtrace::capture();
+        let trace = (trace.status() == BacktraceStatus::Captured).then_some(trace);
+        tracing::error!(backtrace = trace.map(tracing::field::display), "{panic}");
+    }));
+    let dropped = queue.dropped();
+    Ok(Log { filter, dropped })
+}
+
+/// Writes a line to stderr as it is, in its turn among those of the log.
+pub fn say(line: &str) {
+    match QUEUE.get() {
+        Some(queue) => queue.push(format!("{line}\n").as_bytes()),
+        None => terminal::complain(line),
+    }
+}
+
+/// Waits for the lines so far to be written, but not for long.
+pub fn flush() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush(LAST_LINES_LIMIT);
+    }
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, Failure> {

@@ -6,7 +6,6 @@ mod arrow;
 mod batch;
 mod csv;
 mod fields;
-mod guarded;
 mod pages;
 mod parquet;
 mod trouble;

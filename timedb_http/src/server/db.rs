@@ -4,7 +4,6 @@ mod cancel;
 pub mod check;
 mod connect;
 mod database;
-mod key_use;
 mod lease;
 mod login;
 mod params;

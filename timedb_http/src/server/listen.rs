@@ -27,7 +27,6 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::TcpListener,
     sync::{mpsc, watch},
     task::JoinSet,
     time::MissedTickBehavior,
@@ -37,6 +36,7 @@ use tokio_rustls::TlsAcceptor;
 use certificates::Certificates;
 use gate::Gate;
 use patience::{Limits, Patience, Work};
+pub use scrape::MetricsListener;
 use socket::{ACCEPT_PAUSE, Listener, Socket};
 use stream::ClientStream;
 
@@ -48,8 +48,9 @@ use crate::server::{
 /// How long requests that were broken off at the end have to cancel their statements.
 const CANCEL_PAUSE: Duration = Duration::from_millis(300);
 
-/// How often the database is told what keys were used for, and how long that may take at the end.
-const REPORT_PERIOD: Duration = Duration::from_secs(60);
+/// How often the database is told what keys were used for: a little less often than once a minute, because it notes no
+/// second use of a key within that time. And how long it may take at the end.
+const REPORT_PERIOD: Duration = Duration::from_secs(61);
 const LAST_REPORT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where the server can be reached, and how.
@@ -59,7 +60,7 @@ pub struct Transport {
     /// With it the API is encrypted.
     pub certificates: Option<Arc<Certificates>>,
     /// Where metrics are told, if anywhere.
-    pub metrics: Option<TcpListener>,
+    pub metrics: Option<MetricsListener>,
 }
 
 /// Serves a database that [`check_database`](crate::check_database) has found to keep tenants apart, until

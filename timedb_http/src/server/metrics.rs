@@ -24,15 +24,37 @@ pub(crate) struct Metrics {
     pub request_seconds: Histograms<Routed>,
     pub in_progress: Gauge,
     pub authentications: Family<Authenticated, Counter>,
-    pub rows: Family<Flow, Counter>,
-    pub bytes: Family<Flow, Counter>,
+    pub rows: Flows,
+    pub bytes: Flows,
     pub pool_wait_seconds: Histogram,
     pub database_seconds: Histograms<Transaction>,
     pub pool_connections: Family<PoolState, Gauge>,
     pub pool_size: Gauge,
     pub pool_waiting: Gauge,
+    pub waiting_clients: Gauge,
+    pub waiting_clients_max: Gauge,
     pub compactions: Family<Compacted, Counter>,
     pub compaction_backlog: Gauge,
+    pub dropped_lines: Counter,
+}
+
+/// What goes in and out. Each request has to do with them, so they need no looking up.
+pub(crate) struct Flows {
+    family: Family<Flow, Counter>,
+    pub inward: Counter,
+    pub outward: Counter,
+}
+
+impl Default for Flows {
+    fn default() -> Self {
+        let family = Family::<Flow, Counter>::default();
+        let of = |direction| family.get_or_create_owned(&Flow { direction });
+        Self {
+            inward: of(Direction::In),
+            outward: of(Direction::Out),
+            family,
+        }
+    }
 }
 
 /// A route that answered, and how.
@@ -84,12 +106,12 @@ pub(crate) enum Compaction {
 
 /// Which way rows or bytes go, from the server's point of view.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub(crate) struct Flow {
-    pub direction: Direction,
+struct Flow {
+    direction: Direction,
 }
 
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub(crate) enum Direction {
+enum Direction {
     In,
     Out,
 }
@@ -151,15 +173,18 @@ impl Metrics {
             request_seconds: Family::new_with_constructor(seconds),
             in_progress: Gauge::default(),
             authentications: Family::default(),
-            rows: Family::default(),
-            bytes: Family::default(),
+            rows: Flows::default(),
+            bytes: Flows::default(),
             pool_wait_seconds: seconds(),
             database_seconds: Family::new_with_constructor(seconds),
             pool_connections: Family::default(),
             pool_size: Gauge::default(),
             pool_waiting: Gauge::default(),
+            waiting_clients: Gauge::default(),
+            waiting_clients_max: Gauge::default(),
             compactions: Family::default(),
             compaction_backlog: Gauge::default(),
+            dropped_lines: Counter::default(),
         };
         this.register(extension, postgres);
         this
@@ -198,7 +223,7 @@ impl Metrics {
         http.register(
             "body",
             "Bytes of bodies received and sent, as they are transferred",
-            self.bytes.clone(),
+            self.bytes.family.clone(),
         );
         r.register(
             "authentications",
@@ -208,7 +233,7 @@ impl Metrics {
         r.register(
             "rows",
             "Values written and read through the server",
-            self.rows.clone(),
+            self.rows.family.clone(),
         );
         let pool = r.sub_registry_with_prefix("pool");
         pool.register(
@@ -239,6 +264,16 @@ impl Metrics {
             self.database_seconds.clone(),
         );
         r.register(
+            "waiting_clients",
+            "Clients that wait for changes: long polls and streams of events",
+            self.waiting_clients.clone(),
+        );
+        r.register(
+            "waiting_clients_max",
+            "The maximum number of clients that wait for changes",
+            self.waiting_clients_max.clone(),
+        );
+        r.register(
             "compactions",
             "Compactions that the server has begun",
             self.compactions.clone(),
@@ -247,6 +282,11 @@ impl Metrics {
             "compaction_backlog_writes",
             "Writes through this server to stores that it has not compacted since",
             self.compaction_backlog.clone(),
+        );
+        r.register(
+            "log_lines_dropped",
+            "Lines that the log had no room for, or that could not be written",
+            self.dropped_lines.clone(),
         );
     }
 
@@ -279,8 +319,7 @@ mod tests {
             .authentications
             .get_or_create(&Authenticated { outcome })
             .inc();
-        let direction = Direction::Out;
-        metrics.rows.get_or_create(&Flow { direction }).inc_by(7);
+        metrics.rows.outward.inc_by(7);
         let text = metrics.render().unwrap();
         for line in [
             "timedb_http_requests_total{method=\"GET\",route=\"/values\",status=\"200\"} 1",

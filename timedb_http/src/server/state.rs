@@ -142,6 +142,10 @@ impl AppState {
     /// Sets those metrics that tell how things are, and not how often something was done.
     pub(crate) fn measure(&self) {
         self.db.measure();
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let (clients, most) = self.waiting.counts();
+        self.metrics.waiting_clients.set(count(clients));
+        self.metrics.waiting_clients_max.set(count(most));
     }
 
     /// Tells the database what each key was used for since it was told last. What it can't be told now, it is next time;

@@ -96,8 +96,14 @@ impl Waiting {
         self.is_over.send_replace(true);
     }
 
+    /// How many wait, and how many may.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let free = self.all.available_permits().min(self.most);
+        (self.most - free, self.most)
+    }
+
     fn pace(&self) -> Duration {
-        let waiting = self.most - self.all.available_permits().min(self.most);
+        let (waiting, _) = self.counts();
         let shared = PACE_OF_EACH.saturating_mul(u32::try_from(waiting).unwrap_or(u32::MAX));
         shared.max(PACE)
     }
@@ -207,6 +213,7 @@ mod tests {
         let mut client = waiting.enter(tenant(1)).unwrap_or_else(|_| panic!());
         waiting.end();
         assert_eq!(woken(&mut client, 30).await, (Woken::End, 0));
+        assert_eq!(waiting.counts(), (1, 4));
         let mut later = waiting.enter(tenant(2)).unwrap_or_else(|_| panic!());
         assert_eq!(woken(&mut later, 30).await, (Woken::End, 0));
     }

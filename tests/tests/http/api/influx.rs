@@ -132,6 +132,13 @@ async fn a_key_comes_as_token_or_password_and_a_wrong_one_is_refused() {
         let reply = write(&api, &path, authorization, "m f=1").await;
         assert_eq!(reply.status, status, "{path}: {}", reply.text);
     }
+    let unit = "/api/v2/write?precision=d";
+    let reply = write(&api, unit, Some(format!("Token {a}")), "m f=1").await;
+    assert!(
+        reply.text.contains("ns, us, ms, s, m or h"),
+        "{}",
+        reply.text
+    );
     let others = api.server.get("/values", Some(b)).await;
     assert_eq!(others.json()["count"], 0, "{}", others.text);
     assert!(

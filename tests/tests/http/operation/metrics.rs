@@ -87,6 +87,9 @@ async fn requests_are_counted_by_what_they_are_and_not_by_whose() {
         ("timedb_http_requests_in_progress", 0.0),
         ("timedb_pool_connections_max", 16.0),
         ("timedb_compaction_backlog_writes", 1.0),
+        ("timedb_waiting_clients", 0.0),
+        ("timedb_waiting_clients_max", 500.0),
+        ("timedb_log_lines_dropped_total", 0.0),
         (
             "timedb_http_request_duration_seconds_count{method=\"GET\",route=\"/values\"}",
             3.0,

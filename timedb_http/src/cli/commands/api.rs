@@ -1,8 +1,11 @@
 //! `timedb api`: a listener, a shutdown on signals, and messages to the operator. What is served is up to the library.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use timedb_http::{Certificates, DatabaseStatus, Listener, Transport, check_database};
+use timedb_http::{
+    Certificates, DatabaseStatus, Listener, MetricsListener, Transport, check_database,
+};
 use tokio::sync::mpsc;
 use tokio_postgres::Config;
 
@@ -43,10 +46,13 @@ pub async fn serve(arguments: &ApiArgs, environment: &Environment) -> Result<(),
         }
     };
     let metrics = match &arguments.metrics_listen {
-        Some(place) => Some(bind_metrics(place).await?),
+        Some(place) => Some(MetricsListener {
+            listener: bind_metrics(place).await?,
+            dropped_lines: Arc::clone(&log.dropped),
+        }),
         None => None,
     };
-    terminal::complain(&format!("Starting TimeDB API server on {place}"));
+    logging::say(&format!("Starting TimeDB API server on {place}"));
     let status = tokio::select! {
         status = check_database(&config) => status,
         () = stop.next() => return Ok(()),
@@ -60,8 +66,8 @@ pub async fn serve(arguments: &ApiArgs, environment: &Environment) -> Result<(),
         )));
     }
     if let Some(metrics) = &metrics {
-        let address = metrics.local_addr()?;
-        terminal::complain(&format!("Metrics on http://{address}/metrics"));
+        let address = metrics.listener.local_addr()?;
+        logging::say(&format!("Metrics on http://{address}/metrics"));
     }
     announce(&place, &target, &status);
     let (changes, reloads) = mpsc::channel(1);
@@ -72,7 +78,7 @@ pub async fn serve(arguments: &ApiArgs, environment: &Environment) -> Result<(),
         hangups,
         settings: arguments.settings.clone(),
         database,
-        log,
+        log: log.filter,
         certificates: certificates.clone(),
         changes,
     };
@@ -84,7 +90,7 @@ pub async fn serve(arguments: &ApiArgs, environment: &Environment) -> Result<(),
     };
     timedb_http::serve(transport, config, &status, reloads, stop.requested()).await;
     drop(place);
-    terminal::complain("Stopped");
+    logging::say("Stopped");
     Ok(())
 }
 
@@ -110,23 +116,23 @@ fn print_settings(arguments: &ApiArgs, environment: &Environment) -> Result<(), 
 }
 
 fn announce(place: &Place, database: &str, status: &DatabaseStatus) {
-    terminal::complain(&format!(
+    logging::say(&format!(
         "Database {database}, timedb {}",
         status.extension_version
     ));
     if let Some(role) = &status.superuser {
-        terminal::complain(&format!(
+        logging::say(&format!(
             "WARNING: the server is connected as \"{role}\", which has the privileges of a superuser, but \
              it needs only those of timedb_user. Give it a role of its own: CREATE ROLE timedb_server LOGIN IN ROLE timedb_user;"
         ));
     }
     if !status.auth_required {
-        terminal::complain("This store is open: requests without an API key are served");
+        logging::say("This store is open: requests without an API key are served");
         if !place.is_local() {
-            terminal::complain("WARNING: anybody who can reach this address can read and write");
+            logging::say("WARNING: anybody who can reach this address can read and write");
         }
     }
-    terminal::complain("Press Ctrl-C to stop");
+    logging::say("Press Ctrl-C to stop");
     // Programs wait for this line; one that doesn't read it is served all the same.
     if let Err(error) = terminal::print(&format!("Listening on {place}\n")) {
         tracing::debug!(%error, "stdout cannot be written");

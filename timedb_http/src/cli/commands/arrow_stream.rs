@@ -1,12 +1,11 @@
 //! Reading an Arrow IPC stream of which nothing is known yet.
 
-use std::fmt::Display;
 use std::io::BufRead;
-use std::panic::{self, AssertUnwindSafe};
 
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
+use timedb_http::guarded;
 
 /// A message of a stream has no more bytes than this, whatever it says.
 pub const MESSAGE_BYTES: usize = 512 << 20;
@@ -18,21 +17,6 @@ pub fn decode(
     buffer: &mut Buffer,
 ) -> Result<Option<RecordBatch>, String> {
     guarded(|| decoder.decode(buffer))
-}
-
-/// What a call of a library that reads a file gives, or what is wrong with the file.
-///
-/// # Errors
-/// The library's, and a sentence in the place of its panic.
-pub fn guarded<T, E: Display>(read: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
-    let read = panic::catch_unwind(AssertUnwindSafe(read));
-    panic::set_hook(hook);
-    match read {
-        Ok(read) => read.map_err(|error| error.to_string()),
-        Err(_) => Err("a part of it is not what it should be".to_owned()),
-    }
 }
 
 /// The next rows that are not empty, with their number in `rows`; `None` at the end.

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::terminal;
+use crate::cli::logging;
 
 /// SIGINT and SIGTERM.
 pub struct Stop {
@@ -27,11 +27,12 @@ impl Stop {
     /// Ends with the first signal. A second one ends the program, whatever still runs.
     pub async fn requested(mut self) {
         self.next().await;
-        terminal::complain(
+        logging::say(
             "Stopping: requests in progress may finish; a second signal stops immediately",
         );
         tokio::spawn(async move {
             self.next().await;
+            logging::flush();
             std::process::exit(1);
         });
     }

@@ -7,8 +7,11 @@ use arrow_ipc::{
 };
 use bytes::{Buf, Bytes};
 
-use super::{batch, fields::MOST_COLUMNS, guarded::guarded, trouble::Troubles};
-use crate::{formats::columns::Columns, server::instant::TimeUnit};
+use super::{batch, fields::MOST_COLUMNS, trouble::Troubles};
+use crate::{
+    formats::{columns::Columns, guarded::guarded},
+    server::instant::TimeUnit,
+};
 
 const CONTINUATION: u32 = 0xffff_ffff;
 /// What a message says of its body has no more bytes.

@@ -8,11 +8,13 @@ use parquet::file::metadata::ParquetMetaData;
 use super::{
     batch,
     fields::Fields,
-    guarded::guarded,
     pages::{NotParquet, check_footer, read_page_header},
     trouble::Troubles,
 };
-use crate::{formats::columns::Columns, server::instant::TimeUnit};
+use crate::{
+    formats::{columns::Columns, guarded::guarded},
+    server::instant::TimeUnit,
+};
 
 const MAGIC: &[u8] = b"PAR1";
 /// What a file says of itself has no more bytes.

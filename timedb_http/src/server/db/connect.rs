@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinHandle;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{AsyncMessage, Client, Config, Error};
 
@@ -100,7 +101,30 @@ fn with_options(config: &Config, options: &str) -> Config {
     with
 }
 
+/// As the configuration's `sslmode` says, which may be `allow`.
 async fn open(config: &Config) -> Result<Opened, Error> {
+    if config.get_ssl_mode() != SslMode::Prefer || !tls::comes_second() {
+        return open_in_mode(config).await;
+    }
+    let in_mode = |mode| {
+        let mut config = config.clone();
+        config.ssl_mode(mode);
+        config
+    };
+    let refused = match open_in_mode(&in_mode(SslMode::Disable)).await {
+        // As with libpq, whatever PostgreSQL itself has against it.
+        Err(refused) if refused.code().is_some() => refused,
+        outcome => return outcome,
+    };
+    let encrypted = open_in_mode(&in_mode(SslMode::Require)).await;
+    // Where there is no encryption either, the refusal says more.
+    encrypted.map_err(|error| match error.code() {
+        Some(_) => error,
+        None => refused,
+    })
+}
+
+async fn open_in_mode(config: &Config) -> Result<Opened, Error> {
     let (client, mut connection) = config.connect(tls::connector()).await?;
     let unconfirmed = Unconfirmed::default();
     let heard = unconfirmed.clone();

@@ -9,7 +9,6 @@ use tokio_postgres::Row;
 
 use super::{
     connect::{Connector, PIN},
-    key_use::KeyUse,
     lease::{Lease, Manager},
     prepared, store,
     upkeep::Upkeep,
@@ -36,7 +35,6 @@ pub(crate) struct Database {
     pub(super) begin_read: String,
     pub(super) begin_write: String,
     pub(super) begin_session: String,
-    pub(super) key_use: KeyUse,
     pub(super) writes: Writes,
     pub(super) upkeep: Upkeep,
     pub(super) metrics: Arc<Metrics>,
@@ -94,7 +92,6 @@ impl Database {
             begin_read: begin(" READ ONLY"),
             begin_write: begin(""),
             begin_session: prepared::begin_session(limit),
-            key_use: KeyUse::default(),
             writes: Writes::default(),
             upkeep: Upkeep::new(config.compaction),
             metrics,

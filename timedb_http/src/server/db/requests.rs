@@ -22,10 +22,8 @@ use crate::server::{
     usage::KeyCounts,
 };
 
-/// Noting a key's use must not keep a connection from the requests for longer.
-const REPORT_LIMIT: Duration = Duration::from_secs(5);
-const COUNT_USE: &str = "SELECT timedb_internal._count_use($1, $2, $3)";
-const REPORT: SqlQuery = SqlQuery::plain("SELECT timedb.report_key_use()");
+/// Counts, and that the key is in use at all; both in one transaction.
+const COUNT_USE: &str = "SELECT timedb_internal._count_use($1, $2, $3), timedb.report_key_use()";
 
 /// What writes would do in passing otherwise: merging more of what arrives again and again would rewrite it again and
 /// again.
@@ -67,7 +65,6 @@ impl Database {
             self.writes.note(&outcome, Instant::now());
         }
         let result = outcome?;
-        self.note_use(key, access);
         if access == Access::Write {
             self.note_write(key);
         }
@@ -131,26 +128,7 @@ impl Database {
             Err(StreamFault::Database(error)) => Ok(Err(error)),
             Err(fault) => Err(fault),
         };
-        let value = self.ask(Access::Read, key, query, consume).await?;
-        self.note_use(key, Access::Read);
-        Ok(value)
-    }
-
-    /// Tells the database, once a minute for each key, of a request that the key was good for: in a transaction of its
-    /// own, so that no request waits for it and one that only reads stays one. One that wrote has noted it in passing.
-    fn note_use(self: &Arc<Self>, key: Option<&ApiKey>, access: Access) {
-        let Some(key) = key else { return };
-        if !self.key_use.is_due(key.fingerprint(), Instant::now()) || access == Access::Write {
-            return;
-        }
-        let (database, key) = (Arc::clone(self), key.clone());
-        tokio::spawn(async move {
-            let report = database.rows(Access::Write, Some(&key), REPORT);
-            // A failure is in the log; the next use after a minute is another chance.
-            if tokio::time::timeout(REPORT_LIMIT, report).await.is_err() {
-                tracing::warn!("the use of a key could not be recorded in time");
-            }
-        });
+        self.ask(Access::Read, key, query, consume).await
     }
 
     /// Tells the database what a key was used for.

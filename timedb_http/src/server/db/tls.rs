@@ -23,7 +23,7 @@ use rustls::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-static SECURITY: OnceLock<ClientConfig> = OnceLock::new();
+static SECURITY: OnceLock<(ClientConfig, bool)> = OnceLock::new();
 
 /// What connections to the database trust, and what they show.
 #[derive(Debug, Default)]
@@ -34,6 +34,9 @@ pub struct DatabaseTls {
     pub checks_host: bool,
     /// The client's own certificate and its key, in PEM.
     pub own: Option<(PathBuf, PathBuf)>,
+    /// Where encryption is only preferred, it is not: it comes second, where PostgreSQL refuses a connection without it.
+    /// This is `sslmode=allow`, which the driver does not know.
+    pub comes_second: bool,
 }
 
 /// Why files of certificates can't be used.
@@ -73,8 +76,15 @@ pub enum DatabaseTlsFault {
 /// # Errors
 /// What is wrong with the files.
 pub fn secure(tls: &DatabaseTls) -> Result<(), DatabaseTlsFault> {
-    let _first = SECURITY.set(tls.config()?);
+    let _first = SECURITY.set((tls.config()?, tls.comes_second));
     Ok(())
+}
+
+/// Whether a connection that need not be encrypted is tried without first.
+pub(super) fn comes_second() -> bool {
+    SECURITY
+        .get()
+        .is_some_and(|(_, comes_second)| *comes_second)
 }
 
 /// A connector for `tokio_postgres`; whether it is used is the configuration's `sslmode`.
@@ -83,7 +93,8 @@ pub(super) fn connector() -> MakeRustlsConnect {
         let any_server = DatabaseTls::default().config();
         any_server.expect("ring supports rustls' default protocol versions")
     });
-    MakeRustlsConnect::new(SECURITY.get().unwrap_or_else(|| &ANY).clone())
+    let config = SECURITY.get().map_or_else(|| &*ANY, |(config, _)| config);
+    MakeRustlsConnect::new(config.clone())
 }
 
 impl DatabaseTls {

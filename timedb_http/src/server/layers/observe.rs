@@ -22,7 +22,7 @@ use tracing::Instrument;
 
 use super::request_id::{self, REQUEST_ID, TraceParent};
 use crate::server::{
-    metrics::{Answered, Authenticated, Authentication, Direction, Flow, Metrics, Routed},
+    metrics::{Answered, Authenticated, Authentication, Metrics, Routed},
     peer::Client,
     record::Record,
     state::AppState,
@@ -40,9 +40,7 @@ pub(crate) async fn observe(
     let record = Record::default();
     let mut observed = Observed::new(&state, &request, &id, record.clone());
     request.extensions_mut().insert(record);
-    let bytes_in = metrics.bytes.get_or_create_owned(&Flow {
-        direction: Direction::In,
-    });
+    let bytes_in = metrics.bytes.inward.clone();
     let request = request.map(|body| {
         Body::new(Counted {
             body,
@@ -56,9 +54,7 @@ pub(crate) async fn observe(
     if let Ok(id) = id.parse() {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    let bytes_out = metrics.bytes.get_or_create_owned(&Flow {
-        direction: Direction::Out,
-    });
+    let bytes_out = metrics.bytes.outward.clone();
     response.map(|body| {
         observed.is_complete = body.is_end_stream();
         Body::new(Counted {
@@ -153,11 +149,8 @@ impl Drop for Observed {
                 .inc();
         }
         let (rows_in, rows_out) = self.record.rows();
-        for (direction, rows) in [(Direction::In, rows_in), (Direction::Out, rows_out)] {
-            if rows > 0 {
-                metrics.rows.get_or_create(&Flow { direction }).inc_by(rows);
-            }
-        }
+        metrics.rows.inward.inc_by(rows_in);
+        metrics.rows.outward.inc_by(rows_out);
         if let Some(key) = self.record.key() {
             self.usage.add(key, rows_in, rows_out);
         }

@@ -1,7 +1,14 @@
 //! The listener of the metrics: apart from that of the API, so that those who may scrape need no way to the data, and
 //! clients of the API none to the metrics.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use axum::{
     body::Body,
@@ -25,8 +32,20 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// A connection is for one scrape, or for a few.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(120);
 
+/// Where metrics are told, and what only the program knows of them.
+pub struct MetricsListener {
+    /// The place.
+    pub listener: TcpListener,
+    /// How many lines of the log could not be written.
+    pub dropped_lines: Arc<AtomicU64>,
+}
+
 /// Serves `GET /metrics` until the value is dropped.
-pub(super) async fn serve(listener: TcpListener, state: AppState) {
+pub(super) async fn serve(metrics: MetricsListener, state: AppState) {
+    let MetricsListener {
+        listener,
+        dropped_lines,
+    } = metrics;
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
@@ -40,9 +59,11 @@ pub(super) async fn serve(listener: TcpListener, state: AppState) {
                 continue;
             }
         };
-        let state = state.clone();
+        let (state, dropped_lines) = (state.clone(), Arc::clone(&dropped_lines));
         tokio::spawn(async move {
             let answer = service_fn(|request| {
+                let dropped = dropped_lines.load(Relaxed);
+                state.metrics.dropped_lines.inner().store(dropped, Relaxed);
                 let answer = answer(&request, &state);
                 async move { Ok::<_, Infallible>(answer) }
             });

@@ -60,7 +60,7 @@ fn precision(head: &Head, ignored: &[&str]) -> Query<LinePrecision> {
                 _ => {
                     return Err(Problem::new(
                         "value_error",
-                        "Input should be ns, us, ms or s",
+                        "Input should be ns, us, ms, s, m or h",
                     ));
                 }
             };

@@ -3,10 +3,10 @@
 use std::fs::File;
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use timedb_http::guarded;
 
 use super::arrow_points;
 use super::cutter::Cutter;
-use crate::cli::commands::arrow_stream::guarded;
 
 /// Rows that are read together.
 const ROWS: usize = 8192;
