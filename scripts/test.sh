@@ -87,10 +87,10 @@ passed=1
 if (($# == 0)); then
     cargo test --quiet -p timedb_tests --no-run
     took "building the tests"
-    cargo test -p timedb_tests --lib --bins || passed=0
+    cargo test -p timedb_tests --lib --bins 9>&- || passed=0
     for area in tests/tests/*/main.rs; do
         area=$(basename "${area%/main.rs}")
-        cargo test -p timedb_tests --test "$area" || passed=0
+        cargo test -p timedb_tests --test "$area" 9>&- || passed=0
         took "area $area"
     done
 elif [[ $1 == --lanes ]]; then
@@ -104,7 +104,7 @@ elif [[ $1 == --lanes ]]; then
         logs+=("$(mktemp "$STATE/lane.XXXXXX")")
         (
             failed=0
-            for area in $areas; do cargo test -p timedb_tests --test "$area" || failed=1; done
+            for area in $areas; do cargo test -p timedb_tests --test "$area" 9>&- || failed=1; done
             exit "$failed"
         ) >"${logs[-1]}" 2>&1 &
         lanes+=($!)
@@ -117,7 +117,7 @@ elif [[ $1 == --lanes ]]; then
     done
     took "tests"
 else
-    cargo test -p timedb_tests --no-fail-fast "$@" || passed=0
+    cargo test -p timedb_tests --no-fail-fast "$@" 9>&- || passed=0
     took "tests"
 fi
 # Also when only a few tests ran, and when some failed: a crash is often what they failed for.
