@@ -17,11 +17,13 @@ mod request;
 mod run;
 pub mod segments;
 pub mod verify;
+mod volume;
 
 pub use buckets::{Aggregate, BucketCursor, BucketRequest, Fill, Piece};
 pub use count::segments_read;
 pub use request::{Instants, ReadRequest};
 pub use run::{Run, Runs, Writers};
+pub use volume::points_about;
 
 use crate::identity::caller;
 use crate::identity::nobody;

@@ -12,6 +12,7 @@ mod plans;
 mod random;
 mod reach;
 mod tools;
+mod workers;
 
 use timedb_tests::random::Random;
 use timedb_tests::run;

@@ -31,11 +31,14 @@ mod order;
 mod paths;
 mod plan;
 mod reading;
+mod shared;
+mod sharing;
 mod source;
 mod states;
 mod sums;
 mod support;
 mod times;
+mod together;
 mod values;
 
 pub use columns::{COLUMNS, ROW_COLUMNS, SERIES_COLUMNS};

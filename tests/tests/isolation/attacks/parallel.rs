@@ -26,6 +26,9 @@ const FORCED: &str = "DO $$
         END LOOP;
     END $$";
 
+/// The views whose rows workers read.
+const OF_VALUES: [&str; 3] = ["values", "forecasts", "versions"];
+
 /// A store in a cluster of its own, whose workers nobody else takes, and where the role `Bound` is forced to use them.
 /// They go in this order.
 struct Forced {
@@ -74,11 +77,12 @@ async fn nothing_of_another_tenant_comes_from_parallel_workers() {
     let readable = store.readable().await;
     let tables = tables(store).await;
     open_everything(&superuser, &tables, "SELECT").await;
-    // A worker asks for the tenant in each policy. What the views read is for the leader alone.
-    let views = store.relations().await.into_iter().filter(|r| r.is_view);
+    // A worker asks for the tenant in each policy, and reads the values for the views.
+    let views = store.relations().await.into_iter();
+    let views = views.filter(|r| r.is_view && OF_VALUES.contains(&r.name.as_str()));
     let mut others = Vec::new();
     for relation in tables.iter().cloned().chain(views) {
-        if forced.is_read_by_a_worker(&relation.sql()).await == relation.is_view {
+        if !forced.is_read_by_a_worker(&relation.sql()).await {
             others.push(relation);
         }
     }

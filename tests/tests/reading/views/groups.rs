@@ -45,7 +45,7 @@ const SUMS: &[&str] = &[
     "sum(value * 2), count(DISTINCT value), percentile_disc(0.5) WITHIN GROUP (ORDER BY value)",
 ];
 
-const CONDITIONS: &[&str] = &[
+pub const CONDITIONS: &[&str] = &[
     "true",
     "valid_time BETWEEN '2025-03-22 03:00Z' AND '2025-03-31 05:00Z'",
     "name IN ('wind', 'load') AND value > 3",
@@ -66,13 +66,19 @@ async fn an_aggregate_over_a_view_is_that_over_a_copy() {
     let client = db.login(db.a()).await;
     fill(&client, &mut random).await;
     copy(&client).await;
-    for zone in [
+    let zones = [
         "UTC",
         "Europe/Stockholm",
         "America/St_Johns",
         "Australia/Lord_Howe",
-    ] {
-        run(&client, &format!("SET TIME ZONE '{zone}'")).await;
+    ];
+    are_those_of_a_copy(&client, &mut random, &zones, seed).await;
+}
+
+/// Compares random aggregates over the views with those over copies of them.
+pub async fn are_those_of_a_copy(client: &Client, random: &mut Random, zones: &[&str], seed: u64) {
+    for zone in zones {
+        run(client, &format!("SET TIME ZONE '{zone}'")).await;
         for group in GROUPS {
             let condition = CONDITIONS[random.below(CONDITIONS.len())];
             let view = ["values", "forecasts", "versions"][random.below(3)];
@@ -91,27 +97,28 @@ async fn an_aggregate_over_a_view_is_that_over_a_copy() {
                     "SELECT {groups}{sums} FROM {relation} WHERE {condition} GROUP BY {group}{having}"
                 )
             };
-            let expected = sorted(&client, &query(&format!("all_{view}"))).await;
+            let expected = sorted(client, &query(&format!("all_{view}"))).await;
             let query = query(&format!("timedb.{view}"));
             assert!(
-                sorted(&client, &query).await == expected,
+                sorted(client, &query).await == expected,
                 "seed {seed}, {zone}: {query}"
             );
             run(
-                &client,
+                client,
                 &format!("PREPARE p AS {query}; SET plan_cache_mode = force_generic_plan"),
             )
             .await;
             assert!(
-                sorted(&client, "EXECUTE p").await == expected,
+                sorted(client, "EXECUTE p").await == expected,
                 "seed {seed}, {zone}, prepared: {query}"
             );
-            run(&client, "DEALLOCATE p; RESET plan_cache_mode").await;
+            run(client, "DEALLOCATE p; RESET plan_cache_mode").await;
         }
     }
 }
 
-async fn sorted(client: &Client, query: &str) -> Vec<Vec<Option<String>>> {
+/// The rows of a query in an order of their own.
+pub async fn sorted(client: &Client, query: &str) -> Vec<Vec<Option<String>>> {
     let mut rows = rows(client, query).await;
     rows.sort();
     rows

@@ -26,14 +26,18 @@ impl SeriesChoice {
         self.source.end();
     }
 
+    /// Whether it leaves out any.
+    pub fn has_conditions(&self) -> bool {
+        !self.conditions.is_null()
+    }
+
     /// Narrows the arguments to the series that meet the conditions. False: there are none.
     ///
     /// # Errors
-    /// As [`RowSource::next`].
+    /// As [`Self::chosen`].
     ///
     /// # Safety
-    /// The state is that of the node of the conditions; its slot has these columns and holds no row. Nothing is in the
-    /// scratch memory.
+    /// As [`Self::chosen`].
     pub unsafe fn choose(
         &mut self,
         state: *mut pg_sys::ScanState,
@@ -41,6 +45,30 @@ impl SeriesChoice {
         scratch: pg_sys::MemoryContext,
         arguments: &mut [Option<Datum>],
     ) -> Result<bool> {
+        // SAFETY: the caller's promise.
+        let chosen = unsafe { self.chosen(state, columns, scratch, arguments)? };
+        // A read takes no more; of all of them, then.
+        if chosen.len() <= MAX_SERIES {
+            narrow(arguments, &chosen);
+        }
+        Ok(!chosen.is_empty())
+    }
+
+    /// The series of these arguments that meet the conditions.
+    ///
+    /// # Errors
+    /// As [`RowSource::next`].
+    ///
+    /// # Safety
+    /// The state is that of the node of the conditions; its slot has these columns and holds no row. Nothing is in the
+    /// scratch memory.
+    pub unsafe fn chosen(
+        &mut self,
+        state: *mut pg_sys::ScanState,
+        columns: &[usize],
+        scratch: pg_sys::MemoryContext,
+        arguments: &[Option<Datum>],
+    ) -> Result<Vec<[u8; 16]>> {
         let value = |argument| READ.place(argument).and_then(|place| arguments[place]);
         let asked: Vec<_> = SERIES
             .list()
@@ -76,12 +104,13 @@ impl SeriesChoice {
             pg_sys::ExecClearTuple(slot);
             pg_sys::MemoryContextSwitchTo(values);
         }
-        // A read takes no more; of all of them, then.
-        if chosen.len() <= MAX_SERIES
-            && let Some(place) = READ.place(Argument::SeriesId)
-        {
-            arguments[place] = Arg::uuids(chosen.iter()).datum();
-        }
-        Ok(!chosen.is_empty())
+        Ok(chosen)
+    }
+}
+
+/// Makes the arguments those of a read of these series, in the current memory context.
+pub fn narrow(arguments: &mut [Option<Datum>], series: &[[u8; 16]]) {
+    if let Some(place) = READ.place(Argument::SeriesId) {
+        arguments[place] = Arg::uuids(series.iter()).datum();
     }
 }

@@ -30,6 +30,15 @@ impl Comparison {
         })
     }
 
+    /// Whether what meets it has a start, and an end.
+    pub fn bounds(self) -> (bool, bool) {
+        match self {
+            Self::Less | Self::AtMost => (false, true),
+            Self::Same => (true, true),
+            Self::AtLeast | Self::Greater => (true, false),
+        }
+    }
+
     /// The same with the sides exchanged.
     pub fn turned(self) -> Self {
         match self {

@@ -13,6 +13,7 @@ use super::reading::Read;
 use super::source::RowSource;
 use super::sums::Sum;
 use super::times::GroupTime;
+use super::together;
 use crate::pg::error::{entry, shielded};
 use crate::sql::arguments::{READ, SERIES};
 use pgrx::PgList;
@@ -28,11 +29,11 @@ static EXEC_METHODS: Methods<pg_sys::CustomExecMethods> = Methods(pg_sys::Custom
     ReScanCustomScan: Some(rescan),
     MarkPosCustomScan: None,
     RestrPosCustomScan: None,
-    EstimateDSMCustomScan: None,
-    InitializeDSMCustomScan: None,
-    ReInitializeDSMCustomScan: None,
-    InitializeWorkerCustomScan: None,
-    ShutdownCustomScan: None,
+    EstimateDSMCustomScan: Some(together::estimate),
+    InitializeDSMCustomScan: Some(together::initialize),
+    ReInitializeDSMCustomScan: Some(together::reinitialize),
+    InitializeWorkerCustomScan: Some(together::join),
+    ShutdownCustomScan: Some(together::leave),
     ExplainCustomScan: Some(explain::explain),
 });
 
@@ -91,7 +92,9 @@ unsafe extern "C-unwind" fn begin(
             conditions,
         };
         let chunks = RowSource::new((*call.0).funcid, &READ, state);
-        let series = (!of_series.is_null()).then(|| {
+        // Who shares a read among others has to know its series.
+        let is_shared = (*plan).scan.plan.parallel_aware;
+        let series = (is_shared || !of_series.is_null()).then(|| {
             let conditions = pg_sys::ExecInitQual(of_series, state);
             SeriesChoice::new(RowSource::new(kept.list, &SERIES, state), conditions)
         });

@@ -36,7 +36,32 @@ pub unsafe fn offer(offer: &Offer, grouped: *mut pg_sys::RelOptInfo, having: *mu
         let Some(target) = target(offer, having) else {
             return;
         };
-        let path = paths::of_groups(offer, target);
+        // Whether it may be shared has been decided where its rows are read.
+        let parts = PgList::<pg_sys::Path>::from_pg((*offer.rel).partial_pathlist);
+        let workers = parts.get_ptr(0).map_or(0, |part| (*part).parallel_workers);
+        let path = paths::of_groups(offer, target, workers);
+        add_final(offer, grouped, path, having);
+        if workers > 0 && pg_sys::is_parallel_safe(root, (*target).exprs.cast()) {
+            let part = paths::shared(paths::of_groups(offer, target, workers), workers);
+            let mut rows = (*part).rows * f64::from(workers);
+            let none = ptr::null_mut();
+            let gather = pg_sys::create_gather_path(root, grouped, part, target, none, &mut rows);
+            add_final(offer, grouped, gather.cast(), having);
+        }
+    }
+}
+
+/// Adds a path that makes groups of the states that a path gives.
+unsafe fn add_final(
+    offer: &Offer,
+    grouped: *mut pg_sys::RelOptInfo,
+    path: *mut pg_sys::Path,
+    having: *mut pg_sys::Node,
+) {
+    // SAFETY: as in `offer`.
+    unsafe {
+        let root = offer.root;
+        let query = &*(*root).parse;
         let strategy = match query.groupClause.is_null() {
             true => AggStrategy::AGG_PLAIN,
             false => AggStrategy::AGG_HASHED,

@@ -5,13 +5,14 @@
 //! is dear, a bounded one cheap. None is so dear that PostgreSQL would compile the query for it.
 
 use super::columns::{KNOWN_TIME, NAME, SERIES_ID, VALID_TIME};
-use super::conditions::{Axis, Comparison, Condition};
+use super::conditions::{Axis, Condition};
 use super::expressions::as_it_is_stored;
 use super::needed::{self, Needed};
 use super::node::{Methods, NODE_NAME, of_needed};
 use super::offer::Offer;
 use super::order;
 use super::plan;
+use super::sharing;
 use pgrx::PgList;
 use pgrx::pg_sys::{self, NodeTag};
 use pgrx::prelude::*;
@@ -57,13 +58,22 @@ pub unsafe fn replace(offer: &Offer) {
         let given = restricted(offer, &[(*rel).baserestrictinfo]);
         (*rel).rows = given.rows((*rel).rows, (*rel).tuples);
         let needed = needed::of(offer);
-        pg_sys::add_path(rel, path(offer, own, needed));
+        let workers = match needed.is_some() {
+            true => 0,
+            false => sharing::workers(offer),
+        };
+        pg_sys::add_path(rel, path(offer, own, needed, workers));
+        if workers > 0 {
+            (*rel).consider_parallel = true;
+            let part = shared(path(offer, own, needed, workers), workers);
+            pg_sys::add_partial_path(rel, part);
+        }
         if needed.is_some() {
             // Nothing is joined.
             return;
         }
         if given.one_series && order::may_be_turned(offer) {
-            let turned = path(offer, own, Needed::BACKWARD);
+            let turned = path(offer, own, Needed::BACKWARD, 0);
             if !(*turned).pathkeys.is_null() {
                 pg_sys::add_path(rel, turned);
             }
@@ -80,7 +90,7 @@ pub unsafe fn replace(offer: &Offer) {
         for i in 0..joined.len() {
             let is_new = |other: &pg_sys::Relids| !pg_sys::bms_equal(*other, joined[i]);
             if joined[..i].iter().all(is_new) && !pg_sys::bms_equal(own, joined[i]) {
-                pg_sys::add_path(rel, path(offer, joined[i], Needed::default()));
+                pg_sys::add_path(rel, path(offer, joined[i], Needed::default(), 0));
             }
         }
     }
@@ -154,11 +164,7 @@ impl Restricted {
         match condition {
             Condition::Time(Axis::Valid, comparison, ..)
             | Condition::About(Axis::Valid, comparison, ..) => {
-                let (starts, ends) = match comparison {
-                    Comparison::Less | Comparison::AtMost => (false, true),
-                    Comparison::Same => (true, true),
-                    Comparison::AtLeast | Comparison::Greater => (true, false),
-                };
+                let (starts, ends) = comparison.bounds();
                 self.starts |= starts;
                 self.ends |= ends;
             }
@@ -228,13 +234,25 @@ unsafe fn restricted(offer: &Offer, lists: &[*mut pg_sys::List]) -> Restricted {
 ///
 /// # Safety
 /// The planner is looking for paths of groups of the relation.
-pub unsafe fn of_groups(offer: &Offer, target: *mut pg_sys::PathTarget) -> *mut pg_sys::Path {
+pub unsafe fn of_groups(
+    offer: &Offer,
+    target: *mut pg_sys::PathTarget,
+    workers: i32,
+) -> *mut pg_sys::Path {
     // SAFETY: the caller's promise; the path is a custom one with a list of its own.
     unsafe {
-        let path = path(offer, (*offer.rel).lateral_relids, Needed::default());
+        let path = path(
+            offer,
+            (*offer.rel).lateral_relids,
+            Needed::default(),
+            workers,
+        );
         (*path).pathtarget = target;
         (*path).pathkeys = ptr::null_mut();
         (*path).rows = ((*path).rows * PART_OF_GROUPS).max(1.0);
+        if workers > 0 {
+            (*path).total_cost *= sharing::PART_OF_COST_OF_GROUPS;
+        }
         let custom = path.cast::<pg_sys::CustomPath>();
         let lists = (*custom).custom_private;
         (*custom).custom_private = pg_sys::lappend(lists, ptr::null_mut());
@@ -242,8 +260,30 @@ pub unsafe fn of_groups(offer: &Offer, target: *mut pg_sys::PathTarget) -> *mut 
     }
 }
 
-/// The scan, with what it needs of other relations.
-unsafe fn path(offer: &Offer, required_outer: pg_sys::Relids, needed: Needed) -> *mut pg_sys::Path {
+/// Makes it the path of one of the participants of a read that so many workers share.
+///
+/// # Safety
+/// The path is one that nothing refers to yet.
+pub unsafe fn shared(path: *mut pg_sys::Path, workers: i32) -> *mut pg_sys::Path {
+    let parts = sharing::divisor(workers);
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*path).parallel_aware = true;
+        (*path).parallel_safe = true;
+        (*path).parallel_workers = workers;
+        (*path).rows = ((*path).rows / parts).max(1.0);
+        (*path).total_cost /= parts * sharing::WORKERS_ARE_PREFERRED;
+    }
+    path
+}
+
+/// The scan, with what it needs of other relations. Where workers may share it, it is one of much.
+unsafe fn path(
+    offer: &Offer,
+    required_outer: pg_sys::Relids,
+    needed: Needed,
+    workers: i32,
+) -> *mut pg_sys::Path {
     // SAFETY: as in `replace`; the new path is zeroed memory of its size, in the planner's memory context.
     unsafe {
         let Offer { root, rel, .. } = *offer;
@@ -264,7 +304,11 @@ unsafe fn path(offer: &Offer, required_outer: pg_sys::Relids, needed: Needed) ->
             true => rows,
             false => restricted.rows(rows, (*rel).tuples),
         };
-        path.total_cost = restricted.cost() + path.rows * COST_OF_ROW;
+        let cost = match workers > 0 {
+            true => COST_OF_ALL * sharing::COST_OF_SHARED,
+            false => restricted.cost(),
+        };
+        path.total_cost = cost + path.rows * COST_OF_ROW;
         if needed == Needed::BACKWARD {
             path.total_cost *= COST_OF_TURNING;
         } else if needed.is_some() {

@@ -1,7 +1,7 @@
 //! A read while it runs: series are chosen, then there is one chunk in memory at a time, and its points become rows.
 
 use super::call::Mode;
-use super::choice::SeriesChoice;
+use super::choice::{self, SeriesChoice};
 use super::columns::{KNOWN_TIME, OF_SERIES, VALID_TIME};
 use super::current::{Rows, Stage};
 use super::ends::Ends;
@@ -9,12 +9,13 @@ use super::functions::CHUNK_COLUMNS;
 use super::grouping::Grouping;
 use super::narrowed::Asked;
 use super::needed::Needed;
+use super::shared::{Part, Parts, Shared, ToShare};
 use super::source::RowSource;
 use super::values::text;
 use crate::identity::caller;
 use crate::pg::error::Result;
-use crate::pg::spi::{Arg, memory_context};
-use crate::read::{enough, segments_read};
+use crate::pg::spi::{Arg, connected, memory_context};
+use crate::read::{enough, points_about, segments_read};
 use crate::sql::arguments::READ;
 use crate::sql::packed::malformed;
 use crate::sql::rows::PointRows;
@@ -39,6 +40,11 @@ pub struct Read {
     /// What is computed of groups, if rows are not given.
     grouping: Option<Grouping>,
     segments: u64,
+    /// What others read who share it.
+    shared: Option<Shared>,
+    /// What the leader has found, until it shares it; and how much memory there is for that.
+    pub found: Option<ToShare>,
+    pub room: usize,
 }
 
 impl Read {
@@ -69,6 +75,9 @@ impl Read {
             ends: None,
             grouping: None,
             segments: 0,
+            shared: None,
+            found: None,
+            room: 0,
         }
     }
 
@@ -101,9 +110,58 @@ impl Read {
         self.rows.columns.len() + self.grouping.as_ref().map_or(0, Grouping::width)
     }
 
-    /// How many segments have been read.
+    /// How many segments have been read, by all who share the read.
     pub fn segments(&self) -> u64 {
-        self.segments
+        match &self.shared {
+            Some(shared) => shared.segments(),
+            None => self.segments,
+        }
+    }
+
+    /// Makes it give what it takes of a read that others share, from the beginning on.
+    pub fn share(&mut self, shared: Option<Shared>) {
+        self.shared = shared;
+    }
+
+    /// Ends its part of a read that others share.
+    pub fn leave(&mut self) {
+        if self.shared.is_some() {
+            self.segments = self.segments();
+            self.shared = None;
+            self.stop();
+        }
+    }
+
+    /// Into which parts the read can be divided, and how many points it is of, about. Nothing of it is under way.
+    ///
+    /// # Errors
+    /// As [`SeriesChoice::chosen`].
+    ///
+    /// # Safety
+    /// The state is that of the node of this read.
+    pub unsafe fn parts(&mut self, state: *mut pg_sys::ScanState) -> Result<(Parts, u64)> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let before = pg_sys::MemoryContextSwitchTo(self.values);
+            let arguments = self.asked.arguments((*state).ps.ps_ExprContext);
+            let found = match (arguments, &mut self.series) {
+                (None, _) => (Parts::Series(Vec::new()), 0),
+                (Some(_), None) => (Parts::Whole, 0),
+                (Some(arguments), Some(choice)) => {
+                    let columns = &self.rows.columns;
+                    let mut series = choice.chosen(state, columns, self.chunk, &arguments)?;
+                    series.sort_unstable();
+                    let points = self.chunks.as_owner(|| volume(&series, &arguments))?;
+                    // Where there is nothing, it is for the read to say whether that is an error.
+                    match series.is_empty() && !choice.has_conditions() {
+                        true => (Parts::Whole, 0),
+                        false => (Parts::Series(series), points),
+                    }
+                }
+            };
+            pg_sys::MemoryContextSwitchTo(before);
+            Ok(found)
+        }
     }
 
     /// Lets go of what it holds.
@@ -194,14 +252,33 @@ impl Read {
     unsafe fn start(&mut self, state: *mut pg_sys::ScanState) -> Result<()> {
         // SAFETY: the state is that of this read.
         unsafe {
+            let part = match &self.shared {
+                None => Part::Whole,
+                Some(shared) => match shared.take() {
+                    Some(part) => part,
+                    None => {
+                        self.rows.stage = Stage::Over;
+                        return Ok(());
+                    }
+                },
+            };
+            if self.shared.is_some() {
+                // The part before has ended.
+                pg_sys::MemoryContextReset(self.values);
+            }
             let before = pg_sys::MemoryContextSwitchTo(self.values);
             let context = (*state).ps.ps_ExprContext;
             let mut arguments = self.asked.arguments(context);
-            if let Some(given) = &mut arguments
-                && let Some(series) = &mut self.series
-                && !series.choose(state, &self.rows.columns, self.chunk, given)?
-            {
-                arguments = None;
+            if let Some(given) = &mut arguments {
+                match (part, &mut self.series) {
+                    (Part::Series(series), _) => choice::narrow(given, &series),
+                    (Part::Whole, Some(series)) if series.has_conditions() => {
+                        if !series.choose(state, &self.rows.columns, self.chunk, given)? {
+                            arguments = None;
+                        }
+                    }
+                    (Part::Whole, _) => {}
+                }
             }
             if let (Some(arguments), Some(ends)) = (&mut arguments, &self.ends)
                 && let Some(place) = READ.place(Argument::Mode)
@@ -245,10 +322,15 @@ impl Read {
                 Some(ends) => enough::knowing(ends.enough(), next)?,
                 None => next()?,
             };
-            self.segments += segments_read().wrapping_sub(segments);
+            let segments = segments_read().wrapping_sub(segments);
+            match &self.shared {
+                Some(shared) => shared.count(segments),
+                None => self.segments += segments,
+            }
             match chunk {
                 None => {
-                    let goes_on = self.ends.as_mut().is_some_and(Ends::turn);
+                    let goes_on =
+                        self.ends.as_mut().is_some_and(Ends::turn) || self.shared.is_some();
                     rows.stage = match goes_on {
                         true => Stage::New,
                         false => Stage::Over,
@@ -271,4 +353,14 @@ impl Read {
         }
         Ok(rows.stage != Stage::Over)
     }
+}
+
+/// How many points these series have in the range of the arguments, about.
+fn volume(series: &[[u8; 16]], arguments: &[Option<Datum>]) -> Result<u64> {
+    let instant = |argument| {
+        let value = READ.place(argument).and_then(|place| arguments[place]);
+        value.map(|instant| instant.value() as i64)
+    };
+    let (start, end) = (instant(Argument::StartValid), instant(Argument::EndValid));
+    connected(|| points_about(series, start, end))
 }

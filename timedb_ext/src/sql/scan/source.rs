@@ -1,8 +1,10 @@
 //! A function of the library that the scan calls for one row after the other, with arguments that it computes itself.
 
 use crate::pg::error::{Error, Result};
+use crate::pg::role::acting_as_role;
 use crate::pg::spi::{has_columns, memory_context};
 use crate::sql::arguments::Signature;
+use pgrx::pg_catalog::pg_proc::PgProc;
 use pgrx::pg_sys::{self, Datum, ExprDoneCond, NodeTag, Oid};
 use std::ptr;
 
@@ -13,6 +15,7 @@ pub struct RowSource {
     context: *mut pg_sys::ExprContext,
     arguments: pg_sys::MemoryContext,
     number: usize,
+    function: Oid,
 }
 
 impl RowSource {
@@ -50,7 +53,16 @@ impl RowSource {
                 context,
                 arguments: memory_context(pg_sys::CurrentMemoryContext, c"timedb read: arguments"),
                 number,
+                function,
             }
+        }
+    }
+
+    /// Runs `f` with the rights of the function, which the caller may execute.
+    pub fn as_owner<T>(&self, f: impl FnOnce() -> T) -> T {
+        match PgProc::new(self.function).filter(PgProc::prosecdef) {
+            Some(function) => acting_as_role(function.proowner(), f),
+            None => f(),
         }
     }
 
