@@ -9,10 +9,13 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-versions test-update soak fuzz fmt lint doc bench bench-scale bench-codec install package release audit clean distclean
+.PHONY: all help setup build run test test-versions test-update soak fuzz fmt lint doc bench bench-scale bench-codec install package packages packages-check packages-test release audit clean distclean
+
+# What PGXN's client calls before `make install`.
+all: package
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing (system packages, cargo-pgrx)
 	@scripts/setup.sh
@@ -69,6 +72,18 @@ install: setup ## Install the extension into the PostgreSQL of PG_CONFIG
 
 package: setup ## Leave an installable tree in target/package
 	@scripts/package.sh
+
+packages: ## Make the packages of docs/install.md in target/packages (TIMEDB_PACKAGES="15 17": for these versions)
+	@scripts/setup.sh packages
+	@scripts/packages.sh
+
+packages-check: ## Make the packages twice, in two folders, and compare them
+	@scripts/setup.sh packages
+	@scripts/packages_check.sh
+
+packages-test: ## Install the packages in a clean Debian, as root, and try them
+	@scripts/setup.sh packages
+	@scripts/packages_test.sh
 
 release: setup ## Keep what a release needs for later updates: make release VERSION=1.2.3
 	@scripts/release.sh "$(VERSION)"

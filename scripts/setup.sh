@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing for building and running timedb, and nothing else; with the argument `test`
-# also what only the tests need, with `soak` what the soak needs, with `fuzz` what fuzzing needs. Quick when nothing is missing.
+# also what only the tests need, with `soak` what the soak needs, with `fuzz` what fuzzing needs,
+# with `packages` what makes and tries packages. Quick when nothing is missing.
 # Starts and creates no cluster of the system's PostgreSQL, no PgBouncer, Varnish, nginx and Prometheus.
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
@@ -41,6 +42,12 @@ test)
     have javac || need default-jdk-headless
     [[ -f /usr/share/java/postgresql.jar ]] || need libpostgresql-jdbc-java
     ;;&
+packages)
+    have dh || need debhelper
+    have lintian || need lintian
+    have mmdebstrap || need mmdebstrap
+    have objdump || need binutils
+    ;;
 soak)
     have sqlsmith || need sqlsmith
     # They build the PostgreSQL with assertions.

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Makes the packages twice, from copies of the source in two folders, and compares them byte for byte.
+set -euo pipefail
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+
+cd "$ROOT"
+if [[ -z ${SOURCE_DATE_EPOCH:-} ]]; then SOURCE_DATE_EPOCH=$(git log -1 --format=%ct); fi
+export SOURCE_DATE_EPOCH
+folder=$TARGET_DIR/packages-check
+rm -rf "$folder"
+for copy in first another-and-longer; do
+    mkdir -p "$folder/$copy/source"
+    git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from=- --ignore-failed-read 2>/dev/null |
+        tar --extract --directory "$folder/$copy/source"
+    # The archive for PGXN holds what git knows.
+    (cd "$folder/$copy/source" && git init -q && git add -A)
+    say "Making the packages in $folder/$copy"
+    env CARGO_TARGET_DIR="$folder/$copy/target" "$folder/$copy/source/scripts/packages.sh"
+    # The second needs its room.
+    rm -rf "$folder/$copy/target/packages-build"
+done
+cd "$folder"
+if ! cmp first/target/packages/SHA256SUMS another-and-longer/target/packages/SHA256SUMS; then
+    diff first/target/packages/SHA256SUMS another-and-longer/target/packages/SHA256SUMS >&2 || true
+    die "the packages differ: they are in $folder"
+fi
+say "The same twice: $(wc -l <first/target/packages/SHA256SUMS) files"
