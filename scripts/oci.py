@@ -108,7 +108,7 @@ def pack(arguments):
                     "size": len(manifest),
                     "annotations": {
                         # What docker, and what podman and skopeo, call it.
-                        "io.containerd.image.name": f"docker.io/library/{arguments.name}",
+                        "io.containerd.image.name": f"localhost/{arguments.name}",
                         "org.opencontainers.image.ref.name": arguments.name.rpartition(":")[2],
                     },
                 }
