@@ -57,8 +57,7 @@ async fn pages_meet_without_a_gap_and_nothing_comes_twice() {
     assert_eq!(done.code, 0, "{done:?}");
     assert_eq!(export(&target, &id, "arrow", &again), said);
     let there = target.login(&moved(&target, tenant, "moved").await).await;
-    let all =
-        "SELECT hashtextextended(string_agg(r::text, ' ' ORDER BY r::text), 0) FROM timedb.read_versions() AS r";
+    let all = "SELECT hashtextextended(string_agg(r::text, ' ' ORDER BY r::text), 0) FROM timedb.read_versions() AS r";
     assert_eq!(
         count(&there, all, &[]).await,
         count(&client, all, &[]).await

@@ -2,20 +2,24 @@
 //! where there is little to read.
 
 use timedb_tests::random::{Random, new_seed};
-use timedb_tests::{Db, Role, run};
+use timedb_tests::{Db, FORCE_PARALLEL, Role, run};
 use tokio_postgres::Client;
 
 use super::groups::{CONDITIONS, are_those_of_a_copy, sorted};
 use super::{VIEWS, copy, fill, rows};
 
 /// Makes workers free, however little there is to read.
-const FREE: &str = "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
-    SET max_parallel_workers_per_gather = 2; SET force_parallel_mode = on";
+async fn free_workers(client: &Client) {
+    let free = "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+        SET max_parallel_workers_per_gather = 2";
+    run(client, free).await;
+    run(client, FORCE_PARALLEL).await;
+}
 
 async fn plan(client: &Client, query: &str) -> String {
     let plan = rows(
         client,
-        &format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {query}"),
+        &format!("EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF) {query}"),
     )
     .await;
     let lines: Vec<String> = plan.into_iter().flatten().flatten().collect();
@@ -41,7 +45,7 @@ async fn aggregates_of_workers_are_those_of_a_copy() {
     let client = db.login(db.a()).await;
     fill(&client, &mut random).await;
     copy(&client).await;
-    run(&client, FREE).await;
+    free_workers(&client).await;
     for leads in ["on", "off"] {
         run(
             &client,
@@ -60,7 +64,7 @@ async fn rows_of_workers_are_those_of_a_copy() {
     let client = db.login(db.a()).await;
     fill(&client, &mut random).await;
     copy(&client).await;
-    run(&client, FREE).await;
+    free_workers(&client).await;
     let mut shared = 0;
     for leads in ["on", "off"] {
         run(
@@ -104,7 +108,7 @@ async fn a_shared_read_begins_anew_ends_early_and_fails() {
     let client = db.login(db.a()).await;
     fill(&client, &mut random).await;
     copy(&client).await;
-    run(&client, FREE).await;
+    free_workers(&client).await;
     for query in [
         // A read for each row, with another bound each time.
         "SELECT i, (SELECT count(*) FROM {values} WHERE valid_time > (SELECT timestamptz '2025-03-20Z' + i * interval '1 day')) FROM generate_series(0, 9) AS i ORDER BY 1",
@@ -164,7 +168,7 @@ async fn workers_read_as_whoever_reads() {
     let (of_a, of_b) = (of(&a).await, of(&b).await);
     assert_ne!(of_a, of_b);
     for client in [&a, &b] {
-        run(client, FREE).await;
+        free_workers(client).await;
         assert!(plan(client, all).await.contains("Parallel Custom Scan"));
     }
     assert_eq!((of(&a).await, of(&b).await), (of_a.clone(), of_b.clone()));
@@ -182,7 +186,7 @@ async fn workers_read_as_whoever_reads() {
 
     let bound = db.connect(Role::Bound).await;
     let serial = of(&bound).await;
-    run(&bound, FREE).await;
+    free_workers(&bound).await;
     assert!(plan(&bound, all).await.contains("Parallel Custom Scan"));
     assert_eq!(of(&bound).await, serial);
     run(&bound, "SET timedb.streaming_reads = off").await;
@@ -208,7 +212,7 @@ async fn little_is_read_without_workers() {
         let starts_none = !plan.contains("Gather") || plan.contains("Workers Launched: 0");
         assert!(starts_none, "{query}: {plan}");
     }
-    run(&client, FREE).await;
+    free_workers(&client).await;
     run(&client, "SET max_parallel_workers_per_gather = 0").await;
     let plan = plan(&client, "SELECT avg(value) FROM timedb.values").await;
     assert!(!plan.contains("Parallel Custom Scan"), "{plan}");
