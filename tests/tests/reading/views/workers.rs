@@ -2,7 +2,7 @@
 //! where there is little to read.
 
 use timedb_tests::random::{Random, new_seed};
-use timedb_tests::{Db, FORCE_PARALLEL, Role, run};
+use timedb_tests::{Db, FORCE_PARALLEL, Role, count, refusal, run, upload};
 use tokio_postgres::Client;
 
 use super::groups::{CONDITIONS, are_those_of_a_copy, sorted};
@@ -24,16 +24,6 @@ async fn plan(client: &Client, query: &str) -> String {
     .await;
     let lines: Vec<String> = plan.into_iter().flatten().flatten().collect();
     lines.join("\n")
-}
-
-/// The SQLSTATE of what a statement ends with.
-async fn failure(client: &Client, query: &str) -> String {
-    match client.simple_query(query).await {
-        Ok(_) => String::new(),
-        Err(error) => error
-            .code()
-            .map_or(String::new(), |code| code.code().to_owned()),
-    }
 }
 
 #[tokio::test]
@@ -131,9 +121,9 @@ async fn a_shared_read_begins_anew_ends_early_and_fails() {
     let expected = rows(&client, all).await;
     let fails =
         "SELECT sum(1 / (value - value)::integer) FROM timedb.values WHERE value IS NOT NULL";
-    assert_eq!(failure(&client, fails).await, "22012");
+    assert_eq!(refusal(client.batch_execute(fails).await).0, "22012");
     run(&client, "BEGIN; SAVEPOINT s").await;
-    assert_eq!(failure(&client, fails).await, "22012");
+    assert_eq!(refusal(client.batch_execute(fails).await).0, "22012");
     run(&client, "ROLLBACK TO s").await;
     assert_eq!(rows(&client, all).await, expected);
     run(&client, "DECLARE c CURSOR FOR SELECT value FROM timedb.values; FETCH 3 FROM c; FETCH 3 FROM c; COMMIT").await;
@@ -191,6 +181,22 @@ async fn workers_read_as_whoever_reads() {
     assert_eq!(of(&bound).await, serial);
     run(&bound, "SET timedb.streaming_reads = off").await;
     assert_eq!(of(&bound).await, serial);
+}
+
+#[tokio::test]
+async fn no_participant_takes_more_series_than_a_call() {
+    let db = Db::new().await;
+    let many = "INSERT INTO timedb.series (tenant_id, series_id, name, unit, identity)
+                SELECT $1, gen_random_uuid(), 's' || i, '1', sha256(i::text::bytea) FROM generate_series(1, 250000) AS i";
+    let superuser = db.connect(Role::Superuser).await;
+    superuser.execute(many, &[&db.a().tenant_id]).await.unwrap();
+    let client = db.login(db.a()).await;
+    upload(&client, "last", &[1.0, 2.0]).await.unwrap();
+    let all = "SELECT count(*) FROM timedb.values";
+    assert!(plan(&client, all).await.contains("Parallel Custom Scan"));
+    assert_eq!(count(&client, all, &[]).await, 2);
+    free_workers(&client).await;
+    assert_eq!(count(&client, all, &[]).await, 2);
 }
 
 #[tokio::test]

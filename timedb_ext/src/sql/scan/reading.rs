@@ -9,7 +9,7 @@ use super::functions::CHUNK_COLUMNS;
 use super::grouping::Grouping;
 use super::narrowed::Asked;
 use super::needed::Needed;
-use super::shared::{Part, Parts, Shared, ToShare};
+use super::shared::{Part, Shared, ToShare};
 use super::source::RowSource;
 use super::values::text;
 use crate::identity::caller;
@@ -119,8 +119,8 @@ impl Read {
     }
 
     /// Makes it give what it takes of a read that others share, from the beginning on.
-    pub fn share(&mut self, shared: Option<Shared>) {
-        self.shared = shared;
+    pub fn share(&mut self, shared: Shared) {
+        self.shared = Some(shared);
     }
 
     /// Ends its part of a read that others share.
@@ -132,21 +132,21 @@ impl Read {
         }
     }
 
-    /// Into which parts the read can be divided, and how many points it is of, about. Nothing of it is under way.
+    /// What there is to share of the read. Nothing of it is under way.
     ///
     /// # Errors
     /// As [`SeriesChoice::chosen`].
     ///
     /// # Safety
     /// The state is that of the node of this read.
-    pub unsafe fn parts(&mut self, state: *mut pg_sys::ScanState) -> Result<(Parts, u64)> {
+    pub unsafe fn what_to_share(&mut self, state: *mut pg_sys::ScanState) -> Result<ToShare> {
         // SAFETY: the caller's promise.
         unsafe {
             let before = pg_sys::MemoryContextSwitchTo(self.values);
             let arguments = self.asked.arguments((*state).ps.ps_ExprContext);
-            let found = match (arguments, &mut self.series) {
-                (None, _) => (Parts::Series(Vec::new()), 0),
-                (Some(_), None) => (Parts::Whole, 0),
+            let (all, points) = match (arguments, &mut self.series) {
+                (None, _) => (Part::Series(Vec::new()), 0),
+                (Some(_), None) => (Part::Whole, 0),
                 (Some(arguments), Some(choice)) => {
                     let columns = &self.rows.columns;
                     let mut series = choice.chosen(state, columns, self.chunk, &arguments)?;
@@ -154,13 +154,13 @@ impl Read {
                     let points = self.chunks.as_owner(|| volume(&series, &arguments))?;
                     // Where there is nothing, it is for the read to say whether that is an error.
                     match series.is_empty() && !choice.has_conditions() {
-                        true => (Parts::Whole, 0),
-                        false => (Parts::Series(series), points),
+                        true => (Part::Whole, 0),
+                        false => (Part::Series(series), points),
                     }
                 }
             };
             pg_sys::MemoryContextSwitchTo(before);
-            Ok(found)
+            Ok(ToShare { all, points })
         }
     }
 

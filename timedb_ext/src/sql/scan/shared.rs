@@ -3,6 +3,7 @@
 
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use timedb_rules::limits::MAX_SERIES;
 
 /// How many times in a row each participant may take its part of what is left, at least: near the end the parts are small,
 /// so that all end together, but each costs a statement.
@@ -28,36 +29,30 @@ struct Head {
 #[derive(Clone, Copy)]
 pub struct Shared(*mut Head);
 
-/// What there is to share.
-pub enum Parts {
+/// What there is to read, or what a participant has taken of it.
+#[derive(Default)]
+pub enum Part {
     /// These series, ascending.
     Series(Vec<[u8; 16]>),
-    /// It is not divided.
+    /// All of it: it is not divided.
+    #[default]
     Whole,
 }
 
 /// What the leader has found before it starts workers.
 #[derive(Default)]
 pub struct ToShare {
-    pub parts: Option<Parts>,
-    /// The memory that they take.
-    pub room: usize,
-    /// How many points they are of, about.
+    pub all: Part,
+    /// How many points it has, about.
     pub points: u64,
 }
 
-/// What a participant has taken.
-pub enum Part {
-    Series(Vec<[u8; 16]>),
-    Whole,
-}
-
 impl Shared {
-    /// How much memory the parts of a read take.
-    pub fn size(parts: &Parts) -> usize {
-        let ids = match parts {
-            Parts::Series(ids) => ids.len(),
-            Parts::Whole => 0,
+    /// How much memory sharing it takes.
+    pub fn size(all: &Part) -> usize {
+        let ids = match all {
+            Part::Series(ids) => ids.len(),
+            Part::Whole => 0,
         };
         size_of::<Head>() + ids * size_of::<[u8; 16]>()
     }
@@ -70,23 +65,22 @@ impl Shared {
         Self(memory.cast())
     }
 
-    /// Puts parts into memory that is to be shared, or says that the read is not divided where they do not fit.
+    /// Puts what there is to read into memory that is to be shared, or says that it is not divided where it does not fit.
     ///
     /// # Safety
     /// There are so many bytes, aligned as PostgreSQL aligns what it shares, and no worker looks at them yet.
     pub unsafe fn begin(
         memory: *mut std::ffi::c_void,
         room: usize,
-        parts: &Parts,
+        all: &Part,
         tenant: Option<[u8; 16]>,
         participants: u64,
         segments: u64,
     ) -> Self {
-        let ids: &[[u8; 16]] = match parts {
-            Parts::Series(ids) if Self::size(parts) <= room => ids,
-            _ => &[],
+        let (ids, is_whole): (&[[u8; 16]], bool) = match all {
+            Part::Series(ids) if Self::size(all) <= room => (ids, false),
+            _ => (&[], true),
         };
-        let is_whole = matches!(parts, Parts::Whole) || Self::size(parts) > room;
         let head = memory.cast::<Head>();
         // SAFETY: the caller's promise; the ids fit behind the head.
         unsafe {
@@ -125,7 +119,8 @@ impl Shared {
             let left = head.series.saturating_sub(next);
             let least = head.series / (head.participants * LEAST_PARTS);
             let wanted = (left / (head.participants * 2)).max(least).max(1);
-            wanted.min(left)
+            // A call takes no more.
+            wanted.min(left).min(MAX_SERIES as u64)
         };
         let taken = head
             .next

@@ -2,7 +2,7 @@
 //! the memory ends that all of them share.
 
 use super::node::ReadScan;
-use super::shared::{Parts, Shared, ToShare};
+use super::shared::{Shared, ToShare};
 use super::sharing;
 use crate::identity::caller;
 use crate::pg::error::{entry, shielded};
@@ -19,7 +19,7 @@ pub(super) unsafe extern "C-unwind" fn estimate(
     // SAFETY: PostgreSQL calls it for a node that has been through `begin`.
     unsafe {
         let found = look(node);
-        let room = found.room;
+        let room = Shared::size(&found.all);
         entry(|| {
             (*(*node.cast::<ReadScan>()).read).found = Some(found);
             Ok(())
@@ -39,8 +39,8 @@ pub(super) unsafe extern "C-unwind" fn initialize(
     shielded(|| unsafe {
         let read = &mut *(*node.cast::<ReadScan>()).read;
         let found = read.found.take().unwrap_or_default();
-        begin(node, pcxt, memory, &found, found.room);
-        read.room = found.room;
+        read.room = Shared::size(&found.all);
+        begin(node, pcxt, memory, &found);
     })
 }
 
@@ -54,10 +54,7 @@ pub(super) unsafe extern "C-unwind" fn reinitialize(
     // SAFETY: as in `initialize`.
     unsafe {
         let found = look(node);
-        shielded(|| {
-            let room = (*(*node.cast::<ReadScan>()).read).room;
-            begin(node, pcxt, memory, &found, room);
-        })
+        shielded(|| begin(node, pcxt, memory, &found))
     }
 }
 
@@ -76,7 +73,7 @@ pub(super) unsafe extern "C-unwind" fn join(
             if shared.tenant() != caller::tenant() {
                 return Err(caller::refuse_changed_tenant());
             }
-            (*(*node.cast::<ReadScan>()).read).share(Some(shared));
+            (*(*node.cast::<ReadScan>()).read).share(shared);
             Ok(())
         });
     }
@@ -97,15 +94,10 @@ unsafe fn look(node: *mut pg_sys::CustomScanState) -> ToShare {
     // SAFETY: as in `estimate`.
     unsafe {
         let read = &mut *(*node.cast::<ReadScan>()).read;
-        let (parts, points) = entry(|| {
+        entry(|| {
             read.rewind();
-            read.parts(&mut (*node).ss)
-        });
-        ToShare {
-            room: Shared::size(&parts),
-            parts: Some(parts),
-            points,
-        }
+            read.what_to_share(&mut (*node).ss)
+        })
     }
 }
 
@@ -114,7 +106,6 @@ unsafe fn begin(
     pcxt: *mut pg_sys::ParallelContext,
     memory: *mut c_void,
     found: &ToShare,
-    room: usize,
 ) {
     // SAFETY: as in `initialize`.
     unsafe {
@@ -122,10 +113,16 @@ unsafe fn begin(
         let workers = sharing::workers_for(found.points).clamp(0, (*pcxt).nworkers);
         pg_sys::ReinitializeParallelWorkers(pcxt, workers);
         let participants = workers as u64 + 1;
-        let parts = found.parts.as_ref().unwrap_or(&Parts::Whole);
         let segments = read.segments();
         let tenant = caller::tenant();
-        let shared = Shared::begin(memory, room, parts, tenant, participants, segments);
-        read.share(Some(shared));
+        let shared = Shared::begin(
+            memory,
+            read.room,
+            &found.all,
+            tenant,
+            participants,
+            segments,
+        );
+        read.share(shared);
     }
 }
