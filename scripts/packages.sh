@@ -6,7 +6,7 @@
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-for part in artefacts packages/build packages/debian packages/archive packages/image; do
+for part in artefacts suites packages/build packages/debian packages/archive packages/image; do
     # shellcheck disable=SC1090
     . "$ROOT/scripts/lib/$part.sh"
 done

@@ -10,9 +10,7 @@ export SOURCE_DATE_EPOCH
 folder=$TARGET_DIR/packages-check
 rm -rf "$folder"
 for copy in first another-and-longer; do
-    mkdir -p "$folder/$copy/source"
-    git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from=- --ignore-failed-read 2>/dev/null |
-        tar --extract --directory "$folder/$copy/source"
+    copy_source "$folder/$copy/source"
     # The archive for PGXN holds what git knows.
     (cd "$folder/$copy/source" && git init -q && git add -A)
     say "Making the packages in $folder/$copy"

@@ -5,7 +5,7 @@
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-for part in python servers packages/build packages/image packages/trial; do
+for part in python suites servers packages/build packages/image packages/trial; do
     # shellcheck disable=SC1090
     . "$ROOT/scripts/lib/$part.sh"
 done

@@ -6,8 +6,10 @@
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-# shellcheck source=scripts/lib/servers.sh
-. "$ROOT/scripts/lib/servers.sh"
+for part in suites servers; do
+    # shellcheck disable=SC1090
+    . "$ROOT/scripts/lib/$part.sh"
+done
 
 missing=()
 need() { missing+=("$@"); }

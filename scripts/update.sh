@@ -32,8 +32,7 @@ full "$before"
 say "Making the trial version $next"
 copy=$STATE/update_trial
 rm -rf "$copy"
-mkdir -p "$copy"
-git -C "$ROOT" ls-files -z --cached --others --exclude-standard | (cd "$ROOT" && xargs -0 cp --parents -t "$copy")
+copy_source "$copy"
 if [[ ! -e $copy/timedb_ext/releases/timedb--$current.sql ]]; then
     sed -i "s/^## \[Unreleased\] $current\$/## [$current] - $(date +%F)/" "$copy/CHANGELOG.md"
     "$copy/scripts/release.sh" "$current" "$PACKAGE$("$PG_CONFIG" --sharedir)/extension/timedb--$current.sql" >/dev/null 2>&1 ||

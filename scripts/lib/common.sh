@@ -141,6 +141,13 @@ install_file() {
     mv -f "$target.new.$$" "$target"
 }
 
+# copy_source FOLDER: what git knows of the source and what it does not ignore, as it stands here.
+copy_source() {
+    mkdir -p "$1"
+    git -C "$ROOT" ls-files -z --cached --others --exclude-standard |
+        tar --create --directory "$ROOT" --null --files-from=- --ignore-failed-read 2>/dev/null | tar --extract --directory "$1"
+}
+
 port_is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # Prints a port of 127.0.0.1 that nobody listens on, the given one first.

@@ -1,17 +1,7 @@
 # shellcheck shell=bash
 # PostgreSQL of a version that this system's own packages don't have, unpacked into the state folder with the libraries
-# it was built for: nothing is installed, and the system's own PostgreSQL is left alone. Sourced after common.sh and
+# it was built for: nothing is installed, and the system's own PostgreSQL is left alone. Sourced after common.sh, suites.sh and
 # use_state; `server_config` in common.sh finds what is made here.
-
-# The suite of Debian that has a version. Version 16 is in none.
-server_suite() {
-    case $1 in
-    15) printf 'bookworm\n' ;;
-    17) printf 'trixie\n' ;;
-    18) printf 'forky\n' ;;
-    *) return 1 ;;
-    esac
-}
 
 # fetch_server MAJOR: makes it, in one step; what is there already stays.
 fetch_server() {
@@ -20,8 +10,8 @@ fetch_server() {
     say "Unpacking PostgreSQL $major into $folder"
     rm -rf "$folder" "$folder.new"
     mkdir -p "$folder.new"
-    if server_suite "$major" >/dev/null; then
-        unpack_suite "$(server_suite "$major")" "$major" "$folder.new"
+    if suite_of "$major" >/dev/null; then
+        (unpack_suite "$(suite_of "$major")" "$major" "$folder.new") || die "PostgreSQL $major cannot be unpacked: set PG_CONFIG to one that you have"
     else
         unpack_16 "$folder.new"
     fi
@@ -29,57 +19,20 @@ fetch_server() {
     mv "$folder.new" "$folder"
 }
 
-# Fetches the packages of a suite of Debian from the mirror that this system uses itself, and unpacks them.
-# apt checks their signatures; the age of a suite's index it does not: a mirror's testing can be a snapshot.
+# Unpacks the packages of a suite of Debian.
 unpack_suite() {
-    local suite=$1 major=$2 folder=$3 mirror deb
-    local wanted=("postgresql-$major" "postgresql-client-$major" "postgresql-server-dev-$major" "postgresql-$major-pgaudit" libpq5)
-    mkdir -p "$folder"/apt/{lists/partial,archives/partial,etc} "$folder/root"
-    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v security | sort -u | head -n 1)
-    [[ -n $mirror ]] || die "apt of this system knows no mirror to take PostgreSQL $major from: set PG_CONFIG to one that you have"
-    printf 'deb [check-valid-until=no] %s %s main\n' "$mirror" "$suite" >"$folder/apt/etc/sources.list"
-    : >"$folder/apt/status"
-    cat >"$folder/apt/etc/apt.conf" <<END
-Dir::Etc::SourceList "$folder/apt/etc/sources.list";
-Dir::Etc::SourceParts "/dev/null";
-Dir::State::Lists "$folder/apt/lists";
-Dir::State::status "$folder/apt/status";
-Dir::Cache "$folder/apt";
-Dir::Cache::Archives "$folder/apt/archives";
-APT::Install-Recommends "false";
-Acquire::Languages "none";
-Debug::NoLocking "true";
-END
-    APT_CONFIG=$folder/apt/etc/apt.conf apt-get update -q >"$folder/apt/log" 2>&1 ||
-        die "the mirror $mirror has no suite $suite with PostgreSQL $major ($(tail -n 1 "$folder/apt/log")): set PG_CONFIG to one that you have"
-    mapfile -t wanted < <(APT_CONFIG=$folder/apt/etc/apt.conf packages_and_libraries "${wanted[@]}")
-    (cd "$folder/apt/archives" && APT_CONFIG=$folder/apt/etc/apt.conf apt-get download -q "${wanted[@]}" >>"$folder/apt/log" 2>&1) ||
-        die "cannot fetch PostgreSQL $major from $mirror: $(tail -n 1 "$folder/apt/log")"
+    local suite=$1 major=$2 folder=$3 deb without
+    without='postgresql-common|postgresql-client-common|postgresql-common-dev|perl.*|libperl.*|debconf.*|cdebconf|clang.*|llvm.*'
+    without+='|libclang.*|libllvm.*|libpq-dev|ssl-cert|locales.*|tzdata.*|ucf|lsb-base|openssl|netbase|adduser|passwd|dpkg'
+    without+='|init-system-helpers|sensible-utils|readline-common|libc-bin|libc6-dev|make.*|gcc.*|cpp.*|g[+][+].*|krb5.*'
+    suite_apt "$folder/apt" "$suite"
+    suite_fetch "$folder/apt" "$without" "postgresql-$major" "postgresql-client-$major" "postgresql-server-dev-$major" \
+        "postgresql-$major-pgaudit" libpq5
+    mkdir "$folder/root"
     for deb in "$folder"/apt/archives/*.deb; do dpkg -x "$deb" "$folder/root"; done
     rm -rf "$folder/apt"
     # JIT's library would need LLVM, which is larger than all the rest.
     rm -f "$folder/root/usr/lib/postgresql/$major"/lib/llvmjit*
-}
-
-# Prints packages and, of what they depend on, the libraries that programs load; not what a whole system would need.
-packages_and_libraries() {
-    local no='^(postgresql-common|postgresql-client-common|postgresql-common-dev|perl.*|libperl.*|debconf.*|cdebconf|clang.*|llvm.*'
-    no+='|libclang.*|libllvm.*|libpq-dev|ssl-cert|locales.*|tzdata.*|ucf|lsb-base|openssl|netbase|adduser|passwd|dpkg|init-system-helpers'
-    no+='|sensible-utils|readline-common|libc-bin|libc6-dev|make.*|gcc.*|cpp.*|g[+][+].*|krb5.*)$'
-    apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances "$@" |
-        awk -v no="$no" -v first="$*" '
-            /^[a-z0-9]/ { package = $1; next }
-            $1 ~ /^\|?(Depends|PreDepends):$/ && $2 !~ /^</ { needs[package] = needs[package] " " $2 }
-            END {
-                last = split(first, queue)
-                for (i = 1; i <= last; i++) seen[queue[i]]
-                for (i = 1; i <= last; i++) {
-                    print queue[i]
-                    count = split(needs[queue[i]], names)
-                    for (k = 1; k <= count; k++)
-                        if (names[k] !~ no && !(names[k] in seen)) { seen[names[k]]; queue[++last] = names[k] }
-                }
-            }'
 }
 
 # PostgreSQL 16 is packaged by two others: headers, pg_config and clients in a wheel of Python, the server in a package

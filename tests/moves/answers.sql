@@ -6,14 +6,16 @@
 \pset format unaligned
 SET timezone = 'UTC';
 \i :keys
+-- How many rows `r` there are, and their hash.
+\set all_of_r 'count(*) AS rows, md5(string_agg(r::text, E\'\\n\' ORDER BY r::text COLLATE "C")) AS hash'
 \set questions `printf '%s/questions.sql' "$FOLDER"`
 
 SELECT 'administrator', what, rows, hash FROM (
-    SELECT 'tenants' AS what, count(*) AS rows, md5(string_agg(r::text, E'\n' ORDER BY r::text COLLATE "C")) AS hash FROM timedb.list_tenants() AS r
-    UNION ALL SELECT 'users', count(*), md5(string_agg(r::text, E'\n' ORDER BY r::text COLLATE "C")) FROM timedb.list_users() AS r
-    UNION ALL SELECT 'roles', count(*), md5(string_agg(r::text, E'\n' ORDER BY r::text COLLATE "C")) FROM timedb.list_bound_roles() AS r
-    UNION ALL SELECT 'problems', count(*), md5(string_agg(r::text, E'\n' ORDER BY r::text COLLATE "C")) FROM timedb.isolation_problems() AS r
-    UNION ALL SELECT 'damage', count(*), md5(string_agg(r::text, E'\n' ORDER BY r::text COLLATE "C")) FROM timedb.verify_store() AS r
+    SELECT 'tenants' AS what, :all_of_r FROM timedb.list_tenants() AS r
+    UNION ALL SELECT 'users', :all_of_r FROM timedb.list_users() AS r
+    UNION ALL SELECT 'roles', :all_of_r FROM timedb.list_bound_roles() AS r
+    UNION ALL SELECT 'problems', :all_of_r FROM timedb.isolation_problems() AS r
+    UNION ALL SELECT 'damage', :all_of_r FROM timedb.verify_store() AS r
 ) AS answers;
 
 SET SESSION AUTHORIZATION app;

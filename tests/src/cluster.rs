@@ -9,7 +9,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_postgres::{Client, NoTls};
 
 use crate::programs::free_port;
-use crate::{Config, Output, Run, connect};
+use crate::{Config, Output, Run, connect, count, run};
 
 /// A private cluster in a temporary folder, reachable over its socket, and with [`ThrowawayCluster::start_with_port`]
 /// over TCP; gone with the value. When its log
@@ -201,6 +201,44 @@ impl ThrowawayCluster {
         let (client, connection) = tokio_postgres::connect(&dsn, NoTls).await.ok()?;
         tokio::spawn(async move { drop(connection.await) });
         Some(client)
+    }
+
+    /// Has a database get timedb's tables from another one of this cluster by logical replication, from now on. Both have the
+    /// extension, and the server has `wal_level = logical`.
+    ///
+    /// # Panics
+    /// When not all of what is there has come over within the limit.
+    pub async fn subscribe(&self, subscriber: &str, publisher: &str, limit: Duration) {
+        let from = self.connect(publisher).await;
+        run(
+            &from,
+            "CREATE PUBLICATION p FOR TABLES IN SCHEMA timedb, timedb_internal",
+        )
+        .await;
+        // Within one cluster the slot has to be there before.
+        run(
+            &from,
+            "SELECT pg_create_logical_replication_slot('s', 'pgoutput')",
+        )
+        .await;
+        let to = self.connect(subscriber).await;
+        let version = "SELECT current_setting('server_version_num')::bigint";
+        let as_owner = match count(&to, version, &[]).await {
+            160_000.. => ", run_as_owner = true",
+            _ => "",
+        };
+        let subscribe = format!(
+            "CREATE SUBSCRIPTION s CONNECTION '{}' PUBLICATION p
+             WITH (create_slot = false, slot_name = 's'{as_owner})",
+            self.dsn(publisher)
+        );
+        run(&to, &subscribe).await;
+        let open = "SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'";
+        let start = Instant::now();
+        while count(&to, open, &[]).await > 0 {
+            assert!(start.elapsed() < limit, "{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Everything that the server logged so far.

@@ -2,81 +2,21 @@
 # Images: server and PostgreSQL as one, from packages of Debian and what build.sh has left in STAGE; and, for
 # CloudNativePG, the extension alone. Nothing comes from a registry of images, and no root is needed.
 
-# The suite of Debian whose PostgreSQL an image has. Version 16 is in none.
-image_suite() {
-    case $1 in
-    15) printf 'bookworm\n' ;;
-    17) printf 'trixie\n' ;;
-    18) printf 'forky\n' ;;
-    *) return 1 ;;
-    esac
-}
-
 # What the user postgres of the images is, as it is in those of PostgreSQL itself.
 IMAGE_UID=999
 
 # Programs that the image's script calls, from busybox.
 IMAGE_APPLETS=(sh cat chmod cp date echo env false grep head id kill ls mkdir mv printf ps pwd rm rmdir sed sleep sort tail test touch true tr uname wc)
 
-# image_apt FOLDER SUITE: an apt of its own, with the mirrors that this system uses itself.
-image_apt() {
-    local folder=$1 suite=$2 mirror codename
-    mkdir -p "$folder"/{lists/partial,archives/partial}
-    : >"$folder/status"
-    codename=$(. /etc/os-release && printf '%s\n' "${VERSION_CODENAME:-}")
-    # The age of a suite's index is not checked: a mirror's testing can be a snapshot. Its signature is.
-    apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' | sort -u | while read -r mirror release; do
-        case $release in
-        "$codename") printf 'deb [check-valid-until=no] %s %s main\n' "$mirror" "$suite" ;;
-        "$codename-security") if [[ $suite != forky ]]; then printf 'deb [check-valid-until=no] %s %s-security main\n' "$mirror" "$suite"; fi ;;
-        esac
-    done >"$folder/sources.list"
-    [[ -s $folder/sources.list ]] || die "this system's apt names no mirror of Debian: the image of server and PostgreSQL cannot be made here"
-    cat >"$folder/apt.conf" <<END
-Dir::Etc::SourceList "$folder/sources.list";
-Dir::Etc::SourceParts "/dev/null";
-Dir::State::Lists "$folder/lists";
-Dir::State::status "$folder/status";
-Dir::Cache "$folder";
-Dir::Cache::Archives "$folder/archives";
-APT::Install-Recommends "false";
-Acquire::Languages "none";
-Debug::NoLocking "true";
-END
-    APT_CONFIG=$folder/apt.conf apt-get update -q >"$folder/log" 2>&1 ||
-        die "this system's mirror of Debian has no $suite: $(tail -n 1 "$folder/log")"
-}
-
-# Prints packages and, of what they depend on, the libraries that programs load; not what a whole system would need.
-image_packages() {
-    local no='^(postgresql-common|postgresql-client-common|postgresql-common-dev|perl.*|libperl.*|debconf.*|cdebconf|libllvm.*'
-    no+='|ssl-cert|locales.*|ucf|lsb-base|openssl|adduser|passwd|dpkg|init-system-helpers|sensible-utils|readline-common'
-    no+='|libpam.*-bin|libpam-modules|libpam-runtime|gcc-.*|mawk|gawk|libsasl2-modules.*|krb5.*|sysvinit.*|debianutils)$'
-    apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances "$@" |
-        awk -v no="$no" -v first="$*" '
-            /^[a-z0-9]/ { package = $1; next }
-            $1 ~ /^\|?(Depends|PreDepends):$/ && $2 !~ /^</ { needs[package] = needs[package] " " $2 }
-            END {
-                last = split(first, queue)
-                for (i = 1; i <= last; i++) seen[queue[i]]
-                for (i = 1; i <= last; i++) {
-                    print queue[i]
-                    count = split(needs[queue[i]], names)
-                    for (k = 1; k <= count; k++)
-                        if (names[k] !~ no && !(names[k] in seen)) { seen[names[k]]; queue[++last] = names[k] }
-                }
-            }' | LC_ALL=C sort
-}
-
 # image_root MAJOR ROOT: the file system of the image of server and PostgreSQL.
 image_root() {
-    local major=$1 root=$2 apt=$TARGET_DIR/image/apt-$1 wanted deb name applet
-    rm -rf "$root" "$apt/archives"
-    image_apt "$apt" "$(image_suite "$major")"
-    mapfile -t wanted < <(APT_CONFIG=$apt/apt.conf image_packages "postgresql-$major" "postgresql-client-$major" \
-        busybox base-files libc-bin tzdata netbase ca-certificates)
-    (cd "$apt/archives" && APT_CONFIG=$apt/apt.conf apt-get download -q "${wanted[@]}" >>"$apt/log" 2>&1) ||
-        die "the packages of the image cannot be fetched: $(tail -n 1 "$apt/log")"
+    local major=$1 root=$2 apt=$TARGET_DIR/image/apt-$1 deb name applet without
+    without='postgresql-common|postgresql-client-common|postgresql-common-dev|perl.*|libperl.*|debconf.*|cdebconf|libllvm.*'
+    without+='|ssl-cert|locales.*|ucf|lsb-base|openssl|adduser|passwd|dpkg|init-system-helpers|sensible-utils|readline-common'
+    without+='|libpam.*-bin|libpam-modules|libpam-runtime|gcc-.*|mawk|gawk|libsasl2-modules.*|krb5.*|sysvinit.*|debianutils'
+    rm -rf "$root"
+    suite_apt "$apt" "$(suite_of "$major")" security
+    suite_fetch "$apt" "$without" "postgresql-$major" "postgresql-client-$major" busybox base-files libc-bin tzdata netbase ca-certificates
     # Newer packages know one folder for each of these, older ones two.
     mkdir -p "$root"/usr/{bin,lib,lib64,sbin} "$root/var/lib/dpkg/status.d"
     for name in bin lib lib64 sbin; do ln -s "usr/$name" "$root/$name"; done
@@ -126,7 +66,7 @@ build_images() {
         "${PYTHON:-python3}" "$ROOT/scripts/oci.py" pack "$root" "$out/timedb-$version-pg$major-cnpg-$arch.tar" \
             --name "timedb-extension:$version-$major"
 
-        if ! image_suite "$major" >/dev/null; then
+        if ! suite_of "$major" >/dev/null; then
             note "Debian has no PostgreSQL $major: no image of server and PostgreSQL for it"
             continue
         fi

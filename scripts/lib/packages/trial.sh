@@ -119,7 +119,7 @@ debian_base() {
     local base=$TRIAL/base-$1.tar
     if [[ ! -s $base ]]; then
         say "Fetching a minimal Debian ($1)"
-        image_apt "$TRIAL/apt-$1" "$1"
+        suite_apt "$TRIAL/apt-$1" "$1" security
         mmdebstrap --quiet --variant=minbase --include=ca-certificates --aptopt='Acquire::Check-Valid-Until "false"' "$1" "$base.new" \
             "$TRIAL/apt-$1/sources.list" || die "there is no $1 to be had"
         mv "$base.new" "$base"
@@ -132,7 +132,7 @@ debian_base() {
 # try_debian MAJOR: packages and archive in a Debian that has that PostgreSQL.
 try_debian() {
     local major=$1 suite
-    suite=$(image_suite "$major") || {
+    suite=$(suite_of "$major") || {
         note "Debian has no PostgreSQL $major: its packages are not installed"
         return 0
     }
@@ -169,7 +169,10 @@ SH
     run_block 2 root:root / >"$TRIAL/service.log"
     grep -q 'API Key: tdb_' "$TRIAL/service.log" || die "the commands of docs/install.md make no user"
     waits_for_ready "$TRIAL_ROOT/var/log/timedb.log"
-    in_room root:root sh -ec 'test "$(stat -c %a:%U:%G /etc/timedb/timedb.toml)" = 640:root:timedb; test "$(ps -o user= -C timedb 2>/dev/null || echo timedb)" = timedb'
+    in_room root:root sh -ec 'test "$(stat -c %a:%U:%G /etc/timedb/timedb.toml)" = 640:root:timedb' || die "others can read the server's settings"
+    # A minimal Debian has no ps.
+    in_room root:root sh -c 'for process in /proc/[0-9]*; do [ "$(cat "$process/comm")" != timedb ] || stat -c %U "$process"; done 2>/dev/null' >"$TRIAL/users"
+    [[ $(sort -u "$TRIAL/users") == timedb ]] || die "the server runs as $(tr '\n' ' ' <"$TRIAL/users")and not as timedb"
     in_room root:root runuser -u postgres -- createdb notebook
     tell_notebook postgres:postgres 'postgresql:///notebook?host=/run/postgresql&user=postgres'
 

@@ -3,6 +3,7 @@
 //!
 //! Memory is bounded by what overlaps in time.
 
+mod classes;
 mod logged;
 mod query;
 mod row;
@@ -11,7 +12,9 @@ use crate::pg::error::{Error, Result};
 use crate::pg::spi::{Home, Query};
 use crate::read::count::{count_segment, segments_read};
 use crate::read::enough;
+pub(super) use classes::span_classes;
 use logged::Logged;
+pub(super) use query::text;
 pub use query::{SegmentSearch, Start, Stretch};
 use row::SegmentRow;
 pub use row::{bounds_of, damaged};

@@ -1,6 +1,7 @@
 //! About how many points there are, for whoever has to decide how to read them: a few series stand for all of them, and
 //! what the log holds is not counted.
 
+use super::segments::{span_classes, text};
 use crate::pg::error::Result;
 use crate::pg::spi::{Arg, statements};
 use crate::pg::time::{PG_INFINITY, PG_MINUS_INFINITY};
@@ -10,35 +11,21 @@ const SERIES: usize = 4;
 const SEGMENTS: i64 = 256;
 
 statements! {
-    // It also runs outside of functions that set a search_path. Each span class that a series has is a range of the
-    // index of its own, as in `segments::query`: what lies before the range is not looked at.
-    WITHIN(UUIDS, TIMESTAMP, TIMESTAMP, INT8) -> (INT4, TIMESTAMP, TIMESTAMP) =
-        c"SELECT g.count, g.min_valid, g.max_valid \
-          FROM pg_catalog.unnest($1) AS s(series_id) \
-          CROSS JOIN LATERAL ( \
-              WITH RECURSIVE class(span_class) AS ( \
-                  (SELECT h.span_class FROM timedb_internal.segments AS h \
-                   WHERE h.series_id OPERATOR(pg_catalog.=) s.series_id ORDER BY h.span_class LIMIT 1) \
-                  UNION ALL \
-                  SELECT (SELECT h.span_class FROM timedb_internal.segments AS h \
-                          WHERE h.series_id OPERATOR(pg_catalog.=) s.series_id \
-                            AND h.span_class OPERATOR(pg_catalog.>) c.span_class \
-                          ORDER BY h.span_class LIMIT 1) \
-                  FROM class AS c WHERE c.span_class IS NOT NULL \
-              ) \
-              SELECT c.span_class, \
-                     CASE WHEN (c.span_class OPERATOR(pg_catalog.&) 63) OPERATOR(pg_catalog.>) 57 THEN '-infinity'::pg_catalog.timestamptz \
-                     ELSE $2 OPERATOR(pg_catalog.-) ('1 microsecond'::pg_catalog.interval OPERATOR(pg_catalog.*) \
-                          (1::pg_catalog.int8 OPERATOR(pg_catalog.<<) (c.span_class OPERATOR(pg_catalog.&) 63))::pg_catalog.float8) END AS lowest \
-              FROM class AS c WHERE c.span_class IS NOT NULL OFFSET 0 \
-          ) AS c \
-          CROSS JOIN LATERAL ( \
-              SELECT h.count, h.min_valid, h.max_valid FROM timedb_internal.segments AS h \
-              WHERE h.series_id OPERATOR(pg_catalog.=) s.series_id \
-                AND h.span_class OPERATOR(pg_catalog.=) c.span_class \
-                AND h.min_valid OPERATOR(pg_catalog.>=) c.lowest AND h.min_valid OPERATOR(pg_catalog.<) $3 \
-                AND h.max_valid OPERATOR(pg_catalog.>=) $2 LIMIT $4 \
-          ) AS g";
+    WITHIN(UUIDS, TIMESTAMP, TIMESTAMP, INT8) -> (INT4, TIMESTAMP, TIMESTAMP) = text(concat!(
+        "SELECT g.count, g.min_valid, g.max_valid \
+         FROM pg_catalog.unnest($1) AS s(series_id) \
+         CROSS JOIN LATERAL ( ",
+        span_classes!("$2"),
+        "    WHERE c.span_class IS NOT NULL OFFSET 0 \
+         ) AS c \
+         CROSS JOIN LATERAL ( \
+             SELECT h.count, h.min_valid, h.max_valid FROM timedb_internal.segments AS h \
+             WHERE h.series_id OPERATOR(pg_catalog.=) s.series_id \
+               AND h.span_class OPERATOR(pg_catalog.=) c.span_class \
+               AND h.min_valid OPERATOR(pg_catalog.>=) c.lowest AND h.min_valid OPERATOR(pg_catalog.<) $3 \
+               AND h.max_valid OPERATOR(pg_catalog.>=) c.start_valid LIMIT $4 \
+         ) AS g\0"
+    ));
 }
 
 /// About how many points, all versions counted, these series have from an instant on and before another, in PostgreSQL's

@@ -2,7 +2,7 @@
 //! are a dump that was restored in another cluster, where the bindings count by the names of roles, and a database that
 //! gets the tables by logical replication. A standby that became a primary is in [`super::on_standby`].
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use timedb_tests::{Db, Role, ThrowawayCluster, count, pg_tool, run};
 
@@ -67,35 +67,11 @@ impl Copy {
         ] {
             run(&postgres, &statement).await;
         }
-        let publisher = cluster.connect("publisher").await;
-        for statement in [
-            "CREATE PUBLICATION p FOR TABLES IN SCHEMA timedb, timedb_internal",
-            "SELECT pg_create_logical_replication_slot('s', 'pgoutput')",
-        ] {
-            run(&publisher, statement).await;
-        }
         let subscriber = cluster.connect(name).await;
         run(&subscriber, "CREATE EXTENSION timedb").await;
         make_lair(&store.db).await;
-        let version = "SELECT current_setting('server_version_num')::bigint";
-        let as_owner = match count(&subscriber, version, &[]).await {
-            160_000.. => ", run_as_owner = true",
-            _ => "",
-        };
-        // Within one cluster the slot has to be there before.
-        let subscribe = format!(
-            "CREATE SUBSCRIPTION s CONNECTION '{}' PUBLICATION p
-             WITH (create_slot = false, slot_name = 's'{as_owner})",
-            cluster.dsn("publisher")
-        );
-        run(&subscriber, &subscribe).await;
-        let open = "SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'";
-        let start = Instant::now();
-        while count(&subscriber, open, &[]).await > 0 {
-            let log = cluster.log();
-            assert!(start.elapsed() < Duration::from_secs(60), "{log}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let limit = Duration::from_secs(60);
+        cluster.subscribe(name, "publisher", limit).await;
         Self { store, cluster }
     }
 

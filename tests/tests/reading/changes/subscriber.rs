@@ -41,12 +41,6 @@ async fn pair() -> (ThrowawayCluster, String) {
     let publisher = cluster.connect("publisher").await;
     let create = "SELECT api_key FROM timedb.create_user(timedb.create_tenant(), 'a@a.example')";
     let key = publisher.query_one(create, &[]).await.unwrap().get(0);
-    for statement in [
-        "CREATE PUBLICATION p FOR TABLES IN SCHEMA timedb, timedb_internal",
-        "SELECT pg_create_logical_replication_slot('s', 'pgoutput')",
-    ] {
-        publisher.batch_execute(statement).await.unwrap();
-    }
     (cluster, key)
 }
 
@@ -65,20 +59,8 @@ async fn a_logical_subscriber_reads_and_tells_no_changes() {
     login(&writer, &key).await.unwrap();
     upload(&writer, "x", &[1.0, 2.0]).await.unwrap();
     let subscriber = cluster.connect("subscriber").await;
-    let version = "SELECT current_setting('server_version_num')::bigint";
-    let as_owner = if count(&subscriber, version, &[]).await >= 160_000 {
-        ", run_as_owner = true"
-    } else {
-        ""
-    };
-    // Within one cluster the slot has to be there before.
-    let subscribe = format!(
-        "CREATE SUBSCRIPTION s CONNECTION '{}' PUBLICATION p WITH (create_slot = false, slot_name = 's'{as_owner})",
-        cluster.dsn("publisher")
-    );
-    subscriber.batch_execute(&subscribe).await.unwrap();
-    let open = "SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'";
-    until(&subscriber, open, 0).await;
+    let limit = Duration::from_secs(30);
+    cluster.subscribe("subscriber", "publisher", limit).await;
     upload(&writer, "x", &[3.0]).await.unwrap();
     until(
         &subscriber,

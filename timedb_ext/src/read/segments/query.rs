@@ -1,6 +1,7 @@
 //! What a walk searches for, and how its segments are found in the index, behind what the log holds. Owns the SQL;
 //! `row` owns the contents of its rows.
 
+use super::classes::span_classes;
 use crate::pg::error::Result;
 use crate::pg::spi::types::*;
 use crate::pg::spi::{Arg, Home, Query, Statement};
@@ -108,10 +109,8 @@ macro_rules! may_count {
 }
 
 // One bounded range of the index for each span class that the series has: overlap cannot be bounded by
-// min and max alone. A segment of class c starts at most 2^(c & 63) microseconds before what it overlaps. The
-// classes above 57 reach from the year 1 to before the first timestamptz, so they are not bounded. OFFSET 0
-// keeps the lateral subqueries as they are, so that rows come out series by series. It also keeps the bound a
-// column: its functions are not leakproof, so under row security it would not be a condition of the index.
+// min and max alone. OFFSET 0 keeps the lateral subqueries as they are, so that rows come out series by
+// series. It also keeps the bound a column: its functions are not leakproof, so under row security it would not be a condition of the index.
 macro_rules! overlapping {
     (from: $start:literal, of: $latest:expr) => {
         concat!(
@@ -119,23 +118,8 @@ macro_rules! overlapping {
             "FROM unnest($1, $6, $7) WITH ORDINALITY AS s(series_id, start_valid, end_valid, ord) \
              CROSS JOIN LATERAL ( \
                  SELECT g.*, c.start_valid \
-                 FROM ( \
-                     WITH RECURSIVE class(span_class) AS ( \
-                         (SELECT h.span_class FROM timedb_internal.segments AS h \
-                          WHERE h.series_id = s.series_id \
-                          ORDER BY h.span_class LIMIT 1) \
-                         UNION ALL \
-                         SELECT (SELECT h.span_class FROM timedb_internal.segments AS h \
-                                 WHERE h.series_id = s.series_id AND h.span_class > c.span_class \
-                                 ORDER BY h.span_class LIMIT 1) \
-                         FROM class AS c WHERE c.span_class IS NOT NULL \
-                     ) \
-                     SELECT c.span_class, ",
-            $start,
-            " AS start_valid, CASE WHEN c.span_class & 63 > 57 THEN '-infinity' ELSE ",
-            $start,
-            " - interval '1 microsecond' * (1::bigint << (c.span_class & 63)) END AS lowest \
-                     FROM class AS c ",
+                 FROM ( ",
+            span_classes!($start),
             $latest,
             " WHERE c.span_class IS NOT NULL OFFSET 0 \
                  ) AS c \
@@ -214,7 +198,8 @@ static LAST: Statement = Statement::new(
     COLUMNS,
 );
 
-const fn text(sql: &'static str) -> &'static CStr {
+/// The text of a statement, which ends with NUL.
+pub(in crate::read) const fn text(sql: &'static str) -> &'static CStr {
     match CStr::from_bytes_with_nul(sql.as_bytes()) {
         Ok(sql) => sql,
         Err(_) => panic!("the text of a statement ends with its only NUL"),
