@@ -169,6 +169,7 @@ async fn workers_read_as_whoever_reads() {
     )
     .await;
     assert_eq!(rows(&a, "EXECUTE p").await, of_a);
+    run(&a, "SET application_name = 'types_keys'").await;
     run(&a, &format!("SELECT timedb.login('{}')", db.b().key)).await;
     assert_eq!(rows(&a, "EXECUTE p").await, of_b);
     run(&a, "SELECT timedb.logout()").await;
