@@ -7,6 +7,13 @@ set -eu
 if [ $# -gt 0 ]; then exec "$@"; fi
 
 data=${PGDATA:?}
+# Held by everything that this starts. PostgreSQL's own lock is the number of a process, which says nothing in another
+# container.
+exec 9>>"$data/container.lock"
+flock -n 9 || {
+    echo "ERROR: another container uses the volume $data: stop it, or give this one a volume of its own" >&2
+    exit 1
+}
 if [ ! -s "$data/PG_VERSION" ]; then
     # Whoever is in this container is the superuser; whoever is not has to have a password. In one step: an
     # interrupted start leaves nothing that looks finished.
@@ -19,7 +26,7 @@ if [ ! -s "$data/PG_VERSION" ]; then
     printf '%s\n' "$version" >"$data/PG_VERSION"
     chmod 700 "$data"
 fi
-# What a container that was killed has left.
+# What a container that was killed has left; nobody else is there.
 rm -f "$data/postmaster.pid"
 
 postgres -D "$data" -c unix_socket_directories=/run/postgresql -c "listen_addresses=${POSTGRES_LISTEN:-}" &

@@ -10,22 +10,24 @@ IMAGE_APPLETS=(sh cat chmod cp date echo env false grep head id kill ls mkdir mv
 
 # image_root MAJOR ROOT: the file system of the image of server and PostgreSQL.
 image_root() {
-    local major=$1 root=$2 apt=$TARGET_DIR/image/apt-$1 deb name applet without
+    local major=$1 root=$2 apt=$TARGET_DIR/image/apt-$1 deb name applet without only
     without='postgresql-common|postgresql-client-common|postgresql-common-dev|perl.*|libperl.*|debconf.*|cdebconf|libllvm.*'
     without+='|ssl-cert|locales.*|ucf|lsb-base|openssl|adduser|passwd|dpkg|init-system-helpers|sensible-utils|readline-common'
-    without+='|libpam.*-bin|libpam-modules|libpam-runtime|gcc-.*|mawk|gawk|libsasl2-modules.*|krb5.*|sysvinit.*|debianutils'
+    without+='|libpam.*-bin|libpam-modules|libpam-runtime|gcc-.*|mawk|gawk|libsasl2-modules.*|krb5.*|sysvinit.*|debianutils|util-linux-.*|libsmartcols1|libmount1|libblkid1|libcap-ng0'
     rm -rf "$root"
     suite_apt "$apt" "$(suite_of "$major")" security
-    suite_fetch "$apt" "$without" "postgresql-$major" "postgresql-client-$major" busybox base-files libc-bin tzdata netbase ca-certificates
+    suite_fetch "$apt" "$without" "postgresql-$major" "postgresql-client-$major" busybox util-linux base-files libc-bin tzdata netbase ca-certificates
     # Newer packages know one folder for each of these, older ones two.
     mkdir -p "$root"/usr/{bin,lib,lib64,sbin} "$root/var/lib/dpkg/status.d"
     for name in bin lib lib64 sbin; do ln -s "usr/$name" "$root/$name"; done
     for deb in "$apt"/archives/*.deb; do
-        name=$(dpkg-deb -f "$deb" Package)
+        name=$(dpkg-deb -f "$deb" Package) only=()
+        # Debian's busybox has no flock.
+        if [[ $name == util-linux ]]; then only=(./usr/bin/flock ./usr/share/doc/util-linux/copyright); fi
         dpkg-deb --fsys-tarfile "$deb" | tar --extract --directory "$root" --keep-directory-symlink --no-same-owner \
             --exclude='./usr/share/doc/*/[!c]*' --exclude='./usr/share/doc/*/changelog*' --exclude=./usr/share/man \
             --exclude=./usr/share/locale --exclude=./usr/share/lintian --exclude='*/lib/bitcode' --exclude='*/llvmjit*' \
-            --exclude='./usr/lib/postgresql/*/man' --exclude='./usr/share/postgresql/*/man' --exclude='*/gconv' --exclude='./usr/share/zoneinfo/right' --exclude='./usr/share/zoneinfo/posix' --exclude=./usr/share/info --exclude=./usr/share/bug --exclude='./dev/*' --exclude=./usr/share/i18n
+            --exclude='./usr/lib/postgresql/*/man' --exclude='./usr/share/postgresql/*/man' --exclude='*/gconv' --exclude='./usr/share/zoneinfo/right' --exclude='./usr/share/zoneinfo/posix' --exclude=./usr/share/info --exclude=./usr/share/bug --exclude='./dev/*' --exclude=./usr/share/i18n "${only[@]}"
         # Where programs that look for vulnerable packages find what there is.
         dpkg-deb -f "$deb" >"$root/var/lib/dpkg/status.d/$name"
     done

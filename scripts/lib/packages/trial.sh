@@ -105,6 +105,9 @@ try_image() {
         die "the image's command line makes no user"
     in_room "${entry[0]}" psql -q -h /run/postgresql -U postgres -c 'CREATE DATABASE notebook'
     tell_notebook "${entry[0]}" 'postgresql:///notebook?host=/run/postgresql&user=postgres'
+    if in_room "${entry[0]}" "${entry[@]:1}" >"$TRIAL/second.log" 2>&1; then die "a second container starts on the same volume"; fi
+    grep -q '^ERROR: another container uses the volume ' "$TRIAL/second.log" ||
+        { cat "$TRIAL/second.log" >&2 && die "a second container on the same volume says something else"; }
     # Started again, it has what it had.
     close_room
     open_room "$TRIAL_ROOT"

@@ -8,6 +8,7 @@ mod copies;
 mod ends;
 mod forms;
 mod groups;
+mod interrupted;
 mod plans;
 mod random;
 mod reach;

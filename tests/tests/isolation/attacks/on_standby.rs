@@ -110,4 +110,14 @@ async fn a_missing_policy_is_found_on_a_standby() {
     // Those that make a function or a table first are refused before they see anything.
     assert_eq!(leaks.count(), cases - refused, "{found:#?}");
     assert!(cases - refused >= 15, "{refused} of {cases} were refused");
+
+    // Nor does promotion make it blind.
+    let followed = followed.promote();
+    let mut siege = Siege::new(&followed.store, false).await;
+    for attack in &attacks {
+        siege.run(Attacker::Bound, attack).await;
+    }
+    let (cases, found) = siege.end().await;
+    let leaks = found.iter().filter(|line| line.starts_with("LEAK "));
+    assert_eq!(leaks.count(), cases, "{found:#?}");
 }

@@ -9,14 +9,14 @@ use super::groups::{CONDITIONS, are_those_of_a_copy, sorted};
 use super::{VIEWS, copy, fill, rows};
 
 /// Makes workers free, however little there is to read.
-async fn free_workers(client: &Client) {
+pub async fn free_workers(client: &Client) {
     let free = "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
         SET max_parallel_workers_per_gather = 2";
     run(client, free).await;
     run(client, FORCE_PARALLEL).await;
 }
 
-async fn plan(client: &Client, query: &str) -> String {
+pub async fn plan(client: &Client, query: &str) -> String {
     let plan = rows(
         client,
         &format!("EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF) {query}"),
