@@ -13,7 +13,7 @@ image_root() {
     local major=$1 root=$2 apt=$TARGET_DIR/image/apt-$1 deb name applet without only
     without='postgresql-common|postgresql-client-common|postgresql-common-dev|perl.*|libperl.*|debconf.*|cdebconf|libllvm.*'
     without+='|ssl-cert|locales.*|ucf|lsb-base|openssl|adduser|passwd|dpkg|init-system-helpers|sensible-utils|readline-common'
-    without+='|libpam.*-bin|libpam-modules|libpam-runtime|gcc-.*|mawk|gawk|libsasl2-modules.*|krb5.*|sysvinit.*|debianutils|util-linux-.*|libsmartcols1|libmount1|libblkid1|libcap-ng0'
+    without+='|libpam.*-bin|libpam-modules|libpam-runtime|gcc-.*|mawk|gawk|libsasl2-modules.*|krb5.*|sysvinit.*|debianutils|util-linux-.*|libsmartcols1|libmount1|libblkid1'
     rm -rf "$root"
     suite_apt "$apt" "$(suite_of "$major")" security
     suite_fetch "$apt" "$without" "postgresql-$major" "postgresql-client-$major" busybox util-linux base-files libc-bin tzdata netbase ca-certificates

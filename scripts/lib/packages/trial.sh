@@ -119,13 +119,15 @@ try_image() {
 
 # debian_base SUITE: a minimal Debian, kept as a tar file.
 debian_base() {
-    local base=$TRIAL/base-$1.tar
-    if [[ ! -s $base ]]; then
+    local base=$TRIAL/base-$1.tar new=$TRIAL/new-$1.tar
+    if [[ ! -f $base ]]; then
+        # By the name's end mmdebstrap knows that it is to be an archive.
+        rm -rf "$new"
         say "Fetching a minimal Debian ($1)"
         suite_apt "$TRIAL/apt-$1" "$1" security
-        mmdebstrap --quiet --variant=minbase --include=ca-certificates --aptopt='Acquire::Check-Valid-Until "false"' "$1" "$base.new" \
+        mmdebstrap --quiet --variant=minbase --include=ca-certificates --aptopt='Acquire::Check-Valid-Until "false"' "$1" "$new" \
             "$TRIAL/apt-$1/sources.list" || die "there is no $1 to be had"
-        mv "$base.new" "$base"
+        mv "$new" "$base"
     fi
     rm -rf "$TRIAL_ROOT"
     mkdir -p "$TRIAL_ROOT"
@@ -151,10 +153,11 @@ try_debian() {
     printf 'APT::Get::Assume-Yes "true";\nAPT::Install-Recommends "false";\n' >"$TRIAL_ROOT/etc/apt/apt.conf.d/90trial"
     blocks "Debian packages"
     sed -i "s/postgresql-15/postgresql-$major/g" "$TRIAL"/block-*
-    # With the network of the machine, for what the packages depend on.
+    # With the network of the machine, for what the packages depend on, and /proc, which systemd's programs want.
     cp "$OUT"/*.deb "$OUT"/*.tar.gz "$TRIAL_ROOT/packages/"
     note "docs/install.md: $(cat "$TRIAL/block-1")"
-    chroot "$TRIAL_ROOT" env DEBIAN_FRONTEND=noninteractive sh -ec "apt-get update -q; cd /packages; $(cat "$TRIAL/block-1")" >"$TRIAL/install.log" 2>&1 ||
+    unshare --mount --pid --fork --propagation private --kill-child sh -ec 'mount -t proc proc "$1/proc"; exec chroot "$1" env DEBIAN_FRONTEND=noninteractive sh -ec "$2"' \
+        sh "$TRIAL_ROOT" "apt-get update -q; cd /packages; $(cat "$TRIAL/block-1")" >"$TRIAL/install.log" 2>&1 9>&- ||
         { tail -n 20 "$TRIAL/install.log" >&2 && die "the packages cannot be installed"; }
 
     # systemd does not run here: what it would do for the service does.
