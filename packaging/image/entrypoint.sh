@@ -63,7 +63,8 @@ if [ -z "$(sql timedb "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = 'timedb
     sql timedb 'CREATE ROLE timedb LOGIN IN ROLE timedb_user'
 fi
 
-timedb api --host "${TIMEDB_HOST:-0.0.0.0}" --dsn 'host=/run/postgresql user=timedb dbname=timedb' &
+# The variable: what large requests took goes back to the system when they are over.
+MALLOC_MMAP_THRESHOLD_=1048576 timedb api --host "${TIMEDB_HOST:-0.0.0.0}" --dsn 'host=/run/postgresql user=timedb dbname=timedb' &
 api=$!
 while kill -0 "$postgres" 2>/dev/null && kill -0 "$api" 2>/dev/null; do
     sleep 1 &

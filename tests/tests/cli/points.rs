@@ -1,9 +1,10 @@
 //! `timedb write` and `timedb read`: every form in and out, runs that are repeated, mistakes, and pictures.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use timedb_tests::{Db, Output, Role, cli, python};
+use timedb_tests::{Config, Db, Output, Role, cli, python, signal};
 
 /// A folder, and a store whose tenant A it writes to.
 struct Points {
@@ -282,6 +283,18 @@ async fn mistakes_name_the_row_and_the_field() {
             "[{\"name\":\"x\",\"valid_time\":\"2025-01-01\",\"vlaue\":1}]",
             "Row 1: unknown column",
         ),
+        (
+            "name,valid_time,value\nx,300000-01-01,1\n",
+            "Row 1: valid_time: \"300000-01-01\" is no time (years 1 to 9999 are accepted)",
+        ),
+        (
+            "name,valid_time,value\na\0b,2025-01-01,1\n",
+            "Row 1: name: the character U+0000 cannot be stored",
+        ),
+        (
+            "{\"name\":\"x\",\"valid_time\":\"2025-01-01\",\"value\":NaN}\n",
+            "Row 1: NaN is not a number in JSON; a missing value is null",
+        ),
         ("PAR1....", "Invalid Parquet file"),
         ("ARROW1..", "an Arrow IPC file"),
     ] {
@@ -295,7 +308,31 @@ async fn mistakes_name_the_row_and_the_field() {
         assert!(refused.stderr.contains(wanted), "{content}: {refused:?}");
         assert!(!refused.stderr.contains("panicked"), "{refused:?}");
     }
+    // What the database refuses is told without what it tells programs.
+    let file = points.file("wrong", "name,valid_time,value\n\"a\nb\",2025-01-01,1\n");
+    let refused = points.run(&["write", &file], None);
+    let told = refused.stderr.contains("control character U+000A");
+    assert!(told && !refused.stderr.contains("timedb:"), "{refused:?}");
+    // A file that is not what its name says is not taken for CSV.
+    for (name, wanted) in [
+        ("x.parquet", "x.parquet is no Parquet file"),
+        ("x.arrow", "Row 1: the stream"),
+        ("x.ndjson", "Row 1: "),
+    ] {
+        let file = points.file(name, "junk");
+        let refused = points.run(&["write", &file], None);
+        assert!(
+            refused.code == 1 && refused.stderr.contains(wanted),
+            "{name}: {refused:?}"
+        );
+    }
     let damaged = points.path("damaged");
+    std::fs::write(&damaged, b"\xff\xfen\0").unwrap();
+    let refused = points.run(&["write", &damaged.display().to_string()], None);
+    assert!(
+        refused.code == 1 && refused.stderr.contains("like a text in UTF-16"),
+        "{refused:?}"
+    );
     std::fs::write(&damaged, [0xff; 64]).unwrap();
     let refused = points.run(&["write", &damaged.display().to_string()], None);
     assert_eq!(refused.code, 1, "{refused:?}");
@@ -315,6 +352,38 @@ async fn mistakes_name_the_row_and_the_field() {
     let missing = points.run(&["write", "/nowhere/x.csv"], None);
     assert!(missing.stderr.contains("cannot be read"), "{missing:?}");
     assert!(points.stored().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_is_interrupted_leaves_no_file() {
+    let points = Points::new().await;
+    let file = points.file("in.csv", CSV);
+    points.json(&["write", &file]);
+    let superuser = points.db.connect(Role::Superuser).await;
+    let lock = "BEGIN; LOCK TABLE timedb_internal.segments IN ACCESS EXCLUSIVE MODE";
+    superuser.batch_execute(lock).await.unwrap();
+    for name in ["INT", "TERM"] {
+        let (output, part) = (points.path("out.csv"), points.path("out.csv.part"));
+        let mut read = std::process::Command::new(&Config::get().binary)
+            .arg("read")
+            .arg("--output")
+            .arg(&output)
+            .env("TIMEDB_DSN", points.db.dsn(Role::User))
+            .env("TIMEDB_API_KEY", &points.db.a().key)
+            .current_dir(points.folder.path())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !part.exists() {
+            assert!(Instant::now() < deadline, "it has not begun");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        signal(&read, name);
+        let status = tokio::task::spawn_blocking(move || read.wait()).await;
+        assert_eq!(status.unwrap().unwrap().code(), Some(130), "{name}");
+        assert!(!part.exists() && !output.exists(), "{name}");
+    }
 }
 
 #[tokio::test]

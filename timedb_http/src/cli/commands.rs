@@ -10,6 +10,7 @@ mod export;
 mod import;
 mod keys;
 mod moving;
+mod part_file;
 mod place;
 mod read;
 mod reload;

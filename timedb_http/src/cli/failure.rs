@@ -4,6 +4,7 @@
 use std::error::Error as _;
 use std::{io, iter};
 
+use timedb_wire::refused::Token;
 use tokio_postgres::Error;
 
 /// A command's failure, printed as `ERROR: <sentence>`.
@@ -37,6 +38,14 @@ impl Failure {
         Self {
             sentence: String::new(),
             code: 141,
+        }
+    }
+
+    /// Whoever started the command wants it to stop, and knows that. The exit code is that of a program which SIGINT ends.
+    pub fn interrupted() -> Self {
+        Self {
+            sentence: String::new(),
+            code: 130,
         }
     }
 
@@ -77,7 +86,8 @@ pub fn brief(error: &Error) -> String {
 /// The server's sentence with its detail and hint, or else the whole chain of causes.
 pub fn reason(error: &Error) -> String {
     if let Some(fault) = error.as_db_error() {
-        let more = [("Detail", fault.detail()), ("Hint", fault.hint())];
+        let detail = fault.detail().and_then(for_people);
+        let more = [("Detail", detail), ("Hint", fault.hint())];
         return more
             .into_iter()
             .filter_map(|(label, text)| Some(format!("\n{label}: {}", text?)))
@@ -93,4 +103,25 @@ pub fn reason(error: &Error) -> String {
             format!("{text}: {cause}")
         }
     })
+}
+
+/// What a detail says besides the token for programs that it may begin with.
+fn for_people(detail: &str) -> Option<&str> {
+    match Token::of_detail(detail) {
+        None => Some(detail),
+        Some(_) => detail.split_once('\n').map(|(_, words)| words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_not_for_people() {
+        assert_eq!(for_people("timedb:refused_field field=name"), None);
+        let with_words = "timedb:refused_field field=name series=2\nMore.";
+        assert_eq!(for_people(with_words), Some("More."));
+        assert_eq!(for_people("Key (a)=(b)."), Some("Key (a)=(b)."));
+    }
 }

@@ -6,6 +6,7 @@ mod corrections;
 mod fast;
 mod fields;
 mod influx;
+mod lines;
 mod pieces;
 mod points;
 mod receive;

@@ -130,7 +130,7 @@ impl ApiError {
     pub(crate) fn not_utf8() -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "The request body begins like a text in UTF-16 or UTF-32. Send JSON in UTF-8.",
+            "The request body begins like a text in UTF-16 or UTF-32. Send it in UTF-8.",
         )
     }
 

@@ -56,7 +56,7 @@ impl Dialect {
 #[derive(Default)]
 pub(crate) struct Api {
     router: Router<AppState>,
-    /// The method and the path of each that speaks the API's own protocol.
+    /// The method and the path of each.
     routes: Vec<(MethodFilter, String)>,
 }
 
@@ -144,10 +144,7 @@ impl Api {
             let answered = take_body(state, request, dialect, plan, answer).await;
             answered.unwrap_or_else(dialect.tell)
         };
-        Self {
-            router: self.router.route(path, on(MethodFilter::POST, handler)),
-            ..self
-        }
+        self.route(MethodFilter::POST, path, on(MethodFilter::POST, handler))
     }
 
     fn route(mut self, method: MethodFilter, path: &str, handler: MethodRouter<AppState>) -> Self {
@@ -162,7 +159,7 @@ impl Api {
         self.router
     }
 
-    /// The method and the path of each route of the API's own.
+    /// The method and the path of each route.
     #[cfg(test)]
     pub(crate) fn routes(&self) -> &[(MethodFilter, String)] {
         &self.routes

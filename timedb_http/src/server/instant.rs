@@ -71,9 +71,20 @@ fn told(text: &str, malformed: Malformed) -> Malformed {
         DIGITS
     } else if names_infinity(text) {
         INFINITE
+    } else if has_far_year(text) {
+        RANGE
     } else {
         malformed
     }
+}
+
+/// Whether a date begins with more than four digits, or with a minus.
+fn has_far_year(text: &str) -> bool {
+    let text = text.trim();
+    let year = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let rest = year.trim_start_matches(|char: char| char.is_ascii_digit());
+    let digits = year.len() - rest.len();
+    rest.starts_with('-') && (digits > 4 || (digits == 4 && text.starts_with('-')))
 }
 
 fn names_infinity(text: &str) -> bool {
@@ -425,6 +436,14 @@ mod tests {
         assert_eq!(parse("0001-01-01T00:00:00Z"), Ok(EARLIEST));
         assert_eq!(parse("9999-12-31T23:59:59.999999Z"), Ok(LATEST));
         assert_eq!(parse("0000-06-01"), Err(RANGE));
+        for far in [
+            "300000-01-01T00:00:00Z",
+            "+10000-01-01",
+            "-0001-01-01",
+            " -2025-01-01",
+        ] {
+            assert_eq!(parse(far), Err(RANGE), "{far}");
+        }
         assert_eq!(parse("0001-01-01T00:00:00+01:00"), Err(RANGE));
         assert_eq!(parse("9999-12-31T23:59:59-01:00"), Err(RANGE));
         assert!(parse("10000-01-01").is_err());

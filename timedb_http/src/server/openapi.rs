@@ -3,9 +3,11 @@
 
 mod answers;
 mod bodies;
+mod described;
 mod operations;
 pub(crate) mod page;
 mod parameters;
+mod protocols;
 mod rows;
 mod scalars;
 
@@ -22,7 +24,7 @@ use utoipa::openapi::{
 };
 
 use crate::server::{answer, error::ApiError, routes::query::any};
-use operations::{BEARER, KEY};
+use described::{BEARER, KEY};
 
 static DOCUMENT: LazyLock<Result<String, serde_json::Error>> =
     LazyLock::new(|| document().to_pretty_json());
@@ -52,13 +54,18 @@ pub(crate) fn document() -> OpenApi {
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("The same key, as `Authorization: Bearer KEY`."));
-    let components = ComponentsBuilder::new()
+    let components = protocols::schemes()
+        .into_iter()
+        .fold(ComponentsBuilder::new(), |components, (name, scheme)| {
+            components.security_scheme(name, scheme)
+        })
         .security_scheme(KEY, SecurityScheme::ApiKey(ApiKey::Header(key)))
         .security_scheme(BEARER, SecurityScheme::Http(bearer.build()))
         .schemas_from_iter(scalars::schemas())
         .schemas_from_iter(rows::schemas())
         .schemas_from_iter(bodies::schemas())
         .schemas_from_iter(answers::schemas())
+        .schemas_from_iter(protocols::schemas())
         .responses_from_iter(answers::failures());
     OpenApiBuilder::new()
         .info(info.build())

@@ -1,9 +1,12 @@
 //! How much each key is used, counted here until the database is told. Only requests count whose key the database has
-//! found good, so there are no more keys in here than valid ones.
+//! found good; but one that takes no reports, a standby for instance, finds ever new keys good.
 
 use std::{collections::HashMap, sync::Mutex};
 
 use crate::server::{key::ApiKey, share::lock};
+
+/// So many keys are counted between two reports. What others are used for is lost.
+const MOST_KEYS: usize = 65_536;
 
 /// What has not been reported yet; keys are found by their hashes.
 #[derive(Debug, Default)]
@@ -35,6 +38,9 @@ impl Usage {
 
     fn sum(&self, key: &ApiKey, [requests, rows_in, rows_out]: [u64; 3]) {
         let mut counts = lock(&self.counts);
+        if counts.len() >= MOST_KEYS && !counts.contains_key(&key.fingerprint()) {
+            return;
+        }
         let sums = counts
             .entry(key.fingerprint())
             .or_insert_with(|| KeyCounts {
@@ -90,5 +96,18 @@ mod tests {
         taken.iter().for_each(|counts| usage.put(counts));
         let total: u64 = take_all().iter().map(|counts| counts.requests).sum();
         assert_eq!(total, 4);
+    }
+
+    #[test]
+    fn keys_that_are_never_reported_take_a_bounded_memory() {
+        let usage = Usage::default();
+        for n in 0..MOST_KEYS + 10 {
+            usage.add(&key(&format!("{n:a>43}")), 1, 0);
+        }
+        assert_eq!(usage.keys().len(), MOST_KEYS);
+        let first = key(&format!("{:a>43}", 0));
+        usage.add(&first, 1, 0);
+        let sums = usage.take(&first.fingerprint()).expect("it was there");
+        assert_eq!(sums.requests, 2);
     }
 }

@@ -23,6 +23,11 @@ async fn query_mistakes_name_their_parameter() {
             "datetime_from_date_parsing",
             "end_known",
         ),
+        (
+            "end_known=300000-01-01T00:00:00Z",
+            "datetime_from_date_parsing",
+            "end_known",
+        ),
         ("series_id=7", "uuid_parsing", "series_id"),
         ("series_id=", "uuid_parsing", "series_id"),
         ("strat_valid=2025-01-01", "extra_forbidden", "strat_valid"),
@@ -38,6 +43,8 @@ async fn query_mistakes_name_their_parameter() {
             "{query}: {error}"
         );
     }
+    let far = api.get("/values?start_valid=300000-01-01T00:00:00Z").await;
+    assert!(far.text.contains("years 1 to 9999"), "{}", far.text);
     let both = api.get("/values?mode=best&start_valid=soon&foo=1").await;
     assert_eq!(both.json()["detail"].as_array().unwrap().len(), 3);
     // Bytes that are no text, and a name that cannot be stored.
@@ -73,6 +80,20 @@ async fn a_missing_field_is_told_as_fastapi_told_it() {
         assert_eq!(error["type"], "missing");
         assert_eq!(error["loc"], json!(["body", "value_rows", 1, field]));
     }
+}
+
+#[tokio::test]
+async fn points_are_asked_for_by_name_or_by_id() {
+    let api = Api::start().await;
+    let asked = json!({"valid_time": ["2025-01-01T00:00:00Z"], "as_of": "2025-01-01T00:00:00Z"});
+    let error = first_error(&api.post("/points", &asked).await);
+    assert_eq!(error["type"], "value_error");
+    assert_eq!(error["loc"], json!(["body"]));
+    let mut both = asked.clone();
+    both["name"] = json!("x");
+    both["series_id"] = json!(uuid::Uuid::nil());
+    let error = first_error(&api.post("/points", &both).await);
+    assert_eq!(error["loc"], json!(["body", "series_id"]));
 }
 
 #[tokio::test]

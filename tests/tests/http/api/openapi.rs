@@ -85,7 +85,7 @@ async fn a_person_gives_the_page_a_key_and_sees_rows() {
 fn use_the_page(url: &str, key: &str) {
     const READ: &str = "#operations-default-read_values";
     let mut page = Page::open(&format!("{url}/docs"));
-    page.wait("document.querySelectorAll('.opblock').length >= 19");
+    page.wait("document.querySelectorAll('.opblock').length >= 22");
     let status = format!(
         "document.querySelector('{READ} .live-responses-table tbody .response-col_status')?.innerText"
     );

@@ -82,9 +82,7 @@ impl Position {
     /// 22023 for anything else.
     pub fn parse(cursor: &str, tenant: &[u8; 16]) -> Result<Self> {
         decode(cursor, tenant).ok_or_else(|| {
-            invalid(cursor).hint(
-                "Use one exactly as timedb.read_changes() or timedb.changes_cursor() returned it to this tenant.",
-            )
+            invalid(cursor).hint("Use one exactly as it was returned to this tenant.")
         })
     }
 }

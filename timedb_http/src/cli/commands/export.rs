@@ -1,8 +1,6 @@
 //! `timedb export`: all that a tenant has, as a file with a hash at its end, read in one snapshot, page by page.
 
-use std::fs::{self, File};
 use std::io::{BufWriter, Write, stdout};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -12,6 +10,7 @@ use uuid::Uuid;
 
 use super::calls::{connect, one};
 use super::moving::{KINDS, Sink, Trailer, Trouble};
+use super::part_file::PartFile;
 use super::shown::{show_done, tenant_id};
 use crate::cli::config::Environment;
 use crate::cli::failure::Failure;
@@ -29,32 +28,32 @@ const BUFFER: usize = 1 << 20;
 pub async fn run(arguments: &Export, environment: &Environment) -> Result<(), Failure> {
     let tenant = tenant_id(Some(&arguments.tenant_id))?.unwrap_or_default();
     let mut session = connect(&arguments.common, environment).await?;
-    let part = arguments.output.as_deref().map(part_of);
-    let out: Box<dyn Write> = match &part {
-        Some(part) => Box::new(File::create(part).map_err(|error| unwritable(part, &error))?),
-        None => Box::new(stdout()),
+    let (mut part, out): (_, Box<dyn Write>) = match &arguments.output {
+        Some(output) => {
+            let (part, file) = PartFile::create(output)?;
+            (Some(part), Box::new(file))
+        }
+        None => (None, Box::new(stdout())),
     };
     let out = Box::new(BufWriter::with_capacity(BUFFER, out));
     let sink = match arguments.format {
         FileFormat::Ndjson => Sink::ndjson(out),
         FileFormat::Arrow => Sink::arrow(out)?,
     };
-    let written = match session.enter_for_long("REPEATABLE READ").await {
-        Ok(transaction) => write(transaction, tenant, sink).await,
-        Err(trouble) => Err(Trouble::Session(trouble)),
+    let work = async {
+        match session.enter_for_long("REPEATABLE READ").await {
+            Ok(transaction) => write(transaction, tenant, sink).await,
+            Err(trouble) => Err(Trouble::Session(trouble)),
+        }
+    };
+    let written = match &mut part {
+        Some(part) => part.unless_stopped(work).await,
+        None => work.await,
     };
     let trailer = match written {
         Ok(trailer) => trailer,
-        Err(trouble) => {
-            if let Some(part) = &part {
-                // It is of no use to anybody.
-                let _gone = fs::remove_file(part);
-            }
-            return Err(match trouble {
-                Trouble::Session(trouble) => session.explain(trouble).await,
-                Trouble::Failure(failure) => failure,
-            });
-        }
+        Err(Trouble::Session(trouble)) => return Err(session.explain(trouble).await),
+        Err(Trouble::Failure(failure)) => return Err(failure),
     };
     let sentence = format!(
         "Exported tenant {tenant}: {} points and {} other records, SHA-256 {}",
@@ -62,7 +61,7 @@ pub async fn run(arguments: &Export, environment: &Environment) -> Result<(), Fa
     );
     let json = json!({"tenant_id": tenant, "records": trailer.records, "points": trailer.points,
                       "sha256": trailer.sha256});
-    let (Some(part), Some(output)) = (part, &arguments.output) else {
+    let Some(part) = part else {
         // The export itself is on stdout.
         let told = if arguments.common.json {
             json.to_string()
@@ -72,7 +71,7 @@ pub async fn run(arguments: &Export, environment: &Environment) -> Result<(), Fa
         terminal::complain(&told);
         return Ok(());
     };
-    fs::rename(&part, output).map_err(|error| unwritable(output, &error))?;
+    part.keep()?;
     show_done(arguments.common.json, &json, &sentence)
 }
 
@@ -135,15 +134,4 @@ async fn page(
 fn records(row: &Row) -> Vec<&str> {
     row.get::<_, Option<Vec<&str>>>("records")
         .unwrap_or_default()
-}
-
-/// Where the file is written until it is whole.
-fn part_of(output: &Path) -> PathBuf {
-    let mut name = output.as_os_str().to_owned();
-    name.push(".part");
-    PathBuf::from(name)
-}
-
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("{} cannot be written: {error}", path.display()))
 }

@@ -3,9 +3,7 @@
 mod plot;
 mod row;
 
-use std::fs::{self, File};
 use std::io::{BufWriter, Write, stdout};
-use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -21,6 +19,7 @@ use plot::Plot;
 use row::RowSink;
 
 use super::keys::read_time;
+use super::part_file::PartFile;
 use super::series::labels;
 use super::shown::show_done;
 use super::tenant::TenantSession;
@@ -44,30 +43,25 @@ pub async fn run(arguments: &ReadPoints, environment: &Environment) -> Result<()
         pass_on(&mut session, &query, |chunk| plot.take(&chunk.columns)).await?;
         return terminal::unless_gone(plot.show());
     }
-    let part = arguments.output.as_deref().map(part_of);
-    let out: Box<dyn Write> = match &part {
-        Some(part) => Box::new(File::create(part).map_err(|error| unwritable(part, &error))?),
-        None => Box::new(stdout()),
+    let Some(output) = &arguments.output else {
+        let out = buffered(stdout());
+        return write(&mut session, &query, arguments, out)
+            .await
+            .map(|_| ());
     };
-    let out = Box::new(BufWriter::with_capacity(BUFFER, out));
-    let written = write(&mut session, &query, arguments, out).await;
-    let Some((part, output)) = part.zip(arguments.output.as_ref()) else {
-        return written.map(|_| ());
-    };
-    let points = match written {
-        Ok(points) => points,
-        Err(failure) => {
-            // It is of no use to anybody.
-            let _gone = fs::remove_file(&part);
-            return Err(failure);
-        }
-    };
-    fs::rename(&part, output).map_err(|error| unwritable(output, &error))?;
+    let (mut part, file) = PartFile::create(output)?;
+    let work = write(&mut session, &query, arguments, buffered(file));
+    let points = part.unless_stopped(work).await?;
+    part.keep()?;
     show_done(
         arguments.tenant.common.json,
         &json!({"points": points, "file": output}),
         &format!("{points} points written to {}", output.display()),
     )
+}
+
+fn buffered(out: impl Write + 'static) -> Box<dyn Write> {
+    Box::new(BufWriter::with_capacity(BUFFER, out))
 }
 
 async fn write(
@@ -231,30 +225,12 @@ impl ReadRequest {
 
 /// The form of the output: as said, or as the file's name ends, or as JSON if that is wanted.
 fn format(arguments: &ReadPoints) -> PointFormat {
-    let by_name = || {
-        let ending = arguments.output.as_deref()?.extension()?.to_str()?;
-        match ending.to_ascii_lowercase().as_str() {
-            "csv" => Some(PointFormat::Csv),
-            "ndjson" | "jsonl" => Some(PointFormat::Ndjson),
-            "json" => Some(PointFormat::Json),
-            "arrow" | "arrows" => Some(PointFormat::Arrow),
-            "parquet" => Some(PointFormat::Parquet),
-            _ => None,
-        }
-    };
+    // A file that is written is not compressed, whatever its name says.
+    let output = arguments.output.as_deref();
+    let output = output.filter(|path| path.extension().is_none_or(|ending| ending != "gz"));
+    let by_name = || PointFormat::of_name(output?);
     let is_json = arguments.tenant.common.json && arguments.output.is_none();
     let by_flag = || is_json.then_some(PointFormat::Json);
     let format = arguments.format.or_else(by_name).or_else(by_flag);
     format.unwrap_or(PointFormat::Csv)
-}
-
-/// Where the file is written until it is whole.
-fn part_of(output: &Path) -> PathBuf {
-    let mut name = output.as_os_str().to_owned();
-    name.push(".part");
-    PathBuf::from(name)
-}
-
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("{} cannot be written: {error}", path.display()))
 }

@@ -1,6 +1,6 @@
 //! The grammar of the commands that bring points in and out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -19,6 +19,25 @@ pub enum PointFormat {
     Arrow,
     /// A Parquet file
     Parquet,
+}
+
+impl PointFormat {
+    /// What the end of a file's name says, with or without that of gzip.
+    pub fn of_name(path: &Path) -> Option<Self> {
+        let ending = |path: &Path| Some(path.extension()?.to_str()?.to_ascii_lowercase());
+        let mut found = ending(path)?;
+        if found == "gz" {
+            found = ending(path.file_stem()?.as_ref())?;
+        }
+        match found.as_str() {
+            "csv" => Some(Self::Csv),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
+            "json" => Some(Self::Json),
+            "arrow" | "arrows" => Some(Self::Arrow),
+            "parquet" => Some(Self::Parquet),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -143,6 +143,8 @@ fn read_row<'c>(
 struct Records<'t> {
     reader: Reader,
     rest: &'t [u8],
+    /// The end of the last line has been added, whether the table has it or not.
+    is_ended: bool,
     output: Box<[u8]>,
     ends: [usize; MOST_COLUMNS + 1],
     /// How many cells the first record has.
@@ -180,6 +182,7 @@ impl<'t> Records<'t> {
         Self {
             reader: Reader::new(),
             rest: table,
+            is_ended: false,
             output: vec![0; LONGEST_RECORD].into(),
             ends: [0; MOST_COLUMNS + 1],
             width: 0,
@@ -190,6 +193,7 @@ impl<'t> Records<'t> {
     fn next(&mut self) -> Result<Option<Cells<'_>>, &'static str> {
         let (mut written, mut n_ends) = (0, 0);
         loop {
+            let is_over = self.is_ended && self.rest.is_empty();
             let (result, read, wrote, ended) = self.reader.read_record(
                 self.rest,
                 self.output.get_mut(written..).unwrap_or_default(),
@@ -199,13 +203,20 @@ impl<'t> Records<'t> {
             written += wrote;
             n_ends += ended;
             match result {
-                // With nothing left this says that there is nothing more.
-                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::InputEmpty if self.is_ended => {}
+                ReadRecordResult::InputEmpty => {
+                    self.rest = b"\n";
+                    self.is_ended = true;
+                }
                 ReadRecordResult::OutputFull => return Err("A record should have at most 1 MiB"),
                 ReadRecordResult::OutputEndsFull => {
                     return Err("A record should have at most 64 cells");
                 }
                 ReadRecordResult::End => return Ok(None),
+                // The end of a line ends every record but one in whose quotes it is.
+                ReadRecordResult::Record if is_over => {
+                    return Err("A cell that begins with a quote should end with one");
+                }
                 ReadRecordResult::Record => break,
             }
         }

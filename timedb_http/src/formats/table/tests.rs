@@ -246,6 +246,31 @@ fn what_is_wrong_is_told_with_row_and_column() {
 }
 
 #[test]
+fn a_quote_that_is_not_closed_is_refused_where_it_is() {
+    let csv = |rows: &str| {
+        let table = Bytes::from(format!("valid_time,value,name\n{rows}"));
+        read(TableFormat::Csv, &table)
+    };
+    for sound in [
+        "2025-01-01,1,\"a\"",
+        "2025-01-01,1,\"a\"\r\n\r\n",
+        "2025-01-01,1,a\"b",
+        "",
+    ] {
+        assert!(csv(sound).is_ok(), "{sound}");
+    }
+    for open in [
+        "2025-01-01,1,\"a\n2025-01-02,1,b\n",
+        "2025-01-01,1,\"a",
+        "2025-01-01,1,\"a\"\"\n",
+        "2025-01-01,1,\"",
+    ] {
+        let told = json!([["csv_invalid", 0, null]]);
+        assert_eq!(csv(open), Err(told), "{open}");
+    }
+}
+
+#[test]
 fn a_table_of_many_columns_or_a_long_record_is_refused() {
     let wide = Bytes::from(",".repeat(1 << 20));
     assert_eq!(

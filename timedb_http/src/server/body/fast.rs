@@ -16,7 +16,7 @@ use crate::formats::scalar::{Problem, Scalar, Text};
 use crate::server::instant::TimeUnit;
 
 /// A row of JSON is rarely shorter than this; a guess for the columns' first allocation.
-const BYTES_PER_ROW: usize = 80;
+pub(super) const BYTES_PER_ROW: usize = 80;
 
 /// Reads an upload's body: the rows as columns, everything else as raw members. A body that says after its rows
 /// what their numbers count is read once the caller knows that.
@@ -30,11 +30,11 @@ pub(super) fn read(body: &[u8], unit: Option<TimeUnit>) -> Option<(Members<'_>, 
 }
 
 /// What ends the reading; nobody sees it.
-fn give_up<E: Error>() -> E {
+pub(super) fn give_up<E: Error>() -> E {
     E::custom("for the slow reader")
 }
 
-fn taken<T, E: Error>(read: Result<T, Problem>) -> Result<T, E> {
+pub(super) fn taken<T, E: Error>(read: Result<T, Problem>) -> Result<T, E> {
     read.map_err(|_| give_up())
 }
 
@@ -82,7 +82,7 @@ impl<'de> Visitor<'de> for Body {
 
 /// Visits a value of whatever kind it is.
 #[derive(Clone, Copy)]
-struct Seed<V>(V);
+pub(super) struct Seed<V>(pub V);
 
 impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Seed<V> {
     type Value = V::Value;
@@ -125,6 +125,23 @@ pub(super) enum Field {
     KnowledgeTime,
 }
 
+/// The fields of a line: those of a row, and what a table says of its series.
+#[derive(Deserialize, VariantNames)]
+#[serde(field_identifier, rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub(super) enum LineField {
+    ValidTime,
+    ValueKey,
+    Name,
+    Value,
+    ValidTimeEnd,
+    SeriesId,
+    KnownTime,
+    KnowledgeTime,
+    Labels,
+    Unit,
+}
+
 #[derive(Clone, Copy)]
 struct RowVisitor(Option<TimeUnit>);
 
@@ -151,24 +168,32 @@ impl<'de> Visitor<'de> for RowVisitor {
                 Field::SeriesId => series_id = text(&mut map, |s| s.uuid())?,
             }
         }
-        if known_time.is_some() && knowledge_time.is_some() && known_time != knowledge_time {
-            return Err(give_up());
-        }
         Ok(Row {
             value_key: value_key.ok_or_else(give_up)?,
             valid_time: valid_time.ok_or_else(give_up)?,
             series_id,
             valid_time_end,
             value,
-            known_time: known_time.or(knowledge_time),
+            known_time: same_known_time(known_time, knowledge_time)?,
             labels: None,
             unit: None,
         })
     }
 }
 
+/// What both names of it say.
+pub(super) fn same_known_time<E: Error>(
+    known_time: Option<i64>,
+    knowledge_time: Option<i64>,
+) -> Result<Option<i64>, E> {
+    match (known_time, knowledge_time) {
+        (Some(one), Some(other)) if one != other => Err(give_up()),
+        _ => Ok(known_time.or(knowledge_time)),
+    }
+}
+
 /// What a text means, or null.
-fn text<'de, A: MapAccess<'de>, T>(
+pub(super) fn text<'de, A: MapAccess<'de>, T>(
     map: &mut A,
     read: impl FnOnce(Scalar<'de>) -> Result<T, Problem>,
 ) -> Result<Option<T>, A::Error> {
@@ -177,7 +202,7 @@ fn text<'de, A: MapAccess<'de>, T>(
 }
 
 /// A time, or null.
-fn time<'de, A: MapAccess<'de>>(
+pub(super) fn time<'de, A: MapAccess<'de>>(
     map: &mut A,
     unit: Option<TimeUnit>,
 ) -> Result<Option<i64>, A::Error> {
@@ -192,7 +217,7 @@ fn time<'de, A: MapAccess<'de>>(
 }
 
 /// A number, also one in a text, or null.
-struct Number;
+pub(super) struct Number;
 
 impl Visitor<'_> for Number {
     type Value = Option<f64>;

@@ -79,6 +79,19 @@ pub(crate) fn read_points(
         unit: errors.optional(&members, "unit", Scalar::unit),
     };
     unknown::refuse(&members, &FIELDS, &mut errors);
+    match (members.present("name"), members.present("series_id")) {
+        (Some(_), Some(raw)) => {
+            let told = "Value error, name says which series are meant: give one of the two";
+            let place = members.place("series_id");
+            errors.note(&place, Problem::new("value_error", told), raw);
+        }
+        (None, None) => {
+            let told = "Value error, either name or series_id is required";
+            let whole = echo_body(body);
+            errors.add([FieldError::new("value_error", [json!("body")], told, whole)]);
+        }
+        _ => {}
+    }
     errors.finish(Some(asked))
 }
 
@@ -251,6 +264,15 @@ mod tests {
                 format!(r#"{{"nmae": "wind", {rest}}}"#),
                 "extra_forbidden",
                 json!(["body", "nmae"]),
+            ),
+            (format!("{{{rest}}}"), "value_error", json!(["body"])),
+            (
+                format!(
+                    r#"{{"name": "wind", "series_id": "{}", {rest}}}"#,
+                    Uuid::nil()
+                ),
+                "value_error",
+                json!(["body", "series_id"]),
             ),
         ] {
             let error = error(&body);

@@ -8,7 +8,7 @@ use strum::VariantNames;
 use uuid::Uuid;
 
 use super::{
-    fast::{Each, Field},
+    fast::{Each, Field, LineField},
     fields::{Errors, echo},
     series, unknown,
 };
@@ -73,20 +73,6 @@ fn read_row<'a>(
     })
 }
 
-/// The fields of a line: those of a row, and what a table says of its series.
-const OF_LINE: [&str; 10] = [
-    "valid_time",
-    "value_key",
-    "name",
-    "value",
-    "valid_time_end",
-    "series_id",
-    "known_time",
-    "knowledge_time",
-    "labels",
-    "unit",
-];
-
 /// Reads a row that is a line of its own.
 pub(super) fn read_line<'a>(
     raw: &'a RawValue,
@@ -116,7 +102,7 @@ pub(super) fn read_line<'a>(
         }
         None => errors.optional(&members, "value_key", Scalar::text),
     };
-    unknown::refuse(&members, &OF_LINE, errors);
+    unknown::refuse(&members, LineField::VARIANTS, errors);
     Some(Row {
         valid_time: valid_time?,
         value_key: name.or_else(|| series_id.map(|id| Cow::Owned(id.to_string())))?,

@@ -4,17 +4,14 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 
 use super::{
-    fields::{Errors, read_object},
-    slow,
+    lines,
     upload::{AboutUpload, Upload},
 };
 use crate::formats::{
-    columns::Columns,
     rows::FormatName,
-    scalar::Problem,
     table::{TableFormat, TableTrouble, read_table},
 };
 use crate::server::{error::FieldError, instant::TimeUnit};
@@ -53,7 +50,7 @@ pub(crate) fn read_rows(
             let read = read_table(format, body, unit);
             read.map_err(|troubles| troubles.into_iter().map(placed).collect::<Vec<_>>())?
         }
-        _ => read_lines(body, unit)?,
+        _ => lines::read(body, unit)?,
     };
     Ok(Upload::of_rows(about, &columns, HashMap::new()))
 }
@@ -75,36 +72,4 @@ fn placed(trouble: TableTrouble) -> FieldError {
         ctx: problem.ctx,
         ..FieldError::new(problem.kind, place, problem.msg, input)
     }
-}
-
-/// Reads lines of JSON, each a row.
-fn read_lines(body: &[u8], unit: Option<TimeUnit>) -> Result<Columns<'_>, Vec<FieldError>> {
-    let (mut columns, mut errors) = (Columns::default(), Errors::default());
-    let mut row = 0;
-    for line in body.split(|byte| *byte == b'\n') {
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        if errors.is_full() {
-            break;
-        }
-        match serde_json::from_slice::<&RawValue>(line) {
-            Ok(raw) => {
-                if let Some(read) = slow::read_line(raw, row, unit, &mut errors) {
-                    columns.push(read);
-                }
-            }
-            Err(_) => match read_object(line) {
-                Err(wrong) => errors.add(wrong.into_iter().map(|error| error.in_row(row))),
-                Ok(_) => errors.add([FieldError::new(
-                    "json_invalid",
-                    [json!("body"), json!(row)],
-                    Problem::no_object().msg,
-                    Value::Null,
-                )]),
-            },
-        }
-        row += 1;
-    }
-    errors.finish(Some(columns))
 }

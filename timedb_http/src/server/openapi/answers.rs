@@ -1,7 +1,7 @@
 //! The answers of operations: those that go well, with their formats, and every way in which they may not.
 
 use utoipa::openapi::{
-    ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, Type,
+    ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
     schema::AnyOfBuilder,
 };
 
@@ -107,22 +107,27 @@ pub(super) fn failures() -> Vec<(&'static str, Response)> {
         .chain([FORBIDDEN, NOT_FOUND, CONFLICT]);
     all.map(|(status, name, when)| {
         let schema = to(if status == "422" { "Invalid" } else { "Failed" });
-        let content = ContentBuilder::new().schema(Some(schema)).build();
-        let answer = ResponseBuilder::new()
-            .description(when)
-            .header(REQUEST_ID, request_id())
-            .content("application/json", content);
-        let seconds = HeaderBuilder::new()
-            .schema(Some(integer().minimum(Some(1))))
-            .description(Some("Seconds to wait before another try."));
-        let answer = match status {
-            "401" => answer.header("WWW-Authenticate", a_text("Always `ApiKey`.")),
-            "409" | "429" | "503" => answer.header("Retry-After", seconds.build()),
-            _ => answer,
-        };
-        (name, answer.build())
+        (name, failure(status, when, schema))
     })
     .collect()
+}
+
+/// A failure whose body has this schema.
+pub(super) fn failure(status: &str, when: &str, schema: impl Into<RefOr<Schema>>) -> Response {
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let answer = ResponseBuilder::new()
+        .description(when)
+        .header(REQUEST_ID, request_id())
+        .content("application/json", content);
+    let seconds = HeaderBuilder::new()
+        .schema(Some(integer().minimum(Some(1))))
+        .description(Some("Seconds to wait before another try."));
+    let answer = match status {
+        "401" => answer.header("WWW-Authenticate", a_text("Always `ApiKey`.")),
+        "409" | "429" | "503" => answer.header("Retry-After", seconds.build()),
+        _ => answer,
+    };
+    answer.build()
 }
 
 /// The schemas of failures.
@@ -204,8 +209,13 @@ pub(super) fn replayed(answer: ResponseBuilder) -> ResponseBuilder {
 }
 
 pub(super) fn ok() -> ResponseBuilder {
+    answered("What was asked for.")
+}
+
+/// An answer without a body.
+pub(super) fn answered(told: &str) -> ResponseBuilder {
     ResponseBuilder::new()
-        .description("What was asked for.")
+        .description(told)
         .header(REQUEST_ID, request_id())
 }
 

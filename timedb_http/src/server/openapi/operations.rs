@@ -2,33 +2,27 @@
 
 use timedb_wire::reads;
 use utoipa::openapi::{
-    ContentBuilder, Paths, PathsBuilder, Required,
-    path::{HttpMethod, Operation, OperationBuilder, Parameter},
-    request_body::RequestBodyBuilder,
+    ContentBuilder, Paths, PathsBuilder, path::HttpMethod, request_body::RequestBodyBuilder,
     response::ResponseBuilder,
-    security::SecurityRequirement,
 };
 
 use super::{
     answers::{
-        ALWAYS, CONFLICT, FORBIDDEN, FailedAnswer, NOT_FOUND, OF_BODY, OF_DATA, TIMED_OUT,
-        UNAVAILABLE, json, ok, onward, paged, reference, replayed, rows,
+        CONFLICT, FORBIDDEN, NOT_FOUND, TIMED_OUT, UNAVAILABLE, json, ok, onward, paged, replayed,
+        rows,
     },
+    described::{Described, body, keyed, public},
     parameters::{
         formats, idempotency_key, last_event_id, of_arguments, of_modes, of_page, of_pages,
         of_search, of_upload, path, prefix, time_unit, wait, writes,
     },
-    scalars::{bytes, stored_text, text, to, uuid},
+    protocols,
+    scalars::{bytes, stored_text, text, uuid},
 };
 use crate::{
     formats::rows::{FormatName, format},
     server::routes::query::OF_BUCKETS,
 };
-
-/// The scheme that most clients use.
-pub(super) const KEY: &str = "key";
-/// The same key for clients that know this header only.
-pub(super) const BEARER: &str = "bearer";
 
 /// All paths.
 pub(super) fn paths() -> Paths {
@@ -225,91 +219,10 @@ pub(super) fn paths() -> Paths {
         ),
     ];
     let mut paths = PathsBuilder::new().build();
-    for (path, method, described) in list {
+    for (path, method, described) in list.into_iter().chain(protocols::operations()) {
         paths.add_path_operation(path, vec![method], described.operation());
     }
     paths
-}
-
-/// What is said of an operation.
-struct Described {
-    id: &'static str,
-    summary: &'static str,
-    is_public: bool,
-    parameters: Vec<Parameter>,
-    body: Option<RequestBodyBuilder>,
-    answer: ResponseBuilder,
-    failures: Vec<FailedAnswer>,
-}
-
-fn public(id: &'static str, summary: &'static str, answer: ResponseBuilder) -> Described {
-    Described {
-        id,
-        summary,
-        is_public: true,
-        parameters: Vec::new(),
-        body: None,
-        answer,
-        failures: ALWAYS.to_vec(),
-    }
-}
-
-fn keyed(id: &'static str, summary: &'static str, answer: ResponseBuilder) -> Described {
-    let described = public(id, summary, answer).fails(&OF_DATA);
-    Described {
-        is_public: false,
-        ..described
-    }
-}
-
-impl Described {
-    fn takes(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
-        self.parameters.extend(parameters);
-        self
-    }
-
-    fn has(self, body: RequestBodyBuilder) -> Self {
-        Self {
-            body: Some(body),
-            ..self
-        }
-        .fails(&OF_BODY)
-    }
-
-    fn fails(mut self, failures: &[FailedAnswer]) -> Self {
-        self.failures.extend(failures);
-        self
-    }
-
-    fn operation(self) -> Operation {
-        let operation = OperationBuilder::new()
-            .operation_id(Some(self.id))
-            .summary(Some(self.summary))
-            .parameters((!self.parameters.is_empty()).then_some(self.parameters))
-            .request_body(self.body.map(|body| body.build()))
-            .response("200", self.answer);
-        let operation = self
-            .failures
-            .iter()
-            .fold(operation, |operation, (status, name, _)| {
-                operation.response(*status, reference(name))
-            });
-        match self.is_public {
-            true => operation.build(),
-            false => operation
-                .security(SecurityRequirement::new::<_, [&str; 0], &str>(KEY, []))
-                .security(SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, []))
-                .build(),
-        }
-    }
-}
-
-/// A body of JSON.
-fn body(schema: &str) -> RequestBodyBuilder {
-    let content = ContentBuilder::new().schema(Some(to(schema))).build();
-    RequestBodyBuilder::new()
-        .required(Some(Required::True))
-        .content("application/json", content)
 }
 
 /// The same, or rows in another format.

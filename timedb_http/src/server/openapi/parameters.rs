@@ -245,7 +245,8 @@ fn object(schema: &str) -> Content {
         .build()
 }
 
-fn query(name: &str, about: &str) -> ParameterBuilder {
+/// A parameter of the query.
+pub(super) fn query(name: &str, about: &str) -> ParameterBuilder {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Query)

@@ -33,37 +33,45 @@ pub(crate) const V1: Dialect = Dialect {
     tell: tell_v1,
 };
 
+/// Where version 2 would store the points, which has no meaning here: the key says whose they are.
+pub(crate) const IGNORED: [&str; 3] = ["org", "orgID", "bucket"];
+
+/// The same of version 1; its `p` has been looked at with the other credentials.
+pub(crate) const IGNORED_V1: [&str; 5] = ["db", "rp", "consistency", "u", "p"];
+
+/// What timestamps count, by all its names.
+pub(crate) const PRECISIONS: [(&[&str], LinePrecision); 6] = [
+    (&["ns", "n", ""], LinePrecision::Nanoseconds),
+    (&["us", "u", "µ"], LinePrecision::Of(1)),
+    (&["ms"], LinePrecision::Of(1_000)),
+    (&["s"], LinePrecision::Of(1_000_000)),
+    (&["m"], LinePrecision::Of(60_000_000)),
+    (&["h"], LinePrecision::Of(3_600_000_000)),
+];
+
 /// Reads a request of version 2.
 pub(crate) fn plan(head: &Head, body: &Received) -> Plan<Samples> {
-    let known = ["org", "orgID", "bucket"];
-    read_influx_lines(body.bytes(), precision(head, &known)?)
+    read_influx_lines(body.bytes(), precision(head, &IGNORED)?)
 }
 
-/// Reads a request of version 1; its `p` has been looked at with the other credentials.
+/// Reads a request of version 1.
 pub(crate) fn plan_v1(head: &Head, body: &Received) -> Plan<Samples> {
-    let known = ["db", "rp", "consistency", "u", "p"];
-    read_influx_lines(body.bytes(), precision(head, &known)?)
+    read_influx_lines(body.bytes(), precision(head, &IGNORED_V1)?)
 }
 
-/// What timestamps count. Where InfluxDB would store the points has no meaning here: the key says whose they are.
 fn precision(head: &Head, ignored: &[&str]) -> Query<LinePrecision> {
     let mut precision = LinePrecision::default();
     each(head.query(), |name, value| {
         if name == "precision" {
-            precision = match value {
-                "ns" | "n" | "" => LinePrecision::Nanoseconds,
-                "us" | "u" | "µ" => LinePrecision::Of(1),
-                "ms" => LinePrecision::Of(1_000),
-                "s" => LinePrecision::Of(1_000_000),
-                "m" => LinePrecision::Of(60_000_000),
-                "h" => LinePrecision::Of(3_600_000_000),
-                _ => {
-                    return Err(Problem::new(
-                        "value_error",
-                        "Input should be ns, us, ms, s, m or h",
-                    ));
-                }
+            let mut all = PRECISIONS.iter();
+            let known = all.find(|(names, _)| names.contains(&value));
+            let Some((_, known)) = known else {
+                return Err(Problem::new(
+                    "value_error",
+                    "Input should be ns, us, ms, s, m or h",
+                ));
             };
+            precision = *known;
         } else if !ignored.contains(&name) {
             return Err(values::unknown());
         }

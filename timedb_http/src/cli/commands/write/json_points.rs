@@ -34,7 +34,20 @@ pub fn read_lines(
             continue;
         }
         let row: Result<JsonRow, _> = serde_json::from_slice(text);
-        cutter.row(row.map(|row| row.0).map_err(|error| error.to_string()))?;
+        cutter.row(row.map(|row| row.0).map_err(|error| told(text, &error)))?;
+    }
+}
+
+/// What is wrong with a line; in place of a number there is often a word of other languages.
+fn told(line: &[u8], error: &serde_json::Error) -> String {
+    let rest = line.get(error.column().saturating_sub(1)..);
+    let rest = rest.unwrap_or_default();
+    match ["NaN", "Infinity"]
+        .iter()
+        .find(|word| rest.starts_with(word.as_bytes()))
+    {
+        Some(word) => format!("{word} is not a number in JSON; a missing value is null"),
+        None => error.to_string(),
     }
 }
 
@@ -133,5 +146,23 @@ fn set(parts: &mut InputParts, field: PointField, name: &str, value: Value) -> R
         }
         (_, Value::String(text)) => parts.set_text(field, &text),
         (_, other) => Err(format!("{name}: {other} is not what belongs there")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_is_named() {
+        let wrong = |line: &str| {
+            let read: Result<JsonRow, _> = serde_json::from_slice(line.as_bytes());
+            told(line.as_bytes(), &read.err().expect(line))
+        };
+        for word in ["NaN", "Infinity", "-Infinity"] {
+            let told = wrong(&format!(r#"{{"name":"a","value":{word}}}"#));
+            assert!(told.contains("is not a number in JSON"), "{told}");
+        }
+        assert!(wrong(r#"{"value":1e999}"#).contains("number out of range"));
     }
 }

@@ -153,18 +153,33 @@ impl InputParts {
             None if has_own => Labels::new(),
             None => defaults.labels.clone(),
         };
+        let unit = self.unit.or_else(|| defaults.unit.clone());
+        storable("name", Some(&name))?;
+        storable("unit", unit.as_ref())?;
+        for (label, value) in &labels {
+            storable("labels", Some(label))?;
+            storable("labels", Some(value))?;
+        }
         Ok(InputRow {
             series: SeriesName {
                 id,
                 name,
                 labels,
-                unit: self.unit.or_else(|| defaults.unit.clone()),
+                unit,
             },
             valid_time,
             valid_time_end: self.valid_time_end,
             value: self.value,
             known_time: self.known_time,
         })
+    }
+}
+
+/// Checks for the one character that a text in the database cannot have.
+fn storable(field: &str, text: Option<&String>) -> Result<(), String> {
+    match text.is_some_and(|text| text.contains('\0')) {
+        true => Err(format!("{field}: the character U+0000 cannot be stored")),
+        false => Ok(()),
     }
 }
 
@@ -234,6 +249,18 @@ mod tests {
             (&[("vlaue", "1")], "unknown column \"vlaue\""),
             (&[("value", "1"), ("name", "x")], "valid_time is missing"),
             (&[("valid_time", "2025-01-01")], "the series is missing"),
+            (
+                &[("valid_time", "2025-01-01"), ("name", "a\0")],
+                "name: the character U+0000",
+            ),
+            (
+                &[
+                    ("valid_time", "2025-01-01"),
+                    ("name", "a"),
+                    ("labels", r#"{"b":"\u0000"}"#),
+                ],
+                "labels: the character U+0000",
+            ),
         ] {
             let problem = record(fields, &none).unwrap_err();
             assert!(problem.starts_with(begin), "{problem}");

@@ -22,6 +22,7 @@ const ARROW_FILE: &[u8] = b"ARROW1";
 const PARQUET: &[u8] = b"PAR1";
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const BOM: &[u8] = "\u{feff}".as_bytes();
+const BOMS_OF_UTF_16: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 
 /// A file that has been opened.
 pub enum PointSource {
@@ -55,7 +56,8 @@ pub fn open(path: Option<&Path>, format: Option<PointFormat>) -> Result<PointSou
         input.consume(BOM.len());
     }
     let begin = input.fill_buf().map_err(unreadable)?;
-    if begin.starts_with(PARQUET) || format == Some(PointFormat::Parquet) {
+    let format = format.or_else(|| looks_like(begin, path));
+    if format == Some(PointFormat::Parquet) {
         let file = path.map(File::open).transpose().map_err(unreadable)?;
         return match file {
             Some(file) if is_as_it_is(&file).map_err(unreadable)? => Ok(PointSource::Parquet(file)),
@@ -70,7 +72,12 @@ pub fn open(path: Option<&Path>, format: Option<PointFormat>) -> Result<PointSou
              and Parquet files"
         )));
     }
-    let format = format.unwrap_or_else(|| looks_like(begin));
+    if BOMS_OF_UTF_16.iter().any(|mark| begin.starts_with(mark)) {
+        return Err(Failure::new(format!(
+            "{place} begins like a text in UTF-16, which timedb write does not read: write it in UTF-8"
+        )));
+    }
+    let format = format.unwrap_or(PointFormat::Csv);
     Ok(PointSource::Stream(input, format))
 }
 
@@ -84,14 +91,18 @@ fn is_as_it_is(mut file: &File) -> io::Result<bool> {
     Ok(file.metadata()?.is_file() && file.rewind().is_ok())
 }
 
-fn looks_like(begin: &[u8]) -> PointFormat {
+/// What a file is by its begin, or else by its name.
+fn looks_like(begin: &[u8], path: Option<&Path>) -> Option<PointFormat> {
+    if begin.starts_with(PARQUET) {
+        return Some(PointFormat::Parquet);
+    }
     if begin.starts_with(ARROW) {
-        return PointFormat::Arrow;
+        return Some(PointFormat::Arrow);
     }
     match begin.trim_ascii_start().first() {
-        Some(b'{') => PointFormat::Ndjson,
-        Some(b'[') => PointFormat::Json,
-        _ => PointFormat::Csv,
+        Some(b'{') => Some(PointFormat::Ndjson),
+        Some(b'[') => Some(PointFormat::Json),
+        _ => PointFormat::of_name(path?),
     }
 }
 
@@ -117,4 +128,29 @@ pub fn read(
         },
     }?;
     cutter.pass()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_what_it_begins_with_or_else_what_it_is_called() {
+        let found = |begin: &[u8], name: &str| looks_like(begin, Some(Path::new(name)));
+        assert_eq!(found(b"PAR1", "x.csv"), Some(PointFormat::Parquet));
+        assert_eq!(found(ARROW, "x"), Some(PointFormat::Arrow));
+        assert_eq!(found(b" {", "x.json"), Some(PointFormat::Ndjson));
+        assert_eq!(found(b"[", "x.ndjson"), Some(PointFormat::Json));
+        for (name, format) in [
+            ("x.parquet", Some(PointFormat::Parquet)),
+            ("x.ARROW", Some(PointFormat::Arrow)),
+            ("x.jsonl.gz", Some(PointFormat::Ndjson)),
+            ("x.csv.gz", Some(PointFormat::Csv)),
+            ("x.txt", None),
+            (".gz", None),
+        ] {
+            assert_eq!(found(b"junk", name), format, "{name}");
+        }
+        assert_eq!(looks_like(b"junk", None), None);
+    }
 }
