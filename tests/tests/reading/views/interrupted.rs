@@ -52,7 +52,11 @@ impl Watched {
     }
 
     /// Runs a slow statement, and calls the function with the worker's or the leader's pid meanwhile.
-    async fn interrupt(&self, of_worker: bool, function: &str) -> Result<(), tokio_postgres::Error> {
+    async fn interrupt(
+        &self,
+        of_worker: bool,
+        function: &str,
+    ) -> Result<(), tokio_postgres::Error> {
         // In the leader and in each worker, for each row.
         let slow = "SELECT count(*) FROM timedb.values WHERE pg_catalog.pg_sleep(0.01)::text <> ''";
         let interrupt = async {
@@ -92,7 +96,11 @@ async fn a_shared_read_that_is_interrupted_leaves_no_workers() {
     let mut interrupted = 0;
     for _ in 0..80 {
         let timeout = 1 + random.below(20_u64);
-        run(&watched.client, &format!("SET statement_timeout = {timeout}")).await;
+        run(
+            &watched.client,
+            &format!("SET statement_timeout = {timeout}"),
+        )
+        .await;
         let answer = watched.client.batch_execute(all).await;
         if let Err(error) = answer {
             assert_eq!(refusal::<()>(Err(error)).0, "57014", "seed {seed}");
