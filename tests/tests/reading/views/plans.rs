@@ -1,6 +1,6 @@
 //! Plans that EXPLAIN shows: where there is a scan, and what reaches a read where there is none.
 
-use timedb_tests::{Db, Role, run};
+use timedb_tests::{Db, Role, refusal, run};
 
 use super::rows;
 
@@ -62,4 +62,28 @@ async fn the_first_statement_of_a_session_has_the_scan() {
             "{plan:#?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_setting_made_before_the_library_is_loaded_counts() {
+    let db = Db::new().await;
+    let client = db.connect(Role::User).await;
+    run(
+        &client,
+        "SET timedb.streaming_reads = off; SET timedb.streamed_reads = off",
+    )
+    .await;
+    let plan = rows(&client, "EXPLAIN SELECT * FROM timedb.values").await;
+    let plan: Vec<String> = plan.into_iter().flatten().flatten().collect();
+    assert!(
+        !plan.iter().any(|line| line.contains("timedb read")),
+        "{plan:#?}"
+    );
+    assert_eq!(
+        rows(&client, "SHOW timedb.streaming_reads").await,
+        [[Some("off".to_owned())]]
+    );
+    // A misspelt one does not.
+    let misspelt = client.simple_query("SHOW timedb.streamed_reads").await;
+    assert_eq!(refusal(misspelt).0, "42704");
 }
