@@ -148,7 +148,15 @@ BEGIN
         PERFORM timedb_internal._commit_as_writer();
         RETURN false;
     END IF;
-    DELETE FROM timedb_internal.key_usage u WHERE u.tenant_id = binding.tenant_id AND u.key_id = binding.binding_id;
+    -- A session of the role that has noted its use and has not ended its transaction holds the row, and must not hold up
+    -- the end of its binding. What is left so goes with the next binding of the tenant that ends.
+    DELETE FROM timedb_internal.key_usage u USING (
+        SELECT f.key_id FROM timedb_internal.key_usage f
+        WHERE f.tenant_id = binding.tenant_id
+          AND NOT EXISTS (SELECT FROM timedb_internal.api_keys k WHERE k.tenant_id = f.tenant_id AND k.key_id = f.key_id)
+          AND NOT EXISTS (SELECT FROM timedb_internal.bound_roles b WHERE b.tenant_id = f.tenant_id AND b.binding_id = f.key_id)
+        FOR UPDATE OF f SKIP LOCKED) AS free
+    WHERE u.tenant_id = binding.tenant_id AND u.key_id = free.key_id;
     PERFORM timedb_internal._record_event(binding.tenant_id, 'role_unbound', binding.user_id, binding.binding_id,
         pg_catalog.jsonb_build_object('role', binding.role_name));
     RETURN true;

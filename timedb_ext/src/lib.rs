@@ -29,6 +29,7 @@ pub extern "C-unwind" fn _PG_init() {
     sql::scan::define();
     sql::insert::statements::define();
     pg::spi::define();
+    identity::settings::reserve_prefix();
 }
 
 /// Ends what is going on, if somebody has cancelled it or its time is up.

@@ -212,9 +212,14 @@ impl ReadCursor {
             self.check_tenant()?;
         }
         if enough::of_any() {
-            let series = &self.series;
-            (self.ready).retain(|(place, _)| !enough::of(&series[*place].id));
-            self.ready_points = self.ready.iter().map(|(_, run)| run.len()).sum();
+            // Series come one after the other, so what nobody wants stands in front. Looking at all that is ready would
+            // cost a look at each series for each one that is given.
+            while let Some((place, run)) = self.ready.front()
+                && enough::of(&self.series[*place].id)
+            {
+                self.ready_points -= run.len();
+                self.ready.pop_front();
+            }
         }
         while self.ready_points < least_points
             && let Some(mut walk) = self.walk.take()

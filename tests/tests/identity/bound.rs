@@ -196,6 +196,44 @@ async fn what_ends_a_binding_acts_on_the_next_transaction() {
     assert_eq!(left, 0);
 }
 
+/// A role that has written and stays in its transaction must not be able to hold off that its binding ends.
+#[tokio::test]
+async fn a_binding_ends_while_a_session_of_its_role_is_writing() {
+    let db = filled().await;
+    let superuser = db.connect(Role::Superuser).await;
+    let uses = || async {
+        count(
+            &superuser,
+            "SELECT count(*) FROM timedb_internal.key_usage",
+            &[],
+        )
+        .await
+    };
+    let before = uses().await;
+    let admin = db.connect(Role::Admin).await;
+    run(&admin, "SET statement_timeout = '30s'").await;
+    let unbind = "SELECT timedb.unbind_role($1)";
+    let role = db.role_name(Role::User);
+    let client = db.connect(Role::User).await;
+    for end in ["COMMIT", "ROLLBACK"] {
+        bind(&db, Role::User, db.a(), "read_write").await;
+        run(
+            &client,
+            "BEGIN; INSERT INTO timedb.values (name, valid_time, value) VALUES ('x', now(), 1)",
+        )
+        .await;
+        let row = admin.query_one(unbind, &[&role]).await;
+        assert!(row.expect("nobody waits").get::<_, bool>(0));
+        run(&client, end).await;
+        assert_eq!(whoami(&client).await, NOBODY);
+    }
+    // What the sessions held is gone with the next binding that ends.
+    bind(&db, Role::User, db.a(), "read_write").await;
+    assert!(uses().await > before);
+    admin.query_one(unbind, &[&role]).await.expect("unbound");
+    assert_eq!(uses().await, before);
+}
+
 #[tokio::test]
 async fn a_key_counts_instead_and_logout_is_for_the_session() {
     let db = filled().await;

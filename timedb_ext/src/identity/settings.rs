@@ -165,7 +165,11 @@ pub fn define() {
     define_one::<ACCESS>();
     define_one::<BINDING>();
     DEFINING.store(false, Ordering::Relaxed);
-    // A misspelt timedb.* setting is an error from now on.
+}
+
+/// Makes a misspelt `timedb.*` setting an error from now on; called once, when all variables are defined: what a session
+/// has set before, of a variable that is not, is taken from it.
+pub fn reserve_prefix() {
     // SAFETY: the name ends in NUL and PostgreSQL copies it.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"timedb".as_ptr()) };
 }

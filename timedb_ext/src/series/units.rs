@@ -39,7 +39,8 @@ pub fn convert(conversion: &Conversion, values: &mut [f64]) -> Result<()> {
         if !converted.is_finite() {
             return Err(Error::new(
                 SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-                format!("{value} is too large to be converted to the other unit"),
+                // Debug has an exponent where 300 digits would stand.
+                format!("{value:?} is too large to be converted to the other unit"),
             ));
         }
         *value = converted;

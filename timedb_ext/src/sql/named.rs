@@ -29,7 +29,7 @@ pub struct NamedArrays<'a, 'mcx> {
 ///
 /// # Errors
 /// 54000 for too many series, 2202E for lengths that do not fit, 22004 for a null where none can be, 22023 for series
-/// that are named by both or neither of `name` and `series_id`.
+/// that are named by both or neither of `name` and `series_id`, and for labels and descriptions beside an id.
 pub fn series_of(arrays: &NamedArrays, points: usize) -> Result<(Vec<SeriesRef>, Vec<u32>)> {
     let named = match (arrays.name, arrays.series_id) {
         (Some(names), None) => names.len(),
@@ -39,6 +39,16 @@ pub fn series_of(arrays: &NamedArrays, points: usize) -> Result<(Vec<SeriesRef>,
                 .hint("For instance name => ARRAY['temperature']."));
         }
     };
+    if arrays.series_id.is_some() {
+        let beside = [
+            ("labels", arrays.labels.is_some()),
+            ("description", arrays.description.is_some()),
+        ];
+        if let Some((what, _)) = beside.into_iter().find(|(_, is_given)| *is_given) {
+            return Err(Error::invalid(format!("{what} given beside series_id"))
+                .hint("They go with name. timedb.rename_series() and timedb.update_series() change what a series has."));
+        }
+    }
     if let Some(index) = arrays.series_index {
         if index.len() != points {
             return Err(mismatch("series_index", index.len(), points));
@@ -157,10 +167,9 @@ impl<'a> Named<'a> {
         let mut unit = spread("unit", arrays.unit.map(|a| (a.len(), a.iter())), n)?;
         let mut ids = arrays.series_id.map(|ids| ids.iter());
         let mut names = arrays.name.map(|names| names.iter());
-        let labels = arrays.labels.filter(|_| ids.is_none());
-        let mut labels = spread("labels", labels.map(|a| (a.len(), a.iter())), n)?;
-        let texts = arrays.description.filter(|_| ids.is_none());
-        let mut description = spread("description", texts.map(|a| (a.len(), a.iter())), n)?;
+        let mut labels = spread("labels", arrays.labels.map(|a| (a.len(), a.iter())), n)?;
+        let texts = arrays.description.map(|a| (a.len(), a.iter()));
+        let mut description = spread("description", texts, n)?;
         let mut passed = 0_usize;
         Ok(std::iter::from_fn(move || {
             passed += 1;

@@ -29,6 +29,7 @@ mod node;
 mod offer;
 mod order;
 mod paths;
+mod period;
 mod plan;
 mod reading;
 mod shared;

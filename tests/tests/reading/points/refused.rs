@@ -38,6 +38,11 @@ async fn mistakes_are_named() {
             "either name or series_id",
         ),
         (
+            format!("series_id => '{{{nowhere}}}', labels => '{{\"{{}}\"}}', {time}, {as_of}"),
+            "22023",
+            "labels given beside series_id",
+        ),
+        (
             format!("{wind}, valid_time => '{{2025-01-02Z, NULL}}', {as_of}"),
             "22004",
             "row 2: valid_time",

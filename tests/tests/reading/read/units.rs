@@ -90,4 +90,5 @@ async fn a_unit_that_a_series_does_not_convert_to_is_refused_by_name() {
     let query = "SELECT * FROM timedb.read_flat(name => 'sun', unit => 'W')";
     let (code, message) = refusal(client.query(query, &[]).await);
     assert_eq!(code, "22003", "{message}");
+    assert!(message.starts_with("1e308 is too large"), "{message}");
 }

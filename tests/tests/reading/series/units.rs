@@ -158,7 +158,7 @@ async fn a_unit_that_does_not_fit_is_refused_with_both_and_nothing_stays() {
     let (code, message) = refusal(too_large);
     assert_eq!(code, "22003");
     assert!(
-        message.contains("TW") && message.contains("kW"),
+        message.starts_with("1e307 TW is too large to be stored in kW"),
         "{message}"
     );
     // A unit that nobody knows is as good as any, as long as it stays the same.

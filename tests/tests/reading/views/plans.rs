@@ -1,6 +1,6 @@
 //! Plans that EXPLAIN shows: where there is a scan, and what reaches a read where there is none.
 
-use timedb_tests::{Db, Role, run};
+use timedb_tests::{Db, Role, refusal, run};
 
 use super::rows;
 
@@ -60,6 +60,90 @@ async fn the_first_statement_of_a_session_has_the_scan() {
             plan.iter()
                 .any(|line| line.contains("Custom Scan (timedb read)")),
             "{plan:#?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_setting_made_before_the_library_is_loaded_counts() {
+    let db = Db::new().await;
+    let client = db.connect(Role::User).await;
+    run(
+        &client,
+        "SET timedb.streaming_reads = off; SET timedb.streamed_reads = off",
+    )
+    .await;
+    let plan = rows(&client, "EXPLAIN SELECT * FROM timedb.values").await;
+    let plan: Vec<String> = plan.into_iter().flatten().flatten().collect();
+    assert!(
+        !plan.iter().any(|line| line.contains("timedb read")),
+        "{plan:#?}"
+    );
+    assert_eq!(
+        rows(&client, "SHOW timedb.streaming_reads").await,
+        [[Some("off".to_owned())]]
+    );
+    // A misspelt one does not.
+    let misspelt = client.simple_query("SHOW timedb.streamed_reads").await;
+    assert_eq!(refusal(misspelt).0, "42704");
+}
+
+/// A series has many points, so what is joined with one is not read anew for each of them, unless the query says that
+/// there are few.
+#[tokio::test]
+async fn a_join_reads_as_often_as_the_query_says_that_there_are_rows() {
+    let db = Db::new().await;
+    let client = db.login(db.a()).await;
+    run(&client, "SET TIME ZONE 'UTC'; CREATE TEMP TABLE events AS SELECT timestamptz '2025-01-01Z' AS at, 'wind' AS name; ANALYZE events").await;
+    let year = "valid_time >= '2025-01-01' AND valid_time < '2026-01-01'";
+    let day = "valid_time >= '2025-01-01' AND valid_time < '2025-01-02'";
+    let two = "timedb.values AS a JOIN timedb.forecasts AS b";
+    for (query, reads_anew) in [
+        (
+            format!("{two} USING (valid_time) WHERE a.name = 'load' AND b.name = 'wind'"),
+            false,
+        ),
+        (
+            format!(
+                "{two} USING (valid_time) WHERE a.name = 'load' AND b.name = 'wind' AND {year}"
+            ),
+            false,
+        ),
+        (
+            format!(
+                "{two} USING (series_id, valid_time) WHERE a.labels @> '{{\"site\": \"north\"}}'"
+            ),
+            false,
+        ),
+        (
+            format!("{two} USING (series_id, valid_time) WHERE a.name = 'load'"),
+            false,
+        ),
+        (
+            format!("{two} USING (series_id, valid_time) WHERE a.name = 'load' AND {year}"),
+            false,
+        ),
+        (
+            format!("{two} USING (series_id, valid_time) WHERE a.name = 'load' AND {day}"),
+            true,
+        ),
+        (
+            "timedb.series AS s JOIN timedb.values AS v USING (series_id) WHERE s.name LIKE 'w%'"
+                .to_owned(),
+            true,
+        ),
+        (
+            "events JOIN timedb.values AS v ON v.name = events.name AND v.valid_time = at"
+                .to_owned(),
+            true,
+        ),
+    ] {
+        let plan = rows(&client, &format!("EXPLAIN SELECT * FROM {query}")).await;
+        let plan: Vec<String> = plan.into_iter().flatten().flatten().collect();
+        assert_eq!(
+            plan.iter().any(|line| line.contains("Nested Loop")),
+            reads_anew,
+            "{query}: {plan:#?}"
         );
     }
 }

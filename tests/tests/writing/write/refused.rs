@@ -110,6 +110,16 @@ async fn nulls_and_missing_arguments_are_refused_by_name() {
                 "22023",
                 &["name", "series_id"],
             ),
+            (
+                "'{2025-01-01}', '{1}', series_id => '{00000000-0000-0000-0000-000000000001}', labels => '{NULL}'",
+                "22023",
+                &["labels", "series_id"],
+            ),
+            (
+                "'{2025-01-01}', '{1}', series_id => '{00000000-0000-0000-0000-000000000001}', description => '{x}'",
+                "22023",
+                &["description", "series_id"],
+            ),
         ],
     )
     .await;

@@ -11,6 +11,7 @@ use super::needed::{self, Needed};
 use super::node::{Methods, NODE_NAME, of_needed};
 use super::offer::Offer;
 use super::order;
+use super::period::Period;
 use super::plan;
 use super::sharing;
 use pgrx::PgList;
@@ -22,11 +23,11 @@ use timedb_wire::reads::Argument;
 /// Reading a row costs less than calling a function for it.
 const COST_OF_ROW: f64 = 0.002;
 /// Of a read of everything, and the parts of it that are left with conditions.
-const COST_OF_ALL: f64 = 1_000.0;
+const COST_OF_ALL: f64 = 5_000.0;
 const PART_OF_TIME: f64 = 0.05;
 const PART_OF_HALF_OPEN_TIME: f64 = 0.5;
-const PART_OF_A_SERIES: f64 = 0.01;
-const PART_OF_SOME_SERIES: f64 = 0.1;
+const PART_OF_A_SERIES: f64 = 0.002;
+const PART_OF_SOME_SERIES: f64 = 0.02;
 /// Rows of groups, of those that are grouped.
 const PART_OF_GROUPS: f64 = 0.1;
 /// How much more one from the end costs.
@@ -37,6 +38,11 @@ const PART_OF_ENDS: f64 = 0.1;
 const LEAST_COST: f64 = 2.0;
 /// PostgreSQL takes a range for two hundredths of what an open one has left, which it seldom is.
 const RANGE_IS_LARGER: f64 = 20.0;
+/// Rows that a read is expected to return at least: without a range of time, and for each microsecond of one, where
+/// there is a point each hour. PostgreSQL takes what names a series for something that few rows have. If so few were
+/// expected here, joins would begin the other read anew for each of thousands.
+const LEAST_ROWS: f64 = 3_000.0;
+const ROWS_OF_TIME: f64 = 1.0 / 3_600_000_000.0;
 
 static PATH_METHODS: Methods<pg_sys::CustomPathMethods> = Methods(pg_sys::CustomPathMethods {
     CustomName: NODE_NAME.as_ptr(),
@@ -57,6 +63,10 @@ pub unsafe fn replace(offer: &Offer) {
         (*rel).pathlist = ptr::null_mut();
         let given = restricted(offer, &[(*rel).baserestrictinfo]);
         (*rel).rows = given.rows((*rel).rows, (*rel).tuples);
+        if let Some(length) = Period::of(offer).length() {
+            let rows = (length as f64 * ROWS_OF_TIME).min((*rel).tuples);
+            (*rel).rows = (*rel).rows.max(rows.ceil());
+        }
         let needed = needed::of(offer);
         let workers = match needed.is_some() {
             true => 0,
@@ -181,7 +191,7 @@ impl Restricted {
     fn rows(&self, rows: f64, of_all: f64) -> f64 {
         match self.starts && self.ends {
             true => (rows * RANGE_IS_LARGER).min(of_all).max(rows),
-            false => rows,
+            false => LEAST_ROWS.min(of_all).max(rows),
         }
     }
 

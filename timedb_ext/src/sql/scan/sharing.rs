@@ -5,11 +5,11 @@
 //! the query, and PostgreSQL's settings. How much there is, the leader looks up as the caller, before it starts workers.
 
 use super::call::Mode;
-use super::conditions::{Axis, Comparison, Condition};
+use super::conditions::{Axis, Condition};
 use super::offer::Offer;
-use super::values::instant_of;
+use super::period::Period;
 use pgrx::PgList;
-use pgrx::pg_sys::{self, NodeTag, Oid};
+use pgrx::pg_sys::{self, Oid};
 use std::ptr;
 use timedb_wire::reads::Argument;
 
@@ -76,34 +76,15 @@ unsafe fn reads_much(offer: &Offer) -> bool {
     // SAFETY: as in `workers`.
     unsafe {
         let reader = offer.reader();
-        let mut sides = Sides::default();
-        for (argument, comparison) in [
-            (Argument::StartValid, Comparison::AtLeast),
-            (Argument::EndValid, Comparison::Less),
-        ] {
-            if offer.call.is_given(argument)
-                && let Some(instant) = offer.call.argument(argument)
-            {
-                let instant = known_instant(offer, instant, pg_sys::TIMESTAMPTZOID);
-                sides.note(comparison, instant);
-            }
-        }
         let clauses = PgList::<pg_sys::RestrictInfo>::from_pg((*offer.rel).baserestrictinfo);
         for clause in clauses.iter_ptr() {
             match reader.condition((*clause).clause.cast()) {
                 Some(Condition::Series(_) | Condition::Name(_)) => return false,
                 Some(Condition::OneOfTimes(Axis::Valid, ..)) => return false,
-                Some(
-                    Condition::Time(Axis::Valid, comparison, instant, of_type)
-                    | Condition::About(Axis::Valid, comparison, instant, of_type, _),
-                ) => {
-                    let instant = known_instant(offer, instant.cast(), of_type);
-                    sides.note(comparison, instant);
-                }
                 _ => {}
             }
         }
-        sides.are_far_apart()
+        Period::of(offer).is_longer_than(SHORT_TIME)
     }
 }
 
@@ -127,57 +108,6 @@ unsafe fn passes_few(offer: &Offer) -> bool {
         });
         let inner = pg_sys::JoinType::JOIN_INNER;
         pg_sys::clauselist_selectivity(offer.root, filter, 0, inner, ptr::null_mut()) <= FEW_ROWS
-    }
-}
-
-/// What the planner knows of an instant.
-unsafe fn known_instant(offer: &Offer, instant: *mut pg_sys::Node, of_type: Oid) -> Option<i64> {
-    // SAFETY: as in `workers`; a constant has the type of the expression.
-    unsafe {
-        let value = pg_sys::estimate_expression_value(offer.root, instant);
-        if (*value).type_ != NodeTag::T_Const {
-            return None;
-        }
-        let value = value.cast::<pg_sys::Const>();
-        match (*value).constisnull {
-            true => None,
-            false => instant_of((*value).constvalue, of_type),
-        }
-    }
-}
-
-/// From when to when, as far as that is known.
-#[derive(Default)]
-struct Sides {
-    start: Option<i64>,
-    end: Option<i64>,
-    has_unknown: bool,
-}
-
-impl Sides {
-    fn note(&mut self, comparison: Comparison, instant: Option<i64>) {
-        let Some(instant) = instant else {
-            self.has_unknown = true;
-            return;
-        };
-        let (starts, ends) = comparison.bounds();
-        if starts {
-            self.start = Some(self.start.map_or(instant, |start| start.max(instant)));
-        }
-        if ends {
-            self.end = Some(self.end.map_or(instant, |end| end.min(instant)));
-        }
-    }
-
-    /// Where an end is missing, there is mostly nothing after now.
-    fn are_far_apart(&self) -> bool {
-        // SAFETY: reads the clock of the statement.
-        let now = || unsafe { pg_sys::GetCurrentStatementStartTimestamp() };
-        match self.start {
-            _ if self.has_unknown => false,
-            None => true,
-            Some(start) => self.end.unwrap_or_else(now).saturating_sub(start) > SHORT_TIME,
-        }
     }
 }
 

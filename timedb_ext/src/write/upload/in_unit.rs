@@ -35,7 +35,7 @@ pub fn convert(columns: &mut UploadColumns, resolved: &[Resolved]) -> Result<()>
             let stored = &resolved[place].unit;
             return Err(Error::new(
                 SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-                format!("{value} {given} is too large to be stored in {stored}"),
+                format!("{value:?} {given} is too large to be stored in {stored}"),
             )
             .detail(point_at(columns, i)));
         }
