@@ -92,7 +92,7 @@ async fn mistakes_have_a_status_and_a_place() {
             "valid list",
         ),
         (times(json!({"nmae": "wind"})), 422, "did you mean name?"),
-        (times(json!({})), 400, "either name or series_id"),
+        (times(json!({})), 422, "either name or series_id"),
         (
             times(json!({"name": "storm"})),
             404,
