@@ -7,8 +7,7 @@ use crate::pg::locks;
 use crate::pg::spi::{Arg, statements};
 use std::collections::{BTreeMap, HashMap};
 use timedb_rules::labels::{
-    check_description, check_name, check_new_name, check_new_unit, check_unit, identity,
-    refuse_nul, value_hash,
+    check_description, check_name, check_new_name, check_new_unit, check_unit, identity, value_hash,
 };
 use timedb_rules::upload::{NamedSeries, SeriesRef};
 
@@ -58,8 +57,9 @@ pub fn get_or_create(tenant: &[u8; 16], wanted: &[SeriesRef]) -> Result<Vec<Reso
             SeriesRef::Id { .. } => None,
             SeriesRef::Named(named) => {
                 check_name(&named.name).map_err(at(place))?;
+                // Also where the series exists and keeps its own: whoever sends a wrong one is told each time.
                 if let Some(description) = &named.description {
-                    refuse_nul(description, "the description of a series")?;
+                    check_description(description).map_err(at(place))?;
                 }
                 Some(identity(&named.name, &named.labels))
             }
@@ -204,9 +204,6 @@ fn check(named: &NamedSeries) -> Result<()> {
     named.labels.check()?;
     if let Some(unit) = &named.unit {
         check_new_unit(unit)?;
-    }
-    if let Some(description) = &named.description {
-        check_description(description)?;
     }
     Ok(())
 }

@@ -194,6 +194,34 @@ async fn a_description_changes_and_goes_and_a_unit_changes_as_long_as_there_are_
     }
 }
 
+/// Whoever sends a description that could not be stored is told, whether or not the series has one of its own.
+#[tokio::test]
+async fn a_wrong_description_is_refused_also_for_a_series_that_exists() {
+    let db = Db::new().await;
+    let client = db.login(db.a()).await;
+    for (name, query) in [
+        (
+            "p",
+            "SELECT timedb.create_series(name => $1, description => $2)",
+        ),
+        (
+            "q",
+            "SELECT timedb.upload('{2025-01-01}', '{1}', ARRAY[$1], description => ARRAY[$2])",
+        ),
+    ] {
+        for wrong in ["\u{84}".to_owned(), "x".repeat(100_000)] {
+            let refused = client.query(query, &[&name, &wrong]).await;
+            assert_eq!(refusal(refused).0, "22023", "{query}");
+        }
+        client.query(query, &[&name, &"right"]).await.unwrap();
+        for wrong in ["\u{84}".to_owned(), "x".repeat(100_000)] {
+            let refused = client.query(query, &[&name, &wrong]).await;
+            assert_eq!(refusal(refused).0, "22023", "{query}");
+        }
+        client.query(query, &[&name, &"another"]).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_series_is_described_by_what_is_stored_of_it() {
     let db = Db::new().await;

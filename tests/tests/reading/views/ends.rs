@@ -169,3 +169,25 @@ async fn the_ends_of_long_series_are_found_without_reading_them() {
     let rest = rows(&client, "FETCH ALL FROM c").await;
     assert!(last.iter().chain(&rest).eq(all.iter().rev()));
 }
+
+/// What each series costs must not grow with the number of series: it did, and this took half a minute.
+#[tokio::test]
+async fn the_ends_of_many_series_take_no_longer_for_each() {
+    let db = Db::new().await;
+    let client = db.login(db.a()).await;
+    let upload = "SELECT timedb.upload(array_agg(timestamptz '2025-01-01Z' + i * interval '1 s'), array_agg(i::float8), array_agg('s' || i))
+        FROM generate_series(1, 20000) AS i";
+    run(&client, upload).await;
+    run(&client, "SET statement_timeout = '15s'").await;
+    for query in [
+        "SELECT count(*) FROM (SELECT DISTINCT name FROM timedb.values) AS d",
+        "SELECT count(*) FROM (SELECT series_id, max(valid_time) FROM timedb.values GROUP BY 1) AS d",
+        "SELECT count(*) FROM (SELECT DISTINCT ON (series_id) series_id, value FROM timedb.values ORDER BY series_id, valid_time) AS d",
+    ] {
+        assert_eq!(
+            rows(&client, query).await,
+            [[Some("20000".to_owned())]],
+            "{query}"
+        );
+    }
+}
