@@ -40,7 +40,9 @@ const GROUPS: &[&str] = &[
 /// What is computed. The values are such that sums of them are exact.
 const SUMS: &[&str] = &[
     "count(*), count(value), sum(value), avg(value), min(value), max(value)",
-    "round(stddev(value)::numeric, 6), round(var_pop(value)::numeric, 6), min(valid_time), max(valid_time), count(name)",
+    // Values are multiples of an eighth, so a variance can lie just between two decimals, and the last digit of its double
+    // would decide which of them it is rounded to: hence the third of a decimal.
+    "round((stddev(value) + 1e-6 / 3)::numeric, 6), round((var_pop(value) + 1e-6 / 3)::numeric, 6), min(valid_time), max(valid_time), count(name)",
     "avg(value) - min(value), max(value) FILTER (WHERE value > 4), count(*)",
     "sum(value * 2), count(DISTINCT value), percentile_disc(0.5) WITHIN GROUP (ORDER BY value)",
 ];
