@@ -13,6 +13,10 @@ export SOURCE_DATE_EPOCH=1700000000
 
 "$python" scripts/pgxn.py "$ROOT"
 
+# The order of the installation script is the same in each build if no two files come after the same one.
+twice=$(sed -nE 's/.* after "([a-z_]+)";$/\1/p' timedb_ext/src/sql/install.rs | sort | uniq -d)
+[[ -z $twice ]] || die "timedb_ext/src/sql/install.rs has several files after $twice: their order would be left to chance"
+
 # Every setting of the packaged file, also those behind a #, is a flag of the server.
 sed -nE 's/^(# )?([a-z-]+) = .*/\2/p' packaging/timedb.toml | while read -r setting; do
     grep -q -e "\`--$setting\`" docs/cli.md || die "packaging/timedb.toml has $setting, which docs/cli.md does not know"

@@ -83,7 +83,7 @@ def problems(root, document):
 def write(root, name, target):
     moment = time.gmtime(int(os.environ["SOURCE_DATE_EPOCH"]))[:6]
     listed = subprocess.run(
-        ["git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], stdout=subprocess.PIPE, text=True
+        ["git", "-C", root, "ls-files", "-z"], stdout=subprocess.PIPE, text=True
     )
     if listed.returncode != 0:
         sys.exit("ERROR: what belongs to the source is known to git: make this archive in a clone of the repository")

@@ -47,6 +47,8 @@ use_reproducible_build() {
     TARGET_DIR=$TARGET_DIR/packages-build
     mkdir -p "$TARGET_DIR"
     TARGET_DIR=$(cd "$TARGET_DIR" && pwd -P)
+    # Code that is made during the build is formatted by the nearest file of this name, and lines of it are in the programs.
+    cp "$ROOT/rustfmt.toml" "$TARGET_DIR/"
     cargo_home=$(cd "${CARGO_HOME:-$HOME/.cargo}" && pwd -P)
     sysroot=$(rustc --print sysroot)
     rust=$(rustc -vV | sed -n 's/^commit-hash: //p')

@@ -12,6 +12,7 @@ macro_rules! files {
     )*};
 }
 
+// Each file comes after one other, and no two after the same one: the order of those would be another in each build.
 // Roles before anything that names them; the schema examined while it is still empty.
 extension_sql_file!("../../../sql/bootstrap.sql", name = "bootstrap", bootstrap);
 
@@ -63,12 +64,12 @@ files! {
     "../../../sql/functions/damage.sql" "damage" after "deletion";
     "../../../sql/functions/stats.sql" "stats" after "damage";
     "../../../sql/functions/moving.sql" "moving" after "stats";
-    "../../../sql/functions/corrections.sql" "corrections" after "stats";
+    "../../../sql/functions/corrections.sql" "corrections" after "moving";
     "../../../sql/functions/read.sql" "read" after "corrections";
     "../../../sql/functions/insert.sql" "insert" after "read";
-    "../../../sql/functions/changes.sql" "changes" after "read";
-    "../../../sql/functions/buckets.sql" "buckets" after "read";
-    "../../../sql/functions/points.sql" "points" after "read";
+    "../../../sql/functions/changes.sql" "changes" after "insert";
+    "../../../sql/functions/buckets.sql" "buckets" after "changes";
+    "../../../sql/functions/points.sql" "points" after "buckets";
 }
 
 // Owners, dumps and privileges, for everything that exists by then.
