@@ -51,6 +51,13 @@ fn curl(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// What curl takes for the header with a key: a file that it is in, because arguments can be seen by others.
+fn key_header(folder: &Path, key: &str) -> String {
+    let file = folder.join("head");
+    fs::write(&file, format!("X-API-Key: {key}")).unwrap();
+    format!("@{}", file.display())
+}
+
 struct Encrypted {
     folder: tempfile::TempDir,
     server: Server,
@@ -97,7 +104,7 @@ async fn tls_speaks_both_protocols_and_tells_browsers_to_stay_with_it() {
     let db = Db::new().await;
     let encrypted = Encrypted::start(&db, &[]);
     let (url, trust) = (encrypted.server.url(), encrypted.trust());
-    let key = format!("X-API-Key: {}", db.a().key);
+    let key = key_header(encrypted.folder.path(), &db.a().key);
     let body = upload_body("x", 1.0).to_string();
     for (protocol, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
         let both = [
@@ -221,7 +228,7 @@ async fn a_socket_serves_what_an_address_does_and_is_gone_after_the_end() {
     ];
     let mut server = Server::start_with(&db.dsn(Role::User), &arguments, &[]);
     assert_eq!(server.url(), format!("unix:{path}"));
-    let key = format!("X-API-Key: {}", db.a().key);
+    let key = key_header(folder.path(), &db.a().key);
     let told = curl(&[
         "--unix-socket",
         &path,
