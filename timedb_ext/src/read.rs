@@ -211,15 +211,13 @@ impl ReadCursor {
         if self.walk.is_some() || self.backward.is_some() || !self.ready.is_empty() {
             self.check_tenant()?;
         }
-        if enough::of_any() {
-            // Series come one after the other, so what nobody wants stands in front. Looking at all that is ready would
-            // cost a look at each series for each one that is given.
-            while let Some((place, run)) = self.ready.front()
-                && enough::of(&self.series[*place].id)
-            {
-                self.ready_points -= run.len();
-                self.ready.pop_front();
-            }
+        // Series come one after the other, so what nobody wants stands in front. Looking at all that is ready would cost a
+        // look at each series for each one that is given.
+        while let Some((place, run)) = self.ready.front()
+            && enough::of(&self.series[*place].id)
+        {
+            self.ready_points -= run.len();
+            self.ready.pop_front();
         }
         while self.ready_points < least_points
             && let Some(mut walk) = self.walk.take()
@@ -269,7 +267,7 @@ impl ReadCursor {
 
 impl Visitor for ReadCursor {
     fn range_in(&self, key: &SegmentKey, bounds: &Bounds) -> Option<Range<i64>> {
-        if enough::of_any() && enough::of(&key.series) {
+        if enough::of(&key.series) {
             return None;
         }
         let Some(instants) = &self.request.instants else {

@@ -37,11 +37,6 @@ pub fn is_told() -> bool {
     IS_TOLD.get()
 }
 
-/// Whether there is enough of any.
-pub fn of_any() -> bool {
-    ENOUGH.with_borrow(|enough| !enough.is_empty())
-}
-
 /// Whether there is enough of this one.
 pub fn of(series: &[u8; 16]) -> bool {
     ENOUGH.with_borrow(|enough| enough.contains(series))

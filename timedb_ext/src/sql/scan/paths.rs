@@ -63,14 +63,15 @@ pub unsafe fn replace(offer: &Offer) {
         (*rel).pathlist = ptr::null_mut();
         let given = restricted(offer, &[(*rel).baserestrictinfo]);
         (*rel).rows = given.rows((*rel).rows, (*rel).tuples);
-        if let Some(length) = Period::of(offer).length() {
+        let period = Period::of(offer);
+        if let Some(length) = period.length() {
             let rows = (length as f64 * ROWS_OF_TIME).min((*rel).tuples);
             (*rel).rows = (*rel).rows.max(rows.ceil());
         }
         let needed = needed::of(offer);
         let workers = match needed.is_some() {
             true => 0,
-            false => sharing::workers(offer),
+            false => sharing::workers(offer, &period),
         };
         pg_sys::add_path(rel, path(offer, own, needed, workers));
         if workers > 0 {

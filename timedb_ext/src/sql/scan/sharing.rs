@@ -37,7 +37,7 @@ const LEADING: f64 = 0.3;
 ///
 /// # Safety
 /// The planner is looking for paths of the relation, of which there are none that follow a join yet.
-pub unsafe fn workers(offer: &Offer) -> i32 {
+pub unsafe fn workers(offer: &Offer, period: &Period) -> i32 {
     // SAFETY: the caller's promise.
     unsafe {
         let (root, rel) = (&*offer.root, &*offer.rel);
@@ -54,7 +54,8 @@ pub unsafe fn workers(offer: &Offer) -> i32 {
             && !offer.call.is_given(Argument::AsOfChange)
             && !offer.call.is_of_one_series()
             && !offer.call.is_given(Argument::Name)
-            && reads_much(offer)
+            && period.is_longer_than(SHORT_TIME)
+            && is_of_several(offer)
             && passes_few(offer);
         let lists = [
             (*offer.call.0).args,
@@ -70,21 +71,24 @@ pub unsafe fn workers(offer: &Offer) -> i32 {
     }
 }
 
-/// Whether the conditions leave several series, and more than a short time of them or an unknown one of which one side is
-/// open.
-unsafe fn reads_much(offer: &Offer) -> bool {
+/// Whether the conditions leave several series, and a range of time.
+unsafe fn is_of_several(offer: &Offer) -> bool {
     // SAFETY: as in `workers`.
     unsafe {
         let reader = offer.reader();
         let clauses = PgList::<pg_sys::RestrictInfo>::from_pg((*offer.rel).baserestrictinfo);
-        for clause in clauses.iter_ptr() {
-            match reader.condition((*clause).clause.cast()) {
-                Some(Condition::Series(_) | Condition::Name(_)) => return false,
-                Some(Condition::OneOfTimes(Axis::Valid, ..)) => return false,
-                _ => {}
-            }
-        }
-        Period::of(offer).is_longer_than(SHORT_TIME)
+        let is_of_few = |clause: *mut pg_sys::RestrictInfo| {
+            let condition = reader.condition((*clause).clause.cast());
+            matches!(
+                condition,
+                Some(
+                    Condition::Series(_)
+                        | Condition::Name(_)
+                        | Condition::OneOfTimes(Axis::Valid, ..)
+                )
+            )
+        };
+        !clauses.iter_ptr().any(is_of_few)
     }
 }
 

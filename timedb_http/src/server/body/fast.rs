@@ -1,7 +1,7 @@
 //! The fast reader: serde_json passes on value after value, directly into columns; nothing is kept per row. It gives
 //! up at the first thing that is wrong or unknown; the slow reader then takes over and finds the words.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize,
@@ -9,6 +9,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 use strum::VariantNames;
+use uuid::Uuid;
 
 use super::fields::Members;
 use crate::formats::columns::{Columns, Row};
@@ -30,11 +31,11 @@ pub(super) fn read(body: &[u8], unit: Option<TimeUnit>) -> Option<(Members<'_>, 
 }
 
 /// What ends the reading; nobody sees it.
-pub(super) fn give_up<E: Error>() -> E {
+fn give_up<E: Error>() -> E {
     E::custom("for the slow reader")
 }
 
-pub(super) fn taken<T, E: Error>(read: Result<T, Problem>) -> Result<T, E> {
+fn taken<T, E: Error>(read: Result<T, Problem>) -> Result<T, E> {
     read.map_err(|_| give_up())
 }
 
@@ -59,7 +60,11 @@ impl<'de> Visitor<'de> for Body {
         while let Some(Text(name)) = map.next_key()? {
             if name == "value_rows" {
                 columns = Columns::with_capacity(rows);
-                let rows = Each(Seed(RowVisitor(unit)), |row| columns.push(row));
+                let row = RowVisitor {
+                    unit,
+                    is_line: false,
+                };
+                let rows = Each(Seed(row), |row| columns.push(row));
                 map.next_value_seed(Seed(rows))?;
                 rows_are_read = true;
                 continue;
@@ -82,7 +87,7 @@ impl<'de> Visitor<'de> for Body {
 
 /// Visits a value of whatever kind it is.
 #[derive(Clone, Copy)]
-pub(super) struct Seed<V>(pub V);
+struct Seed<V>(V);
 
 impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Seed<V> {
     type Value = V::Value;
@@ -111,25 +116,11 @@ impl<'de, S: DeserializeSeed<'de> + Copy, F: FnMut(S::Value)> Visitor<'de> for E
     }
 }
 
-/// The fields of a row.
+/// The fields of a row, and those that only a line has: what a table says of its series.
 #[derive(Deserialize, VariantNames)]
 #[serde(field_identifier, rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub(super) enum Field {
-    ValidTime,
-    ValueKey,
-    Value,
-    ValidTimeEnd,
-    SeriesId,
-    KnownTime,
-    KnowledgeTime,
-}
-
-/// The fields of a line: those of a row, and what a table says of its series.
-#[derive(Deserialize, VariantNames)]
-#[serde(field_identifier, rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub(super) enum LineField {
     ValidTime,
     ValueKey,
     Name,
@@ -142,8 +133,13 @@ pub(super) enum LineField {
     Unit,
 }
 
+/// Visits a row.
 #[derive(Clone, Copy)]
-struct RowVisitor(Option<TimeUnit>);
+pub(super) struct RowVisitor {
+    pub unit: Option<TimeUnit>,
+    /// It is a line of its own, not one of a list.
+    pub is_line: bool,
+}
 
 impl<'de> Visitor<'de> for RowVisitor {
     type Value = Row<'de>;
@@ -153,10 +149,11 @@ impl<'de> Visitor<'de> for RowVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row<'de>, A::Error> {
-        let Self(unit) = self;
-        let (mut value_key, mut valid_time) = (None, None);
-        let (mut series_id, mut valid_time_end, mut value) = (None, None, None);
+        let Self { unit, is_line } = self;
+        let (mut value_key, mut name, mut series_id) = (None, None, None);
+        let (mut valid_time, mut valid_time_end, mut value) = (None, None, None);
         let (mut known_time, mut knowledge_time) = (None, None);
+        let (mut labels, mut of_unit) = (None, None);
         while let Some(field) = map.next_key()? {
             match field {
                 Field::ValidTime => valid_time = time(&mut map, unit)?,
@@ -166,23 +163,43 @@ impl<'de> Visitor<'de> for RowVisitor {
                 Field::KnownTime => known_time = time(&mut map, unit)?,
                 Field::KnowledgeTime => knowledge_time = time(&mut map, unit)?,
                 Field::SeriesId => series_id = text(&mut map, |s| s.uuid())?,
+                Field::Name | Field::Labels | Field::Unit if !is_line => return Err(give_up()),
+                Field::Name => name = text(&mut map, Scalar::text)?,
+                Field::Labels => labels = object(&mut map)?,
+                Field::Unit => of_unit = text(&mut map, Scalar::unit)?,
             }
         }
+        if value_key.is_some() && name.is_some() {
+            return Err(give_up());
+        }
+        let of_id = || {
+            series_id
+                .filter(|_| is_line)
+                .map(|id: Uuid| id.to_string().into())
+        };
         Ok(Row {
-            value_key: value_key.ok_or_else(give_up)?,
+            value_key: name.or(value_key).or_else(of_id).ok_or_else(give_up)?,
             valid_time: valid_time.ok_or_else(give_up)?,
             series_id,
             valid_time_end,
             value,
             known_time: same_known_time(known_time, knowledge_time)?,
-            labels: None,
-            unit: None,
+            labels: labels.map(Cow::Borrowed),
+            unit: of_unit,
         })
     }
 }
 
+/// An object as it stands there, or null.
+fn object<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<&'de str>, A::Error> {
+    match Scalar::of(map.next_value()?) {
+        Scalar::Null => Ok(None),
+        scalar => taken(scalar.kept_object()).map(Some),
+    }
+}
+
 /// What both names of it say.
-pub(super) fn same_known_time<E: Error>(
+fn same_known_time<E: Error>(
     known_time: Option<i64>,
     knowledge_time: Option<i64>,
 ) -> Result<Option<i64>, E> {
@@ -193,7 +210,7 @@ pub(super) fn same_known_time<E: Error>(
 }
 
 /// What a text means, or null.
-pub(super) fn text<'de, A: MapAccess<'de>, T>(
+fn text<'de, A: MapAccess<'de>, T>(
     map: &mut A,
     read: impl FnOnce(Scalar<'de>) -> Result<T, Problem>,
 ) -> Result<Option<T>, A::Error> {
@@ -202,7 +219,7 @@ pub(super) fn text<'de, A: MapAccess<'de>, T>(
 }
 
 /// A time, or null.
-pub(super) fn time<'de, A: MapAccess<'de>>(
+fn time<'de, A: MapAccess<'de>>(
     map: &mut A,
     unit: Option<TimeUnit>,
 ) -> Result<Option<i64>, A::Error> {
@@ -217,7 +234,7 @@ pub(super) fn time<'de, A: MapAccess<'de>>(
 }
 
 /// A number, also one in a text, or null.
-pub(super) struct Number;
+struct Number;
 
 impl Visitor<'_> for Number {
     type Value = Option<f64>;

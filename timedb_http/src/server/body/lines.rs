@@ -1,20 +1,18 @@
 //! The body of an upload in lines of JSON, each a row. As with a body of JSON, a fast reader takes what is valid, and a
 //! line that it gives up on is read by the slow one, which finds the words.
 
-use std::{borrow::Cow, fmt};
-
 use memchr::memchr_iter;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::Deserializer;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    fast::{BYTES_PER_ROW, LineField, Number, Seed, give_up, same_known_time, taken, text, time},
+    fast::{BYTES_PER_ROW, RowVisitor},
     fields::{Errors, read_object},
     slow,
 };
 use crate::formats::{
     columns::{Columns, Row},
-    scalar::{Problem, Scalar},
+    scalar::Problem,
 };
 use crate::server::{error::FieldError, instant::TimeUnit};
 
@@ -43,7 +41,11 @@ pub(super) fn read(body: &[u8], unit: Option<TimeUnit>) -> Result<Columns<'_>, V
 
 fn quickly(line: &[u8], unit: Option<TimeUnit>) -> Option<Row<'_>> {
     let mut json = serde_json::Deserializer::from_slice(line);
-    let row = json.deserialize_any(LineVisitor(unit)).ok()?;
+    let line = RowVisitor {
+        unit,
+        is_line: true,
+    };
+    let row = json.deserialize_any(line).ok()?;
     json.end().ok()?;
     Some(row)
 }
@@ -67,60 +69,6 @@ fn slowly<'a>(
         )]),
     }
     None
-}
-
-struct LineVisitor(Option<TimeUnit>);
-
-impl<'de> Visitor<'de> for LineVisitor {
-    type Value = Row<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row<'de>, A::Error> {
-        let Self(unit) = self;
-        let (mut value_key, mut name, mut series_id) = (None, None, None);
-        let (mut valid_time, mut valid_time_end, mut value) = (None, None, None);
-        let (mut known_time, mut knowledge_time) = (None, None);
-        let (mut labels, mut of_unit) = (None, None);
-        while let Some(field) = map.next_key()? {
-            match field {
-                LineField::ValidTime => valid_time = time(&mut map, unit)?,
-                LineField::ValueKey => value_key = text(&mut map, Scalar::text)?,
-                LineField::Name => name = text(&mut map, Scalar::text)?,
-                LineField::Value => value = map.next_value_seed(Seed(Number))?,
-                LineField::ValidTimeEnd => valid_time_end = time(&mut map, unit)?,
-                LineField::KnownTime => known_time = time(&mut map, unit)?,
-                LineField::KnowledgeTime => knowledge_time = time(&mut map, unit)?,
-                LineField::SeriesId => series_id = text(&mut map, |s| s.uuid())?,
-                LineField::Labels => labels = object(&mut map)?,
-                LineField::Unit => of_unit = text(&mut map, Scalar::unit)?,
-            }
-        }
-        if value_key.is_some() && name.is_some() {
-            return Err(give_up());
-        }
-        let of_id = || series_id.map(|id: uuid::Uuid| Cow::Owned(id.to_string()));
-        Ok(Row {
-            value_key: name.or(value_key).or_else(of_id).ok_or_else(give_up)?,
-            valid_time: valid_time.ok_or_else(give_up)?,
-            series_id,
-            valid_time_end,
-            value,
-            known_time: same_known_time(known_time, knowledge_time)?,
-            labels: labels.map(Cow::Borrowed),
-            unit: of_unit,
-        })
-    }
-}
-
-/// An object as it stands there, or null.
-fn object<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<&'de str>, A::Error> {
-    match Scalar::of(map.next_value()?) {
-        Scalar::Null => Ok(None),
-        scalar => taken(scalar.kept_object()).map(Some),
-    }
 }
 
 #[cfg(test)]

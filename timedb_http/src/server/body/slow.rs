@@ -8,7 +8,7 @@ use strum::VariantNames;
 use uuid::Uuid;
 
 use super::{
-    fast::{Each, Field, LineField},
+    fast::{Each, Field},
     fields::{Errors, echo},
     series, unknown,
 };
@@ -42,6 +42,17 @@ pub(crate) fn read_rows<'a>(
     columns
 }
 
+/// The fields of a row in a list.
+pub(super) const OF_ROW: [&str; 7] = [
+    "valid_time",
+    "value_key",
+    "value",
+    "valid_time_end",
+    "series_id",
+    "known_time",
+    "knowledge_time",
+];
+
 fn read_row<'a>(
     raw: &'a RawValue,
     at: usize,
@@ -57,7 +68,7 @@ fn read_row<'a>(
     let valid_time_end = errors.optional(&members, "valid_time_end", |s| s.instant(unit));
     let series_id = errors.optional(&members, "series_id", |s| s.uuid());
     let known_time = errors.known_time(&members, unit);
-    unknown::refuse_with(&members, Field::VARIANTS, errors, |name| {
+    unknown::refuse_with(&members, &OF_ROW, errors, |name| {
         let of_series = series::FIELDS.contains(&name);
         of_series.then_some("it belongs to the series, in the field series of the upload")
     });
@@ -102,7 +113,7 @@ pub(super) fn read_line<'a>(
         }
         None => errors.optional(&members, "value_key", Scalar::text),
     };
-    unknown::refuse(&members, LineField::VARIANTS, errors);
+    unknown::refuse(&members, Field::VARIANTS, errors);
     Some(Row {
         valid_time: valid_time?,
         value_key: name.or_else(|| series_id.map(|id| Cow::Owned(id.to_string())))?,

@@ -9,7 +9,7 @@ use utoipa::openapi::{
 };
 
 use super::{
-    answers::{ALWAYS, FailedAnswer, answered, failure, reference},
+    answers::{ALWAYS, answered, failure, reference},
     described::{BEARER, Described, KEY, in_protocol},
     parameters::query,
     scalars::{Named, bytes, choice, named, object, text, to},
@@ -27,34 +27,26 @@ const LINE_ERROR_V1: &str = "LineFailedV1";
 /// What is refused before it is known which operation it is for.
 const BEFORE: [&str; 4] = ["408", "414", "431", "501"];
 /// What these operations may answer as well; what is wrong with a request is 400, and what may go well later is 503.
-const FAILURES: [FailedAnswer; 7] = [
-    ("401", "", "No valid key."),
-    ("403", "", "The key is read-only."),
+const FAILURES: [(&str, &str); 7] = [
+    ("401", "No valid key."),
+    ("403", "The key is read-only."),
     (
         "413",
-        "",
         "The body, unpacked, is above the limit, or has too many values, series, or bytes of their names.",
     ),
     (
         "429",
-        "",
         "The key has sent more requests than its rate allows, or the address too many without a valid key; \
          `Retry-After` says when to try again.",
     ),
-    (
-        "500",
-        "",
-        "A fault of the server, whose cause is in its log.",
-    ),
+    ("500", "A fault of the server, whose cause is in its log."),
     (
         "503",
-        "",
         "The body does not arrive in time, or the database cannot be used at the moment; `Retry-After`, if it is there, \
          says when to try again.",
     ),
     (
         "504",
-        "",
         "The request took too long. Sent again, it stores what is not stored yet.",
     ),
 ];
@@ -171,8 +163,8 @@ fn failures(
 ) -> Vec<(&'static str, RefOr<Response>)> {
     let before = ALWAYS.iter().filter(|(status, ..)| BEFORE.contains(status));
     let before = before.map(|(status, name, _)| (*status, RefOr::from(reference(name))));
-    let own = [("400", "", refused), ("415", "", unsupported)];
-    let own = own.into_iter().chain(FAILURES).map(|(status, _, when)| {
+    let own = [("400", refused), ("415", unsupported)];
+    let own = own.into_iter().chain(FAILURES).map(|(status, when)| {
         // These can also come before the operation is known, and have the form of all others then.
         let either = ["400", "500"].contains(&status) && schema != ERROR;
         let response = match either {
