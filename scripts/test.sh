@@ -5,9 +5,8 @@
 #   scripts/test.sh                 everything
 #   scripts/test.sh --test cli      only behaviour tests: arguments of `cargo test -p timedb_tests`,
 #                                   such as an area and a part of the names of tests
-#   scripts/test.sh --lanes 'cli http' 'reading'
-#                                   only these areas, those of one argument one after the other, beside those of
-#                                   the others: most tests wait
+#   scripts/test.sh --areas http cli
+#                                   only these areas, two at a time
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -84,38 +83,36 @@ watcher=$!
 trap 'kill "$watcher" 2>/dev/null || true; cluster_remove test; tell_times' EXIT
 took "starting the cluster"
 passed=1
-if (($# == 0)); then
-    cargo test --quiet -p timedb_tests --no-run
-    took "building the tests"
-    cargo test -p timedb_tests --lib --bins 9>&- || passed=0
-    for area in tests/tests/*/main.rs; do
-        area=$(basename "${area%/main.rs}")
-        cargo test -p timedb_tests --test "$area" 9>&- || passed=0
-        took "area $area"
+# run_areas AREA...: the behaviour tests of these areas, two at a time, because most of them wait; those that take longest
+# first.
+run_areas() {
+    local area areas=()
+    for area in isolation http reading writing identity pooling upkeep tools cli; do
+        [[ " $* " != *" $area "* ]] || areas+=("$area")
     done
-elif [[ $1 == --lanes ]]; then
-    shift
-    cargo test --quiet -p timedb_tests --no-run
-    took "building the tests"
-    lanes=() logs=()
-    # As jobs with groups of their own: what is simply put in the background is deaf to Ctrl-C, and tests send that.
+    for area in "$@"; do
+        [[ " ${areas[*]} " == *" $area "* ]] || areas+=("$area")
+    done
+    # In a group of its own: what is simply put in the background is deaf to Ctrl-C, and tests send that.
     set -m
-    for areas in "$@"; do
-        logs+=("$(mktemp "$STATE/lane.XXXXXX")")
-        (
-            failed=0
-            for area in $areas; do cargo test -p timedb_tests --test "$area" 9>&- || failed=1; done
-            exit "$failed"
-        ) >"${logs[-1]}" 2>&1 &
-        lanes+=($!)
-    done
+    printf '%s\n' "${areas[@]}" | xargs -P 2 -I '{}' "$ROOT/scripts/lib/area.sh" '{}' 9>&- &
+    group=$!
     set +m
-    trap 'for lane in "${lanes[@]}"; do kill -- "-$lane" 2>/dev/null || true; done; kill "$watcher" 2>/dev/null || true; rm -f "${logs[@]}"; cluster_remove test; tell_times' EXIT
-    for lane in "${!lanes[@]}"; do
-        wait "${lanes[$lane]}" || passed=0
-        cat "${logs[$lane]}"
-    done
-    took "tests"
+    trap 'kill -- "-$group" 2>/dev/null || true; kill "$watcher" 2>/dev/null || true; cluster_remove test; tell_times' EXIT
+    wait "$group" || passed=0
+}
+if (($# == 0)) || [[ $1 == --areas ]]; then
+    cargo test --quiet -p timedb_tests --no-run
+    took "building the tests"
+    if (($#)); then
+        areas=("${@:2}")
+    else
+        cargo test -p timedb_tests --lib --bins 9>&- || passed=0
+        areas=()
+        for area in "$ROOT"/tests/tests/*/main.rs; do areas+=("$(basename "${area%/main.rs}")"); done
+    fi
+    run_areas "${areas[@]}"
+    took "behaviour tests"
 else
     cargo test -p timedb_tests --no-fail-fast "$@" 9>&- || passed=0
     took "tests"

@@ -16,21 +16,16 @@ if ((!$#)); then
         [[ $major == "$system" ]] || versions=("$major" "${versions[@]}")
     done
 fi
-# Two lanes of about the same length: an area is in the second one if the first one has not named it.
-lane() {
-    local area
-    for area in "$ROOT"/tests/tests/*/main.rs; do
-        area=$(basename "${area%/main.rs}")
-        [[ $area == isolation || " $1 " == *" $area "* ]] || printf '%s ' "$area"
-    done
-}
 unset PG_CONFIG
 failed=()
 for major in "${versions[@]}"; do
     say "PostgreSQL $major"
-    first='http pooling tools'
-    if (($#)) || [[ $major == "$newest" ]]; then first='cli pooling tools isolation'; fi
-    if ! PG=$major "$ROOT/scripts/setup.sh" test || ! PG=$major "$ROOT/scripts/test.sh" --lanes "$first" "$(lane "$first")"; then
+    areas=()
+    for area in "$ROOT"/tests/tests/*/main.rs; do
+        area=$(basename "${area%/main.rs}")
+        if [[ $area != isolation || $major == "${newest:-$major}" ]]; then areas+=("$area"); fi
+    done
+    if ! PG=$major "$ROOT/scripts/setup.sh" test || ! PG=$major "$ROOT/scripts/test.sh" --areas "${areas[@]}"; then
         failed+=("$major")
     fi
 done

@@ -2,7 +2,7 @@
 //! two parts. Its plan sees a request and no database, and says what the request asks for or what is wrong with it;
 //! its answer gets the plan and a caller. The guard reveals what is wrong only to those whose key is valid.
 
-use std::{future::Future, net::IpAddr};
+use std::{future::Future, net::IpAddr, pin::pin};
 
 use axum::{
     Router,
@@ -102,16 +102,17 @@ impl Api {
             let (head, key) = Head::new(request.into_parts().0);
             record.note_key(head.has_key);
             let attempt = Attempt::of(&head, &key);
-            let answered = async {
+            // What is pinned is made where it stays: a future of several kilobytes is copied with each move.
+            let answered = pin!(async {
                 state.admit(&key, head.address)?;
                 let caller = Caller::new(state.clone(), key?, record);
                 let plan = plan(&head).map_err(ApiError::from);
-                let work = conclude(caller, plan, answer);
+                let work = pin!(conclude(caller, plan, answer));
                 match limit {
                     TimeLimit::OfRequest => state.within(work).await,
                     TimeLimit::OfParts => work.await,
                 }
-            };
+            });
             let answered = answered.await;
             attempt.noted(&state, answered)
         };
@@ -186,19 +187,19 @@ async fn take_body<P: Send + 'static, F: Future<Output = Answer> + Send + 'stati
             return attempt.noted(&state, Err(refused));
         }
     };
-    let answered = async {
+    let answered = pin!(async {
         let mut caller = Caller::new(state.clone(), key, record);
         let (memory, takes_snappy) = (&state.body_memory, dialect.takes_snappy);
         let received = receive(&mut caller, memory, &head.headers, body, takes_snappy).await?;
-        let work = async {
+        let work = pin!(async {
             let size = received.len();
             let read = move || (plan(&head, &received), received);
             // What the body takes of the memory goes back when the request is over.
             let (plan, _received) = work_on(size, read).await?;
             conclude(caller, plan, answer).await
-        };
+        });
         state.within(work).await
-    };
+    });
     let answered = answered.await;
     attempt.noted(&state, answered)
 }

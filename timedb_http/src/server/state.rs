@@ -1,7 +1,13 @@
 //! What requests share, and who sends one. The database can be reached only through its caller: whatever is sent there
 //! goes with the caller's key, in a transaction that ends if the key is not valid.
 
-use std::{future::Future, net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    future::Future,
+    net::IpAddr,
+    ops::Deref,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio_postgres::{Client, Error, Row, RowStream};
 
@@ -18,9 +24,16 @@ use crate::server::{
     waiting::{NoPlace, Waiting, WaitingClient},
 };
 
-/// The same for all requests; a clone is cheap.
+/// So long a report of use may take, and so many that fail say that the next ones will, too.
+const REPORT_LIMIT: Duration = Duration::from_secs(2);
+const FAILED_REPORTS: u32 = 3;
+
+/// The same for all requests; a clone is cheap, because each layer of each request makes one.
 #[derive(Clone)]
-pub(crate) struct AppState {
+pub(crate) struct AppState(Arc<StateParts>);
+
+/// What there is of it. What stays when the configuration is read anew is shared with the state before.
+pub(crate) struct StateParts {
     db: Arc<Database>,
     pub body_memory: Arc<BodyMemory>,
     rates: Arc<Rates>,
@@ -31,10 +44,18 @@ pub(crate) struct AppState {
     pub metrics: Arc<Metrics>,
 }
 
+impl Deref for AppState {
+    type Target = StateParts;
+
+    fn deref(&self) -> &StateParts {
+        &self.0
+    }
+}
+
 impl AppState {
     pub(crate) fn new(config: ServerConfig, metrics: Metrics) -> Self {
         let metrics = Arc::new(metrics);
-        Self {
+        Self(Arc::new(StateParts {
             db: Arc::new(Database::new(&config, Arc::clone(&metrics))),
             body_memory: Arc::new(BodyMemory::new(
                 config.body_memory,
@@ -47,7 +68,7 @@ impl AppState {
             waiting: Arc::new(Waiting::new(config.waiting_clients)),
             config: Arc::new(config),
             metrics,
-        }
+        }))
     }
 
     /// The same with the limits of another configuration. What was made for the first one stays: the database and its
@@ -57,7 +78,8 @@ impl AppState {
         let is_same =
             (old.body_memory, old.max_body_bytes) == (new.body_memory, new.max_body_bytes);
         let is_same_rate = (old.rate_limit, old.rate_burst) == (new.rate_limit, new.rate_burst);
-        Self {
+        Self(Arc::new(StateParts {
+            db: Arc::clone(&self.db),
             body_memory: if is_same {
                 Arc::clone(&self.body_memory)
             } else {
@@ -78,11 +100,15 @@ impl AppState {
             } else {
                 Arc::new(Failures::new(new.auth_failures))
             },
+            usage: Arc::clone(&self.usage),
+            waiting: Arc::clone(&self.waiting),
             config: Arc::new(old.with_limits_of(new)),
-            ..self.clone()
-        }
+            metrics: Arc::clone(&self.metrics),
+        }))
     }
+}
 
+impl StateParts {
     /// Whether a request may go on: one with a key that has been good before within the rate of that key, any other
     /// unless too many from its address had no valid key. So nobody behind the same address loses a key that works.
     ///
@@ -149,20 +175,28 @@ impl AppState {
     }
 
     /// Tells the database what each key was used for since it was told last. What it can't be told now, it is next time;
-    /// of a key that is not good any more the rest is lost.
+    /// of a key that is not good any more the rest is lost. One that is locked, while its tenant is deleted for instance,
+    /// does not keep back the others.
     pub(crate) async fn report_usage(&self) {
+        let mut failed = 0;
         for key in self.usage.keys() {
             // A report that is given up in the middle counts as made: rather too little than twice.
             let Some(counts) = self.usage.take(&key) else {
                 continue;
             };
-            if let Err(error) = self.db.count_use(&counts).await
-                && error.may_pass()
-            {
-                tracing::warn!("the use of keys could not be reported; it will be again");
-                self.usage.put(&counts);
-                return;
+            let reported = tokio::time::timeout(REPORT_LIMIT, self.db.count_use(&counts)).await;
+            match reported {
+                Ok(Err(error)) if error.may_pass() => self.usage.put(&counts),
+                Ok(_) => continue,
+                Err(_) => {}
             }
+            failed += 1;
+            if failed == FAILED_REPORTS {
+                break;
+            }
+        }
+        if failed > 0 {
+            tracing::warn!("the use of some keys could not be reported in time");
         }
     }
 

@@ -78,6 +78,30 @@ async fn each_key_is_counted_by_day_and_told_to_its_tenant_and_to_administrators
 }
 
 #[tokio::test]
+async fn a_key_that_is_locked_does_not_keep_back_the_use_of_others() {
+    let db = Db::new().await;
+    let mut server = Server::start(&db);
+    let of_b = db.login(db.b()).await;
+    // Several, because they are reported in any order.
+    let more = "SELECT api_key FROM generate_series(1, 3) AS n, timedb.create_key($1, 'key ' || n)";
+    let admin = db.connect(Role::Admin).await;
+    let more = admin.query(more, &[&db.b().email]).await.unwrap();
+    let mut keys = vec![db.b().key.clone()];
+    keys.extend(more.iter().map(|row| row.get::<_, String>(0)));
+    for key in keys.iter().chain([&db.a().key]) {
+        assert_eq!(server.get("/series", Some(key)).await.status, 200);
+    }
+    let deletes = db.connect(Role::Superuser).await;
+    run(&deletes, "BEGIN").await;
+    let lock = "SELECT FROM timedb_internal.key_usage WHERE tenant_id = $1 FOR UPDATE";
+    deletes.query(lock, &[&db.a().tenant_id]).await.unwrap();
+    server.signal("TERM");
+    assert!(server.wait(Duration::from_secs(20)).success());
+    let counted = "SELECT sum(requests)::bigint FROM timedb.usage()";
+    assert_eq!(count(&of_b, counted, &[]).await, 4);
+}
+
+#[tokio::test]
 async fn what_a_tenant_says_of_its_use_is_bounded_and_goes_with_the_tenant() {
     let db = Db::new().await;
     let of_a = db.login(db.a()).await;

@@ -3,7 +3,7 @@
 //! statement and COMMIT are all sent before the first answer is awaited; behind a pooler, another round trip asks the
 //! transaction's session for a challenge.
 
-use std::time::Instant;
+use std::{pin::pin, time::Instant};
 
 use futures_util::future::{join, join3, try_join};
 use prometheus_client::metrics::histogram::Histogram;
@@ -170,10 +170,10 @@ impl Database {
     /// A place among those of the key's tenant, and a connection.
     async fn leased(&self, key: Option<&ApiKey>) -> Result<(Seat, Lease), ApiError> {
         let asked = Instant::now();
-        let leased = async {
+        let leased = pin!(async {
             let seat = self.seat(key).await?;
             Ok((seat, self.lease().await?))
-        };
+        });
         let leased = leased.await;
         let seconds = asked.elapsed().as_secs_f64();
         self.metrics.pool_wait_seconds.observe(seconds);

@@ -1,6 +1,6 @@
-//! `GET /values` and `GET /values/last`: a read, as rows; sorted if there are few, streamed if there are many. A task
-//! behind it collects packed chunks while there are few, and otherwise turns them into a stream whose end the client
-//! can trust: one that fails breaks the body, and never just ends early.
+//! `GET /values` and `GET /values/last`: a read, as rows; sorted if there are few, streamed if there are many. Packed
+//! chunks are collected while there are few; otherwise a task turns them into a stream whose end the client can trust: one
+//! that fails breaks the body, and never just ends early.
 
 use std::{
     io,
@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{Row, RowStream};
+use tracing::Instrument;
 
 use super::{pages, query::ReadQuery};
 use crate::formats::rows::{
@@ -42,19 +43,30 @@ pub(crate) async fn read(caller: Caller, asked: ReadQuery) -> Result<Response, A
         return pages::read(caller, &asked, page).await;
     }
     let (layout, format) = (asked.layout(), format(asked.format));
-    let (head, first) = oneshot::channel();
+    let (head, mut first) = oneshot::channel();
     let (pieces, body) = mpsc::channel(PIECES_AHEAD);
-    // A task of its own, because a stream outlives this handler; it ends when `body` is dropped.
-    tokio::spawn(produce(
+    let mut reading = Box::pin(produce(
         caller,
         asked,
         (layout.clone(), format),
         head,
         pieces,
     ));
-    let first = first
-        .await
-        .map_err(|_| ApiError::internal("a read ended without an answer"))?;
+    let begun = tokio::select! {
+        biased;
+        () = &mut reading => None,
+        first = &mut first => Some(first),
+    };
+    let first = match begun {
+        Some(first) => {
+            // A task of its own, because a stream outlives this handler; it ends when `body` is dropped.
+            tokio::spawn(reading.in_current_span());
+            first
+        }
+        // Few rows, or none: there is nothing more to do, and what there is to say is said.
+        None => first.await,
+    };
+    let first = first.map_err(|_| ApiError::internal("a read ended without an answer"))?;
     let Some(rows) = first? else {
         return Ok(answer::of_format(format, streamed(body)));
     };
@@ -94,7 +106,7 @@ async fn produce(
     };
     let (text, parameters) = asked.statement();
     let parameters = &parameters;
-    let answer = async {
+    let answer = pin!(async {
         let consume = async |rows| consume(rows, &mut output).await;
         let result = caller.stream(SqlQuery { text, parameters }, consume).await;
         // A receiver that has gone needs no answer; then sending fails, and that is all right.
@@ -109,7 +121,7 @@ async fn produce(
             (Err(StreamFault::Refused(error)), Some(head)) => drop(head.send(Err(error))),
             (Err(fault), _) => tracing::warn!(?fault, "a stream of rows was aborted"),
         }
-    };
+    });
     tokio::select! {
         biased;
         () = watch.closed() => {}
