@@ -50,9 +50,10 @@ if (($# == 0)); then
     took "crates that need no server"
 fi
 
-build_extension
+build_extension "${TIMEDB_TEST_PROFILE:-release}"
 took "building the extension"
-build_binary
+# It has no unsafe code, so what the optimiser makes of it is no concern of the tests.
+build_binary quick
 took "building the binary"
 use_tree
 install_into_tree "$PACKAGE"

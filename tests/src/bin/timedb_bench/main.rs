@@ -9,6 +9,7 @@ mod bulk;
 mod data;
 mod encode;
 mod forecast;
+mod formats;
 mod guard;
 mod http;
 mod last;
@@ -93,12 +94,15 @@ async fn tables() -> Result<()> {
     if parts.has("points") {
         points::measure(runs).await?;
     }
+    if parts.has("formats") {
+        formats::measure(runs).await?;
+    }
     Ok(())
 }
 
 /// The parts that read and write one and the same million points, and the other ones.
 const DATA_SET: [&str; 5] = ["upload", "read", "bulk", "small", "guard"];
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "live",
     "pointwise",
     "forecast",
@@ -107,6 +111,7 @@ const OTHERS: [&str; 8] = [
     "aggregate",
     "bound",
     "points",
+    "formats",
 ];
 
 /// What is measured: everything, or what TIMEDB_BENCH_ONLY names.
