@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing for building and running timedb, and nothing else; with the argument `test`
 # also what only the tests need, with `soak` what the soak needs, with `fuzz` what fuzzing needs,
-# with `packages` what makes and tries packages. Quick when nothing is missing.
+# with `packages` what makes and tries packages, for the versions that TIMEDB_PACKAGES names. Quick when nothing is missing.
 # Starts and creates no cluster of the system's PostgreSQL, no PgBouncer, Varnish, nginx and Prometheus.
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
@@ -181,4 +181,10 @@ if [[ ${1:-} == fuzz ]]; then
         cargo install cargo-fuzz --version "$wanted" --locked --quiet ||
             die "cargo could not install cargo-fuzz $wanted"
     fi
+fi
+
+if [[ ${1:-} == packages ]]; then
+    for item in ${TIMEDB_PACKAGES:-}; do
+        if [[ $item =~ ^[0-9]+$ ]]; then env -u PG_CONFIG PG="$item" "$ROOT/scripts/setup.sh"; fi
+    done
 fi

@@ -53,6 +53,7 @@ print_welcome() {
 The API key of $DEMO_EMAIL, shown this once:
 
     export TIMEDB_KEY=$DEMO_KEY
+    export TIMEDB_API_KEY="\$TIMEDB_KEY"    # its name for the timedb command
 
 Three points in and out again with curl:
 

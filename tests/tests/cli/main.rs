@@ -163,6 +163,25 @@ async fn without_a_dsn_the_command_says_where_it_looks() {
     }
 }
 
+#[test]
+fn a_number_that_cannot_be_is_told_with_its_option() {
+    for (arguments, option) in [
+        (&["events", "--limit", "0"][..], "--limit"),
+        (&["events", "--limit", "-1"], "--limit"),
+        (&["series", "list", "--limit", "-1"], "--limit"),
+        (&["compact", "--max-points", "-1"], "--max-points"),
+        (
+            &["write", "x.csv", "--batch-points", "-5"],
+            "--batch-points",
+        ),
+    ] {
+        let output = cli(arguments).env("TIMEDB_DSN", NOWHERE).run();
+        assert_eq!(output.code, 2, "{output:?}");
+        let told = format!("for '{option} <N>'");
+        assert!(output.stderr.contains(&told), "{output:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_dsn_comes_from_the_option_then_timedb_dsn_then_database_url_then_the_env_file() {
     let db = Db::new().await;

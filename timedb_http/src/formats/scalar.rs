@@ -50,13 +50,14 @@ impl Problem {
     /// As [`Problem::instant`], and what else than ISO 8601 the digits could be written as.
     pub(crate) fn instant_or(malformed: Malformed, other_form: &str) -> Self {
         let mut error = malformed.to_string();
+        let mut advice = ": write ISO 8601 such as 2025-01-01T00:00:00Z";
         if malformed.is_digits() {
-            error =
-                format!("{error}: write ISO 8601 such as 2025-01-01T00:00:00Z, or {other_form}");
+            error = format!("{error}{advice}, or {other_form}");
+            advice = "";
         }
         Self {
             kind: "datetime_from_date_parsing",
-            msg: format!("Input should be a valid datetime or date, {error}"),
+            msg: format!("Input should be a valid datetime or date, {error}{advice}"),
             ctx: Some(json!({ "error": error })),
         }
     }

@@ -13,6 +13,11 @@ const PASSING_RETRY_S: u16 = 1;
 /// What an operator has to fix takes longer; clients that tried again at once would only add to it.
 pub(crate) const OPERATORS_RETRY_S: u16 = 60;
 
+/// What clients know as the answer to a request without a key.
+const KEY_REQUIRED: &str = "API key required. Please provide X-API-Key header.";
+/// The same for clients of other protocols, which send it in their own ways.
+const PASSWORD_REQUIRED: &str = "API key required. Please provide it as Authorization: Token or Bearer, or as a password (Authorization: Basic).";
+
 /// An answer with a status of 400 or more.
 #[derive(Debug)]
 pub(crate) struct ApiError {
@@ -48,7 +53,7 @@ impl ApiError {
         let detail = if with_key {
             "Invalid or inactive API key."
         } else {
-            "API key required. Please provide X-API-Key header."
+            KEY_REQUIRED
         };
         Self::new(StatusCode::UNAUTHORIZED, detail)
     }
@@ -132,6 +137,13 @@ impl ApiError {
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "The request body begins like a text in UTF-16 or UTF-32. Send it in UTF-8.",
         )
+    }
+
+    /// 415 for a text that is declared in another encoding.
+    pub(crate) fn other_charset(charset: &str) -> Self {
+        let detail =
+            format!("The request body is declared as {charset} (Content-Type). Send it in UTF-8.");
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
     }
 
     /// 409 that is over when another request is, and the client may come again in a second.
@@ -269,6 +281,7 @@ impl ApiError {
     /// The same answer in the form of another protocol, whose body is made of a text.
     pub(crate) fn told_as(&self, body: impl FnOnce(StatusCode, String) -> Value) -> Response {
         let message = match &self.detail {
+            Value::String(sentence) if sentence == KEY_REQUIRED => PASSWORD_REQUIRED.to_owned(),
             Value::String(sentence) => sentence.clone(),
             Value::Array(fields) => {
                 let fields: Vec<_> = fields.iter().map(field_sentence).collect();
@@ -288,6 +301,13 @@ impl ApiError {
     #[cfg(test)]
     pub(crate) fn status(&self) -> u16 {
         self.status.as_u16()
+    }
+
+    /// What is wrong with each field, if that is what it is about: objects in pydantic's form.
+    pub(crate) fn fields_mut(&mut self) -> &mut [Value] {
+        self.detail
+            .as_array_mut()
+            .map_or(&mut [], Vec::as_mut_slice)
     }
 
     /// What it says, as the body has it.

@@ -2,7 +2,7 @@
 //! two parts. Its plan sees a request and no database, and says what the request asks for or what is wrong with it;
 //! its answer gets the plan and a caller. The guard reveals what is wrong only to those whose key is valid.
 
-use std::{future::Future, net::IpAddr, pin::pin};
+use std::{future::Future, net::IpAddr, pin::pin, sync::Arc};
 
 use axum::{
     Router,
@@ -15,7 +15,7 @@ use axum::{
 
 use crate::server::{
     answer::work_on,
-    body::{Received, leave_unread, receive},
+    body::{Received, UNKNOWN_PARAMETER, leave_unread, nearest, receive},
     error::{ApiError, FieldError},
     head::{Head, HeadAndKey},
     key::ApiKey,
@@ -52,15 +52,34 @@ impl Dialect {
     };
 }
 
+/// The parameters in the queries of a route, which its method and path name.
+pub(crate) type RouteParameters = (MethodFilter, String, Vec<String>);
+
 /// The routes of the API.
 #[derive(Default)]
 pub(crate) struct Api {
     router: Router<AppState>,
     /// The method and the path of each.
     routes: Vec<(MethodFilter, String)>,
+    described: Vec<RouteParameters>,
 }
 
 impl Api {
+    /// Without routes yet. What is described of them is told to whoever writes a parameter that there isn't.
+    pub(crate) fn described(described: Vec<RouteParameters>) -> Self {
+        Self {
+            described,
+            ..Self::default()
+        }
+    }
+
+    /// The parameters of a route.
+    fn parameters(&self, method: MethodFilter, path: &str) -> KnownParameters {
+        let mut all = self.described.iter();
+        let route = all.find(|(of, at, _)| (*of, at.as_str()) == (method, path));
+        KnownParameters(route.map_or_else(Arc::default, |(_, _, names)| names.as_slice().into()))
+    }
+
     /// A route without data, for whomever asks.
     pub(crate) fn public<H: Handler<T, AppState>, T: 'static>(
         self,
@@ -97,6 +116,7 @@ impl Api {
         plan: fn(&Head) -> Query<P>,
         answer: fn(Caller, P) -> F,
     ) -> Self {
+        let parameters = self.parameters(MethodFilter::GET, path);
         let handler = move |State(state): State<AppState>, request: Request| async move {
             let record = recorded(&request);
             let (head, key) = Head::new(request.into_parts().0);
@@ -106,7 +126,7 @@ impl Api {
             let answered = pin!(async {
                 state.admit(&key, head.address)?;
                 let caller = Caller::new(state.clone(), key?, record);
-                let plan = plan(&head).map_err(ApiError::from);
+                let plan = plan(&head).map_err(|wrong| parameters.told(wrong.into()));
                 let work = pin!(conclude(caller, plan, answer));
                 match limit {
                     TimeLimit::OfRequest => state.within(work).await,
@@ -127,8 +147,9 @@ impl Api {
         plan: fn(&Head, &Received) -> Plan<P>,
         answer: fn(Caller, P) -> F,
     ) -> Self {
+        let parameters = self.parameters(method, path);
         let handler = move |State(state): State<AppState>, request: Request| {
-            take_body(state, request, Dialect::OWN, plan, answer)
+            take_body(state, request, Dialect::OWN, parameters, plan, answer)
         };
         self.route(method, path, on(method, handler))
     }
@@ -141,8 +162,9 @@ impl Api {
         plan: fn(&Head, &Received) -> Plan<P>,
         answer: fn(Caller, P) -> F,
     ) -> Self {
+        let parameters = self.parameters(MethodFilter::POST, path);
         let handler = move |State(state): State<AppState>, request: Request| async move {
-            let answered = take_body(state, request, dialect, plan, answer).await;
+            let answered = take_body(state, request, dialect, parameters, plan, answer).await;
             answered.unwrap_or_else(dialect.tell)
         };
         self.route(MethodFilter::POST, path, on(MethodFilter::POST, handler))
@@ -172,6 +194,7 @@ async fn take_body<P: Send + 'static, F: Future<Output = Answer> + Send + 'stati
     state: AppState,
     request: Request,
     dialect: Dialect,
+    parameters: KnownParameters,
     plan: fn(&Head, &Received) -> Plan<P>,
     answer: fn(Caller, P) -> F,
 ) -> Answer {
@@ -196,12 +219,39 @@ async fn take_body<P: Send + 'static, F: Future<Output = Answer> + Send + 'stati
             let read = move || (plan(&head, &received), received);
             // What the body takes of the memory goes back when the request is over.
             let (plan, _received) = work_on(size, read).await?;
+            let plan = plan.map_err(|wrong| parameters.told(wrong));
             conclude(caller, plan, answer).await
         });
         state.within(work).await
     });
     let answered = answered.await;
     attempt.noted(&state, answered)
+}
+
+/// The names of the parameters that a route takes in its query.
+#[derive(Clone)]
+struct KnownParameters(Arc<[String]>);
+
+impl KnownParameters {
+    /// Says of each parameter that there isn't which one was probably meant, or which ones there are.
+    fn told(&self, mut wrong: ApiError) -> ApiError {
+        for field in wrong.fields_mut() {
+            let name = match field["loc"].as_array().map(Vec::as_slice) {
+                Some([place, name]) if place == "query" => name.as_str(),
+                _ => None,
+            };
+            let Some(name) = name.filter(|_| field["msg"] == UNKNOWN_PARAMETER) else {
+                continue;
+            };
+            let advice = match nearest(name, &self.0) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None if self.0.is_empty() => "there are no parameters".to_owned(),
+                None => format!("the parameters are {}", self.0.join(", ")),
+            };
+            field["msg"] = format!("{UNKNOWN_PARAMETER}: {advice}").into();
+        }
+        wrong
+    }
 }
 
 /// What the time limit of a request counts for.

@@ -17,13 +17,15 @@ use axum::{
     extract::RawQuery,
     http::header,
     response::{IntoResponse, Response},
+    routing::MethodFilter,
 };
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder,
+    ComponentsBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, RefOr,
+    path::ParameterIn,
     security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use crate::server::{answer, error::ApiError, routes::query::any};
+use crate::server::{answer, error::ApiError, guard::RouteParameters, routes::query::any};
 use described::{BEARER, KEY};
 
 static DOCUMENT: LazyLock<Result<String, serde_json::Error>> =
@@ -72,6 +74,29 @@ pub(crate) fn document() -> OpenApi {
         .paths(operations::paths())
         .components(Some(components.build()))
         .build()
+}
+
+/// The parameters in the queries of each operation.
+pub(crate) fn parameters() -> Vec<RouteParameters> {
+    let mut described = Vec::new();
+    for (path, item) in document().paths.paths {
+        for (method, operation) in [
+            (MethodFilter::GET, item.get),
+            (MethodFilter::POST, item.post),
+            (MethodFilter::PUT, item.put),
+            (MethodFilter::PATCH, item.patch),
+        ] {
+            let parameters = operation.and_then(|operation| operation.parameters);
+            let names = parameters.into_iter().flatten();
+            let names = names.filter_map(|parameter| match parameter {
+                RefOr::T(named) => (named.parameter_in == ParameterIn::Query).then_some(named.name),
+                RefOr::Ref(_) => None,
+            });
+            let names = names.collect();
+            described.push((method, path.clone(), names));
+        }
+    }
+    described
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ fn api() -> Api {
     const POST: MethodFilter = MethodFilter::POST;
     const PUT: MethodFilter = MethodFilter::PUT;
     const PATCH: MethodFilter = MethodFilter::PATCH;
-    Api::default()
+    Api::described(openapi::parameters())
         .public("/", root::root)
         .public("/health", health::health)
         .public("/ready", health::ready)

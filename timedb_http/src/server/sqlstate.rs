@@ -99,11 +99,13 @@ pub(crate) fn not_begun(error: &Error) -> ApiError {
     }
 }
 
-/// The database's message, and its hint when there is one.
+/// The database's message, with the point that it is about and with its hint, when there are any.
 fn sentence(answer: &DbError) -> String {
-    match answer.hint() {
-        Some(hint) => format!("{} ({hint})", answer.message()),
-        None => answer.message().to_owned(),
+    let about = answer.detail().filter(|told| told.starts_with("Point "));
+    match (about, answer.hint()) {
+        (Some(about), _) => format!("{} ({about})", answer.message()),
+        (None, Some(hint)) => format!("{} ({hint})", answer.message()),
+        (None, None) => answer.message().to_owned(),
     }
 }
 

@@ -5,10 +5,14 @@ use std::{
     future::Future,
     net::IpAddr,
     ops::Deref,
-    sync::Arc,
-    time::{Duration, Instant},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Instant,
 };
 
+use futures_util::{StreamExt, stream};
 use tokio_postgres::{Client, Error, Row, RowStream};
 
 use crate::server::{
@@ -24,8 +28,8 @@ use crate::server::{
     waiting::{NoPlace, Waiting, WaitingClient},
 };
 
-/// So long a report of use may take, and so many that fail say that the next ones will, too.
-const REPORT_LIMIT: Duration = Duration::from_secs(2);
+/// So many reports of use are under way at once, and so many that fail say that the next ones will, too.
+const REPORTS_AT_ONCE: usize = 4;
 const FAILED_REPORTS: u32 = 3;
 
 /// The same for all requests; a clone is cheap, because each layer of each request makes one.
@@ -176,27 +180,31 @@ impl StateParts {
 
     /// Tells the database what each key was used for since it was told last. What it can't be told now, it is next time;
     /// of a key that is not good any more the rest is lost. One that is locked, while its tenant is deleted for instance,
-    /// does not keep back the others.
+    /// keeps back no others, because several are told at once.
     pub(crate) async fn report_usage(&self) {
-        let mut failed = 0;
-        for key in self.usage.keys() {
-            // A report that is given up in the middle counts as made: rather too little than twice.
-            let Some(counts) = self.usage.take(&key) else {
-                continue;
-            };
-            let reported = tokio::time::timeout(REPORT_LIMIT, self.db.count_use(&counts)).await;
-            match reported {
-                Ok(Err(error)) if error.may_pass() => self.usage.put(&counts),
-                Ok(_) => continue,
-                Err(_) => {}
+        let failed = AtomicU32::new(0);
+        let report = |key| {
+            let failed = &failed;
+            async move {
+                if failed.load(Ordering::Relaxed) >= FAILED_REPORTS {
+                    return;
+                }
+                // A report that is given up in the middle counts as made: rather too little than twice.
+                let Some(counts) = self.usage.take(&key) else {
+                    return;
+                };
+                if let Err(error) = self.db.count_use(&counts).await
+                    && error.may_pass()
+                {
+                    self.usage.put(&counts);
+                    failed.fetch_add(1, Ordering::Relaxed);
+                }
             }
-            failed += 1;
-            if failed == FAILED_REPORTS {
-                break;
-            }
-        }
-        if failed > 0 {
-            tracing::warn!("the use of some keys could not be reported in time");
+        };
+        let keys = stream::iter(self.usage.keys());
+        keys.for_each_concurrent(REPORTS_AT_ONCE, report).await;
+        if failed.into_inner() > 0 {
+            tracing::warn!("the use of keys could not be reported; it will be again");
         }
     }
 

@@ -132,6 +132,9 @@ async fn a_key_comes_as_token_or_password_and_a_wrong_one_is_refused() {
         let reply = write(&api, &path, authorization, "m f=1").await;
         assert_eq!(reply.status, status, "{path}: {}", reply.text);
     }
+    let keyless = write(&api, "/write", None, "m f=1").await;
+    let told = &keyless.text;
+    assert!(told.contains("Authorization: Token"), "{told}");
     let unit = "/api/v2/write?precision=d";
     let reply = write(&api, unit, Some(format!("Token {a}")), "m f=1").await;
     assert!(

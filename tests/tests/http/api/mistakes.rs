@@ -43,6 +43,22 @@ async fn query_mistakes_name_their_parameter() {
             "{query}: {error}"
         );
     }
+    for (path, advice) in [
+        (
+            "/values?strat_valid=2025-01-01",
+            ": did you mean start_valid?",
+        ),
+        ("/values?top=5", ": the parameters are mode, "),
+        ("/changes?limit=10", ": the parameters are "),
+        ("/list_timeseries?x=1", ": there are no parameters"),
+        (
+            "/values?start_valid=yesterday",
+            ": write ISO 8601 such as 2025-01-01T00:00:00Z",
+        ),
+    ] {
+        let told = first_error(&api.get(path).await)["msg"].to_string();
+        assert!(told.contains(advice), "{path}: {told}");
+    }
     let far = api.get("/values?start_valid=300000-01-01T00:00:00Z").await;
     assert!(far.text.contains("years 1 to 9999"), "{}", far.text);
     let both = api.get("/values?mode=best&start_valid=soon&foo=1").await;
@@ -247,12 +263,12 @@ async fn what_the_store_refuses_is_a_sentence() {
         (
             "/upload",
             batch(end("2025-01-01T00:00:00Z")),
-            "valid_time_end",
+            "(Point 1 of series \"x\", counted from 1.)",
         ),
         (
             "/upload",
             batch(end("2025-01-02T00:00:00Z")),
-            "valid_time_end",
+            "(Point 1 of series \"x\", counted from 1.)",
         ),
         ("/series", json!({"name": long}), "name"),
         (

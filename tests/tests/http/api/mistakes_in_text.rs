@@ -120,6 +120,9 @@ async fn a_body_of_another_type_is_refused_as_such() {
         ("text/plain", 415),
         ("application/x-www-form-urlencoded", 415),
         ("application/problem+json", 200),
+        ("application/json; charset=UTF-8", 200),
+        ("application/json; charset=utf-16", 415),
+        ("application/json; version=1;charset=\"latin1\"", 415),
     ] {
         let request = api
             .server

@@ -118,6 +118,7 @@ told(upload(stream_of(good)[:-100], ARROW))
 told(upload(file_of(good), ARROW))
 told(upload(stream_of(good), PARQUET))
 told(upload(file_of(good)[:-1], PARQUET))
+print(upload(file_of(good, compression="gzip"), PARQUET).json()["detail"][0]["msg"])
 # A few kilobytes that are millions of rows.
 n = 6_000_000
 constant = lambda value, kind: pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * n, pyarrow.int8()), pyarrow.array([value], kind))
@@ -140,6 +141,7 @@ print(get("/values").json()["count"])
 422 ['arrow_invalid', 'body']
 422 ['parquet_invalid', 'body']
 422 ['parquet_invalid', 'body']
+Input should be a valid Parquet file, compressed with zstd, with snappy or not at all
 True
 413 The rows of the request body take more memory than the limit of 268435456 bytes: send them in several requests.
 422 ['csv_invalid', 'body']

@@ -212,7 +212,8 @@ pub struct Events {
     #[arg(short, long, value_name = "UUID")]
     pub tenant_id: Option<String>,
     /// The maximum number of events
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
 }
 
@@ -251,7 +252,8 @@ pub struct Compact {
     #[arg(short, long, value_name = "UUID")]
     pub tenant_id: Option<String>,
     /// About how many points one transaction rewrites
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i64).range(1..))]
     pub max_points: i64,
     /// Fold what was written last, and merge only segments of which a series has many
     #[arg(long)]

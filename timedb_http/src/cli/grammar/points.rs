@@ -69,7 +69,8 @@ pub struct WritePoints {
     #[arg(long, value_name = "ID")]
     pub batch: Option<String>,
     /// How many points are written at once
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 100_000, allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub batch_points: u32,
     /// Leave out points that are stored with the same value already
     #[arg(long)]

@@ -44,7 +44,7 @@ pub struct ListSeries {
     #[arg(short, long, value_name = "TEXT")]
     pub search: Option<String>,
     /// The maximum number of series [default: all of them]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
 }
 

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Compression;
 use parquet::file::metadata::ParquetMetaData;
 
 use super::{
@@ -126,6 +127,12 @@ fn check_pages(file: &Bytes, metadata: &ParquetMetaData) -> Result<(usize, usize
         let rows = usize::try_from(group.num_rows()).map_err(|_| "a group has no rows")?;
         size = size.saturating_add(rows.saturating_mul(ROW_BYTES));
         for chunk in group.columns() {
+            if !matches!(
+                chunk.compression(),
+                Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_)
+            ) {
+                return Err("compressed with zstd, with snappy or not at all");
+            }
             let (start, length) = guarded(|| Ok::<_, NotParquet>(chunk.byte_range()))
                 .map_err(|_| "a column is not where it should be")?;
             let start = usize::try_from(start).map_err(|_| "a column is not in it")?;

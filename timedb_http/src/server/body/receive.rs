@@ -47,7 +47,10 @@ impl Received {
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         let subtype = essence.strip_prefix("application/");
         match subtype {
-            Some(name) if name == "json" || name.ends_with("+json") => Ok(&self.bytes),
+            Some(name) if name == "json" || name.ends_with("+json") => {
+                check_charset(content_type)?;
+                Ok(&self.bytes)
+            }
             _ => Err(ApiError::not_json(content_type)),
         }
     }
@@ -68,7 +71,12 @@ impl Received {
             essence => BodyFormat::of_media_type(essence),
         };
         match named.or(of_type) {
-            Some(format) => Ok((format, &self.bytes)),
+            Some(format) => {
+                if format.is_text() {
+                    check_charset(content_type)?;
+                }
+                Ok((format, &self.bytes))
+            }
             None => Err(ApiError::unknown_format(content_type)),
         }
     }
@@ -85,6 +93,18 @@ impl Received {
 
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
+    }
+}
+
+/// Whether a text is in UTF-8, of which ASCII is a part, as far as its content type says anything.
+fn check_charset(content_type: &str) -> Result<(), ApiError> {
+    let mut parameters = content_type.split(';').skip(1).filter_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        (name.trim() == "charset").then(|| value.trim().trim_matches('"'))
+    });
+    match parameters.next() {
+        None | Some("utf-8" | "utf8" | "us-ascii" | "ascii") => Ok(()),
+        Some(other) => Err(ApiError::other_charset(other)),
     }
 }
 

@@ -36,6 +36,14 @@ impl BodyFormat {
             FormatName::Parquet => Self::Table(TableFormat::Parquet),
         })
     }
+
+    /// Whether it is text, which has an encoding.
+    pub(crate) fn is_text(self) -> bool {
+        matches!(
+            self,
+            Self::Json | Self::Ndjson | Self::Table(TableFormat::Csv)
+        )
+    }
 }
 
 /// Reads the rows of an upload, or says what is wrong with them. `unit` is what numbers count.

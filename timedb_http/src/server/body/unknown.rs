@@ -3,6 +3,9 @@
 use super::fields::{Errors, Members};
 use crate::formats::scalar::Problem;
 
+/// What is said of a parameter, before which one was meant.
+pub(crate) const UNKNOWN_PARAMETER: &str = "Extra inputs are not permitted";
+
 /// Longer names are cut off in messages.
 const LONGEST_TOLD: usize = 200;
 /// Names are compared as far as this.
@@ -49,9 +52,10 @@ fn told_of(name: &str) -> String {
 }
 
 /// The known name that is most like this one, if any is like it: `val`, `valuekey`, `known_tme`.
-fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn nearest<'k, K: AsRef<str>>(name: &str, known: &'k [K]) -> Option<&'k str> {
     let given = letters(name);
-    let candidates = known.iter().filter_map(|&known| {
+    let candidates = known.iter().filter_map(|known| {
+        let known = known.as_ref();
         let other = letters(known);
         let begins = given.len() >= SHORTEST_BEGINNING
             && (other.starts_with(&given) || given.starts_with(&other));

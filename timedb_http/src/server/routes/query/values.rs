@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::formats::rows::Mode;
 use crate::server::{
-    body::Problem,
+    body::{Problem, UNKNOWN_PARAMETER},
     db::PgInstant,
     duration::{self, Interval, TimeOfDay},
     instant::{self, TimeUnit},
@@ -25,7 +25,7 @@ const MOST_WAIT: Duration = Duration::from_secs(60);
 
 /// A parameter that nobody knows.
 pub(crate) fn unknown() -> Problem {
-    Problem::new("extra_forbidden", "Extra inputs are not permitted")
+    Problem::new("extra_forbidden", UNKNOWN_PARAMETER)
 }
 
 /// An instant; with a unit a number is one too.
