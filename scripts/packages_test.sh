@@ -30,15 +30,15 @@ lintian --allow-root --fail-on error,warning --tag-display-limit 0 "$OUT"/*.deb
 say "Comparing what the packages for each version hold"
 # One of them is for a version that no Debian has: it is the same as those that are installed below.
 first=
+majors=()
 for file in "$OUT"/postgresql-*-timedb_*.deb; do
     major=${file##*/postgresql-}
     major=${major%%-*}
     holds=$(dpkg-deb --contents "$file" | awk '{ print $1, $2, $6 }' | sed "s#/postgresql/$major/#/postgresql/NN/#; s#postgresql-$major-#postgresql-NN-#" | sort)
     [[ ${first:=$holds} == "$holds" ]] || die "${file##*/} holds other files: $(diff <(printf '%s\n' "$first") <(printf '%s\n' "$holds"))"
+    majors+=("$major")
 done
-for file in "$OUT"/postgresql-*-timedb_*.deb; do
-    major=${file##*/postgresql-}
-    major=${major%%-*}
+for major in "${majors[@]}"; do
     try_image "$major"
     try_debian "$major"
 done

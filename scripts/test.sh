@@ -109,8 +109,7 @@ if (($# == 0)) || [[ $1 == --areas ]]; then
         areas=("${@:2}")
     else
         cargo test -p timedb_tests --lib --bins 9>&- || passed=0
-        areas=()
-        for area in "$ROOT"/tests/tests/*/main.rs; do areas+=("$(basename "${area%/main.rs}")"); done
+        mapfile -t areas < <(test_areas)
     fi
     run_areas "${areas[@]}"
     took "behaviour tests"

@@ -23,8 +23,7 @@ failed=()
 for major in "${versions[@]}"; do
     say "PostgreSQL $major"
     areas=()
-    for area in "$ROOT"/tests/tests/*/main.rs; do
-        area=$(basename "${area%/main.rs}")
+    for area in $(test_areas); do
         if [[ $area != isolation || $major == "${newest:-$major}" ]]; then areas+=("$area"); fi
     done
     if ! PG=$major "$ROOT/scripts/setup.sh" test || ! PG=$major "$ROOT/scripts/test.sh" --areas "${areas[@]}"; then

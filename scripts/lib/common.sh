@@ -31,6 +31,12 @@ done
 unset name
 umask 022
 
+# Prints the areas of the behaviour tests.
+test_areas() {
+    local main
+    for main in "$ROOT"/tests/tests/*/main.rs; do basename "${main%/main.rs}"; done
+}
+
 check_major() {
     [[ " ${PG_MAJORS[*]} " == *" $1 "* ]] || die "PG=$1 is not a version that timedb supports: ${PG_MAJORS[-1]} to ${PG_MAJORS[0]}"
 }

@@ -27,7 +27,7 @@ pub(crate) use remote_write::read_remote_write;
 pub(crate) use samples::{SampleUpload, Samples};
 pub(crate) use series::{ANSWERED_OF_SERIES, read_new_series, read_series_change};
 pub(crate) use table::{BodyFormat, read_rows};
-pub(crate) use unknown::{UNKNOWN_PARAMETER, nearest};
+pub(crate) use unknown::{NOT_PERMITTED, nearest};
 pub(crate) use upload::{AboutUpload, Upload, read_upload};
 
 /// Which fields each body may have, by the name of its schema in OpenAPI.

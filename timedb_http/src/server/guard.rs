@@ -2,7 +2,7 @@
 //! two parts. Its plan sees a request and no database, and says what the request asks for or what is wrong with it;
 //! its answer gets the plan and a caller. The guard reveals what is wrong only to those whose key is valid.
 
-use std::{future::Future, net::IpAddr, pin::pin, sync::Arc};
+use std::{future::Future, net::IpAddr, pin::pin};
 
 use axum::{
     Router,
@@ -15,7 +15,7 @@ use axum::{
 
 use crate::server::{
     answer::work_on,
-    body::{Received, UNKNOWN_PARAMETER, leave_unread, nearest, receive},
+    body::{NOT_PERMITTED, Received, leave_unread, nearest, receive},
     error::{ApiError, FieldError},
     head::{Head, HeadAndKey},
     key::ApiKey,
@@ -56,28 +56,21 @@ impl Dialect {
 pub(crate) type RouteParameters = (MethodFilter, String, Vec<String>);
 
 /// The routes of the API.
-#[derive(Default)]
 pub(crate) struct Api {
     router: Router<AppState>,
     /// The method and the path of each.
     routes: Vec<(MethodFilter, String)>,
-    described: Vec<RouteParameters>,
+    described: fn() -> &'static [RouteParameters],
 }
 
 impl Api {
     /// Without routes yet. What is described of them is told to whoever writes a parameter that there isn't.
-    pub(crate) fn described(described: Vec<RouteParameters>) -> Self {
+    pub(crate) fn described(described: fn() -> &'static [RouteParameters]) -> Self {
         Self {
+            router: Router::new(),
+            routes: Vec::new(),
             described,
-            ..Self::default()
         }
-    }
-
-    /// The parameters of a route.
-    fn parameters(&self, method: MethodFilter, path: &str) -> KnownParameters {
-        let mut all = self.described.iter();
-        let route = all.find(|(of, at, _)| (*of, at.as_str()) == (method, path));
-        KnownParameters(route.map_or_else(Arc::default, |(_, _, names)| names.as_slice().into()))
     }
 
     /// A route without data, for whomever asks.
@@ -92,7 +85,7 @@ impl Api {
     /// A route that reads.
     pub(crate) fn get<P: Send + 'static, F: Future<Output = Answer> + Send + 'static>(
         self,
-        path: &str,
+        path: &'static str,
         plan: fn(&Head) -> Query<P>,
         answer: fn(Caller, P) -> F,
     ) -> Self {
@@ -102,7 +95,7 @@ impl Api {
     /// A route that reads and can wait for news: its answer holds what it does in between to the time limit.
     pub(crate) fn get_waiting<P: Send + 'static, F: Future<Output = Answer> + Send + 'static>(
         self,
-        path: &str,
+        path: &'static str,
         plan: fn(&Head) -> Query<P>,
         answer: fn(Caller, P) -> F,
     ) -> Self {
@@ -111,12 +104,12 @@ impl Api {
 
     fn reading<P: Send + 'static, F: Future<Output = Answer> + Send + 'static>(
         self,
-        path: &str,
+        path: &'static str,
         limit: TimeLimit,
         plan: fn(&Head) -> Query<P>,
         answer: fn(Caller, P) -> F,
     ) -> Self {
-        let parameters = self.parameters(MethodFilter::GET, path);
+        let parameters = KnownParameters::of(self.described, MethodFilter::GET, path);
         let handler = move |State(state): State<AppState>, request: Request| async move {
             let record = recorded(&request);
             let (head, key) = Head::new(request.into_parts().0);
@@ -143,11 +136,11 @@ impl Api {
     pub(crate) fn with_body<P: Send + 'static, F: Future<Output = Answer> + Send + 'static>(
         self,
         method: MethodFilter,
-        path: &str,
+        path: &'static str,
         plan: fn(&Head, &Received) -> Plan<P>,
         answer: fn(Caller, P) -> F,
     ) -> Self {
-        let parameters = self.parameters(method, path);
+        let parameters = KnownParameters::of(self.described, method, path);
         let handler = move |State(state): State<AppState>, request: Request| {
             take_body(state, request, Dialect::OWN, parameters, plan, answer)
         };
@@ -157,12 +150,12 @@ impl Api {
     /// A route of another protocol, which has its own ways to send a key and to tell an error.
     pub(crate) fn in_dialect<P: Send + 'static, F: Future<Output = Answer> + Send + 'static>(
         self,
-        path: &str,
+        path: &'static str,
         dialect: Dialect,
         plan: fn(&Head, &Received) -> Plan<P>,
         answer: fn(Caller, P) -> F,
     ) -> Self {
-        let parameters = self.parameters(MethodFilter::POST, path);
+        let parameters = KnownParameters::of(self.described, MethodFilter::POST, path);
         let handler = move |State(state): State<AppState>, request: Request| async move {
             let answered = take_body(state, request, dialect, parameters, plan, answer).await;
             answered.unwrap_or_else(dialect.tell)
@@ -228,11 +221,33 @@ async fn take_body<P: Send + 'static, F: Future<Output = Answer> + Send + 'stati
     attempt.noted(&state, answered)
 }
 
-/// The names of the parameters that a route takes in its query.
-#[derive(Clone)]
-struct KnownParameters(Arc<[String]>);
+/// The parameters that a route takes in its query, which are looked up when one of a request is none of them.
+#[derive(Clone, Copy)]
+struct KnownParameters {
+    described: fn() -> &'static [RouteParameters],
+    method: MethodFilter,
+    path: &'static str,
+}
 
 impl KnownParameters {
+    fn of(
+        described: fn() -> &'static [RouteParameters],
+        method: MethodFilter,
+        path: &'static str,
+    ) -> Self {
+        Self {
+            described,
+            method,
+            path,
+        }
+    }
+
+    fn names(&self) -> &'static [String] {
+        let mut all = (self.described)().iter();
+        let route = all.find(|(of, at, _)| (*of, at.as_str()) == (self.method, self.path));
+        route.map_or(&[], |(_, _, names)| names)
+    }
+
     /// Says of each parameter that there isn't which one was probably meant, or which ones there are.
     fn told(&self, mut wrong: ApiError) -> ApiError {
         for field in wrong.fields_mut() {
@@ -240,15 +255,16 @@ impl KnownParameters {
                 Some([place, name]) if place == "query" => name.as_str(),
                 _ => None,
             };
-            let Some(name) = name.filter(|_| field["msg"] == UNKNOWN_PARAMETER) else {
+            let Some(name) = name.filter(|_| field["msg"] == NOT_PERMITTED) else {
                 continue;
             };
-            let advice = match nearest(name, &self.0) {
+            let known = self.names();
+            let advice = match nearest(name, known) {
                 Some(meant) => format!("did you mean {meant}?"),
-                None if self.0.is_empty() => "there are no parameters".to_owned(),
-                None => format!("the parameters are {}", self.0.join(", ")),
+                None if known.is_empty() => "there are no parameters".to_owned(),
+                None => format!("the parameters are {}", known.join(", ")),
             };
-            field["msg"] = format!("{UNKNOWN_PARAMETER}: {advice}").into();
+            field["msg"] = format!("{NOT_PERMITTED}: {advice}").into();
         }
         wrong
     }

@@ -76,8 +76,7 @@ pub(crate) fn document() -> OpenApi {
         .build()
 }
 
-/// The parameters in the queries of each operation.
-pub(crate) fn parameters() -> Vec<RouteParameters> {
+static PARAMETERS: LazyLock<Vec<RouteParameters>> = LazyLock::new(|| {
     let mut described = Vec::new();
     for (path, item) in document().paths.paths {
         for (method, operation) in [
@@ -85,18 +84,25 @@ pub(crate) fn parameters() -> Vec<RouteParameters> {
             (MethodFilter::POST, item.post),
             (MethodFilter::PUT, item.put),
             (MethodFilter::PATCH, item.patch),
+            (MethodFilter::DELETE, item.delete),
         ] {
-            let parameters = operation.and_then(|operation| operation.parameters);
-            let names = parameters.into_iter().flatten();
-            let names = names.filter_map(|parameter| match parameter {
+            let Some(operation) = operation else {
+                continue;
+            };
+            let all = operation.parameters.into_iter().flatten();
+            let of_query = all.filter_map(|parameter| match parameter {
                 RefOr::T(named) => (named.parameter_in == ParameterIn::Query).then_some(named.name),
                 RefOr::Ref(_) => None,
             });
-            let names = names.collect();
-            described.push((method, path.clone(), names));
+            described.push((method, path.clone(), of_query.collect()));
         }
     }
     described
+});
+
+/// The operations, each with the parameters in its query.
+pub(crate) fn parameters() -> &'static [RouteParameters] {
+    &PARAMETERS
 }
 
 #[cfg(test)]

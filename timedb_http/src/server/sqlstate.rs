@@ -99,13 +99,12 @@ pub(crate) fn not_begun(error: &Error) -> ApiError {
     }
 }
 
-/// The database's message, with the point that it is about and with its hint, when there are any.
+/// The database's message, with the point that it is about or its hint, when there is one.
 fn sentence(answer: &DbError) -> String {
-    let about = answer.detail().filter(|told| told.starts_with("Point "));
-    match (about, answer.hint()) {
-        (Some(about), _) => format!("{} ({about})", answer.message()),
-        (None, Some(hint)) => format!("{} ({hint})", answer.message()),
-        (None, None) => answer.message().to_owned(),
+    let point = answer.detail().filter(|told| told.starts_with("Point "));
+    match point.or(answer.hint()) {
+        Some(more) => format!("{} ({more})", answer.message()),
+        None => answer.message().to_owned(),
     }
 }
 

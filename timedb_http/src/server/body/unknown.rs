@@ -3,8 +3,8 @@
 use super::fields::{Errors, Members};
 use crate::formats::scalar::Problem;
 
-/// What is said of a parameter, before which one was meant.
-pub(crate) const UNKNOWN_PARAMETER: &str = "Extra inputs are not permitted";
+/// What is said of a field or a parameter that there isn't, before which one was meant.
+pub(crate) const NOT_PERMITTED: &str = "Extra inputs are not permitted";
 
 /// Longer names are cut off in messages.
 const LONGEST_TOLD: usize = 200;
@@ -37,7 +37,7 @@ pub(super) fn refuse_with(
             (None, Some(meant)) => format!(": did you mean {meant}?"),
             (None, None) => String::new(),
         };
-        let told = format!("Extra inputs are not permitted{advice}");
+        let told = format!("{NOT_PERMITTED}{advice}");
         let place = members.place(&told_of(name));
         errors.note(&place, Problem::new("extra_forbidden", &told), raw);
     }

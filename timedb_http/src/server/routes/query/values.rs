@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::formats::rows::Mode;
 use crate::server::{
-    body::{Problem, UNKNOWN_PARAMETER},
+    body::{NOT_PERMITTED, Problem},
     db::PgInstant,
     duration::{self, Interval, TimeOfDay},
     instant::{self, TimeUnit},
@@ -25,7 +25,7 @@ const MOST_WAIT: Duration = Duration::from_secs(60);
 
 /// A parameter that nobody knows.
 pub(crate) fn unknown() -> Problem {
-    Problem::new("extra_forbidden", UNKNOWN_PARAMETER)
+    Problem::new("extra_forbidden", NOT_PERMITTED)
 }
 
 /// An instant; with a unit a number is one too.
